@@ -1,0 +1,19 @@
+// Whole files, read with a limit and replaced in one step.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+
+#include "anchord/base/bytes.h"
+#include "anchord/base/error.h"
+
+namespace anchord {
+
+// Fails, naming the file and the limit, when it holds more than `limit` bytes.
+Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit);
+
+// Writes aside in the same folder, syncs, and renames over `path`: at any moment
+// there is either the old file or the new one, never a part. `mode` as chmod.
+Status write_file(const std::filesystem::path& path, Bytes content, unsigned mode);
+
+}  // namespace anchord

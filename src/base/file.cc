@@ -1,0 +1,81 @@
+#include "anchord/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+namespace anchord {
+namespace {
+
+class OpenFile {
+ public:
+  explicit OpenFile(int fd) : fd_(fd) {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+
+int write_all(int fd, Bytes content) {
+  while (!content.empty()) {
+    ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    content = content.subspan(static_cast<std::size_t>(n));
+  }
+  return ::fsync(fd) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit) {
+  OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (file.fd() < 0) return fail_errno("cannot open " + quoted(path), errno);
+  struct stat info{};
+  if (::fstat(file.fd(), &info) != 0) return fail_errno("cannot stat " + quoted(path), errno);
+  if (S_ISDIR(info.st_mode)) return fail("cannot read " + quoted(path) + ": it is a folder");
+  // Read to the end rather than trust the size: pipes have none, and a file may grow.
+  Buffer out;
+  std::size_t filled = 0;
+  for (;;) {
+    out.resize(filled + 64 * 1024);
+    ssize_t n = ::read(file.fd(), out.data() + filled, out.size() - filled);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno("cannot read " + quoted(path), errno);
+    if (n == 0) break;
+    filled += static_cast<std::size_t>(n);
+    if (filled > limit)
+      return fail("cannot read " + quoted(path) + ": it holds more than " + std::to_string(limit) + " bytes");
+  }
+  out.resize(filled);
+  return out;
+}
+
+Status write_file(const std::filesystem::path& path, Bytes content, unsigned mode) {
+  std::string aside = path.string() + ".new-XXXXXX";
+  OpenFile file(::mkostemp(aside.data(), O_CLOEXEC));
+  if (file.fd() < 0) return fail_errno("cannot create a file beside " + quoted(path), errno);
+  int problem = ::fchmod(file.fd(), mode) == 0 ? write_all(file.fd(), content) : errno;
+  if (problem == 0 && ::rename(aside.c_str(), path.c_str()) != 0) problem = errno;
+  if (problem != 0) {
+    ::unlink(aside.c_str());
+    return fail_errno("cannot write " + quoted(path), problem);
+  }
+  // The rename itself must survive a power cut.
+  std::filesystem::path folder = path.parent_path().empty() ? "." : path.parent_path();
+  OpenFile directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.fd() >= 0) ::fsync(directory.fd());
+  return {};
+}
+
+}  // namespace anchord
