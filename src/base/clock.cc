@@ -10,6 +10,8 @@ Millis monotonic_now() {
   return static_cast<Millis>(t.tv_sec) * 1000 + static_cast<Millis>(t.tv_nsec) / 1'000'000;
 }
 
-UnixSeconds calendar_now() { return time(nullptr); }
+UnixSeconds calendar_now() {
+  return time(nullptr);
+}
 
 }  // namespace anchord

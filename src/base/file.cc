@@ -24,7 +24,9 @@ class OpenFile {
   int fd_;
 };
 
-std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+std::string quoted(const std::filesystem::path& path) {
+  return "'" + path.string() + "'";
+}
 
 int write_all(int fd, Bytes content) {
   while (!content.empty()) {

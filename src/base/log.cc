@@ -47,10 +47,20 @@ Status configure(std::string_view level, Format format) {
   return {};
 }
 
-bool debug_enabled() { return logger().should_log(spdlog::level::debug); }
-void debug(std::string_view line) { logger().debug(line); }
-void info(std::string_view line) { logger().info(line); }
-void warn(std::string_view line) { logger().warn(line); }
-void error(std::string_view line) { logger().error(line); }
+bool debug_enabled() {
+  return logger().should_log(spdlog::level::debug);
+}
+void debug(std::string_view line) {
+  logger().debug(line);
+}
+void info(std::string_view line) {
+  logger().info(line);
+}
+void warn(std::string_view line) {
+  logger().warn(line);
+}
+void error(std::string_view line) {
+  logger().error(line);
+}
 
 }  // namespace anchord::log

@@ -21,8 +21,12 @@ inline std::string_view as_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-inline Buffer to_buffer(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
+inline Buffer to_buffer(Bytes bytes) {
+  return {bytes.begin(), bytes.end()};
+}
 
-inline bool same_bytes(Bytes a, Bytes b) { return as_text(a) == as_text(b); }
+inline bool same_bytes(Bytes a, Bytes b) {
+  return as_text(a) == as_text(b);
+}
 
 }  // namespace anchord

@@ -6,8 +6,8 @@
 
 namespace anchord {
 
-using Millis = std::uint64_t;       // monotonic, from an arbitrary start
-using UnixSeconds = std::int64_t;   // seconds since 1970, UTC
+using Millis = std::uint64_t;      // monotonic, from an arbitrary start
+using UnixSeconds = std::int64_t;  // seconds since 1970, UTC
 
 constexpr Millis kNever = ~Millis{0};
 

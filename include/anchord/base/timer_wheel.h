@@ -56,7 +56,7 @@ class TimerWheel {
     Millis deadline = kNever;
     std::uint32_t previous = kNone;  // an id, or kNone at a list's head
     std::uint32_t next = kNone;
-    std::uint32_t list = kNone;      // bucket, or kBuckets for the list being fired
+    std::uint32_t list = kNone;  // bucket, or kBuckets for the list being fired
   };
 
   void link(std::uint32_t id, std::uint32_t list);
@@ -65,9 +65,9 @@ class TimerWheel {
   std::uint32_t pop_due();
 
   std::vector<Node> nodes_;
-  std::vector<std::uint32_t> heads_;       // one per bucket, then the one being fired
-  std::vector<std::uint64_t> occupied_;    // a bit per bucket
-  std::uint64_t reached_;                  // all buckets before this have been visited
+  std::vector<std::uint32_t> heads_;     // one per bucket, then the one being fired
+  std::vector<std::uint64_t> occupied_;  // a bit per bucket
+  std::uint64_t reached_;                // all buckets before this have been visited
 };
 
 }  // namespace anchord
