@@ -1,0 +1,23 @@
+#include "anchord/wire/signed_file.h"
+
+#include <cassert>
+
+#include "header_writer.h"
+
+namespace anchord::wire {
+
+Parsed<SignedFile> parse_signed_file(Bytes file) {
+  Parsed<Header> header = parse_header(file);
+  if (!header) return std::unexpected(header.error());
+  if (header->version == kTrustListVersion) {
+    return std::unexpected(ParseError{"version", "is that of a trust list, not of a signed file", 0});
+  }
+  return SignedFile{.header = *header, .content = file.subspan(header->length)};
+}
+
+Result<UnsignedFile> build_signed_file(const HeaderFields& fields, Bytes content) {
+  assert(!fields.signer_version);
+  return build_unsigned(kSignedFileVersion, fields, content);
+}
+
+}  // namespace anchord::wire
