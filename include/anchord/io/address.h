@@ -27,10 +27,10 @@ struct Host {
 
 struct Address {
   Host host;
-  std::uint16_t port = 0;       // host byte order
-  std::uint32_t scope = 0;      // IPv6 zone index, 0 for none
+  std::uint16_t port = 0;   // host byte order
+  std::uint32_t scope = 0;  // IPv6 zone index, 0 for none
 
-  std::string text() const;     // "192.0.2.1:69", "[2001:db8::1]:69"
+  std::string text() const;  // "192.0.2.1:69", "[2001:db8::1]:69"
   auto operator<=>(const Address&) const = default;
 };
 

@@ -31,16 +31,16 @@ constexpr std::uint64_t kIgnore = 0;  // a tag whose completions the ring swallo
 
 struct Completion {
   std::uint64_t tag = 0;
-  std::int32_t result = 0;   // as io_uring: a count, a descriptor, or -errno
-  bool more = false;         // a multishot operation goes on; when false it has ended
-  bool has_buffer = false;   // `buffer` must be given back with recycle()
+  std::int32_t result = 0;  // as io_uring: a count, a descriptor, or -errno
+  bool more = false;        // a multishot operation goes on; when false it has ended
+  bool has_buffer = false;  // `buffer` must be given back with recycle()
   std::uint16_t buffer = 0;
 };
 
 // A received datagram, seen inside its provided buffer.
 struct Datagram {
   Address from;
-  Host to;             // the local address it was sent to; is_any() when unknown
+  Host to;  // the local address it was sent to; is_any() when unknown
   Bytes payload;
   bool truncated = false;
   bool valid = false;  // false: the buffer did not hold a whole message
@@ -61,7 +61,7 @@ class OutDatagram {
   OutDatagram& operator=(const OutDatagram&) = delete;
 
   const msghdr* message() const { return &message_; }
-  std::size_t size() const;               // of all parts
+  std::size_t size() const;  // of all parts
   const Address& to() const { return to_; }
 
  private:

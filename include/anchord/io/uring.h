@@ -1,0 +1,40 @@
+// The ring of a real thread: one io_uring with its provided buffers.
+//
+// Needs Linux 6.1. Made, used and destroyed on one thread. A failure to make one
+// is a single line with its remedy; once made, it fails only when the kernel
+// breaks its promises, and then it ends the process.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "anchord/base/error.h"
+#include "anchord/io/ring.h"
+#include "anchord/io/socket.h"
+
+namespace anchord::io {
+
+struct UringSettings {
+  unsigned entries = 4096;          // operations queued between two system calls
+  unsigned tcp_buffers = 1024;      // a power of two, at most 32768
+  unsigned tcp_buffer_size = 4096;  // bytes
+  unsigned udp_buffers = 1024;      // a power of two, at most 32768
+  // Bytes; kDatagramOverhead of them are not payload.
+  unsigned udp_buffer_size = 2048;
+  unsigned batch = 256;  // the most completions that one wait() returns
+  const Waker& waker;    // outlives the ring
+};
+
+// What the kernel writes in front of a datagram's payload: its own header, the
+// sender's address, the address it was sent to.
+constexpr std::size_t kDatagramOverhead = 16 + 32 + 40;
+
+class Uring : public Ring {
+ public:
+  static Result<std::unique_ptr<Uring>> create(const UringSettings& settings);
+};
+
+// Why no ring could be made, and the remedy, for the errno value of the set-up.
+std::string explain_setup_error(int error);
+
+}  // namespace anchord::io

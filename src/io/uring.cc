@@ -1,0 +1,218 @@
+#include "anchord/io/uring.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+#include <vector>
+
+#include "anchord/base/log.h"
+#include "packet_info.h"
+#include "setup.h"
+
+namespace anchord::io {
+namespace {
+
+// Completions would be lost, or operations never start: no shard can go on.
+[[noreturn]] void give_up(int error) {
+  log::error(fmt::format("io_uring failed beyond repair: {}", std::generic_category().message(error)));
+  std::abort();
+}
+
+// Everything else than these means that the ring is broken. They say: no time
+// left, a signal came, and the kernel wants us to look at completions first.
+bool is_normal(int result) {
+  return result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY;
+}
+
+class LiveRing final : public Uring {
+ public:
+  explicit LiveRing(const UringSettings& settings)
+      : waker_(settings.waker), batch_limit_(settings.batch), shape_(datagram_shape()) {
+    batch_.reserve(batch_limit_);
+  }
+  Status open(const UringSettings& settings);
+
+  Millis now() const override { return now_; }
+  void accept(int listener, std::uint64_t tag) override;
+  void receive(int connection, std::uint64_t tag) override;
+  void receive_datagrams(int socket, std::uint64_t tag) override;
+  void send(int connection, Bytes bytes, std::uint64_t tag) override;
+  void send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) override;
+  void watch_waker(std::uint64_t tag) override;
+  void cancel(std::uint64_t tag) override;
+  void shutdown(int connection) override;
+  void close(int descriptor) override;
+  Address peer(int connection) override;
+  Bytes buffer(Group group, std::uint16_t id, std::size_t length) override;
+  Datagram datagram(const Completion& completion) override;
+  void recycle(Group group, std::uint16_t id) override { buffers(group).give_back(id); }
+  std::span<const Completion> wait(Millis deadline) override;
+
+ private:
+  BufferRing& buffers(Group group) { return buffers_[static_cast<std::size_t>(group)]; }
+  io_uring_sqe* next(std::uint64_t tag);
+  void reap();
+
+  // The ring goes before the buffers that the kernel knows through it.
+  std::array<BufferRing, 2> buffers_;
+  RawRing ring_;
+  const Waker& waker_;
+  std::uint64_t waker_tag_ = kIgnore;
+  Millis now_ = monotonic_now();
+  std::size_t batch_limit_;
+  std::vector<Completion> batch_;
+  msghdr shape_;
+};
+
+Status LiveRing::open(const UringSettings& settings) {
+  if (auto made = ring_.open(settings.entries); !made) return made;
+  if (auto made =
+          buffers(Group::tcp).open(ring_.get(), Group::tcp, settings.tcp_buffers, settings.tcp_buffer_size);
+      !made) {
+    return made;
+  }
+  return buffers(Group::udp).open(ring_.get(), Group::udp, settings.udp_buffers, settings.udp_buffer_size);
+}
+
+io_uring_sqe* LiveRing::next(std::uint64_t tag) {
+  io_uring_sqe* entry = io_uring_get_sqe(ring_.get());
+  while (entry == nullptr) {
+    // An armed receive must find the buffers that were given back before it.
+    for (BufferRing& group : buffers_) group.flush();
+    if (const int done = io_uring_submit(ring_.get()); !is_normal(done)) give_up(-done);
+    entry = io_uring_get_sqe(ring_.get());
+  }
+  io_uring_sqe_set_data64(entry, tag);
+  return entry;
+}
+
+void LiveRing::accept(int listener, std::uint64_t tag) {
+  io_uring_prep_multishot_accept(next(tag), listener, nullptr, nullptr, SOCK_CLOEXEC);
+}
+
+void LiveRing::receive(int connection, std::uint64_t tag) {
+  io_uring_sqe* entry = next(tag);
+  io_uring_prep_recv_multishot(entry, connection, nullptr, 0, 0);
+  entry->flags |= IOSQE_BUFFER_SELECT;
+  entry->buf_group = static_cast<std::uint16_t>(Group::tcp);
+}
+
+void LiveRing::receive_datagrams(int socket, std::uint64_t tag) {
+  io_uring_sqe* entry = next(tag);
+  io_uring_prep_recvmsg_multishot(entry, socket, &shape_, 0);
+  entry->flags |= IOSQE_BUFFER_SELECT;
+  entry->buf_group = static_cast<std::uint16_t>(Group::udp);
+}
+
+void LiveRing::send(int connection, Bytes bytes, std::uint64_t tag) {
+  io_uring_prep_send(next(tag), connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+void LiveRing::send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) {
+  io_uring_prep_sendmsg(next(tag), socket, datagram.message(), MSG_NOSIGNAL);
+}
+
+void LiveRing::watch_waker(std::uint64_t tag) {
+  waker_tag_ = tag;
+  io_uring_prep_poll_multishot(next(tag), waker_.descriptor(), POLLIN);
+}
+
+void LiveRing::cancel(std::uint64_t tag) {
+  assert(tag != kIgnore);
+  io_uring_prep_cancel64(next(kIgnore), tag, 0);
+}
+
+void LiveRing::shutdown(int connection) {
+  io_uring_prep_shutdown(next(kIgnore), connection, SHUT_RDWR);
+}
+
+void LiveRing::close(int descriptor) {
+  io_uring_prep_close(next(kIgnore), descriptor);
+}
+
+Address LiveRing::peer(int connection) {
+  sockaddr_storage name{};
+  socklen_t length = sizeof name;
+  if (getpeername(connection, reinterpret_cast<sockaddr*>(&name), &length) != 0) return {};
+  return from_kernel(name);
+}
+
+Bytes LiveRing::buffer(Group group, std::uint16_t id, std::size_t length) {
+  return buffers(group).at(id).first(length);
+}
+
+Datagram LiveRing::datagram(const Completion& completion) {
+  Datagram out;
+  if (!completion.has_buffer) return out;
+  std::uint8_t* memory = buffers(Group::udp).at(completion.buffer).data();
+  io_uring_recvmsg_out* header = io_uring_recvmsg_validate(memory, completion.result, &shape_);
+  if (header == nullptr) return out;
+
+  sockaddr_storage name{};
+  std::memcpy(&name, io_uring_recvmsg_name(header),
+              std::min<std::size_t>(header->namelen, shape_.msg_namelen));
+  out.from = from_kernel(name);
+  for (cmsghdr* control = io_uring_recvmsg_cmsg_firsthdr(header, &shape_); control != nullptr;
+       control = io_uring_recvmsg_cmsg_nexthdr(header, &shape_, control)) {
+    if (auto host = packet_info(*control)) out.to = *host;
+  }
+  out.payload = {static_cast<const std::uint8_t*>(io_uring_recvmsg_payload(header, &shape_)),
+                 io_uring_recvmsg_payload_length(header, completion.result, &shape_)};
+  out.truncated = (header->flags & MSG_TRUNC) != 0;
+  out.valid = true;
+  return out;
+}
+
+std::span<const Completion> LiveRing::wait(Millis deadline) {
+  for (BufferRing& group : buffers_) group.flush();
+  __kernel_timespec left{};
+  const bool limited = deadline != kNever;
+  if (limited) {
+    const Millis before = monotonic_now();
+    const Millis millis = deadline > before ? deadline - before : 0;
+    left = {.tv_sec = static_cast<std::int64_t>(millis / 1000),
+            .tv_nsec = static_cast<std::int64_t>(millis % 1000) * 1'000'000};
+  }
+  io_uring_cqe* first = nullptr;
+  const int done =
+      io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, limited ? &left : nullptr, nullptr);
+  if (!is_normal(done)) give_up(-done);
+  now_ = monotonic_now();
+  reap();
+  return batch_;
+}
+
+void LiveRing::reap() {
+  batch_.clear();
+  unsigned head = 0;
+  unsigned seen = 0;
+  io_uring_cqe* entry = nullptr;
+  io_uring_for_each_cqe(ring_.get(), head, entry) {
+    if (batch_.size() == batch_limit_) break;
+    ++seen;
+    if (entry->user_data == kIgnore) continue;
+    if (entry->user_data == waker_tag_) waker_.drain();
+    batch_.push_back({.tag = entry->user_data,
+                      .result = entry->res,
+                      .more = (entry->flags & IORING_CQE_F_MORE) != 0,
+                      .has_buffer = (entry->flags & IORING_CQE_F_BUFFER) != 0,
+                      .buffer = static_cast<std::uint16_t>(entry->flags >> IORING_CQE_BUFFER_SHIFT)});
+  }
+  io_uring_cq_advance(ring_.get(), seen);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Uring>> Uring::create(const UringSettings& settings) {
+  auto ring = std::make_unique<LiveRing>(settings);
+  if (auto made = ring->open(settings); !made) return std::unexpected(std::move(made).error());
+  return ring;
+}
+
+}  // namespace anchord::io
