@@ -1,0 +1,74 @@
+// Trust lists (ITL and CTL): what goes in, signed by one identity, and the
+// checks that a phone's trust in a list rests on. The format is described in
+// docs/formats.md ("protocols of the phones").
+//
+// Times are seconds since 1970. Errors are one line that names the list's part.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "anchord/base/clock.h"
+#include "anchord/base/error.h"
+#include "anchord/trust/cluster.h"
+#include "anchord/wire/trust_list.h"
+
+namespace anchord::trust {
+
+// Most phones look at two list signers and no more.
+constexpr std::size_t kMaxSigners = 2;
+
+constexpr char kItlFileName[] = "ITLFile.tlv";
+
+struct ListedCertificate {
+  crypto::Certificate certificate;
+  wire::Role role;
+  std::string dns_name;  // of the server that presents it; empty: the record has none
+};
+
+// All that a list says, but for its time.
+struct TrustListFields {
+  std::string file_name = kItlFileName;
+  Identity signer;  // RSA; must be among the records with the role SAST
+  SigningSettings signing;
+  wire::Version signer_version{1, 1};
+  std::vector<ListedCertificate> records;  // in the order in which they are written
+};
+
+// 1.1 lets newer phones provision by HTTPS and use EC certificates; lists signed
+// with SHA-1 are for phones that know only 1.0.
+wire::Version signer_version(wire::Digest digest);
+
+// What the cluster's ITL says: who may sign lists (TFTP, then recovery), who
+// signs files, every host's verification service, and CAPF.
+TrustListFields itl_fields(const Cluster& cluster);
+
+// A digest over the fields: equal when and only when the lists that they give
+// differ in nothing but the time and the signature over it.
+Buffer fields_digest(const TrustListFields& fields);
+
+// The signed list, verified before it is returned. Fails when the signer cannot
+// sign (no key, not RSA, not listed), when more than kMaxSigners records are
+// SAST, or when phones would not load the list for its size: the error then names
+// the certificates to drop.
+Result<Buffer> build_trust_list(const TrustListFields& fields, UnixSeconds timestamp);
+
+inline Result<Buffer> build_itl(const Cluster& cluster, UnixSeconds timestamp) {
+  return build_trust_list(itl_fields(cluster), timestamp);
+}
+
+struct VerifiedList {
+  wire::TrustList list;  // views into the file that was verified
+  crypto::Certificate signer;
+};
+
+// Checks the signature and that what each record says of its certificate (names,
+// serial number, key, signature) is what the certificate itself says.
+//
+// The signer is the list's SAST record that the header names. Such a list is
+// whole, but anybody could have made it: pass the `signer` that is trusted to
+// know that it is theirs.
+Result<VerifiedList> verify_trust_list(Bytes file,
+                                       const std::optional<crypto::Certificate>& signer = std::nullopt);
+
+}  // namespace anchord::trust

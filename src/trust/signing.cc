@@ -1,0 +1,94 @@
+#include "signing.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
+#include <memory>
+#include <utility>
+
+namespace anchord::trust {
+crypto::Digest to_crypto(wire::Digest digest) {
+  switch (digest) {
+    case wire::Digest::sha1:
+      return crypto::Digest::sha1;
+    case wire::Digest::sha256:
+      return crypto::Digest::sha256;
+    case wire::Digest::sha512:
+      return crypto::Digest::sha512;
+  }
+  std::unreachable();
+}
+
+Result<SignerHeader> SignerHeader::make(std::string_view file_name, const Identity& signer,
+                                        const SigningSettings& signing, UnixSeconds timestamp) {
+  const crypto::Certificate& certificate = signer.certificate;
+  auto cannot = [&](std::string_view why) {
+    return fail(
+        fmt::format("cannot sign '{}' as '{}': {}", file_name, certificate.subject().to_vendor(), why));
+  };
+  if (!signer.key) return cannot("its private key is not at hand");
+  if (certificate.key_type() != crypto::KeyType::rsa) return cannot("phones need an RSA signer");
+  if (!signer.key->matches(certificate)) return cannot("the private key does not match the certificate");
+  if (timestamp < 0 || timestamp > std::numeric_limits<std::uint32_t>::max())
+    return cannot(fmt::format("the time {} does not fit; set the clock", timestamp));
+  auto code = wire::modulus_code(certificate.key_bits() / 8);
+  if (!code) return cannot(code.error().text);
+  SignerHeader header(certificate);
+  header.file_name_ = file_name;
+  header.signer_name_ = certificate.subject().to_text(signing.spelling);
+  header.issuer_name_ = certificate.issuer().to_text(signing.spelling);
+  header.digest_ = signing.digest;
+  header.modulus_code_ = *code;
+  header.timestamp_ = static_cast<std::uint32_t>(timestamp);
+  return header;
+}
+
+wire::HeaderFields SignerHeader::fields() const {
+  return {.signer_version = {},
+          .signer_name = signer_name_,
+          .issuer_name = issuer_name_,
+          .serial = signer_.serial(),
+          .digest = digest_,
+          .modulus_code = modulus_code_,
+          .file_name = file_name_,
+          .timestamp = timestamp_};
+}
+
+Result<Buffer> sign(wire::UnsignedFile file, const Identity& signer, wire::Digest digest) {
+  std::array<Bytes, 1> parts{file.bytes};
+  auto signature = signer.key->sign(to_crypto(digest), parts);
+  if (!signature) return std::unexpected(signature.error());
+  return wire::insert_signature(std::move(file), *signature);
+}
+
+bool names_agree(std::string_view text, const crypto::Name& name, Bytes name_der) {
+  // The vendor's spelling escapes nothing: a value with a ';' in it reads back as
+  // another name, yet it is how that name is spelled.
+  if (text == name.to_vendor() || text == name.to_open()) return true;
+  crypto::NormalName spelled;
+  crypto::NormalName real;
+  return spelled.from_text(text) && real.from_der(name_der) && spelled.text() == real.text();
+}
+
+bool names_signer(const wire::Header& header, const crypto::Certificate& certificate) {
+  return same_bytes(header.serial, certificate.serial()) &&
+         names_agree(header.issuer_name, certificate.issuer(), certificate.issuer_der());
+}
+
+Status check_signature(Bytes file, const wire::Header& header, const crypto::Certificate& signer) {
+  if (!names_signer(header, signer) ||
+      !names_agree(header.signer_name, signer.subject(), signer.subject_der()))
+    return fail(
+        fmt::format("it is signed by '{}', not by '{}'", header.signer_name, signer.subject().to_vendor()));
+  wire::SignedParts signed_parts = wire::signed_parts(file, header);
+  std::array<Bytes, 2> parts{signed_parts.before, signed_parts.after};
+  if (!signer.verify(to_crypto(header.digest), parts, header.signature))
+    return fail(
+        fmt::format("the signature of '{}' does not verify: the file was changed, or another key "
+                    "signed it",
+                    signer.subject().to_vendor()));
+  return {};
+}
+
+}  // namespace anchord::trust

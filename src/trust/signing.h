@@ -1,0 +1,50 @@
+// What trust lists and signed files have in common: how a signer is named in a
+// header, how the signature is made, and how it is checked.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "anchord/base/clock.h"
+#include "anchord/base/error.h"
+#include "anchord/crypto/digest.h"
+#include "anchord/trust/cluster.h"
+#include "anchord/wire/header.h"
+
+namespace anchord::trust {
+
+crypto::Digest to_crypto(wire::Digest digest);
+
+// Header fields with the texts they refer to.
+class SignerHeader {
+ public:
+  // Fails when the signer cannot sign, or the time does not fit the format.
+  static Result<SignerHeader> make(std::string_view file_name, const Identity& signer,
+                                   const SigningSettings& signing, UnixSeconds timestamp);
+
+  // Views into this object and into the signer's certificate.
+  wire::HeaderFields fields() const;
+
+ private:
+  explicit SignerHeader(const crypto::Certificate& signer) : signer_(signer) {}
+  crypto::Certificate signer_;
+  std::string file_name_;
+  std::string signer_name_;
+  std::string issuer_name_;
+  wire::Digest digest_ = wire::Digest::sha512;
+  std::uint8_t modulus_code_ = 0;
+  std::uint32_t timestamp_ = 0;
+};
+
+Result<Buffer> sign(wire::UnsignedFile file, const Identity& signer, wire::Digest digest);
+
+// Whether a name as text is this name, in whichever spelling.
+bool names_agree(std::string_view text, const crypto::Name& name, Bytes name_der);
+
+// Whether the header says that this certificate made the signature.
+bool names_signer(const wire::Header& header, const crypto::Certificate& certificate);
+
+// Checks that the signer is named and that the signature is theirs.
+Status check_signature(Bytes file, const wire::Header& header, const crypto::Certificate& signer);
+
+}  // namespace anchord::trust

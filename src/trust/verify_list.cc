@@ -1,0 +1,61 @@
+// Checking trust lists.
+#include <fmt/format.h>
+
+#include "anchord/trust/trust_list.h"
+#include "signing.h"
+
+namespace anchord::trust {
+namespace {
+
+// The name of the first item that does not say what the certificate says.
+const char* disagreement(const wire::Record& record, const crypto::Certificate& certificate) {
+  auto differs = [](Bytes said, Bytes real) { return !said.empty() && !same_bytes(said, real); };
+  if (record.subject && !names_agree(*record.subject, certificate.subject(), certificate.subject_der()))
+    return "subject name";
+  if (record.issuer && !names_agree(*record.issuer, certificate.issuer(), certificate.issuer_der()))
+    return "issuer name";
+  if (differs(record.serial, certificate.serial())) return "serial number";
+  if (differs(record.public_key, certificate.public_key_raw())) return "public key";
+  if (differs(record.signature, certificate.signature())) return "signature";
+  if (record.hash_algorithm &&
+      !same_bytes(record.hash, crypto::digest(to_crypto(*record.hash_algorithm), certificate.der())))
+    return "hash";
+  return nullptr;
+}
+
+Status check_records(const wire::TrustList& list) {
+  for (std::size_t i = 0; i < list.records.size(); ++i) {
+    const wire::Record& record = list.records[i];
+    if (record.certificate.empty()) continue;
+    std::string where = fmt::format("record {} ({})", i + 1, wire::role_name(record.role));
+    auto certificate = crypto::Certificate::from_der(record.certificate);
+    if (!certificate) return std::unexpected(std::move(certificate.error()).within(where));
+    if (const char* item = disagreement(record, *certificate))
+      return fail(fmt::format("{}: its {} is not its certificate's", where, item));
+  }
+  return {};
+}
+
+Result<crypto::Certificate> find_signer(const wire::TrustList& list) {
+  for (const wire::Record& record : list.records) {
+    if (record.role != wire::Role::sast || record.certificate.empty()) continue;
+    auto certificate = crypto::Certificate::from_der(record.certificate);
+    if (certificate && names_signer(list.header, *certificate)) return certificate;
+  }
+  return fail(fmt::format("its signer '{}' is not among its SAST records: give the signer's certificate",
+                          list.header.signer_name));
+}
+
+}  // namespace
+
+Result<VerifiedList> verify_trust_list(Bytes file, const std::optional<crypto::Certificate>& trusted) {
+  auto list = wire::parse_trust_list(file);
+  if (!list) return std::unexpected(list.error().error());
+  auto signer = trusted ? Result<crypto::Certificate>(*trusted) : find_signer(*list);
+  if (!signer) return std::unexpected(signer.error());
+  if (auto good = check_signature(file, list->header, *signer); !good) return std::unexpected(good.error());
+  if (auto good = check_records(*list); !good) return std::unexpected(good.error());
+  return VerifiedList{std::move(*list), std::move(*signer)};
+}
+
+}  // namespace anchord::trust

@@ -1,0 +1,86 @@
+#include "anchord/trust/signed_file.h"
+
+#include <gtest/gtest.h>
+
+#include "vectors.h"
+
+namespace anchord::trust {
+namespace {
+
+constexpr char kName[] = "SEP001122334455.cnf.xml.sgn";
+
+class VectorFile : public testing::TestWithParam<std::string> {
+ protected:
+  Buffer file_ = vector_file(GetParam() + "/" + kName);
+};
+INSTANTIATE_TEST_SUITE_P(Digests, VectorFile, testing::Values("sha1", "sha512"),
+                         [](const auto& about) { return about.param; });
+
+TEST_P(VectorFile, IsMadeByteForByte) {
+  auto parsed = verify_signed_file(file_, vector_certificate("tftp"));
+  ASSERT_TRUE(parsed) << parsed.error().text;
+  EXPECT_EQ(parsed->header.file_name, kName);
+  auto made = sign_file(kName, parsed->content, vector_identity("tftp"), vector_signing(GetParam()),
+                        parsed->header.timestamp);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_TRUE(same_bytes(*made, file_));
+}
+
+TEST_P(VectorFile, IsRefusedAfterAnySingleByteIsChanged) {
+  crypto::Certificate signer = vector_certificate("tftp");
+  for (std::size_t i = 0; i < file_.size(); ++i) {
+    file_[i] ^= 0x20;
+    ASSERT_FALSE(verify_signed_file(file_, signer)) << "byte " << i;
+    file_[i] ^= 0x20;
+  }
+  EXPECT_TRUE(verify_signed_file(file_, signer));
+}
+
+TEST_P(VectorFile, IsRefusedForAnotherSigner) {
+  auto verified = verify_signed_file(file_, vector_certificate("recovery"));
+  ASSERT_FALSE(verified);
+  expect_error(verified.error(), {"signed by", "not by 'CN=ITLRECOVERY_"});
+}
+
+TEST_P(VectorFile, IsStripped) {
+  auto content = strip_signed_file(file_);
+  ASSERT_TRUE(content) << content.error().text;
+  EXPECT_TRUE(as_text(*content).starts_with("<?xml"));
+  EXPECT_TRUE(as_text(*content).ends_with("</device>\n"));
+  EXPECT_FALSE(strip_signed_file(Bytes(file_).first(300)));
+}
+
+TEST_P(VectorFile, EncryptedOneVerifiesToo) {
+  Buffer file = vector_file(GetParam() + "/SEP001122334455.cnf.xml.enc.sgn");
+  auto verified = verify_signed_file(file, vector_certificate("tftp"));
+  ASSERT_TRUE(verified) << verified.error().text;
+  EXPECT_TRUE(verified->header.encryption);
+}
+
+TEST(SignFile, KeepsEveryContent) {
+  Identity signer = vector_identity("tftp");
+  Buffer large(3 << 20, 0xa5);
+  for (Bytes content : {Bytes{}, as_bytes("x"), Bytes(large)}) {
+    Buffer file = sign_file("New_Zealand/g3-tones.xml.sgn", content, signer, {}, 7).value();
+    auto verified = verify_signed_file(file, signer.certificate);
+    ASSERT_TRUE(verified) << verified.error().text;
+    EXPECT_TRUE(same_bytes(verified->content, content));
+    EXPECT_EQ(verified->header.file_name, "New_Zealand/g3-tones.xml.sgn");
+    EXPECT_EQ(verified->header.digest, wire::Digest::sha512);
+  }
+}
+
+TEST(SignFile, NeedsAnRsaSignerWithItsKey) {
+  expect_error(sign_file("a.sgn", {}, vector_identity("app-ec"), {}, 7).error(), {"a.sgn", "RSA"});
+  expect_error(sign_file("a.sgn", {}, {vector_certificate("tftp"), {}}, {}, 7).error(), {"not at hand"});
+}
+
+TEST(SignFile, CannotPassForATrustList) {
+  Buffer file = vector_file("sha1/" + std::string(kName));
+  EXPECT_FALSE(verify_trust_list(file, vector_certificate("tftp")));
+  Buffer list = vector_file("sha1/ITLFile.tlv");
+  EXPECT_FALSE(verify_signed_file(list, vector_certificate("tftp")));
+}
+
+}  // namespace
+}  // namespace anchord::trust
