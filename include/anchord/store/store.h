@@ -1,0 +1,145 @@
+// The durable truth of a cluster: an SQLite database (`anchord.db`) and a folder
+// of private keys (`keys/`, one PEM file each) in the state directory.
+//
+// Every change is one transaction and survives the power being cut. A second
+// writer waits up to kBusySeconds. Readers and writers in other processes do not
+// disturb one another. An object is for one thread at a time; processes and
+// threads that need the store each open their own.
+//
+// Errors are one line that names the file or certificate and says what to do.
+// Times are seconds since 1970.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "anchord/base/bytes.h"
+#include "anchord/base/clock.h"
+#include "anchord/base/error.h"
+#include "anchord/crypto/private_key.h"
+#include "anchord/trust/cluster.h"
+
+namespace anchord::store {
+
+constexpr int kBusySeconds = 5;
+
+// A certificate's common name holds 64 characters, of which "ITLRECOVERY_" takes 12.
+constexpr std::size_t kMaxHostName = 52;
+
+struct InitRequest {
+  std::string cluster_name;
+  std::vector<trust::Host> hosts;  // at least one
+  std::string organization;        // these three may be empty: left out of the names
+  std::string unit;
+  std::string country;  // two letters
+  // Trust lists and files can only be signed with RSA: with p256 the verification
+  // services and CAPF get EC keys, and the signers (TFTP, recovery) rsa2048.
+  crypto::KeyKind key = crypto::KeyKind::rsa2048;
+  trust::SigningSettings signing;
+  UnixSeconds now = calendar_now();  // when the certificates' validity begins
+};
+
+enum class KeyUse { without_keys, with_keys };
+
+struct LoadedCluster {
+  trust::Cluster cluster;
+  std::int64_t change_counter = 0;  // of the very state that was loaded
+};
+
+enum class Added { added, replaced };
+
+// A list as it was last built and handed out.
+struct SavedList {
+  Buffer input_digest;  // trust::fields_digest() of what it was built from
+  Buffer content;
+  UnixSeconds built_at = 0;
+};
+
+// What a host's service last said of its attempt to take over the store's state.
+struct StatusReport {
+  std::string host;
+  UnixSeconds time = 0;
+  std::uint64_t snapshot_version = 0;  // the one in service
+  bool ok = false;
+  std::string message;  // why the newest state is not in service; empty when ok
+};
+
+struct AuditEntry {
+  UnixSeconds time = 0;
+  std::string who;
+  std::string what;
+};
+
+class Store {
+ public:
+  // Makes directory, keys and certificates (tvs, tftp and capf are valid for 5
+  // years, recovery for 20) and puts the database in place last: until then, even
+  // if killed, there is nothing that open() would take for a store. Fails, changing
+  // nothing, when there is one already.
+  static Result<Store> init(const std::filesystem::path& directory, const InitRequest& request);
+
+  // Fails when the directory or the database is missing, unreadable, damaged, not
+  // ours, or made by a newer version. Reads the whole database to know.
+  static Result<Store> open(const std::filesystem::path& directory);
+
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  // One consistent state. Every certificate must parse and be the one that was
+  // put in; with keys, each own certificate's key must be there, readable by its
+  // owner alone, and match.
+  Result<LoadedCluster> load(KeyUse keys);
+
+  // Moves with every change to what load() gives, and with nothing else. One
+  // read of one row: made for asking a few times a second.
+  Result<std::int64_t> change_counter();
+
+  // All or none. One that is there already gets the new roles and TTL. Own
+  // certificates are refused: their roles follow from their service. `own` is ignored.
+  Result<std::vector<Added>> add_certificates(std::span<const trust::KnownCertificate> certificates);
+  Result<Added> add_certificate(const trust::KnownCertificate& certificate);
+
+  // By SHA-256 of the DER in hexadecimal (colons and upper case are taken); the
+  // first may be given by its first digits if no other begins so. Own
+  // certificates are found but cannot be removed. The whole list is load()'s `known`.
+  Result<trust::KnownCertificate> find_certificate(std::string_view sha256_prefix);
+  Status remove_certificate(std::string_view sha256);
+
+  Result<std::optional<SavedList>> saved_list(std::string_view name);
+
+  // The saved list if it was built from inputs with this digest; else what
+  // `build` gives, saved in the same transaction, so that of two processes one
+  // builds and both hand out the same bytes. The timestamp that `build` gets is
+  // `now`, or the last one plus one second where the clock has not moved on. `build`
+  // runs while the store is held for writing, and must not use it.
+  Result<SavedList> list_for(std::string_view name, Bytes input_digest, UnixSeconds now,
+                             const std::function<Result<Buffer>(UnixSeconds timestamp)>& build);
+
+  Status report_status(const StatusReport& report);  // replaces that host's last one
+  Result<std::vector<StatusReport>> last_status();   // by host name
+
+  Result<std::vector<AuditEntry>> audit(std::size_t newest);  // newest first
+
+  // Reads the whole database and checks its structure.
+  Status check();
+
+ private:
+  class Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The cluster's ITL: the saved one while nothing that goes into it has changed
+// (restarts hand out identical bytes), else a new one. The cluster needs its TFTP
+// key only when a new one is to be built.
+Result<SavedList> current_itl(Store& store, const trust::Cluster& cluster, UnixSeconds now);
+
+}  // namespace anchord::store

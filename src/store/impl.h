@@ -1,0 +1,42 @@
+// What the parts of the store share.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "anchord/store/store.h"
+#include "sqlite.h"
+
+namespace anchord::store {
+
+constexpr char kDatabaseName[] = "anchord.db";
+
+class Store::Impl {
+ public:
+  Impl(std::filesystem::path where, Database opened)
+      : directory(std::move(where)), database(std::move(opened)) {}
+
+  std::filesystem::path directory;
+  Database database;
+};
+
+// Enough of a certificate's SHA-256 for people to tell it by: as in key file names.
+std::string short_hash(const crypto::Certificate& certificate);
+
+// "tvs of cucm1", "capf".
+std::string service_text(trust::Service service, std::string_view host);
+
+std::string roles_text(std::span<const wire::Role> roles);  // "sast,tftp"
+std::optional<std::vector<wire::Role>> roles_from_text(std::string_view text);
+
+// The certificate in the current row, checked against its hash there.
+Result<crypto::Certificate> read_certificate(const Database& database, const Statement& row, int sha256,
+                                             int certificate);
+
+// Says in the open transaction who changed what. For a change to what load() gives
+// use note_change().
+Status note_audit(Database& database, std::string_view what);
+Status note_change(Database& database, std::string_view what);
+
+}  // namespace anchord::store

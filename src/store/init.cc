@@ -1,0 +1,300 @@
+// Making a new store.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "anchord/base/hex.h"
+#include "anchord/crypto/random.h"
+#include "anchord/crypto/self_signed.h"
+#include "anchord/trust/trust_list.h"
+#include "impl.h"
+#include "keys.h"
+#include "schema.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::Service;
+
+constexpr unsigned kServiceDays = 5 * 365 + 1;
+// Recovery is what is left when all else has expired or is lost: it outlasts the phones.
+constexpr unsigned kRecoveryDays = 20 * 365 + 5;
+// A phone's clock may be behind ours when it sees the certificate for the first time.
+constexpr UnixSeconds kClockSlack = 3600;
+constexpr std::size_t kMaxNameValue = 64;  // RFC 5280's upper bound for O, OU and CN
+
+struct NewIdentity {
+  Service service;
+  std::string host;  // for tvs
+  trust::Identity identity;
+};
+
+bool is_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> room;
+  return ::inet_pton(AF_INET, text.c_str(), room.data()) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), room.data()) == 1;
+}
+
+Status check_text(std::string_view what, std::string_view text) {
+  if (text.size() > kMaxNameValue)
+    return fail(fmt::format("the {} is longer than {} bytes: shorten it", what, kMaxNameValue));
+  for (char c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      return fail(fmt::format("the {} has a control character in it: leave it out", what));
+  return {};
+}
+
+Status check_host(const trust::Host& host) {
+  auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_';
+  };
+  // The name becomes part of key files' names: no separators, no leading dot.
+  if (host.name.empty() || host.name.front() == '.' || host.name.front() == '-' ||
+      !std::ranges::all_of(host.name, allowed))
+    return fail(fmt::format("'{}' is not a host name: use letters, digits, '.', '-' and '_'", host.name));
+  if (host.name.size() > kMaxHostName)
+    return fail(
+        fmt::format("the host name '{}' is longer than {} characters, more than fits a certificate's "
+                    "common name: use a shorter one",
+                    host.name, kMaxHostName));
+  if (!host.address.empty() && !is_address(host.address))
+    return fail(fmt::format("'{}' of host '{}' is not an IPv4 or IPv6 address", host.address, host.name));
+  return {};
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+Status check_request(const InitRequest& request) {
+  if (request.cluster_name.empty()) return fail("the cluster needs a name");
+  if (request.hosts.empty()) return fail("the cluster needs at least one host");
+  if (auto good = check_text("cluster's name", request.cluster_name); !good) return good;
+  if (auto good = check_text("organization", request.organization); !good) return good;
+  if (auto good = check_text("organizational unit", request.unit); !good) return good;
+  auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
+  if (!request.country.empty() &&
+      (request.country.size() != 2 || !std::ranges::all_of(request.country, is_letter)))
+    return fail(fmt::format("'{}' is not a country code: use two letters, such as US", request.country));
+  if (request.signing.digest == wire::Digest::sha256)
+    return fail("phones know sha1 and sha512 for signed files, not sha256: use one of the two");
+  for (std::size_t i = 0; i < request.hosts.size(); ++i) {
+    if (auto good = check_host(request.hosts[i]); !good) return good;
+    for (std::size_t j = 0; j < i; ++j)
+      if (same_name(request.hosts[i].name, request.hosts[j].name))
+        return fail(fmt::format("the host '{}' is named twice", request.hosts[i].name));
+  }
+  return {};
+}
+
+Result<NewIdentity> make_identity(const InitRequest& request, Service service, const trust::Host* host,
+                                  const std::string& common_name) {
+  // Phones check lists and files with RSA only: the signers cannot have EC keys.
+  bool signs = service == Service::tftp || service == Service::recovery;
+  bool rsa = request.key != crypto::KeyKind::p256;
+  auto key = crypto::PrivateKey::generate(signs && !rsa ? crypto::KeyKind::rsa2048 : request.key);
+  if (!key) return std::unexpected(key.error());
+  crypto::SelfSignedRequest wanted{.not_before = request.now - kClockSlack,
+                                   .days = service == Service::recovery ? kRecoveryDays : kServiceDays};
+  if (!request.country.empty()) {
+    std::string country = request.country;
+    for (char& c : country) c = static_cast<char>(c & ~0x20);
+    wanted.subject.append("C", country);
+  }
+  if (!request.organization.empty()) wanted.subject.append("O", request.organization);
+  if (!request.unit.empty()) wanted.subject.append("OU", request.unit);
+  wanted.subject.append("CN", common_name);
+  if (host != nullptr) {
+    (is_address(host->name) ? wanted.addresses : wanted.dns_names).push_back(host->name);
+    if (!host->address.empty() && host->address != host->name) wanted.addresses.push_back(host->address);
+  }
+  auto certificate = crypto::make_self_signed(*key, wanted);
+  if (!certificate)
+    return std::unexpected(std::move(certificate.error()).within("cannot make '" + common_name + "'"));
+  return NewIdentity{service, service == Service::tvs ? host->name : "", {*certificate, *key}};
+}
+
+Result<std::vector<NewIdentity>> make_identities(const InitRequest& request) {
+  const trust::Host& first = request.hosts.front();
+  std::array<std::uint8_t, 4> random;
+  crypto::fill_random(random);
+  std::vector<Result<NewIdentity>> made;
+  for (const trust::Host& host : request.hosts)
+    made.push_back(make_identity(request, Service::tvs, &host, "TVS-" + host.name));
+  made.push_back(make_identity(request, Service::tftp, &first, first.name));
+  made.push_back(make_identity(request, Service::capf, nullptr, "CAPF-" + to_hex(random)));
+  made.push_back(make_identity(request, Service::recovery, nullptr, "ITLRECOVERY_" + first.name));
+  std::vector<NewIdentity> identities;
+  for (auto& identity : made) {
+    if (!identity) return std::unexpected(identity.error());
+    identities.push_back(std::move(*identity));
+  }
+  return identities;
+}
+
+// A cluster whose list phones would not load is better refused now than met later.
+Status check_list(const InitRequest& request, const std::vector<NewIdentity>& identities) {
+  std::size_t hosts = request.hosts.size();
+  trust::Cluster cluster{.signing = request.signing,
+                         .hosts = request.hosts,
+                         .tvs = {},
+                         .tftp = identities[hosts].identity,
+                         .capf = identities[hosts + 1].identity,
+                         .recovery = identities[hosts + 2].identity};
+  for (std::size_t i = 0; i < hosts; ++i) cluster.tvs.push_back(identities[i].identity);
+  auto list = trust::build_itl(cluster, request.now);
+  if (!list) return std::unexpected(list.error());
+  return {};
+}
+
+Status write_database(const std::filesystem::path& file, const InitRequest& request,
+                      const std::vector<NewIdentity>& identities) {
+  auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (!database) return std::unexpected(database.error());
+  if (::chmod(file.c_str(), 0600) != 0) return fail_errno("cannot protect '" + file.string() + "'", errno);
+  auto done = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
+  if (done) done = database->run(kSchema);
+  if (done)
+    done = database->run(
+        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion));
+  if (done)
+    done = execute(*database,
+                   R"(INSERT INTO cluster (id, name, mode, digest, spelling, change_counter)
+                      VALUES (1, ?, ?, ?, ?, 1))",
+                   request.cluster_name, trust::mode_name(trust::Mode::nonsecure),
+                   wire::digest_name(request.signing.digest),
+                   request.signing.spelling == crypto::NameSpelling::open ? "open" : "vendor");
+  for (std::size_t i = 0; done && i < request.hosts.size(); ++i)
+    done = execute(*database, "INSERT INTO hosts (position, name, address) VALUES (?, ?, ?)", i,
+                   request.hosts[i].name, request.hosts[i].address);
+  for (const NewIdentity& made : identities) {
+    if (!done) break;
+    const crypto::Certificate& certificate = made.identity.certificate;
+    done = execute(*database,
+                   R"(INSERT INTO identities (service, host, sha256, certificate, key_file)
+                      VALUES (?, (SELECT position FROM hosts WHERE name = ?), ?, ?, ?))",
+                   trust::service_name(made.service), made.host, to_hex(certificate.sha256()),
+                   certificate.der(), key_file_name(made.service, made.host, certificate));
+  }
+  if (done) done = note_audit(*database, fmt::format("made the cluster '{}'", request.cluster_name));
+  if (done) done = database->run("COMMIT");
+  return done;
+}
+
+// New names must survive a power cut. There is nothing to be done where it fails.
+void sync_folder(const std::filesystem::path& folder) {
+  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+// The directory while a store is being made in it. Held by a lock, so that two
+// at once do not mix their keys; what was made is taken away again unless kept.
+class Site {
+ public:
+  explicit Site(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  Site(const Site&) = delete;
+  Site& operator=(const Site&) = delete;
+  ~Site() {
+    if (!kept_) {
+      for (const auto& file : made_) ::unlink(file.c_str());
+      if (made_keys_) ::rmdir(key_folder(directory_).c_str());
+      if (made_directory_) ::rmdir(directory_.c_str());
+    }
+    if (lock_ >= 0) ::close(lock_);
+  }
+
+  Status prepare();
+  Status write(const InitRequest& request, const std::vector<NewIdentity>& identities);
+
+ private:
+  Status check_empty() const;
+
+  std::filesystem::path directory_;
+  std::vector<std::filesystem::path> made_;
+  int lock_ = -1;
+  bool made_directory_ = false;
+  bool made_keys_ = false;
+  bool kept_ = false;
+};
+
+Status Site::check_empty() const {
+  std::filesystem::path file = directory_ / kDatabaseName;
+  struct stat info{};
+  if (::lstat(file.c_str(), &info) == 0)
+    return fail(
+        fmt::format("there is a cluster in '{}' already: name another directory", directory_.string()));
+  // SQLite would apply what is left of another database to the new one.
+  for (const char* suffix : {"-wal", "-journal"})
+    if (::lstat((file.string() + suffix).c_str(), &info) == 0)
+      return fail(fmt::format("'{}{}' belongs to a database that is gone: restore that or move the file away",
+                              file.string(), suffix));
+  return {};
+}
+
+Status Site::prepare() {
+  made_directory_ = ::mkdir(directory_.c_str(), 0700) == 0;
+  if (!made_directory_ && errno != EEXIST)
+    return fail_errno(fmt::format("cannot make the state directory '{}'", directory_.string()), errno);
+  lock_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0)
+    return fail_errno(fmt::format("cannot open the state directory '{}'", directory_.string()), errno);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
+    return fail(fmt::format("another 'anchorctl init' is making a cluster in '{}': wait for it",
+                            directory_.string()));
+  return check_empty();
+}
+
+Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& identities) {
+  std::filesystem::path keys = key_folder(directory_);
+  made_keys_ = ::mkdir(keys.c_str(), 0700) == 0;
+  if (!made_keys_ && errno != EEXIST)
+    return fail_errno(fmt::format("cannot make '{}'", keys.string()), errno);
+  if (::chmod(keys.c_str(), 0700) != 0)
+    return fail_errno(fmt::format("cannot protect '{}'", keys.string()), errno);
+  for (const NewIdentity& made : identities) {
+    made_.push_back(keys / key_file_name(made.service, made.host, made.identity.certificate));
+    if (auto done = write_key(made_.back(), *made.identity.key); !done) return done;
+  }
+  std::filesystem::path file = directory_ / kDatabaseName;
+  std::filesystem::path aside = file.string() + ".new";
+  // A killed init leaves these behind.
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    made_.push_back(aside.string() + suffix);
+    ::unlink(made_.back().c_str());
+  }
+  if (auto done = write_database(aside, request, identities); !done) return done;
+  if (::rename(aside.c_str(), file.c_str()) != 0)
+    return fail_errno(fmt::format("cannot put '{}' in place", file.string()), errno);
+  kept_ = true;
+  sync_folder(directory_);
+  sync_folder(std::filesystem::absolute(directory_).parent_path());
+  return {};
+}
+
+}  // namespace
+
+Result<Store> Store::init(const std::filesystem::path& directory, const InitRequest& request) {
+  if (auto good = check_request(request); !good) return std::unexpected(good.error());
+  {
+    Site site(directory);
+    if (auto ready = site.prepare(); !ready) return std::unexpected(ready.error());
+    auto identities = make_identities(request);
+    if (!identities) return std::unexpected(identities.error());
+    if (auto good = check_list(request, *identities); !good) return std::unexpected(good.error());
+    if (auto done = site.write(request, *identities); !done) return std::unexpected(done.error());
+  }
+  return open(directory);
+}
+
+}  // namespace anchord::store

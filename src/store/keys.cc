@@ -1,0 +1,59 @@
+#include "keys.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "anchord/base/file.h"
+#include "anchord/crypto/secret.h"
+#include "impl.h"
+
+namespace anchord::store {
+namespace {
+
+// The largest key in use, RSA-4096, takes 3.3 KB as PEM: more is another file.
+constexpr std::size_t kMaxKeyFile = 16 * 1024;
+
+}  // namespace
+
+std::filesystem::path key_folder(const std::filesystem::path& directory) {
+  return directory / "keys";
+}
+
+std::string key_file_name(trust::Service service, std::string_view host,
+                          const crypto::Certificate& certificate) {
+  std::string name{trust::service_name(service)};
+  if (!host.empty()) name += fmt::format("-{}", host);
+  return name + "-" + short_hash(certificate) + ".key";
+}
+
+Status write_key(const std::filesystem::path& file, const crypto::PrivateKey& key) {
+  return write_file(file, key.to_pem().bytes(), 0600);
+}
+
+Result<crypto::PrivateKey> read_key(const std::filesystem::path& file, const crypto::Certificate& certificate,
+                                    std::string_view owner) {
+  std::string described = fmt::format("the private key of {} in '{}'", owner, file.string());
+  struct stat info{};
+  if (::stat(file.c_str(), &info) != 0) {
+    if (errno == ENOENT) return fail(described + " is missing: restore it from a backup");
+    return fail_errno(described + " cannot be read (run as the owner of the state directory)", errno);
+  }
+  if (!S_ISREG(info.st_mode)) return fail(described + " is not a file: restore it from a backup");
+  if ((info.st_mode & 077) != 0)
+    return fail(fmt::format("{0} can be used by others (mode {1:04o}): run \"chmod 600 '{2}'\"", described,
+                            info.st_mode & 07777, file.string()));
+  auto read = read_file(file, kMaxKeyFile);
+  if (!read) return fail(fmt::format("{}: {}", described, read.error().text));
+  crypto::Secret pem(std::move(*read));
+  auto key = crypto::PrivateKey::from_pem_or_der(pem.bytes());
+  if (!key)
+    return fail(fmt::format("{} is damaged ({}): restore it from a backup", described, key.error().text));
+  if (!key->matches(certificate))
+    return fail(fmt::format("{} does not match certificate {}: restore both from one backup", described,
+                            short_hash(certificate)));
+  return key;
+}
+
+}  // namespace anchord::store

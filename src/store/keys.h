@@ -1,0 +1,29 @@
+// The private keys' files. Each is named after its service and its certificate,
+// so that a new key never overwrites an old one.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "anchord/base/error.h"
+#include "anchord/crypto/certificate.h"
+#include "anchord/crypto/private_key.h"
+#include "anchord/trust/cluster.h"
+
+namespace anchord::store {
+
+std::filesystem::path key_folder(const std::filesystem::path& directory);
+
+// "tvs-cucm1-0a1b2c3d.key"
+std::string key_file_name(trust::Service service, std::string_view host,
+                          const crypto::Certificate& certificate);
+
+Status write_key(const std::filesystem::path& file, const crypto::PrivateKey& key);
+
+// `owner` names the service in errors. The file must be readable by its owner
+// alone, and its key be the certificate's.
+Result<crypto::PrivateKey> read_key(const std::filesystem::path& file, const crypto::Certificate& certificate,
+                                    std::string_view owner);
+
+}  // namespace anchord::store

@@ -1,0 +1,86 @@
+// What the services leave in the store: the lists they handed out, and how they fare.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "anchord/trust/trust_list.h"
+#include "impl.h"
+
+namespace anchord::store {
+
+Result<std::optional<SavedList>> Store::saved_list(std::string_view name) {
+  Statement row(impl_->database, "SELECT input_digest, content, built_at FROM lists WHERE name = ?", name);
+  if (!row.next()) {
+    if (!row.ok()) return row.failure();
+    return std::nullopt;
+  }
+  return SavedList{to_buffer(row.blob(0)), to_buffer(row.blob(1)), row.integer(2)};
+}
+
+Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, UnixSeconds now,
+                                  const std::function<Result<Buffer>(UnixSeconds timestamp)>& build) {
+  Database& database = impl_->database;
+  auto saved = saved_list(name);
+  if (!saved) return std::unexpected(saved.error());
+  if (*saved && same_bytes((*saved)->input_digest, input_digest)) return std::move(**saved);
+
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  // Another process may have built it while this one waited.
+  saved = saved_list(name);
+  if (!saved) return std::unexpected(saved.error());
+  if (*saved && same_bytes((*saved)->input_digest, input_digest)) return std::move(**saved);
+  SavedList list{to_buffer(input_digest), {}, *saved ? std::max(now, (*saved)->built_at + 1) : now};
+  auto built = build(list.built_at);
+  if (!built) return std::unexpected(built.error());
+  list.content = std::move(*built);
+  auto done = execute(database,
+                      R"(INSERT OR REPLACE INTO lists (name, input_digest, built_at, content)
+                         VALUES (?, ?, ?, ?))",
+                      name, input_digest, list.built_at, Bytes(list.content));
+  if (done) done = note_audit(database, fmt::format("built '{}', {} bytes", name, list.content.size()));
+  if (done) done = writing->commit();
+  if (!done) return std::unexpected(done.error());
+  return list;
+}
+
+Result<SavedList> current_itl(Store& store, const trust::Cluster& cluster, UnixSeconds now) {
+  trust::TrustListFields fields = trust::itl_fields(cluster);
+  auto list = store.list_for(fields.file_name, trust::fields_digest(fields), now, [&](UnixSeconds timestamp) {
+    return trust::build_trust_list(fields, timestamp);
+  });
+  if (!list) return list;
+  // The database's pages carry no checksums, and phones ignore a list that does not verify.
+  if (auto good = trust::verify_trust_list(list->content, cluster.tftp.certificate); !good)
+    return fail(fmt::format("the saved '{}' is damaged ({}): restore the state directory from a backup",
+                            fields.file_name, good.error().text));
+  return list;
+}
+
+Status Store::report_status(const StatusReport& report) {
+  return execute(impl_->database,
+                 R"(INSERT OR REPLACE INTO service_status (host, time, snapshot_version, ok, message)
+                    VALUES (?, ?, ?, ?, ?))",
+                 report.host, report.time, report.snapshot_version, report.ok, report.message);
+}
+
+Result<std::vector<StatusReport>> Store::last_status() {
+  std::vector<StatusReport> reports;
+  Statement row(impl_->database,
+                "SELECT host, time, snapshot_version, ok, message FROM service_status ORDER BY host");
+  while (row.next())
+    reports.push_back({std::string(row.text(0)), row.integer(1), static_cast<std::uint64_t>(row.integer(2)),
+                       row.integer(3) != 0, std::string(row.text(4))});
+  if (!row.ok()) return row.failure();
+  return reports;
+}
+
+Result<std::vector<AuditEntry>> Store::audit(std::size_t newest) {
+  std::vector<AuditEntry> entries;
+  Statement row(impl_->database, "SELECT time, who, what FROM audit ORDER BY id DESC LIMIT ?", newest);
+  while (row.next()) entries.push_back({row.integer(0), std::string(row.text(1)), std::string(row.text(2))});
+  if (!row.ok()) return row.failure();
+  return entries;
+}
+
+}  // namespace anchord::store

@@ -1,0 +1,255 @@
+// Opening the store, and reading the state of the cluster.
+#include "anchord/store/store.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+
+#include "anchord/base/hex.h"
+#include "impl.h"
+#include "keys.h"
+#include "schema.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::Service;
+
+constexpr std::size_t kShortHashDigits = 8;
+
+Status check_files(const std::filesystem::path& directory) {
+  struct stat info{};
+  if (::stat(directory.c_str(), &info) != 0) {
+    if (errno == ENOENT)
+      return fail(fmt::format("there is no state directory '{}': run 'anchorctl init' to make a cluster",
+                              directory.string()));
+    return fail_errno(fmt::format("cannot read the state directory '{}'", directory.string()), errno);
+  }
+  if (!S_ISDIR(info.st_mode))
+    return fail(fmt::format("the state directory '{}' is not a directory", directory.string()));
+  std::filesystem::path file = directory / kDatabaseName;
+  if (::access(file.c_str(), R_OK | W_OK) == 0) return {};
+  if (errno == ENOENT)
+    return fail(
+        fmt::format("there is no cluster in '{}': run 'anchorctl init' to make one", directory.string()));
+  return fail_errno(fmt::format("cannot open '{}' (run as the owner of the state directory)", file.string()),
+                    errno);
+}
+
+Result<std::int64_t> read_number(Database& database, const char* sql) {
+  Statement statement(database, sql);
+  if (statement.next()) return statement.integer(0);
+  if (!statement.ok()) return statement.failure();
+  return database.damaged("a row is missing");
+}
+
+Status check_structure(Database& database) {
+  Statement statement(database, "PRAGMA quick_check(1)");
+  if (!statement.next()) return statement.failure();
+  if (statement.text(0) != "ok") {
+    std::string found{statement.text(0)};
+    for (char& c : found)
+      if (c == '\n') c = ' ';
+    return database.damaged(found);
+  }
+  return {};
+}
+
+Status check_schema(Database& database, const std::filesystem::path& file) {
+  auto application = read_number(database, "PRAGMA application_id");
+  if (!application) return std::unexpected(application.error());
+  if (*application != kApplicationId)
+    return fail(fmt::format("'{}' is not a database of Anchord: restore it from a backup", file.string()));
+  auto version = read_number(database, "PRAGMA user_version");
+  if (!version) return std::unexpected(version.error());
+  if (*version > kSchemaVersion)
+    return fail(
+        fmt::format("'{}' was made by a newer Anchord (its version is {}, this one knows {}): upgrade "
+                    "this Anchord",
+                    file.string(), *version, kSchemaVersion));
+  if (*version != kSchemaVersion) return database.damaged(fmt::format("there is no version {}", *version));
+  return {};
+}
+
+struct IdentityRow {
+  Service service;
+  std::size_t host;  // for tvs
+  trust::Identity identity;
+  std::string key_file;
+};
+
+Result<std::vector<trust::Host>> read_hosts(Database& database) {
+  std::vector<trust::Host> hosts;
+  Statement row(database, "SELECT name, address FROM hosts ORDER BY position");
+  while (row.next()) hosts.push_back({std::string(row.text(0)), std::string(row.text(1))});
+  if (!row.ok()) return row.failure();
+  return hosts;
+}
+
+Result<std::vector<IdentityRow>> read_identities(Database& database) {
+  std::vector<IdentityRow> identities;
+  Statement row(database, R"(SELECT service, ifnull((SELECT count(*) FROM hosts WHERE position < host), 0),
+                             sha256, certificate, key_file FROM identities)");
+  while (row.next()) {
+    auto service = trust::service_from_name(row.text(0));
+    if (!service) return database.damaged("an unknown service");
+    auto certificate = read_certificate(database, row, 2, 3);
+    if (!certificate) return std::unexpected(certificate.error());
+    std::string key_file{row.text(4)};
+    if (key_file.empty() || key_file.front() == '.' || key_file.find('/') != key_file.npos)
+      return database.damaged("a key's file name leads elsewhere");
+    identities.push_back({*service, static_cast<std::size_t>(row.integer(1)), {*certificate, {}}, key_file});
+  }
+  if (!row.ok()) return row.failure();
+  return identities;
+}
+
+Status read_known(Database& database, std::vector<trust::KnownCertificate>& known) {
+  Statement row(database, "SELECT sha256, certificate, roles, ttl FROM certificates ORDER BY rowid");
+  while (row.next()) {
+    auto certificate = read_certificate(database, row, 0, 1);
+    if (!certificate) return std::unexpected(certificate.error());
+    auto roles = roles_from_text(row.text(2));
+    if (!roles) return database.damaged(fmt::format("the roles of certificate {}", short_hash(*certificate)));
+    known.push_back({*certificate, std::move(*roles), static_cast<std::uint32_t>(row.integer(3)), {}});
+  }
+  if (!row.ok()) return row.failure();
+  return {};
+}
+
+// Puts the rows where the cluster has them. The schema lets no service have two.
+Result<trust::Cluster> assemble(const Database& database, std::vector<trust::Host> hosts,
+                                const std::vector<IdentityRow>& identities) {
+  std::array<const IdentityRow*, 4> single{};
+  std::vector<trust::Identity> tvs;
+  for (std::size_t host = 0; host < hosts.size(); ++host)
+    for (const IdentityRow& row : identities)
+      if (row.service == Service::tvs && row.host == host) tvs.push_back(row.identity);
+  for (const IdentityRow& row : identities) single[static_cast<std::size_t>(row.service)] = &row;
+  auto of = [&](Service service) { return single[static_cast<std::size_t>(service)]; };
+  if (hosts.empty() || tvs.size() != hosts.size() || identities.size() != hosts.size() + 3 ||
+      of(Service::tftp) == nullptr || of(Service::capf) == nullptr || of(Service::recovery) == nullptr)
+    return database.damaged("the own certificates are not complete");
+  return trust::Cluster{.hosts = std::move(hosts),
+                        .tvs = std::move(tvs),
+                        .tftp = of(Service::tftp)->identity,
+                        .capf = of(Service::capf)->identity,
+                        .recovery = of(Service::recovery)->identity};
+}
+
+Result<LoadedCluster> read_state(Database& database, std::vector<IdentityRow>& identities) {
+  auto hosts = read_hosts(database);
+  if (!hosts) return std::unexpected(hosts.error());
+  Statement row(database, "SELECT name, mode, digest, spelling, change_counter FROM cluster");
+  if (!row.next()) return row.ok() ? database.damaged("the cluster's row is missing") : row.failure();
+  auto cluster = assemble(database, std::move(*hosts), identities);
+  if (!cluster) return std::unexpected(cluster.error());
+  auto mode = trust::mode_from_name(row.text(1));
+  if (!mode) return database.damaged("an unknown mode");
+  cluster->name = row.text(0);
+  cluster->mode = *mode;
+  cluster->signing.digest = row.text(2) == "sha1" ? wire::Digest::sha1 : wire::Digest::sha512;
+  cluster->signing.spelling =
+      row.text(3) == "open" ? crypto::NameSpelling::open : crypto::NameSpelling::vendor;
+  for (const IdentityRow& own : identities)
+    cluster->known.push_back(
+        {own.identity.certificate, trust::own_roles(own.service, *mode), trust::kDefaultTtl, own.service});
+  if (auto done = read_known(database, cluster->known); !done) return std::unexpected(done.error());
+  return LoadedCluster{std::move(*cluster), row.integer(4)};
+}
+
+std::string user_name() {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> room;
+  std::string name = std::to_string(::geteuid());
+  if (::getpwuid_r(::geteuid(), &entry, room.data(), room.size(), &found) == 0 && found != nullptr)
+    name = found->pw_name;
+  // With sudo everybody would be root.
+  if (const char* behind = std::getenv("SUDO_USER")) name += fmt::format(" (sudo by {})", behind);
+  return name;
+}
+
+}  // namespace
+
+std::string short_hash(const crypto::Certificate& certificate) {
+  return to_hex(certificate.sha256()).substr(0, kShortHashDigits);
+}
+
+std::string service_text(Service service, std::string_view host) {
+  std::string text{trust::service_name(service)};
+  return host.empty() ? text : fmt::format("{} of {}", text, host);
+}
+
+Result<crypto::Certificate> read_certificate(const Database& database, const Statement& row, int sha256,
+                                             int certificate) {
+  std::string hash{row.text(sha256)};
+  auto parsed = crypto::Certificate::from_der(row.blob(certificate));
+  if (!parsed)
+    return database.damaged(
+        fmt::format("certificate {}: {}", hash.substr(0, kShortHashDigits), parsed.error().text));
+  if (to_hex(parsed->sha256()) != hash)
+    return database.damaged(
+        fmt::format("certificate {} is not what was put in", hash.substr(0, kShortHashDigits)));
+  return parsed;
+}
+
+Status note_audit(Database& database, std::string_view what) {
+  return execute(database, "INSERT INTO audit (time, who, what) VALUES (?, ?, ?)", calendar_now(),
+                 user_name(), what);
+}
+
+Status note_change(Database& database, std::string_view what) {
+  if (auto done = note_audit(database, what); !done) return done;
+  return execute(database, "UPDATE cluster SET change_counter = change_counter + 1");
+}
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+Store::~Store() = default;
+
+Result<Store> Store::open(const std::filesystem::path& directory) {
+  if (auto found = check_files(directory); !found) return std::unexpected(found.error());
+  std::filesystem::path file = directory / kDatabaseName;
+  auto database = Database::open(file, SQLITE_OPEN_READWRITE);
+  if (!database) return std::unexpected(database.error());
+  if (auto ours = check_schema(*database, file); !ours) return std::unexpected(ours.error());
+  // FULL: in WAL mode NORMAL may lose the last transactions when the power is cut,
+  // and changes are far too rare for the sync to cost anything.
+  if (auto done = database->run("PRAGMA synchronous = FULL"); !done) return std::unexpected(done.error());
+  if (auto whole = check_structure(*database); !whole) return std::unexpected(whole.error());
+  return Store(std::make_unique<Impl>(directory, std::move(*database)));
+}
+
+Result<LoadedCluster> Store::load(KeyUse keys) {
+  Database& database = impl_->database;
+  auto reading = Transaction::read(database);
+  if (!reading) return std::unexpected(reading.error());
+  auto identities = read_identities(database);
+  if (!identities) return std::unexpected(identities.error());
+  if (keys == KeyUse::with_keys) {
+    for (IdentityRow& row : *identities) {
+      std::string owner = row.key_file.substr(0, row.key_file.rfind('-'));
+      auto key = read_key(key_folder(impl_->directory) / row.key_file, row.identity.certificate, owner);
+      if (!key) return std::unexpected(key.error());
+      row.identity.key = std::move(*key);
+    }
+  }
+  return read_state(database, *identities);
+}
+
+Result<std::int64_t> Store::change_counter() {
+  return read_number(impl_->database, "SELECT change_counter FROM cluster");
+}
+
+Status Store::check() {
+  return check_structure(impl_->database);
+}
+
+}  // namespace anchord::store

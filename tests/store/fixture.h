@@ -1,0 +1,106 @@
+// A store in a folder of its own for each test, copied from one that is made once.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "anchord/base/hex.h"
+#include "anchord/crypto/self_signed.h"
+#include "anchord/store/store.h"
+
+namespace anchord::store {
+
+namespace fs = std::filesystem;
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "anchord-store-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
+    path = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path); }
+  fs::path path;
+};
+
+inline InitRequest example_request() {
+  return {.cluster_name = "Example",
+          .hosts = {{"cucm1.example.com", "192.0.2.1"}, {"cucm2", ""}},
+          .organization = "Example Corp",
+          .unit = "Voice",
+          .country = "us",
+          .key = crypto::KeyKind::p256};
+}
+
+class StoreTest : public testing::Test {
+ protected:
+  StoreTest() {
+    static const Folder made;
+    if (!fs::exists(made.path / "state")) {
+      auto store = Store::init(made.path / "state", example_request());
+      if (!store) throw std::runtime_error(store.error().text);
+    }
+    fs::copy(made.path / "state", dir_, fs::copy_options::recursive);
+  }
+
+  Store open() {
+    auto store = Store::open(dir_);
+    if (!store) throw std::runtime_error(store.error().text);
+    return std::move(*store);
+  }
+  std::string open_error() {
+    auto store = Store::open(dir_);
+    return store ? "" : store.error().text;
+  }
+  std::string load_error() {
+    auto loaded = open().load(KeyUse::with_keys);
+    return loaded ? "" : loaded.error().text;
+  }
+  // The one key file whose name begins so.
+  fs::path key_file(const std::string& prefix) {
+    for (const auto& entry : fs::directory_iterator(dir_ / "keys"))
+      if (entry.path().filename().string().starts_with(prefix)) return entry.path();
+    throw std::runtime_error("no key " + prefix);
+  }
+  std::string read_database() {
+    std::ifstream in(database_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void write_database(std::string_view content) { std::ofstream(database_, std::ios::binary) << content; }
+
+  Folder folder_;
+  fs::path dir_ = folder_.path / "state";
+  fs::path database_ = dir_ / "anchord.db";
+};
+
+// Certificates that differ in nothing but their names.
+inline crypto::Certificate example_certificate(const std::string& common_name) {
+  static const auto key = crypto::PrivateKey::generate(crypto::KeyKind::p256).value();
+  crypto::SelfSignedRequest request{.not_before = 1700000000, .days = 10};
+  request.subject.append("CN", common_name);
+  return crypto::make_self_signed(key, request).value();
+}
+
+inline trust::KnownCertificate example_known(const std::string& common_name) {
+  return {example_certificate(common_name), {wire::Role::app_server}, 600, {}};
+}
+
+inline std::string hash_of(const crypto::Certificate& certificate) {
+  return to_hex(certificate.sha256());
+}
+
+inline void expect_text(const std::string& error, std::initializer_list<std::string_view> parts) {
+  EXPECT_FALSE(error.empty());
+  EXPECT_EQ(error.find('\n'), error.npos) << error;
+  for (std::string_view part : parts) EXPECT_NE(error.find(part), error.npos) << error;
+}
+
+}  // namespace anchord::store
