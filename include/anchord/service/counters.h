@@ -1,0 +1,74 @@
+// What a shard has done since it started.
+//
+// Each counter is written by its shard alone and read by anybody: a plain load
+// and store of an atomic, no read-modify-write.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace anchord::service {
+
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// X(name): the member, and the name it has in status reports.
+#define ANCHORD_COUNTERS(X)                                                        \
+  X(tvs_accepted)           /* connections given a slot */                         \
+  X(tvs_open)               /* connections open now */                             \
+  X(tvs_refused_address)    /* closed at once: too many from one address */        \
+  X(tvs_refused_network)    /* closed at once: not in an allowed network */        \
+  X(tvs_refused_full)       /* closed at once: nothing could give way */           \
+  X(tvs_evicted)            /* gave way to a newer connection at the limit */      \
+  X(tvs_handshakes)         /* completed */                                        \
+  X(tvs_resumed)            /* of those, with a session ticket */                  \
+  X(tvs_handshake_failures) /* refused by TLS: garbage, no common version, ... */  \
+  X(tvs_handshake_timeouts) /* not completed in time */                            \
+  X(tvs_idle_timeouts)      /* no complete request in time */                      \
+  X(tvs_malformed)          /* connections closed for a request that is not one */ \
+  X(tvs_verify_valid)                                                              \
+  X(tvs_verify_invalid)                                                            \
+  X(tvs_query_found)                                                               \
+  X(tvs_query_not_found)                                                           \
+  X(tvs_unrecorded)    /* answers whose record found the log full */               \
+  X(tcp_buffers_empty) /* receives that had to wait for a free buffer */           \
+  X(tftp_requests)                                                                 \
+  X(tftp_duplicates)      /* repeated requests for a transfer under way */         \
+  X(tftp_refused_network) /* not in an allowed network */                          \
+  X(tftp_malformed)                                                                \
+  X(tftp_not_found)                                                                \
+  X(tftp_writes_refused)                                                           \
+  X(tftp_unsupported) /* transfer modes other than octet */                        \
+  X(tftp_full)        /* refused: all transfer slots in use */                     \
+  X(tftp_active)      /* transfers under way now */                                \
+  X(tftp_completed)                                                                \
+  X(tftp_timeouts)  /* given up: the peer stopped acknowledging */                 \
+  X(tftp_aborted)   /* ended by the peer's error or a new request */               \
+  X(tftp_strangers) /* packets that belong to no transfer */                       \
+  X(tftp_repeats)   /* packets sent again */                                       \
+  X(tftp_bytes)     /* of file content acknowledged */
+
+struct Counters {
+#define ANCHORD_COUNTER_MEMBER(name) Counter name;
+  ANCHORD_COUNTERS(ANCHORD_COUNTER_MEMBER)
+#undef ANCHORD_COUNTER_MEMBER
+
+  // Calls `see(name, value)` for each.
+  template <class See>
+  void for_each(See&& see) const {
+#define ANCHORD_COUNTER_VISIT(name) see(#name, name.get());
+    ANCHORD_COUNTERS(ANCHORD_COUNTER_VISIT)
+#undef ANCHORD_COUNTER_VISIT
+  }
+};
+
+}  // namespace anchord::service

@@ -1,0 +1,47 @@
+// The limits of one shard. Everything that a peer can make grow has one here or
+// a named constant beside the code that enforces it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "anchord/base/clock.h"
+#include "anchord/io/address.h"
+
+namespace anchord::service {
+
+struct TvsSettings {
+  // Connections open at once. At the limit the quietest give way to new ones.
+  std::uint32_t max_connections = 8192;
+  // Of those, from one IPv4 address or one IPv6 /64: one machine must not push
+  // everybody else out.
+  std::uint32_t max_per_address = 512;
+  // From accept to the end of the handshake: stops silent and trickling clients.
+  Millis handshake_timeout = 5'000;
+  // From there to the end of the first request.
+  Millis request_timeout = 10'000;
+  // From one answered request to the next. Bytes of a request that is not
+  // complete do not extend it.
+  Millis idle_timeout = 60'000;
+};
+
+struct TftpSettings {
+  // Transfers under way at once; a request beyond it gets an error at once.
+  std::uint32_t max_transfers = 4096;
+  // Before the first repetition; each further one waits twice as long.
+  Millis retry_timeout = 1'000;
+  // Repetitions of one packet after the peer has acknowledged something. Before
+  // that there is one, since the address may be forged.
+  unsigned retries = 5;
+};
+
+struct ShardSettings {
+  TvsSettings tvs;
+  TftpSettings tftp;
+  // Who is served; empty: everybody.
+  std::vector<io::Network> allow;
+  // How long a shard that was told to drain waits for what is under way.
+  Millis drain_timeout = 10'000;
+};
+
+}  // namespace anchord::service

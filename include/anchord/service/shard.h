@@ -1,0 +1,56 @@
+// One core's worth of Anchord: a ring, and the TVS and TFTP services on it.
+//
+// Everything is made on, and used by, one thread; only the counters and the log are
+// for others. The same shard runs on a simulated ring in tests, turn by turn.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "anchord/io/ring.h"
+#include "anchord/service/counters.h"
+#include "anchord/service/question_log.h"
+#include "anchord/service/settings.h"
+#include "anchord/service/view.h"
+
+namespace anchord::service {
+
+// Sockets that the shard reads from. It does not own them: whoever bound them closes
+// them after the shard's end.
+struct ShardSockets {
+  struct Tftp {
+    int requests = -1;           // bound to the well-known port
+    std::vector<int> transfers;  // bound to ports of their own; at least one
+    bool v4 = true;
+  };
+  std::vector<int> tvs;    // listening
+  std::vector<Tftp> tftp;  // one for each address
+};
+
+class Shard {
+ public:
+  // The publisher has a view already. `seed` must be secret and the shard's own.
+  Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, ShardSockets sockets,
+        Publisher& publisher, std::uint64_t seed, Counters& counters, QuestionLog& log);
+  ~Shard();
+
+  // One round: picks up the newest view, handles what has happened, and waits for
+  // more until the next deadline. False when a drain has finished.
+  bool turn();
+
+  // Accepts nothing new from now on, and lets what is under way end, but not for
+  // longer than the settings' drain_timeout.
+  void drain();
+
+ private:
+  struct Parts;
+
+  void dispatch(const io::Completion& completion);
+  bool finish_drain(Millis now);
+
+  std::unique_ptr<Parts> parts_;
+  Millis drain_deadline_ = kNever;
+};
+
+}  // namespace anchord::service

@@ -1,0 +1,23 @@
+// What a shard serves from at one moment: a snapshot of the cluster, and the TLS
+// settings that belong to it. Immutable once published; the publisher frees it
+// when the last shard has let go.
+#pragma once
+
+#include <vector>
+
+#include "anchord/crypto/tls.h"
+#include "anchord/index/publisher.h"
+#include "anchord/index/snapshot.h"
+
+namespace anchord::service {
+
+struct View : index::Snapshot {
+  // One for each shard, so that no two threads touch the same context. All carry
+  // the same certificate and ticket keys: a session begun on one shard resumes on
+  // any other.
+  std::vector<crypto::TlsContext> tls;
+};
+
+using Publisher = index::Publisher<View>;
+
+}  // namespace anchord::service

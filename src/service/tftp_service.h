@@ -1,0 +1,107 @@
+// The TFTP server of one shard: requests on the well-known port, transfers on a
+// small set of sockets of its own. Transfers are told apart by the peer's address
+// and port and by the socket, so none needs a descriptor of its own.
+//
+// A peer (address and port) has one transfer at a time, as every client has: the
+// same request repeated is answered by the transfer that goes on, another ends it.
+//
+// A transfer's file is pinned: it ends on the snapshot that it began with.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "anchord/base/slot_pool.h"
+#include "anchord/base/timer_wheel.h"
+#include "anchord/io/ring.h"
+#include "anchord/service/shard.h"
+#include "peer_map.h"
+#include "shard_context.h"
+#include "tag.h"
+#include "tftp_transfer.h"
+
+namespace anchord::service {
+
+class TftpService {
+ public:
+  TftpService(ShardContext& shard, std::vector<ShardSockets::Tftp> sockets);
+  ~TftpService();
+  TftpService(const TftpService&) = delete;
+  TftpService& operator=(const TftpService&) = delete;
+
+  void start();
+
+  void on_receive(std::uint32_t socket, const io::Completion& completion);
+  void on_send(const Tag& tag, const io::Completion& completion);
+  void on_reply_sent(const Tag& tag);
+
+  void turn(Millis now);
+  Millis next_wake() const { return timers_.next_wake(); }
+
+  // No new transfers; those under way may end.
+  void drain() { draining_ = true; }
+  bool idle() const { return transfers_.used() == 0 && replies_.used() == 0; }
+  void terminate_all();
+
+ private:
+  // Refusals on their way. More at once are dropped: clients ask again.
+  static constexpr std::uint32_t kMaxReplies = 256;
+  static constexpr std::size_t kMaxReply = 128;
+
+  struct Socket {
+    int descriptor = -1;
+    std::uint32_t group = 0;  // whose requests it answers
+    bool requests = false;
+    bool v4 = true;
+    bool armed = false;
+  };
+
+  struct Transfer {
+    TftpTransfer machine;
+    Pins::Pin pin;
+    const index::FileEntry* file = nullptr;
+    io::Address peer;
+    io::Host local;  // the address that was asked, and answers
+    std::uint32_t socket = 0;
+    io::OutDatagram out;
+    // What is being sent stays as it is, whatever the machine does meanwhile.
+    std::array<std::uint8_t, TftpTransfer::kMaxHeader> header;
+    Millis progressed = 0;  // when the peer last acknowledged something new
+    bool sending = false;
+    bool resend = false;  // the packet changed while the last was still being sent
+    bool ended = false;   // released when its send completes
+  };
+
+  struct Reply {
+    io::OutDatagram out;
+    std::uint8_t bytes[kMaxReply];
+  };
+
+  void on_request(std::uint32_t socket, const io::Datagram& datagram);
+  void on_packet(std::uint32_t socket, const io::Datagram& datagram);
+  bool is_repeated(const Transfer& earlier, const index::FileEntry* asked) const;
+  void begin(std::uint32_t request_socket, const io::Datagram& datagram, const wire::TftpRequest& request);
+  void proceed(std::uint32_t slot, TftpTransfer::Next next);
+  void send(std::uint32_t slot);
+  void end(std::uint32_t slot);
+  void refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
+              std::string_view text);
+  void reply(std::uint32_t from_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
+             std::string_view text);
+  std::uint32_t choose_transfer_socket(std::uint32_t group);
+
+  ShardContext& shard_;
+  const TftpSettings& settings_;
+  std::vector<Socket> sockets_;
+  std::vector<std::vector<std::uint32_t>> transfer_sockets_;  // by group
+  SlotPool<Transfer> transfers_;
+  SlotPool<Reply> replies_;
+  TimerWheel timers_;
+  PeerMap by_peer_;
+  std::uint64_t random_;
+  bool draining_ = false;
+};
+
+}  // namespace anchord::service

@@ -1,0 +1,91 @@
+#include "tvs_answer.h"
+
+#include <variant>
+
+#include "anchord/crypto/certificate.h"
+#include "anchord/crypto/name.h"
+#include "anchord/wire/tvs.h"
+
+namespace anchord::service {
+namespace {
+
+// The device's name is the peer's own claim: kept as printable characters, judged by
+// nobody.
+void note_device(Bytes device, Question& record) {
+  record.set_device(as_text(device));
+  for (std::size_t i = 0; i < record.device_length; ++i) {
+    char& c = record.device[i];
+    if (c < 0x20 || c > 0x7e) c = '?';
+  }
+}
+
+void verify(const wire::VerifyRequest& request, const index::Snapshot& snapshot, Writer& out,
+            Question& record) {
+  const index::CertificateRecord* found = snapshot.certificates.find(request.certificate);
+  record.kind = QuestionKind::verify;
+  record.answered_yes = found != nullptr;
+  if (found != nullptr) {
+    wire::write_verify_response(out, request.session, true, found->roles(), found->ttl());
+  } else {
+    wire::write_verify_response(out, request.session, false, {}, 0);
+  }
+}
+
+// Whether this certificate is the one asked for: issuer and serial, and the
+// subject where it was given.
+bool is_the_one(const index::CertificateRecord& candidate, const crypto::NormalName& issuer, Bytes serial,
+                const crypto::NormalName* subject) {
+  auto fields = crypto::read_fields(candidate.der());
+  if (!fields || !same_bytes(fields->serial, serial)) return false;
+  crypto::NormalName own;
+  if (!own.from_der(fields->issuer_der) || own.text() != issuer.text()) return false;
+  return subject == nullptr || (own.from_der(fields->subject_der) && own.text() == subject->text());
+}
+
+const index::CertificateRecord* find_named(const wire::QueryRequest& request,
+                                           const index::Snapshot& snapshot) {
+  // A name that we cannot read names nothing that we hold: "not found", not malformed.
+  crypto::NormalName issuer;
+  if (!issuer.from_text(request.issuer)) return nullptr;
+  crypto::NormalName subject;
+  const crypto::NormalName* wanted_subject = nullptr;
+  if (!request.subject.empty()) {
+    if (!subject.from_text(request.subject)) return nullptr;
+    wanted_subject = &subject;
+  }
+  // Stored serial numbers have no leading zeros; firmware may send one.
+  Bytes serial = request.serial;
+  while (serial.size() > 1 && serial[0] == 0) serial = serial.subspan(1);
+  return snapshot.certificates.find_named(index::name_key(issuer.text(), serial),
+                                          [&](const index::CertificateRecord& candidate) {
+                                            return is_the_one(candidate, issuer, serial, wanted_subject);
+                                          });
+}
+
+void query(const wire::QueryRequest& request, const index::Snapshot& snapshot, Writer& out,
+           Question& record) {
+  const index::CertificateRecord* found = find_named(request, snapshot);
+  record.kind = QuestionKind::query;
+  record.answered_yes = found != nullptr;
+  if (found != nullptr) {
+    wire::write_query_response(out, request.session, found->der(), found->roles(), found->ttl());
+  } else {
+    wire::write_query_response(out, request.session, {}, {}, 0);
+  }
+}
+
+}  // namespace
+
+Parsed<void> answer_tvs(Bytes message, const index::Snapshot& snapshot, Writer& out, Question& record) {
+  Parsed<wire::TvsRequest> request = wire::parse_tvs_request(message);
+  if (!request) return std::unexpected(request.error());
+  std::visit([&](const auto& r) { note_device(r.device, record); }, *request);
+  if (const auto* asked = std::get_if<wire::VerifyRequest>(&*request)) {
+    verify(*asked, snapshot, out, record);
+  } else {
+    query(std::get<wire::QueryRequest>(*request), snapshot, out, record);
+  }
+  return {};
+}
+
+}  // namespace anchord::service

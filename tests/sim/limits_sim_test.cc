@@ -1,0 +1,150 @@
+// Deadlines and limits of TVS connections, in virtual time.
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "world.h"
+
+namespace anchord::sim {
+namespace {
+
+constexpr service::TvsSettings kDefaults{};
+
+TEST(Limits, ASilentConnectionEndsAtTheHandshakeDeadline) {
+  World world({});
+  int peer = world.sim.connect(world.listener, world.peer(1, 1));
+  world.run_for(kDefaults.handshake_timeout - 100);
+  EXPECT_FALSE(world.sim.peer_closed_by_server(peer));
+  world.run_for(200);
+  EXPECT_TRUE(world.sim.peer_closed_by_server(peer));
+  EXPECT_EQ(world.counters.tvs_handshake_timeouts.get(), 1u);
+}
+
+TEST(Limits, TricklingBytesDoNotExtendTheHandshake) {
+  World world({});
+  int peer = world.sim.connect(world.listener, world.peer(1, 1));
+  const std::uint8_t header[] = {0x16, 3, 1, 2, 0};
+  world.sim.peer_send(peer, header);
+  for (Millis t = 100; t < 20'000; t += 100)
+    world.sim.at(world.sim.time() + t, [&] { world.sim.peer_send(peer, Buffer{0}); });
+  world.run_for(kDefaults.handshake_timeout + 100);
+  EXPECT_TRUE(world.sim.peer_closed_by_server(peer));
+}
+
+TEST(Limits, BytesOfARequestDoNotExtendItsDeadline) {
+  World world({});
+  Phone phone(world, 1, {.questions = 1, .at_once = 0});
+  world.run_for(100, [&] { phone.pump(); });
+  ASSERT_TRUE(phone.handshaken());
+  // A request that says it has 100 bytes, and brings one a second.
+  const std::uint8_t header[] = {0x57, 1, 1, 0, 0, 0, 0, 1, 0, 100};
+  phone.send_raw(header);
+  for (Millis t = 1000; t < kDefaults.request_timeout; t += 1000)
+    world.sim.at(world.sim.time() + t, [&] { phone.send_raw(Buffer{0}); });
+  world.run_for(kDefaults.request_timeout - 500);
+  EXPECT_FALSE(world.sim.peer_closed_by_server(phone.peer()));
+  world.run_for(1000);
+  EXPECT_TRUE(world.sim.peer_closed_by_server(phone.peer()));
+  EXPECT_EQ(world.counters.tvs_idle_timeouts.get(), 1u);
+}
+
+TEST(Limits, IdleConnectionsEndAfterTheirLastAnswer) {
+  World world({});
+  Phone phone(world, 1, {.questions = 2, .close_after = false});
+  world.run_for(kDefaults.idle_timeout - 500, [&] { phone.pump(); });
+  EXPECT_TRUE(phone.satisfied());
+  EXPECT_FALSE(phone.ended());
+  world.run_for(1000, [&] { phone.pump(); });
+  EXPECT_TRUE(phone.ended());
+}
+
+TEST(Limits, OneAddressCannotTakeAllConnections) {
+  service::ShardSettings shard{.tvs = {.max_connections = 20, .max_per_address = 5}};
+  World world({.shard = shard});
+  std::vector<int> peers;
+  for (std::uint16_t port = 1; port <= 9; ++port)
+    peers.push_back(world.sim.connect(world.listener, world.peer(1, port)));
+  world.run_for(100);
+  EXPECT_EQ(world.sim.open_connections(), 5u);
+  EXPECT_EQ(world.counters.tvs_refused_address.get(), 4u);
+  Phone other(world, 2, {});
+  world.run_for(100, [&] { other.pump(); });
+  EXPECT_TRUE(other.satisfied());
+  // What ends makes room again.
+  for (int peer : peers) world.sim.peer_close(peer);
+  world.run_for(100);
+  world.sim.connect(world.listener, world.peer(1, 77));
+  world.run_for(100);
+  EXPECT_EQ(world.counters.tvs_refused_address.get(), 4u);
+}
+
+TEST(Limits, SilentConnectionsGiveWayAtTheLimit) {
+  service::ShardSettings shard{.tvs = {.max_connections = 20, .max_per_address = 1000}};
+  World world({.shard = shard});
+  for (unsigned i = 0; i < 200; ++i) world.sim.connect(world.listener, world.peer(i, 1));
+  world.run_for(200);
+  EXPECT_LE(world.sim.open_connections(), 20u);
+  for (unsigned i = 0; i < 10; ++i) {
+    Phone phone(world, 300 + i, {.seed = i});
+    world.run_for(200, [&] { phone.pump(); });
+    EXPECT_TRUE(phone.satisfied());
+  }
+  EXPECT_GE(world.counters.tvs_evicted.get(), 1u);
+  EXPECT_LE(world.sim.open_connections(), 20u);
+}
+
+TEST(Limits, ABusyConnectionIsNotEvicted) {
+  service::ShardSettings shard{.tvs = {.max_connections = 4, .max_per_address = 1000}};
+  World world({.shard = shard});
+  std::vector<std::unique_ptr<Phone>> phones;
+  for (unsigned i = 0; i < 4; ++i)
+    phones.push_back(
+        std::make_unique<Phone>(world, i, Phone::Manner{.questions = 400, .close_after = false, .seed = i}));
+  auto pump = [&] {
+    for (auto& phone : phones) phone->pump();
+  };
+  world.run_for(60, pump);
+  int newcomer = world.sim.connect(world.listener, world.peer(50, 1));
+  world.run_for(60, pump);
+  EXPECT_TRUE(world.sim.peer_closed_by_server(newcomer));
+  EXPECT_EQ(world.counters.tvs_refused_full.get(), 1u);
+  for (auto& phone : phones) EXPECT_FALSE(phone->ended());
+}
+
+TEST(Limits, ThoseWhoAskAndDoNotReadCannotTakeAllBuffers) {
+  World world({.ring = {.tcp_buffers = 8, .tcp_buffer_size = 512, .socket_buffer = 2048}});
+  std::vector<std::unique_ptr<Phone>> greedy;
+  for (unsigned i = 0; i < 6; ++i) {
+    greedy.push_back(std::make_unique<Phone>(
+        world, i, Phone::Manner{.questions = 300, .at_once = 300, .close_after = false, .seed = i}));
+  }
+  world.run_for(100, [&] {
+    for (auto& phone : greedy) {
+      if (phone->handshaken()) world.sim.peer_stall(phone->peer(), true);
+      phone->pump();
+    }
+  });
+  Phone honest(world, 99, {.questions = 5});
+  world.run_for(2000, [&] { honest.pump(); });
+  EXPECT_TRUE(honest.satisfied());
+}
+
+TEST(Limits, OnlyAllowedNetworksAreServed) {
+  service::ShardSettings shard{.allow = {io::parse_network("10.0.0.0/25").value()}};
+  World world({.shard = shard});
+  Phone inside(world, 5, {});
+  int outside = world.sim.connect(world.listener, world.peer(200, 1));
+  std::vector<std::unique_ptr<Fetcher>> fetchers;
+  fetchers.push_back(std::make_unique<Fetcher>(world, 200, "ITLFile.tlv", wire::TftpOptions{}));
+  world.run_for(1000, [&] {
+    inside.pump();
+    deliver(world, fetchers);
+  });
+  EXPECT_TRUE(inside.satisfied());
+  EXPECT_TRUE(world.sim.peer_closed_by_server(outside));
+  EXPECT_EQ(fetchers[0]->packets_received(), 0u);
+  EXPECT_GT(world.counters.tftp_refused_network.get(), 0u);
+}
+
+}  // namespace
+}  // namespace anchord::sim

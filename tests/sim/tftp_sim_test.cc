@@ -1,0 +1,246 @@
+// TFTP under loss, repetition and reordering: every file arrives whole and from one
+// version, and a peer that is not there costs two packets.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+
+#include "world.h"
+
+namespace anchord::sim {
+namespace {
+
+constexpr std::uint64_t kSeeds = 60;
+constexpr service::TftpSettings kDefaults{};
+
+using Fetchers = std::vector<std::unique_ptr<Fetcher>>;
+
+Fetcher& fetch(World& world, Fetchers& fetchers, unsigned host, std::string file,
+               wire::TftpOptions options = {}) {
+  fetchers.push_back(std::make_unique<Fetcher>(world, host, std::move(file), options));
+  return *fetchers.back();
+}
+
+class TftpUnderFaults : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(TftpUnderFaults, EveryFileArrivesWhole) {
+  World world({.ring = {.faults = io::SimFaults::some(GetParam()), .udp_buffers = 16}});
+  std::mt19937_64 random(GetParam());
+  std::vector<Buffer> contents;
+  Fetchers fetchers;
+  for (unsigned i = 0; i < 12; ++i) {
+    std::uint16_t block = i % 3 == 0 ? 512 : static_cast<std::uint16_t>(8 + random() % 1400);
+    std::size_t size = i == 1 ? 0 : i % 4 == 2 ? std::size_t{block} * (random() % 9) : random() % 9000;
+    contents.push_back(file_content(static_cast<std::uint8_t>(i), size));
+    std::string name = "file" + std::to_string(i);
+    world.publish({{.name = name, .content = index::Blob(contents.back())}});
+    wire::TftpOptions options;
+    if (i % 3 != 0) options.blksize = block;
+    if (random() % 2) options.tsize = 0;
+    fetch(world, fetchers, i, name, options);
+  }
+  world.run_for(200'000, [&] { deliver(world, fetchers); });
+  for (unsigned i = 0; i < fetchers.size(); ++i) {
+    EXPECT_TRUE(fetchers[i]->done()) << i;
+    EXPECT_TRUE(same_bytes(fetchers[i]->content(), contents[i])) << i;
+  }
+  EXPECT_EQ(world.counters.tftp_active.get(), 0u);
+  EXPECT_EQ(world.sim.buffers_out(io::Group::udp), 0u);
+  EXPECT_EQ(world.publisher.reclaim(), 1u);  // nobody holds an old view
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, TftpUnderFaults, testing::Range<std::uint64_t>(1, kSeeds + 1));
+
+TEST(TftpSim, ATransferEndsOnTheVersionItBeganWith) {
+  World world({});
+  Buffer old_content = file_content(5, 50'000);
+  Buffer new_content = file_content(9, 60'000);
+  world.publish({{.name = "f", .content = index::Blob(old_content)}});
+  Fetchers fetchers;
+  Fetcher& before = fetch(world, fetchers, 1, "f");
+  unsigned turns = 0;
+  world.run_for(60'000, [&] {
+    deliver(world, fetchers);
+    if (++turns == 20) {
+      ASSERT_FALSE(before.done());
+      world.publish({{.name = "f", .content = index::Blob(new_content)}});
+      fetch(world, fetchers, 2, "f");
+      EXPECT_GE(world.publisher.reclaim(), 2u);
+    }
+  });
+  EXPECT_TRUE(same_bytes(fetchers[0]->content(), old_content));
+  EXPECT_TRUE(same_bytes(fetchers[1]->content(), new_content));
+  EXPECT_EQ(world.publisher.reclaim(), 1u);
+}
+
+TEST(TftpSim, BlockNumbersWrap) {
+  World world({.ring = {.faults = {.late = 50, .max_delay = 2}}});
+  Buffer content = file_content(3, 8 * 70'000 + 3);
+  world.publish({{.name = "big", .content = index::Blob(content)}});
+  Fetchers fetchers;
+  fetch(world, fetchers, 1, "big", {.blksize = std::uint16_t{8}});
+  world.run_for(600'000, [&] { deliver(world, fetchers); });
+  EXPECT_TRUE(fetchers[0]->done());
+  EXPECT_TRUE(same_bytes(fetchers[0]->content(), content));
+}
+
+TEST(TftpSim, APeerThatNeverAcknowledgesCostsTwoPackets) {
+  World world({});
+  Fetchers fetchers;
+  fetch(world, fetchers, 1, "ITLFile.tlv").go_silent();
+  world.run_for(120'000, [&] { deliver(world, fetchers); });
+  EXPECT_EQ(fetchers[0]->packets_received(), 2u);
+  EXPECT_EQ(world.counters.tftp_timeouts.get(), 1u);
+  EXPECT_EQ(world.counters.tftp_active.get(), 0u);
+}
+
+TEST(TftpSim, APeerThatStopsIsGivenUp) {
+  World world({});
+  world.publish({{.name = "f", .content = index::Blob(file_content(1, 5000))}});
+  Fetchers fetchers;
+  Fetcher& fetcher = fetch(world, fetchers, 1, "f");
+  world.run_for(600'000, [&] {
+    deliver(world, fetchers);
+    if (fetcher.packets_received() == 3) fetcher.go_silent();
+  });
+  // The third was still acknowledged, so the fourth was sent, and repeated.
+  EXPECT_EQ(fetcher.packets_received(), 4u + kDefaults.retries);
+  EXPECT_EQ(world.counters.tftp_timeouts.get(), 1u);
+}
+
+TEST(TftpSim, ARepeatedRequestIsAnsweredOnce) {
+  World world({});
+  Fetchers fetchers;
+  fetch(world, fetchers, 1, "ITLFile.tlv").go_silent();
+  Buffer request(64);
+  Writer out(request);
+  wire::write_tftp_request(out, {.file = "ITLFile.tlv"});
+  for (int i = 0; i < 5; ++i) world.sim.datagram(world.tftp_requests, world.peer(1, 2001), out.written());
+  world.run_for(500, [&] { deliver(world, fetchers); });
+  EXPECT_EQ(fetchers[0]->packets_received(), 1u);
+  EXPECT_EQ(world.counters.tftp_duplicates.get(), 5u);
+}
+
+TEST(TftpSim, ADuplicatedAcknowledgementIsNotAnsweredTwice) {
+  World world({});
+  world.publish({{.name = "f", .content = index::Blob(file_content(1, 5000))}});
+  io::Address peer = world.peer(1, 2001);
+  Buffer request(64);
+  Writer out(request);
+  wire::write_tftp_request(out, {.file = "f"});
+  world.sim.datagram(world.tftp_requests, peer, out.written());
+  world.run_for(50);
+  auto first = world.sim.take_datagrams();
+  ASSERT_EQ(first.size(), 1u);
+  const std::uint8_t ack[] = {0, 4, 0, 1};
+  for (int i = 0; i < 4; ++i) world.sim.datagram(first[0].socket, peer, ack);
+  world.run_for(50);
+  EXPECT_EQ(world.sim.take_datagrams().size(), 1u);
+}
+
+TEST(TftpSim, StrangersToATransferGetAnErrorAndDisturbNothing) {
+  World world({});
+  Fetchers fetchers;
+  fetch(world, fetchers, 1, "ITLFile.tlv");
+  const std::uint8_t ack[] = {0, 4, 0, 1};
+  const std::uint8_t error[] = {0, 5, 0, 0, 0};
+  for (int socket : world.tftp_transfers) {
+    world.sim.datagram(socket, world.peer(9, 9), ack);
+    world.sim.datagram(socket, world.peer(9, 9), error);
+  }
+  unsigned answers = 0;
+  world.run_for(5000, [&] {
+    for (const io::SimDatagram& datagram : world.sim.take_datagrams()) {
+      if (datagram.to == world.peer(9, 9)) {
+        EXPECT_EQ(datagram.bytes[1], 5);
+        EXPECT_EQ(datagram.bytes[3], 5);
+        ++answers;
+      } else {
+        fetchers[0]->take(datagram);
+      }
+    }
+    fetchers[0]->tick();
+  });
+  EXPECT_EQ(answers, 3u);  // none for an error
+  EXPECT_TRUE(fetchers[0]->done());
+}
+
+TEST(TftpSim, RefusalsSayWhy) {
+  World world({.shard = {.tftp = {.max_transfers = 1}}});
+  struct Case {
+    wire::TftpRequest request;
+    wire::TftpErrorCode code;
+  };
+  const Case cases[] = {
+      {{.file = "no-such-file"}, wire::TftpErrorCode::file_not_found},
+      {{.file = "../etc/passwd"}, wire::TftpErrorCode::file_not_found},
+      {{.write = true, .file = "ITLFile.tlv"}, wire::TftpErrorCode::access_violation},
+      {{.file = "ITLFile.tlv", .mode = wire::TftpMode::netascii}, wire::TftpErrorCode::undefined}};
+  std::uint16_t port = 100;
+  for (const Case& c : cases) {
+    Buffer request(128);
+    Writer out(request);
+    wire::write_tftp_request(out, c.request);
+    world.sim.datagram(world.tftp_requests, world.peer(1, ++port), out.written());
+    world.run_for(50);
+    auto answers = world.sim.take_datagrams();
+    ASSERT_EQ(answers.size(), 1u);
+    auto packet = wire::parse_tftp(answers[0].bytes);
+    ASSERT_TRUE(packet && std::holds_alternative<wire::TftpError>(*packet));
+    EXPECT_EQ(std::get<wire::TftpError>(*packet).code, c.code);
+  }
+  Fetchers fetchers;
+  fetch(world, fetchers, 1, "ITLFile.tlv").go_silent();
+  world.run_for(10, [&] { deliver(world, fetchers); });
+  fetch(world, fetchers, 2, "ITLFile.tlv");
+  world.run_for(100, [&] { deliver(world, fetchers); });
+  EXPECT_EQ(fetchers[1]->error(), wire::TftpErrorCode::undefined);
+  EXPECT_EQ(world.counters.tftp_full.get(), 1u);
+}
+
+TEST(TftpSim, WhatIsNotARequestGetsNoAnswer) {
+  World world({});
+  const std::uint8_t data[] = {0, 3, 0, 1, 65};
+  const std::uint8_t error[] = {0, 5, 0, 0, 0};
+  const std::uint8_t odd[] = {7};
+  for (Bytes bytes : {Bytes(data), Bytes(error), Bytes(odd)})
+    world.sim.datagram(world.tftp_requests, world.peer(1, 1), bytes);
+  world.run_for(1000);
+  EXPECT_TRUE(world.sim.take_datagrams().empty());
+  EXPECT_EQ(world.counters.tftp_malformed.get(), 3u);
+}
+
+TEST(TftpSim, TheAskedAddressAnswers) {
+  World world({});
+  Buffer request(64);
+  Writer out(request);
+  wire::write_tftp_request(out, {.file = "ITLFile.tlv"});
+  io::Host asked = io::parse_host("10.1.1.77").value();
+  world.sim.datagram_to(world.tftp_requests, world.peer(1, 1), asked, out.written());
+  world.run_for(50);
+  auto answers = world.sim.take_datagrams();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].from.host, asked);
+}
+
+TEST(TftpSim, DrainLetsTransfersEnd) {
+  World world({});
+  Buffer content = file_content(1, 100'000);
+  world.publish({{.name = "f", .content = index::Blob(content)}});
+  Fetchers fetchers;
+  fetch(world, fetchers, 1, "f");
+  unsigned turns = 0;
+  world.run_for(30'000, [&] {
+    deliver(world, fetchers);
+    if (++turns == 10) {
+      world.shard->drain();
+      fetch(world, fetchers, 2, "f");
+    }
+  });
+  EXPECT_FALSE(world.alive);
+  EXPECT_TRUE(same_bytes(fetchers[0]->content(), content));
+  EXPECT_TRUE(fetchers[1]->content().empty());
+}
+
+}  // namespace
+}  // namespace anchord::sim
