@@ -1,0 +1,46 @@
+// How one anchord is to run: its command line, understood and checked.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "anchord/crypto/tls.h"
+#include "anchord/io/address.h"
+#include "anchord/service/settings.h"
+
+namespace anchord::control {
+
+// A port number, "auto" for a free one, or 0 for "not this service".
+struct PortChoice {
+  bool automatic = false;
+  std::uint16_t number = 0;
+
+  bool off() const { return !automatic && number == 0; }
+};
+Result<PortChoice> parse_port(std::string_view text);
+
+struct Options {
+  std::filesystem::path state;
+  std::string host;              // empty: the one whose address is local, else the first
+  std::vector<io::Host> listen;  // empty: all addresses
+  PortChoice tvs_port{.number = 2445};
+  PortChoice tftp_port{.number = 69};
+  unsigned shards = 0;  // 0: one for each core
+  bool pin = true;
+  unsigned ring_entries = 4096;
+  unsigned tcp_buffers = 1024;  // for each shard
+  unsigned udp_buffers = 1024;
+  std::uint32_t max_connections = 8192;  // these three over all shards
+  std::uint32_t max_per_address = 1024;
+  std::uint32_t max_transfers = 8192;
+  crypto::TlsVersion tls_min = crypto::TlsVersion::v1_2;
+  std::string tls_ciphers{crypto::kDefaultCiphers};
+  service::ShardSettings shard;  // timeouts, networks; the limits are derived from the above
+  std::string user;              // to become once the ports are bound; empty: stay
+};
+
+}  // namespace anchord::control

@@ -1,0 +1,195 @@
+// anchord: the service. Its flags, and the line that says that it serves.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "anchord/base/log.h"
+#include "anchord/control/server.h"
+
+namespace {
+
+using anchord::Error;
+using anchord::Result;
+using anchord::control::Options;
+
+// Texts as given; understood in options_from(), whose errors name the flag.
+struct Flags {
+  std::string state;
+  std::string host;
+  std::vector<std::string> listen;
+  std::string tvs_port = "2445";
+  std::string tftp_port = "69";
+  std::string http_port = "0";
+  std::string https_port = "0";
+  std::string admin;
+  std::string shards = "auto";
+  bool no_pin = false;
+  std::string tls_min = "1.2";
+  std::vector<std::string> allow;
+  std::string log_level = "info";
+  std::string log_format = "text";
+  Options options;
+};
+
+void define(CLI::App& app, Flags& flags) {
+  Options& o = flags.options;
+  auto power_of_two = CLI::Validator(
+      [](const std::string& text) {
+        unsigned long n = 0;
+        bool good = CLI::detail::lexical_cast(text, n) && n >= 16 && n <= 32768 && (n & (n - 1)) == 0;
+        return good ? std::string() : "must be a power of two from 16 to 32768";
+      },
+      "2^N");
+  app.set_version_flag("--version", "anchord " ANCHORD_VERSION);
+  app.set_config("--config", "", "read options from this file (TOML; names as here, without --)");
+  app.add_option("--state", flags.state, "the state directory, made by anchorctl init")
+      ->required()
+      ->envname("ANCHORD_STATE");
+  app.add_option("--host", o.host,
+                 "which of the cluster's hosts this is (default: by address, else the first)");
+  app.add_option("--listen", flags.listen, "address to serve on; may be repeated (default: all)");
+  app.add_option("--tvs-port", flags.tvs_port, "TCP port of the verification service; auto; 0: off")
+      ->capture_default_str();
+  app.add_option("--tftp-port", flags.tftp_port, "UDP port of TFTP; auto; 0: off")->capture_default_str();
+  app.add_option("--http-port", flags.http_port, "not served by this version: 0")->capture_default_str();
+  app.add_option("--https-port", flags.https_port, "not served by this version: 0")->capture_default_str();
+  app.add_option("--admin", flags.admin, "not served by this version: see anchorctl status");
+  app.add_option("--shards", flags.shards, "threads that serve; auto: one for each core")
+      ->capture_default_str();
+  app.add_flag("--no-pin,!--pin", flags.no_pin, "let shards wander between cores");
+  app.add_option("--ring-entries", o.ring_entries, "operations queued between two system calls")
+      ->check(power_of_two)
+      ->capture_default_str();
+  app.add_option("--tcp-buffers", o.tcp_buffers, "receive buffers of each shard for TCP")
+      ->check(power_of_two)
+      ->capture_default_str();
+  app.add_option("--udp-buffers", o.udp_buffers, "receive buffers of each shard for UDP")
+      ->check(power_of_two)
+      ->capture_default_str();
+  app.add_option("--max-connections", o.max_connections, "TVS connections at once")
+      ->check(CLI::Range(1u, 1u << 20))
+      ->capture_default_str();
+  app.add_option("--max-per-address", o.max_per_address, "TVS connections from one IPv4 address or IPv6 /64")
+      ->check(CLI::Range(1u, 1u << 20))
+      ->capture_default_str();
+  app.add_option("--max-transfers", o.max_transfers, "TFTP transfers at once")
+      ->check(CLI::Range(1u, 1u << 20))
+      ->capture_default_str();
+  app.add_option("--tls-min", flags.tls_min, "oldest TLS version: 1.0, 1.1, 1.2 or 1.3")
+      ->capture_default_str();
+  app.add_option("--tls-ciphers", o.tls_ciphers, "for TLS 1.2 and older, in OpenSSL's notation");
+  app.add_option("--handshake-timeout", o.shard.tvs.handshake_timeout, "milliseconds from accept to its end")
+      ->check(CLI::Range(10, 3'600'000))
+      ->capture_default_str();
+  app.add_option("--request-timeout", o.shard.tvs.request_timeout,
+                 "milliseconds from there to the first request")
+      ->check(CLI::Range(10, 3'600'000))
+      ->capture_default_str();
+  app.add_option("--idle-timeout", o.shard.tvs.idle_timeout,
+                 "milliseconds from one answer to the next request")
+      ->check(CLI::Range(10, 3'600'000))
+      ->capture_default_str();
+  app.add_option("--tftp-timeout", o.shard.tftp.retry_timeout, "milliseconds until a TFTP packet is repeated")
+      ->check(CLI::Range(10, 60'000))
+      ->capture_default_str();
+  app.add_option("--tftp-retries", o.shard.tftp.retries, "repetitions before a transfer is given up")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  app.add_option("--drain-timeout", o.shard.drain_timeout,
+                 "milliseconds that SIGTERM leaves to what is under way")
+      ->check(CLI::Range(0, 3'600'000))
+      ->capture_default_str();
+  app.add_option("--allow", flags.allow, "network (CIDR) that is served; may be repeated (default: all)");
+  app.add_option("--user", o.user, "become this user once the ports are bound");
+  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
+      ->capture_default_str();
+  app.add_option("--log-format", flags.log_format, "text or json")->capture_default_str();
+}
+
+// What was asked for and does not exist is said, not passed over.
+void warn_of_absent(const Flags& flags) {
+  auto absent = [](const char* flag) {
+    anchord::log::warn(std::string(flag) + " is ignored: this version does not serve it");
+  };
+  if (flags.http_port != "0") absent("--http-port");
+  if (flags.https_port != "0") absent("--https-port");
+  if (!flags.admin.empty()) absent("--admin");
+}
+
+template <class T, class U>
+anchord::Status take(Result<T> parsed, U& into, const char* flag) {
+  if (!parsed) return std::unexpected(std::move(parsed.error()).within(flag));
+  into = std::move(*parsed);
+  return {};
+}
+
+Result<unsigned> parse_shards(const std::string& text) {
+  if (text == "auto") return 0u;
+  unsigned n = 0;
+  if (!CLI::detail::lexical_cast(text, n) || n < 1 || n > 256)
+    return anchord::fail("'" + text + "' is neither auto nor a number from 1 to 256");
+  return n;
+}
+
+Result<Options> options_from(Flags& flags) {
+  Options& o = flags.options;
+  o.state = flags.state;
+  o.pin = !flags.no_pin;
+  for (anchord::Status status :
+       {take(anchord::control::parse_port(flags.tvs_port), o.tvs_port, "--tvs-port"),
+        take(anchord::control::parse_port(flags.tftp_port), o.tftp_port, "--tftp-port"),
+        take(parse_shards(flags.shards), o.shards, "--shards"),
+        take(anchord::crypto::parse_tls_version(flags.tls_min), o.tls_min, "--tls-min")}) {
+    if (!status) return std::unexpected(status.error());
+  }
+  for (const std::string& text : flags.listen) {
+    auto host = anchord::io::parse_host(text);
+    if (!host) return std::unexpected(std::move(host.error()).within("--listen"));
+    o.listen.push_back(*host);
+  }
+  for (const std::string& text : flags.allow) {
+    auto network = anchord::io::parse_network(text);
+    if (!network) return std::unexpected(std::move(network.error()).within("--allow"));
+    o.shard.allow.push_back(*network);
+  }
+  if (flags.log_format != "text" && flags.log_format != "json")
+    return anchord::fail("--log-format: '" + flags.log_format + "' is neither text nor json");
+  if (auto configured =
+          anchord::log::configure(flags.log_level, flags.log_format == "json" ? anchord::log::Format::json
+                                                                              : anchord::log::Format::text);
+      !configured)
+    return std::unexpected(configured.error());
+  return o;
+}
+
+int complain(const Error& error, int code) {
+  std::fprintf(stderr, "anchord: %s\n", error.text.c_str());
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Trust verification and provisioning for IP phones."};
+  Flags flags;
+  define(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    return complain({std::string(e.what()) + " (see anchord --help)"}, 2);
+  }
+  Result<Options> options = options_from(flags);
+  if (!options) return complain(options.error(), 2);
+  warn_of_absent(flags);
+
+  auto server = anchord::control::Server::start(*options);
+  if (!server) return complain(server.error(), 1);
+  std::printf("ready %s\n", (*server)->listening().c_str());
+  std::fflush(stdout);
+  (*server)->run();
+  return 0;
+}

@@ -1,0 +1,192 @@
+#include "builder.h"
+
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+
+#include "anchord/base/log.h"
+#include "anchord/crypto/name.h"
+#include "anchord/trust/trust_list.h"
+
+namespace anchord::control {
+namespace {
+
+constexpr UnixSeconds kDay = 86400;
+
+std::vector<io::Host> local_hosts() {
+  std::vector<io::Host> out;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return out;
+  for (ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
+    if (i->ifa_addr == nullptr) continue;
+    if (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6) continue;
+    sockaddr_storage address{};
+    std::copy_n(reinterpret_cast<const std::uint8_t*>(i->ifa_addr),
+                i->ifa_addr->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6),
+                reinterpret_cast<std::uint8_t*>(&address));
+    out.push_back(io::from_kernel(address).host);
+  }
+  ::freeifaddrs(list);
+  return out;
+}
+
+}  // namespace
+
+Builder::Builder(store::Store store, const Options& options, unsigned shards)
+    : store_(std::move(store)),
+      options_(options),
+      shards_(shards),
+      ticket_keys_(crypto::TicketKeys::generate()) {}
+
+Status Builder::choose_host() {
+  Result<store::LoadedCluster> loaded = store_.load(store::KeyUse::without_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  const std::vector<trust::Host>& hosts = loaded->cluster.hosts;
+  if (!options_.host.empty()) {
+    std::string known;
+    for (const trust::Host& host : hosts) {
+      if (host.name == options_.host) {
+        host_ = host.name;
+        return {};
+      }
+      known += (known.empty() ? "" : ", ") + host.name;
+    }
+    return fail(fmt::format("host '{}' is not one of the cluster's: --host takes {}", options_.host, known));
+  }
+  std::vector<io::Host> local = local_hosts();
+  for (const trust::Host& host : hosts) {
+    Result<io::Host> address = io::parse_host(host.address);
+    if (address && std::ranges::find(local, *address) != local.end()) {
+      host_ = host.name;
+      return {};
+    }
+  }
+  host_ = hosts.front().name;
+  return {};
+}
+
+Result<bool> Builder::store_changed() {
+  Result<std::int64_t> counter = store_.change_counter();
+  if (!counter) return std::unexpected(counter.error());
+  return *counter != asked_for_;
+}
+
+void Builder::rotate_ticket_keys() {
+  ticket_keys_.rotate();
+  ticket_keys_changed_ = true;
+}
+
+Result<std::unique_ptr<const service::View>> Builder::build() {
+  // A failed build is tried again when the store changes, not four times a second.
+  if (Result<std::int64_t> counter = store_.change_counter(); counter) asked_for_ = *counter;
+  Result<store::LoadedCluster> loaded = store_.load(store::KeyUse::with_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  const trust::Cluster& cluster = loaded->cluster;
+  auto me = std::ranges::find(cluster.hosts, host_, &trust::Host::name);
+  if (me == cluster.hosts.end()) return fail(fmt::format("host '{}' is no longer in the cluster", host_));
+  const trust::Identity& identity = cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())];
+
+  Result<PublishedByHash> certificates = certificates_of(cluster);
+  if (!certificates) return std::unexpected(certificates.error());
+  Result<store::SavedList> itl = store::current_itl(store_, cluster, calendar_now());
+  if (!itl) return std::unexpected(std::move(itl.error()).within("building the ITL"));
+  if (auto verified = trust::verify_trust_list(itl->content, cluster.tftp.certificate); !verified)
+    return std::unexpected(std::move(verified.error()).within("the ITL does not verify"));
+  std::vector<crypto::TlsContext> contexts = contexts_;
+  if (contexts.empty() || ticket_keys_changed_ || !(presented_ == identity.certificate)) {
+    auto made = contexts_for(identity);
+    if (!made) return std::unexpected(std::move(made.error()).within("TLS for host " + host_));
+    contexts = std::move(*made);
+  }
+
+  // From here on nothing fails.
+  warn_of_expiry(cluster);
+  certificates_ = updated_index(*certificates);
+  index::FileChange change{.name = trust::kItlFileName, .content = index::Blob(std::move(itl->content))};
+  files_ = files_.with({&change, 1});
+  published_ = std::move(*certificates);
+  presented_ = identity.certificate;
+  contexts_ = std::move(contexts);
+  ticket_keys_changed_ = false;
+  asked_for_ = built_from_ = loaded->change_counter;
+
+  auto view = std::make_unique<service::View>();
+  view->version = ++version_;
+  view->certificates = certificates_;
+  view->files = files_;
+  view->tls = contexts_;
+  return view;
+}
+
+Result<Builder::PublishedByHash> Builder::certificates_of(const trust::Cluster& cluster) const {
+  PublishedByHash out;
+  for (const trust::KnownCertificate& known : cluster.known) {
+    Published published{.ttl = known.ttl, .der = to_buffer(known.certificate.der())};
+    for (wire::Role role : known.roles) published.roles.push_back(static_cast<std::uint8_t>(role));
+    if (published.roles.size() > index::kMaxRoles)
+      return fail(fmt::format("certificate {} has more than {} roles",
+                              known.certificate.subject().to_vendor(), index::kMaxRoles));
+    out.insert_or_assign(known.certificate.sha256(), std::move(published));
+  }
+  return out;
+}
+
+// The index after the differences between what is published and `next`.
+index::CertificateIndex Builder::updated_index(const PublishedByHash& next) const {
+  using Change = index::CertificateChange;
+  std::vector<Change> changes;
+  for (const auto& [hash, published] : published_)
+    if (!next.contains(hash)) changes.push_back({.kind = Change::Kind::remove, .der = published.der});
+  for (const auto& [hash, published] : next) {
+    auto before = published_.find(hash);
+    if (before != published_.end() && before->second == published) continue;
+    // A name that has no normal form cannot be asked for; the store took only those that have one.
+    crypto::NormalName issuer;
+    auto fields = crypto::read_fields(published.der);
+    bool named = fields && issuer.from_der(fields->issuer_der);
+    changes.push_back({.kind = Change::Kind::put,
+                       .der = published.der,
+                       .roles = published.roles,
+                       .ttl = published.ttl,
+                       .name_key = named ? index::name_key(issuer.text(), fields->serial) : 0});
+  }
+  return certificates_.with(changes);
+}
+
+Result<std::vector<crypto::TlsContext>> Builder::contexts_for(const trust::Identity& identity) const {
+  if (!identity.key) return fail("the TVS key is missing");
+  crypto::TlsServerSettings settings{.certificate = identity.certificate,
+                                     .key = *identity.key,
+                                     .min = options_.tls_min,
+                                     .ciphers = options_.tls_ciphers,
+                                     .ticket_keys = ticket_keys_};
+  std::vector<crypto::TlsContext> out;
+  for (unsigned i = 0; i < shards_; ++i) {
+    Result<crypto::TlsContext> context = crypto::TlsContext::server(settings);
+    if (!context) return std::unexpected(context.error());
+    out.push_back(std::move(*context));
+  }
+  return out;
+}
+
+void Builder::warn_of_expiry(const trust::Cluster& cluster) const {
+  UnixSeconds now = calendar_now();
+  for (const trust::KnownCertificate& known : cluster.known) {
+    if (!known.own) continue;
+    UnixSeconds left = known.certificate.not_after() - now;
+    std::string what = fmt::format("the {} certificate {}", trust::service_name(*known.own),
+                                   known.certificate.subject().to_vendor());
+    if (left < 0) {
+      log::error(
+          fmt::format("EXPIRED: {} ended {} days ago; phones may refuse it: replace it", what, -left / kDay));
+    } else if (known.certificate.not_before() > now) {
+      log::error(fmt::format("NOT YET VALID: {}; check this machine's clock", what));
+    } else if (left < 90 * kDay) {
+      log::warn(fmt::format("{} ends in {} days", what, left / kDay));
+    }
+  }
+}
+
+}  // namespace anchord::control

@@ -1,0 +1,60 @@
+// The Unix socket over which anchorctl talks to a running anchord: one line asks,
+// one answer comes, the connection ends.
+//
+//   changed   the store has changed: look now           answer: ok
+//   status    what the service is doing                 answer: one JSON document
+//
+// Only the owner of the state directory (and root) can connect. Clients are few,
+// bounded in number, size and time, and never waited for.
+#pragma once
+
+#include <poll.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "anchord/base/clock.h"
+#include "anchord/base/error.h"
+#include "anchord/io/socket.h"
+
+namespace anchord::control {
+
+class ControlSocket {
+ public:
+  static constexpr std::size_t kMaxClients = 16;
+  static constexpr std::size_t kMaxLine = 256;
+  static constexpr Millis kClientTimeout = 2'000;
+
+  // Fails when another anchord answers there. Removes the socket at its end.
+  static Result<ControlSocket> open(const std::filesystem::path& path);
+  ControlSocket(ControlSocket&&) noexcept = default;
+  ControlSocket& operator=(ControlSocket&&) = delete;
+  ~ControlSocket();
+
+  // Adds what to wait for.
+  void poll_for(std::vector<pollfd>& out) const;
+  // Serves what is ready; `answer` turns a line into the whole answer.
+  void serve(Millis now, const std::function<std::string(std::string_view line)>& answer);
+
+ private:
+  struct Client {
+    io::Descriptor descriptor;
+    Millis deadline = 0;
+    std::string line;
+    std::string answer;
+    bool answering = false;
+  };
+
+  ControlSocket(io::Descriptor listener, std::filesystem::path path)
+      : listener_(std::move(listener)), path_(std::move(path)) {}
+  bool advance(Client& client, const std::function<std::string(std::string_view)>& answer);
+
+  io::Descriptor listener_;
+  std::filesystem::path path_;
+  std::vector<Client> clients_;
+};
+
+}  // namespace anchord::control

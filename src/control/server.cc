@@ -1,0 +1,314 @@
+#include "anchord/control/server.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "anchord/base/log.h"
+#include "anchord/io/probe.h"
+#include "builder.h"
+#include "control_socket.h"
+#include "device_log.h"
+#include "listeners.h"
+#include "shard_threads.h"
+
+namespace anchord::control {
+namespace {
+
+// How often the store is looked at, should a telling be lost.
+constexpr Millis kPollStore = 250;
+// A ticket is good for one to two of these.
+constexpr Millis kTicketKeyLife = 12 * 3600 * Millis{1000};
+// Files, the database, the control socket and its clients, and a reserve.
+constexpr std::size_t kOtherDescriptors = 128;
+
+unsigned shard_count(const Options& options) {
+  if (options.shards != 0) return options.shards;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+Status check_descriptors(const Options& options, unsigned shards) {
+  std::size_t needed = options.max_connections + std::size_t{shards} * 256 +
+                       Listeners::descriptors(options, shards) + kOtherDescriptors;
+  std::size_t allowed = io::raise_descriptor_limit();
+  if (allowed >= needed) return {};
+  return fail(
+      fmt::format("{} open files are allowed and {} needed for {} connections: raise the limit "
+                  "(ulimit -n, LimitNOFILE=) or lower --max-connections",
+                  allowed, needed, options.max_connections));
+}
+
+Result<io::Descriptor> catch_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  io::Descriptor out(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!out) return fail_errno("cannot wait for signals", errno);
+  return out;
+}
+
+Status become(const std::string& user) {
+  if (user.empty()) return {};
+  errno = 0;
+  const passwd* entry = ::getpwnam(user.c_str());
+  if (entry == nullptr) return fail(fmt::format("there is no user '{}': see --user", user));
+  if (::initgroups(user.c_str(), entry->pw_gid) != 0 || ::setgid(entry->pw_gid) != 0 ||
+      ::setuid(entry->pw_uid) != 0)
+    return fail_errno(fmt::format("cannot become user '{}'", user), errno);
+  return {};
+}
+
+std::string addresses(const std::vector<io::Address>& list) {
+  std::string out;
+  for (const io::Address& address : list) out += (out.empty() ? "" : ",") + address.text();
+  return out;
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(const Options& options, unsigned shards, io::Descriptor signals, Listeners listeners,
+       ControlSocket control, store::Store store)
+      : options_(options),
+        signals_(std::move(signals)),
+        listeners_(std::move(listeners)),
+        control_(std::move(control)),
+        builder_(std::move(store), options_, shards),
+        publisher_(shards),
+        threads_(options_, shards, listeners_, publisher_) {}
+
+  Status serve_first() {
+    if (Status chosen = builder_.choose_host(); !chosen) return chosen;
+    auto view = builder_.build();
+    if (!view) return std::unexpected(view.error());
+    publish(std::move(*view));
+    ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
+    return threads_.start();
+  }
+
+  std::string listening() const {
+    std::string out;
+    if (!listeners_.tvs().empty()) out += " tvs=" + addresses(listeners_.tvs());
+    if (!listeners_.tftp().empty()) out += " tftp=" + addresses(listeners_.tftp());
+    return out.substr(1);
+  }
+
+  void run();
+
+ private:
+  void publish(std::unique_ptr<const service::View> view);
+  void rebuild(std::string_view why);
+  void follow_store();
+  void take_signal();
+  void note_questions();
+  std::string answer(std::string_view line);
+  std::string status() const;
+  void report(bool ok, std::string message);
+
+  Options options_;
+  io::Descriptor signals_;
+  Listeners listeners_;
+  ControlSocket control_;
+  Builder builder_;
+  service::Publisher publisher_;
+  ShardThreads threads_;  // ends before the publisher
+  DeviceLog devices_;
+  UnixSeconds started_ = calendar_now();
+  UnixSeconds published_at_ = 0;
+  std::string problem_;  // why the newest state is not in service
+  Millis ticket_keys_due_ = 0;
+  bool rebuild_asked_ = false;
+  bool draining_ = false;
+};
+
+void Server::Impl::publish(std::unique_ptr<const service::View> view) {
+  log::info(fmt::format("snapshot {} in service: {} certificates, {} files, for host {}", view->version,
+                        view->certificates.size(), view->files.size(), builder_.host()));
+  publisher_.publish(std::move(view));
+  threads_.wake();
+  published_at_ = calendar_now();
+  report(true, "");
+}
+
+void Server::Impl::report(bool ok, std::string message) {
+  problem_ = message;
+  const service::View* current = publisher_.current();
+  store::StatusReport report{.host = builder_.host(),
+                             .time = calendar_now(),
+                             .snapshot_version = current != nullptr ? current->version : 0,
+                             .ok = ok,
+                             .message = std::move(message)};
+  if (Status written = builder_.store().report_status(report); !written)
+    log::warn("cannot leave a status report: " + written.error().text);
+}
+
+void Server::Impl::rebuild(std::string_view why) {
+  // Readers that lag keep old views alive; the next look finds them gone.
+  if (publisher_.reclaim() >= index::kMaxLiveViews) return;
+  rebuild_asked_ = false;
+  auto view = builder_.build();
+  if (view) return publish(std::move(*view));
+  log::error(fmt::format("snapshot {} stays in service ({}): {}", publisher_.current()->version, why,
+                         view.error().text));
+  report(false, view.error().text);
+}
+
+void Server::Impl::follow_store() {
+  if (monotonic_now() >= ticket_keys_due_) {
+    builder_.rotate_ticket_keys();
+    ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
+    rebuild_asked_ = true;
+  }
+  Result<bool> changed = builder_.store_changed();
+  if (!changed) {
+    if (problem_ != changed.error().text) {
+      log::error("cannot look at the store: " + changed.error().text);
+      problem_ = changed.error().text;
+    }
+  } else if (*changed) {
+    rebuild("the store has changed");
+  } else if (rebuild_asked_) {
+    rebuild("asked to");
+  }
+}
+
+void Server::Impl::take_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+    if (info.ssi_signo == SIGHUP) {
+      rebuild_asked_ = true;
+    } else if (!draining_) {
+      log::info("draining: nothing new is accepted, what is under way may end");
+      ::sd_notify(0, "STOPPING=1");
+      draining_ = true;
+      threads_.drain();
+    }
+  }
+}
+
+void Server::Impl::note_questions() {
+  UnixSeconds now = calendar_now();
+  for (unsigned i = 0; i < threads_.size(); ++i)
+    threads_.questions(i).drain([&](const service::Question& question) { devices_.note(question, now); });
+}
+
+std::string Server::Impl::answer(std::string_view line) {
+  if (line == "status") return status();
+  if (line == "changed") {
+    follow_store();
+    return "ok\n";
+  }
+  return "unknown request\n";
+}
+
+std::string Server::Impl::status() const {
+  constexpr std::size_t kRecent = 20;
+  const service::View* view = publisher_.current();
+  nlohmann::json counters = nlohmann::json::object();
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    threads_.counters(i).for_each([&](const char* name, std::uint64_t value) {
+      counters[name] = counters.value(name, std::uint64_t{0}) + value;
+    });
+  }
+  nlohmann::json recent = nlohmann::json::array();
+  for (const DeviceLog::Device& device : devices_.newest_first()) {
+    if (recent.size() == kRecent) break;
+    recent.push_back(
+        {{"device", device.name},
+         {"questions", device.questions},
+         {"last_asked", device.last_asked},
+         {"last_question", device.last_kind == service::QuestionKind::verify ? "verify" : "query"},
+         {"last_answer", device.last_yes}});
+  }
+  nlohmann::json out = {
+      {"version", ANCHORD_VERSION},
+      {"pid", ::getpid()},
+      {"host", builder_.host()},
+      {"started_at", started_},
+      {"shards", threads_.size()},
+      {"draining", draining_},
+      {"listening", {{"tvs", addresses(listeners_.tvs())}, {"tftp", addresses(listeners_.tftp())}}},
+      {"tls_min", crypto::to_text(options_.tls_min)},
+      {"snapshot",
+       {{"version", view->version},
+        {"published_at", published_at_},
+        {"store_change", builder_.built_from()},
+        {"certificates", view->certificates.size()},
+        {"files", view->files.size()},
+        {"problem", problem_}}},
+      {"counters", std::move(counters)},
+      {"devices", {{"known", devices_.size()}, {"recent", std::move(recent)}}},
+  };
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void Server::Impl::run() {
+  ::sd_notify(0, "READY=1");
+  Millis look_again = 0;
+  std::vector<pollfd> waiting;
+  while (!threads_.finished()) {
+    waiting.assign(1, {.fd = signals_.get(), .events = POLLIN});
+    control_.poll_for(waiting);
+    Millis now = monotonic_now();
+    // A drain ends on the shards' threads; it is seen a moment later.
+    Millis until = draining_ ? now + 10 : std::max(look_again, now);
+    ::poll(waiting.data(), waiting.size(), static_cast<int>(until - now));
+    take_signal();
+    control_.serve(monotonic_now(), [this](std::string_view line) { return answer(line); });
+    if (monotonic_now() < look_again && !rebuild_asked_) continue;
+    look_again = monotonic_now() + kPollStore;
+    note_questions();
+    publisher_.reclaim();
+    if (!draining_) follow_store();
+  }
+  log::info("ended");
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+std::string Server::listening() const {
+  return impl_->listening();
+}
+void Server::run() {
+  impl_->run();
+}
+
+Result<std::unique_ptr<Server>> Server::start(const Options& options) {
+  Result<io::Descriptor> signals = catch_signals();
+  if (!signals) return std::unexpected(signals.error());
+  unsigned shards = shard_count(options);
+  if (Status enough = check_descriptors(options, shards); !enough) return std::unexpected(enough.error());
+  Result<io::KernelSupport> kernel = io::probe_kernel();
+  if (!kernel) return std::unexpected(kernel.error());
+  for (const std::string& line : kernel->lines) log::info(line);
+  Result<Listeners> listeners = Listeners::bind(options, shards);
+  if (!listeners) return std::unexpected(listeners.error());
+  if (Status became = become(options.user); !became) return std::unexpected(became.error());
+  Result<store::Store> store = store::Store::open(options.state);
+  if (!store) return std::unexpected(store.error());
+  Result<ControlSocket> control = ControlSocket::open(options.state / "control.sock");
+  if (!control) return std::unexpected(control.error());
+  if (options.tls_min < crypto::TlsVersion::v1_2)
+    log::warn(fmt::format("TLS {} is accepted, for the oldest phones: weak, and chosen with --tls-min",
+                          crypto::to_text(options.tls_min)));
+  auto impl = std::make_unique<Impl>(options, shards, std::move(*signals), std::move(*listeners),
+                                     std::move(*control), std::move(*store));
+  if (Status started = impl->serve_first(); !started) return std::unexpected(started.error());
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+}  // namespace anchord::control

@@ -1,0 +1,130 @@
+#include "shard_threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <string>
+
+#include "anchord/base/log.h"
+#include "anchord/crypto/random.h"
+#include "anchord/io/uring.h"
+
+namespace anchord::control {
+namespace {
+
+// The cores that this process may use, so that a container's limits are kept.
+std::vector<unsigned> usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<unsigned> out;
+  if (::sched_getaffinity(0, sizeof(set), &set) == 0) {
+    for (unsigned core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &set)) out.push_back(core);
+  }
+  return out;
+}
+
+void pin_to(unsigned core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  if (::pthread_setaffinity_np(::pthread_self(), sizeof(set), &set) != 0)
+    log::warn("cannot pin a shard to core " + std::to_string(core) + "; it runs on any");
+}
+
+std::uint32_t share(std::uint32_t total, unsigned shards) {
+  return std::max(1u, (total + shards - 1) / shards);
+}
+
+std::uint64_t secret_seed() {
+  std::uint64_t seed = 0;
+  crypto::fill_random({reinterpret_cast<std::uint8_t*>(&seed), sizeof(seed)});
+  return seed;
+}
+
+}  // namespace
+
+ShardThreads::ShardThreads(const Options& options, unsigned shards, const Listeners& listeners,
+                           service::Publisher& publisher)
+    : options_(options), listeners_(listeners), publisher_(publisher) {
+  for (unsigned i = 0; i < shards; ++i) threads_.push_back(std::make_unique<Thread>());
+}
+
+ShardThreads::~ShardThreads() {
+  drain();
+  for (unsigned i = 0; i < size(); ++i) {
+    if (threads_[i]->thread.joinable()) {
+      threads_[i]->thread.join();
+    } else {
+      publisher_.release_before(i, index::kReaderGone);
+    }
+  }
+}
+
+Status ShardThreads::start() {
+  std::vector<std::future<Status>> started;
+  for (unsigned i = 0; i < size(); ++i) {
+    Result<io::Waker> waker = io::Waker::create();
+    if (!waker) return std::unexpected(waker.error());
+    threads_[i]->waker.emplace(std::move(*waker));
+    std::promise<Status> promise;
+    started.push_back(promise.get_future());
+    threads_[i]->thread = std::thread(&ShardThreads::run, this, i, std::move(promise));
+  }
+  Status first_failure;
+  for (auto& future : started)
+    if (Status status = future.get(); !status && first_failure) first_failure = status;
+  return first_failure;
+}
+
+void ShardThreads::run(unsigned number, std::promise<Status> started) {
+  Thread& self = *threads_[number];
+  ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(number)).c_str());
+  std::vector<unsigned> cores = usable_cores();
+  if (options_.pin && !cores.empty()) pin_to(cores[number % cores.size()]);
+  auto ring = io::Uring::create({.entries = options_.ring_entries,
+                                 .tcp_buffers = options_.tcp_buffers,
+                                 .udp_buffers = options_.udp_buffers,
+                                 .waker = *self.waker});
+  if (!ring) {
+    publisher_.release_before(number, index::kReaderGone);
+    self.ended.store(true, std::memory_order_release);
+    started.set_value(std::unexpected(ring.error()));
+    return;
+  }
+  {
+    service::Shard shard(number, **ring, settings_for_shard(), listeners_.for_shard(number), publisher_,
+                         secret_seed(), self.counters, self.questions);
+    started.set_value({});
+    do {
+      if (self.drain_asked.load(std::memory_order_acquire)) shard.drain();
+    } while (shard.turn());
+  }
+  self.ended.store(true, std::memory_order_release);
+}
+
+service::ShardSettings ShardThreads::settings_for_shard() const {
+  service::ShardSettings out = options_.shard;
+  out.tvs.max_connections = share(options_.max_connections, size());
+  out.tvs.max_per_address = share(options_.max_per_address, size());
+  out.tftp.max_transfers = share(options_.max_transfers, size());
+  return out;
+}
+
+void ShardThreads::wake() {
+  for (auto& thread : threads_)
+    if (thread->waker) thread->waker->wake();
+}
+
+void ShardThreads::drain() {
+  for (auto& thread : threads_) thread->drain_asked.store(true, std::memory_order_release);
+  wake();
+}
+
+bool ShardThreads::finished() const {
+  return std::ranges::all_of(threads_,
+                             [](const auto& t) { return t->ended.load(std::memory_order_acquire); });
+}
+
+}  // namespace anchord::control

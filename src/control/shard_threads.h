@@ -1,0 +1,57 @@
+// The shards' threads: each makes its ring and its shard on its own core, and runs
+// until it is drained.
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "anchord/control/options.h"
+#include "anchord/io/socket.h"
+#include "anchord/service/shard.h"
+#include "listeners.h"
+
+namespace anchord::control {
+
+class ShardThreads {
+ public:
+  ShardThreads(const Options& options, unsigned shards, const Listeners& listeners,
+               service::Publisher& publisher);
+  ~ShardThreads();  // drains and joins
+  ShardThreads(const ShardThreads&) = delete;
+  ShardThreads& operator=(const ShardThreads&) = delete;
+
+  // Returns when every shard serves, or with the first failure of one.
+  Status start();
+  // Tells every shard that there is something new to look at.
+  void wake();
+  void drain();
+  bool finished() const;
+
+  const service::Counters& counters(unsigned shard) const { return threads_[shard]->counters; }
+  service::QuestionLog& questions(unsigned shard) { return threads_[shard]->questions; }
+  unsigned size() const { return static_cast<unsigned>(threads_.size()); }
+
+ private:
+  struct Thread {
+    service::Counters counters;
+    service::QuestionLog questions;
+    std::optional<io::Waker> waker;
+    std::atomic<bool> drain_asked{false};
+    std::atomic<bool> ended{false};
+    std::thread thread;
+  };
+
+  service::ShardSettings settings_for_shard() const;
+  void run(unsigned number, std::promise<Status> started);
+
+  const Options& options_;
+  const Listeners& listeners_;
+  service::Publisher& publisher_;
+  std::vector<std::unique_ptr<Thread>> threads_;
+};
+
+}  // namespace anchord::control
