@@ -1,0 +1,39 @@
+#include "control_client.h"
+
+#include <sys/un.h>
+
+#include <array>
+#include <cstring>
+
+#include "failure.h"
+#include "socket.h"
+
+namespace anchord::ctl {
+
+Result<std::string> ask_service(const std::filesystem::path& state_dir, std::string_view line) {
+  std::string path = state_dir / "control.sock";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return fail(path + ": too long for a control socket's path");
+  std::memcpy(address.sun_path, path.data(), path.size());
+
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error)
+    return fail("no control socket in " + state_dir.string());
+  auto socket = StreamSocket::connect(reinterpret_cast<const sockaddr*>(&address), sizeof address,
+                                      monotonic_now() + kControlTimeout);
+  if (!socket) return failure_of(socket);
+  if (Status sent = socket->send_all(as_bytes(line)); !sent) return failure_of(sent);
+
+  std::string answer;
+  std::array<std::uint8_t, 16384> room;
+  for (;;) {
+    auto count = socket->receive(room);
+    if (!count) return failure_of(count);
+    if (*count == 0) return answer;
+    answer += as_text(Bytes(room).first(*count));
+    if (answer.size() > kMaxControlAnswer) return fail("the answer is larger than 1 MiB");
+  }
+}
+
+}  // namespace anchord::ctl

@@ -1,0 +1,114 @@
+#include "describe.h"
+
+#include <fmt/format.h>
+
+#include "anchord/base/hex.h"
+
+namespace anchord::ctl {
+namespace {
+
+// Ten digits tell a million certificates apart and can be typed.
+constexpr std::size_t kShortHash = 10;
+
+constexpr std::int64_t kNoticeDays = 90;
+constexpr std::int64_t kWarningDays = 30;
+constexpr std::int64_t kUrgentDays = 7;
+
+}  // namespace
+
+std::vector<OwnCertificate> own_certificates(const trust::Cluster& cluster) {
+  std::vector<OwnCertificate> out;
+  for (std::size_t i = 0; i < cluster.tvs.size(); ++i) {
+    out.push_back({trust::Service::tvs, cluster.hosts[i].name, cluster.tvs[i].certificate});
+  }
+  out.push_back({trust::Service::tftp, "", cluster.tftp.certificate});
+  out.push_back({trust::Service::capf, "", cluster.capf.certificate});
+  out.push_back({trust::Service::recovery, "", cluster.recovery.certificate});
+  return out;
+}
+
+std::string hash_text(const crypto::Certificate& certificate) {
+  return to_hex(certificate.sha256());
+}
+std::string short_hash(const crypto::Certificate& certificate) {
+  return hash_text(certificate).substr(0, kShortHash);
+}
+std::string name_text(const crypto::Name& name) {
+  return name.to_vendor();
+}
+
+std::string key_text(const crypto::Certificate& certificate) {
+  return fmt::format("{} {}", certificate.key_type() == crypto::KeyType::rsa ? "RSA" : "EC",
+                     certificate.key_bits());
+}
+
+std::string role_text(wire::Role role) {
+  std::string_view name = wire::role_name(role);
+  return wire::role_from_name(name) ? std::string(name)
+                                    : fmt::format("unknown {}", static_cast<unsigned>(role));
+}
+
+std::string roles_text(std::span<const wire::Role> roles) {
+  std::vector<std::string> names;
+  for (wire::Role role : roles) names.push_back(role_text(role));
+  return joined(names, ",");
+}
+
+Json roles_json(std::span<const wire::Role> roles) {
+  Json out = Json::array();
+  for (wire::Role role : roles) out.push_back(role_text(role));
+  return out;
+}
+
+std::optional<std::string> expiry_warning(std::string_view what, const crypto::Certificate& certificate,
+                                          UnixSeconds now) {
+  if (certificate.not_before() > now) {
+    return fmt::format("{} is not valid before {}: check this machine's clock", what,
+                       time_text(certificate.not_before()));
+  }
+  std::int64_t days = days_left(certificate.not_after(), now);
+  if (days > kNoticeDays) return std::nullopt;
+  std::string when = time_text(certificate.not_after());
+  if (certificate.not_after() <= now) return fmt::format("{} HAS EXPIRED on {}", what, when);
+  std::string_view urgency = days <= kUrgentDays ? " (URGENT)" : days <= kWarningDays ? " (soon)" : "";
+  return fmt::format("{} expires in {}, on {}{}", what, days_left_text(certificate.not_after(), now), when,
+                     urgency);
+}
+
+Json certificate_json(const crypto::Certificate& certificate, UnixSeconds now) {
+  return {{"sha256", hash_text(certificate)},
+          {"subject", name_text(certificate.subject())},
+          {"issuer", name_text(certificate.issuer())},
+          {"serial", to_hex(certificate.serial())},
+          {"key", key_text(certificate)},
+          {"not_before", time_text(certificate.not_before())},
+          {"not_after", time_text(certificate.not_after())},
+          {"days_left", days_left(certificate.not_after(), now)}};
+}
+
+Json own_certificate_json(const OwnCertificate& own, UnixSeconds now) {
+  Json out{{"service", trust::service_name(own.service)},
+           {"host", own.host.empty() ? Json() : Json(own.host)}};
+  out.update(certificate_json(own.certificate, now));
+  return out;
+}
+
+Json hosts_json(const trust::Cluster& cluster) {
+  Json out = Json::array();
+  for (const trust::Host& host : cluster.hosts) {
+    out.push_back({{"name", host.name}, {"address", host.address.empty() ? Json() : Json(host.address)}});
+  }
+  return out;
+}
+
+void print_own_certificates(const trust::Cluster& cluster, UnixSeconds now) {
+  std::vector<std::vector<std::string>> rows{{"SERVICE", "HOST", "HASH", "DAYS LEFT", "SUBJECT"}};
+  for (const OwnCertificate& own : own_certificates(cluster)) {
+    rows.push_back({std::string(trust::service_name(own.service)), own.host.empty() ? "-" : own.host,
+                    short_hash(own.certificate), days_left_text(own.certificate.not_after(), now),
+                    name_text(own.certificate.subject())});
+  }
+  print_table(rows);
+}
+
+}  // namespace anchord::ctl

@@ -1,0 +1,43 @@
+// How certificates, roles and the cluster's own identities look in output: the same
+// words and field names in every command.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "anchord/crypto/certificate.h"
+#include "anchord/trust/cluster.h"
+#include "anchord/wire/header.h"
+#include "output.h"
+
+namespace anchord::ctl {
+
+struct OwnCertificate {
+  trust::Service service;
+  std::string host;  // of a tvs certificate; empty for those of the whole cluster
+  crypto::Certificate certificate;
+};
+
+std::vector<OwnCertificate> own_certificates(const trust::Cluster& cluster);
+
+std::string hash_text(const crypto::Certificate& certificate);   // SHA-256, 64 digits
+std::string short_hash(const crypto::Certificate& certificate);  // enough of it to type
+std::string name_text(const crypto::Name& name);
+std::string key_text(const crypto::Certificate& certificate);  // "RSA 2048"
+std::string role_text(wire::Role role);                        // "sast", "unknown 9"
+std::string roles_text(std::span<const wire::Role> roles);     // "sast,tftp"
+Json roles_json(std::span<const wire::Role> roles);
+
+// A line that says how soon the certificate ends, when that is 90 days or less
+// away; nothing otherwise.
+std::optional<std::string> expiry_warning(std::string_view what, const crypto::Certificate& certificate,
+                                          UnixSeconds now);
+
+Json certificate_json(const crypto::Certificate& certificate, UnixSeconds now);
+Json own_certificate_json(const OwnCertificate& own, UnixSeconds now);
+Json hosts_json(const trust::Cluster& cluster);
+void print_own_certificates(const trust::Cluster& cluster, UnixSeconds now);
+
+}  // namespace anchord::ctl

@@ -1,0 +1,59 @@
+#include "files.h"
+
+#include "anchord/base/file.h"
+#include "anchord/crypto/secret.h"
+#include "failure.h"
+
+namespace anchord::ctl {
+namespace {
+
+constexpr std::size_t kMaxKeyFile = 64 * 1024;
+constexpr std::size_t kMaxCertificateFile = std::size_t{4} << 20;
+
+bool is_pem(Bytes content) {
+  return as_text(content).find("-----BEGIN ") != std::string_view::npos;
+}
+
+template <class T>
+Result<T> naming(const std::string& path, Result<T> result) {
+  if (!result) return failure_of(result, quoted(path));
+  return result;
+}
+
+}  // namespace
+
+std::string quoted(const std::string& path) {
+  return "'" + path + "'";
+}
+
+Result<Buffer> read_content(const std::string& path) {
+  return read_file(path, kMaxContentFile);
+}
+
+Result<crypto::Certificate> read_certificate(const std::string& path) {
+  auto content = read_file(path, kMaxCertificateFile);
+  if (!content) return failure_of(content);
+  return naming(path, crypto::Certificate::from_pem_or_der(*content));
+}
+
+Result<std::vector<crypto::Certificate>> read_certificates(const std::string& path) {
+  auto content = read_file(path, kMaxCertificateFile);
+  if (!content) return failure_of(content);
+  if (is_pem(*content)) return naming(path, crypto::Certificate::all_from_pem(*content));
+  auto one = naming(path, crypto::Certificate::from_der(*content));
+  if (!one) return failure_of(one);
+  return std::vector{*one};
+}
+
+Result<crypto::PrivateKey> read_key(const std::string& path) {
+  auto content = read_file(path, kMaxKeyFile);
+  if (!content) return failure_of(content);
+  crypto::Secret secret(std::move(*content));
+  return naming(path, crypto::PrivateKey::from_pem_or_der(secret.bytes()));
+}
+
+Status write_public(const std::string& path, Bytes content) {
+  return write_file(path, content, 0644);
+}
+
+}  // namespace anchord::ctl

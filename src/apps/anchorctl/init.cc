@@ -1,0 +1,94 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <vector>
+
+#include "choice.h"
+#include "describe.h"
+#include "failure.h"
+#include "output.h"
+#include "progress.h"
+#include "session.h"
+
+namespace anchord::ctl {
+namespace {
+
+struct InitOptions {
+  store::InitRequest request;
+  std::vector<std::string> hosts;
+};
+
+// NAME or NAME=ADDRESS.
+trust::Host host_from_text(const std::string& text) {
+  std::size_t equals = text.find('=');
+  trust::Host host{text.substr(0, equals), ""};
+  if (equals != std::string::npos) host.address = text.substr(equals + 1);
+  if (host.name.empty() || (equals != std::string::npos && host.address.empty())) {
+    wrong_usage("--host " + text + ": give NAME or NAME=ADDRESS");
+  }
+  return host;
+}
+
+Json cluster_json(const Session& session, const trust::Cluster& cluster) {
+  Json out{{"state", session.state}, {"cluster", cluster.name}, {"mode", trust::mode_name(cluster.mode)}};
+  out["hosts"] = hosts_json(cluster);
+  out["own_certificates"] = Json::array();
+  for (const OwnCertificate& own : own_certificates(cluster)) {
+    out["own_certificates"].push_back(own_certificate_json(own, calendar_now()));
+  }
+  return out;
+}
+
+void print_cluster(const Session& session, const trust::Cluster& cluster) {
+  print_line(fmt::format("made cluster {} in {}", cluster.name, session.state));
+  print_own_certificates(cluster, calendar_now());
+  print_line(fmt::format("start the service with: anchord --state {}", session.state));
+}
+
+Outcome init_cluster(const Session& session, InitOptions options) {
+  auto directory = session.state_dir();
+  for (const std::string& host : options.hosts) options.request.hosts.push_back(host_from_text(host));
+  options.request.now = calendar_now();
+
+  auto store = [&] {
+    Progress progress("making keys and certificates");
+    return store::Store::init(directory, options.request);
+  }();
+  if (!store) return failure_of(store);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+
+  if (session.json) {
+    print_json(cluster_json(session, loaded->cluster));
+  } else {
+    print_cluster(session, loaded->cluster);
+  }
+  return Answer::yes;
+}
+
+}  // namespace
+
+void add_init_command(CLI::App& app, Session& session) {
+  auto& command = *app.add_subcommand("init", "Make a cluster: state directory, keys and certificates");
+  auto options = std::make_shared<InitOptions>();
+  store::InitRequest& request = options->request;
+  command.add_option("--name", request.cluster_name, "Name of the cluster")->required()->type_name("CLUSTER");
+  command.add_option("--host", options->hosts, "A host that runs anchord; the first names the TFTP signer")
+      ->required()
+      ->type_name("NAME[=ADDR]");
+  command.add_option("--organization", request.organization, "Organization in the certificates' names")
+      ->type_name("O");
+  command.add_option("--unit", request.unit, "Organizational unit in the certificates' names")
+      ->type_name("U");
+  command.add_option("--country", request.country, "Country in the certificates' names, two letters")
+      ->type_name("C");
+  add_choice<crypto::KeyKind>(command, "--key", request.key,
+                              {{"rsa2048", crypto::KeyKind::rsa2048},
+                               {"rsa4096", crypto::KeyKind::rsa4096},
+                               {"p256", crypto::KeyKind::p256}},
+                              "Kind of keys (default: rsa2048); with p256 the signers still have rsa2048");
+  session.add_json_flag(command);
+  session.on(command, [&session, options] { return init_cluster(session, *options); });
+}
+
+}  // namespace anchord::ctl

@@ -1,0 +1,142 @@
+#include "output.h"
+
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace anchord::ctl {
+namespace {
+
+// The length of the well-formed UTF-8 character at the front of `text`, 0 for none.
+// Control characters of Latin-1 (U+0080 to U+009F) steer some terminals, so they
+// count as not well formed.
+std::size_t character_length(std::string_view text) {
+  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  unsigned char first = byte(0);
+  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  std::size_t length = first >= 0xc2 && first <= 0xdf   ? 2
+                       : (first & 0xf0) == 0xe0         ? 3
+                       : first >= 0xf0 && first <= 0xf4 ? 4
+                                                        : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  if (first == 0xc2 && byte(1) < 0xa0) return 0;
+  if (first == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
+  if (first == 0xed && byte(1) > 0x9f) return 0;  // surrogate
+  if (first == 0xf0 && byte(1) < 0x90) return 0;  // overlong
+  if (first == 0xf4 && byte(1) > 0x8f) return 0;  // beyond U+10FFFF
+  return length;
+}
+
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+void print_padded(std::string_view text, std::size_t columns) {
+  print(text);
+  print(std::string(columns - std::min(columns, width(text)), ' '));
+}
+
+void print_to_error(std::string_view text) {
+  std::string line = printable(text);
+  fmt::print(stderr, "anchorctl: {}\n", line);
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    std::size_t length = character_length(text);
+    if (length == 0) {
+      out += '?';
+      text.remove_prefix(1);
+    } else {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+    }
+  }
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (&word != &words.front()) out += between;
+    out += word;
+  }
+  return out;
+}
+
+std::string time_text(UnixSeconds time) {
+  time_t seconds = time;
+  tm parts{};
+  if (gmtime_r(&seconds, &parts) == nullptr) return fmt::format("@{}", time);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::int64_t days_left(UnixSeconds time, UnixSeconds now) {
+  std::int64_t left = time - now;
+  return left >= 0 ? left / kSecondsPerDay : -((-left + kSecondsPerDay - 1) / kSecondsPerDay);
+}
+
+std::string days_left_text(UnixSeconds time, UnixSeconds now) {
+  if (time <= now) return "expired";
+  std::int64_t days = days_left(time, now);
+  return days == 1 ? "1 day" : fmt::format("{} days", days);
+}
+
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+void print_line(std::string_view text) {
+  print(printable(text));
+  print("\n");
+}
+
+void print_json(const Json& document) {
+  print(document.dump(2, ' ', false, Json::error_handler_t::replace));
+  print("\n");
+}
+
+void warn(std::string_view text) {
+  print_to_error(fmt::format("warning: {}", text));
+}
+void print_error(std::string_view text) {
+  print_to_error(text);
+}
+
+void print_facts(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::size_t columns = 0;
+  for (const auto& [name, value] : facts) columns = std::max(columns, width(name));
+  for (const auto& [name, value] : facts) {
+    print_padded(name, columns + 2);
+    print_line(value);
+  }
+}
+
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> columns;
+  for (const auto& row : rows) {
+    columns.resize(std::max(columns.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) columns[i] = std::max(columns[i], width(printable(row[i])));
+  }
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) print_padded(printable(row[i]), columns[i] + 2);
+    if (!row.empty()) print_line(row.back());
+  }
+}
+
+bool output_arrived() {
+  return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+}
+
+}  // namespace anchord::ctl

@@ -1,0 +1,53 @@
+// What commands print: text for people, JSON for programs, both safe to show.
+//
+// Names in certificates and answers of servers were written by others: text for a
+// terminal goes through printable(), and JSON replaces what is not UTF-8.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "anchord/base/bytes.h"
+#include "anchord/base/clock.h"
+
+namespace anchord::ctl {
+
+// Fields come out in the order they were put in.
+using Json = nlohmann::ordered_json;
+
+constexpr UnixSeconds kSecondsPerDay = 86400;
+
+// Control characters and bytes that are not UTF-8 become `?`, so that a name cannot
+// steer the terminal.
+std::string printable(std::string_view text);
+
+// "2026-11-23T05:33:38Z", the one spelling of times in all output.
+std::string time_text(UnixSeconds time);
+
+std::string joined(const std::vector<std::string>& words, std::string_view between);
+
+// Whole days until `time`; negative once it has passed.
+std::int64_t days_left(UnixSeconds time, UnixSeconds now);
+
+// "12 days", "1 day", "expired": for people.
+std::string days_left_text(UnixSeconds time, UnixSeconds now);
+
+void print(std::string_view text);        // to standard output, as it is
+void print_line(std::string_view text);   // printable() and a newline
+void print_json(const Json& document);    // one document and a newline
+void warn(std::string_view text);         // one line on standard error
+void print_error(std::string_view text);  // one line on standard error
+
+// "  name      value" lines whose values stand in one column.
+void print_facts(const std::vector<std::pair<std::string, std::string>>& facts);
+
+// Columns as wide as their widest cell; the first row is the heading.
+void print_table(const std::vector<std::vector<std::string>>& rows);
+
+// False when something printed did not reach standard output (a full disk, a
+// closed pipe): the command has then failed, whatever else it did.
+bool output_arrived();
+
+}  // namespace anchord::ctl

@@ -1,0 +1,47 @@
+#include "session.h"
+
+#include "control_client.h"
+#include "failure.h"
+
+namespace anchord::ctl {
+
+void wrong_usage(const std::string& text) {
+  throw CLI::ValidationError(text);
+}
+
+void Session::add_state_option(CLI::App& app) {
+  app.add_option("--state", state, "State directory of the cluster")
+      ->type_name("DIR")
+      ->envname("ANCHORD_STATE");
+}
+
+void Session::add_json_flag(CLI::App& command) {
+  command.add_flag("--json", json, "Print one JSON document");
+}
+
+void Session::on(CLI::App& command, std::function<Outcome()> work) {
+  command.callback([this, work = std::move(work)] { run = work; });
+}
+
+std::filesystem::path Session::state_dir() const {
+  if (!has_state()) wrong_usage("no state directory: give --state DIR or set ANCHORD_STATE");
+  return state;
+}
+
+Result<store::Store> Session::open_store() const {
+  return store::Store::open(state_dir());
+}
+
+Result<trust::Cluster> Session::load_cluster(store::KeyUse keys) const {
+  auto store = open_store();
+  if (!store) return failure_of(store);
+  auto loaded = store->load(keys);
+  if (!loaded) return failure_of(loaded);
+  return std::move(loaded->cluster);
+}
+
+void Session::tell_changed() const {
+  (void)ask_service(state_dir(), "changed\n");
+}
+
+}  // namespace anchord::ctl

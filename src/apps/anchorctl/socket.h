@@ -1,0 +1,34 @@
+// A connected stream socket whose every wait ends at one deadline.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "anchord/base/bytes.h"
+#include "anchord/base/clock.h"
+#include "anchord/base/error.h"
+
+namespace anchord::ctl {
+
+class StreamSocket {
+ public:
+  static Result<StreamSocket> connect(const sockaddr* address, socklen_t length, Millis deadline);
+
+  StreamSocket(StreamSocket&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), deadline_(other.deadline_) {}
+  StreamSocket& operator=(StreamSocket&&) = delete;
+  ~StreamSocket();
+
+  Status send_all(Bytes bytes);
+  Result<std::size_t> receive(MutableBytes room);  // 0 when the peer has ended the stream
+
+ private:
+  StreamSocket(int fd, Millis deadline) : fd_(fd), deadline_(deadline) {}
+  Status wait_for(short events) const;
+
+  int fd_;
+  Millis deadline_;
+};
+
+}  // namespace anchord::ctl

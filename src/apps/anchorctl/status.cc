@@ -1,0 +1,218 @@
+#include <fmt/format.h>
+
+#include <map>
+
+#include "anchord/base/hex.h"
+#include "anchord/trust/trust_list.h"
+#include "control_client.h"
+#include "describe.h"
+#include "describe_list.h"
+#include "failure.h"
+#include "output.h"
+#include "session.h"
+
+namespace anchord::ctl {
+namespace {
+
+// Everything that status tells, gathered before anything is printed.
+struct Facts {
+  trust::Cluster cluster;
+  std::optional<store::SavedList> itl;
+  std::vector<store::StatusReport> reports;
+  std::string not_running;  // why the service gave no status; empty when it did
+  Json service;
+  UnixSeconds now = 0;
+};
+
+void ask_live(const Session& session, Facts& facts) {
+  auto answer = ask_service(session.state_dir(), "status\n");
+  if (!answer) {
+    facts.not_running = answer.error().text;
+    return;
+  }
+  facts.service = Json::parse(*answer, nullptr, false);
+  if (facts.service.is_object()) return;
+  facts.service = Json();
+  facts.not_running = "its control socket did not answer with a status";
+}
+
+Result<Facts> gather(const Session& session) {
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  auto itl = store->saved_list(trust::kItlFileName);
+  if (!itl) return failure_of(itl);
+  auto reports = store->last_status();
+  if (!reports) return failure_of(reports);
+  Facts facts{.cluster = std::move(loaded->cluster),
+              .itl = std::move(*itl),
+              .reports = std::move(*reports),
+              .not_running = "",
+              .service = {},
+              .now = calendar_now()};
+  ask_live(session, facts);
+  return facts;
+}
+
+bool itl_is_current(const Facts& facts) {
+  return facts.itl &&
+         same_bytes(facts.itl->input_digest, trust::fields_digest(trust::itl_fields(facts.cluster)));
+}
+
+std::vector<std::string> warnings(const Facts& facts) {
+  std::vector<std::string> out;
+  for (const OwnCertificate& own : own_certificates(facts.cluster)) {
+    std::string what = fmt::format("the {} certificate{}", trust::service_name(own.service),
+                                   own.host.empty() ? "" : " of " + own.host);
+    if (auto line = expiry_warning(what, own.certificate, facts.now)) out.push_back(*line);
+  }
+  for (const store::StatusReport& report : facts.reports) {
+    if (!report.ok) {
+      out.push_back(fmt::format("{} does not serve the newest state since {}: {}", report.host,
+                                time_text(report.time), report.message));
+    }
+  }
+  return out;
+}
+
+std::map<std::string, std::size_t> by_role(const trust::Cluster& cluster) {
+  std::map<std::string, std::size_t> out;
+  for (const trust::KnownCertificate& known : cluster.known) {
+    for (wire::Role role : known.roles) ++out[role_text(role)];
+  }
+  return out;
+}
+
+Json itl_json(const Facts& facts) {
+  if (!facts.itl) return {};
+  Json out{{"current", itl_is_current(facts)}};
+  auto list = wire::parse_trust_list(facts.itl->content);
+  if (!list) return {{"current", false}, {"error", list.error().text()}};
+  Json all = trust_list_json(*list, facts.itl->content);
+  for (const char* field : {"signer_version", "timestamp", "time", "size", "sha256", "digest", "signer"}) {
+    out[field] = all[field];
+  }
+  out["records"] = list->records.size();
+  return out;
+}
+
+Json status_json(const Session& session, const Facts& facts) {
+  const trust::Cluster& cluster = facts.cluster;
+  Json out{{"state", session.state},
+           {"cluster", cluster.name},
+           {"mode", trust::mode_name(cluster.mode)},
+           {"hosts", hosts_json(cluster)}};
+  out["own_certificates"] = Json::array();
+  for (const OwnCertificate& own : own_certificates(cluster)) {
+    out["own_certificates"].push_back(own_certificate_json(own, facts.now));
+  }
+  out["certificates"] = {{"total", cluster.known.size()}, {"by_role", by_role(cluster)}};
+  out["itl"] = itl_json(facts);
+  out["reports"] = Json::array();
+  for (const store::StatusReport& report : facts.reports) {
+    out["reports"].push_back({{"host", report.host},
+                              {"time", time_text(report.time)},
+                              {"snapshot_version", report.snapshot_version},
+                              {"ok", report.ok},
+                              {"message", report.message}});
+  }
+  out["service"] = {{"running", facts.not_running.empty()},
+                    {"reason", facts.not_running.empty() ? Json() : Json(facts.not_running)},
+                    {"status", facts.service}};
+  out["warnings"] = warnings(facts);
+  return out;
+}
+
+void print_itl(const Facts& facts) {
+  Json itl = itl_json(facts);
+  if (itl.is_null()) {
+    print_facts({{"itl", "not built yet: the service builds it, or anchorctl itl show"}});
+    return;
+  }
+  if (itl.contains("error")) {
+    print_facts({{"itl", "the saved one is damaged: " + itl["error"].get<std::string>()}});
+    return;
+  }
+  print_facts(
+      {{"itl", itl["current"].get<bool>() ? "current" : "to be built anew: the store has changed since"},
+       {"  made", itl["time"].get<std::string>()},
+       {"  size", fmt::format("{} bytes, {} records", itl["size"].get<std::size_t>(),
+                              itl["records"].get<std::size_t>())},
+       {"  digest", itl["digest"].get<std::string>()},
+       {"  signer version", itl["signer_version"].is_null() ? "-" : itl["signer_version"].get<std::string>()},
+       {"  signer", itl["signer"]["subject"].get<std::string>()}});
+}
+
+// Whatever the service tells, one line for each value: "tvs.answers  12". Lists are
+// for programs.
+void flatten(const std::string& name, const Json& value,
+             std::vector<std::pair<std::string, std::string>>& out) {
+  if (value.is_object()) {
+    for (const auto& [key, part] : value.items()) flatten(name + (name == "  " ? "" : ".") + key, part, out);
+  } else if (value.is_string()) {
+    out.emplace_back(name, value.get<std::string>());
+  } else if (value.is_array()) {
+    out.emplace_back(name, fmt::format("{} entries, see --json", value.size()));
+  } else {
+    out.emplace_back(name, value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+}
+
+void print_service(const Facts& facts) {
+  for (const store::StatusReport& report : facts.reports) {
+    print_line(fmt::format("{} reported {} at {}: snapshot {}", report.host, report.ok ? "ok" : "a FAILURE",
+                           time_text(report.time), report.snapshot_version));
+  }
+  if (!facts.not_running.empty()) {
+    print_line("service: not running (" + facts.not_running + ")");
+    return;
+  }
+  print_line("service: running");
+  std::vector<std::pair<std::string, std::string>> lines;
+  flatten("  ", facts.service, lines);
+  print_facts(lines);
+}
+
+void print_status(const Facts& facts) {
+  const trust::Cluster& cluster = facts.cluster;
+  std::vector<std::string> hosts;
+  for (const trust::Host& host : cluster.hosts) {
+    hosts.push_back(host.address.empty() ? host.name : host.name + "=" + host.address);
+  }
+  std::vector<std::string> roles;
+  for (const auto& [role, count] : by_role(cluster)) roles.push_back(fmt::format("{} {}", role, count));
+  print_facts({{"cluster", cluster.name},
+               {"mode", std::string(trust::mode_name(cluster.mode))},
+               {"hosts", joined(hosts, ", ")},
+               {"certificates", fmt::format("{} ({})", cluster.known.size(), joined(roles, ", "))}});
+  print_line("");
+  print_own_certificates(cluster, facts.now);
+  print_line("");
+  print_itl(facts);
+  print_line("");
+  print_service(facts);
+  for (const std::string& line : warnings(facts)) warn(line);
+}
+
+Outcome show_status(const Session& session) {
+  auto facts = gather(session);
+  if (!facts) return failure_of(facts);
+  if (session.json) {
+    print_json(status_json(session, *facts));
+  } else {
+    print_status(*facts);
+  }
+  return Answer::yes;
+}
+
+}  // namespace
+
+void add_status_command(CLI::App& app, Session& session) {
+  auto& command =
+      *app.add_subcommand("status", "Show the cluster, its certificates and what the service does");
+  session.add_json_flag(command);
+  session.on(command, [&session] { return show_status(session); });
+}
+
+}  // namespace anchord::ctl

@@ -1,0 +1,265 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "anchord/base/hex.h"
+#include "anchord/base/writer.h"
+#include "anchord/crypto/random.h"
+#include "anchord/wire/tvs.h"
+#include "choice.h"
+#include "describe.h"
+#include "failure.h"
+#include "files.h"
+#include "output.h"
+#include "session.h"
+#include "tvs_client.h"
+
+namespace anchord::ctl {
+namespace {
+
+// RFC 5280 allows 20 bytes; some authorities have used a few more.
+constexpr std::size_t kMaxSerial = 64;
+constexpr std::size_t kMaxDevice = 255;
+
+struct ServerOptions {
+  std::string host;
+  std::string certificate;
+  std::string device = "anchorctl";
+  crypto::TlsVersion tls_min = crypto::TlsVersion::v1_2;
+  crypto::TlsVersion tls_max = crypto::TlsVersion::v1_3;
+};
+
+Result<TvsServer> server_from(const ServerOptions& options) {
+  auto address = TvsAddress::parse(options.host);
+  if (!address) wrong_usage("--host " + address.error().text);
+  if (options.tls_min > options.tls_max) wrong_usage("--tls-min is above --tls-max");
+  if (options.device.size() > kMaxDevice) wrong_usage("--device is longer than 255 bytes");
+  auto certificate = read_certificate(options.certificate);
+  if (!certificate) return failure_of(certificate);
+  return TvsServer{*address, *certificate, options.tls_min, options.tls_max};
+}
+
+std::uint32_t random_session() {
+  std::array<std::uint8_t, 4> bytes;
+  crypto::fill_random(bytes);
+  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 |
+         bytes[3];
+}
+
+std::vector<wire::Role> roles_of(const wire::TvsResponse& response) {
+  std::vector<wire::Role> out;
+  for (std::uint8_t role : response.roles) out.push_back(static_cast<wire::Role>(role));
+  return out;
+}
+
+Json facts_json(const TvsServer& server, const TvsReply& reply, const wire::TvsResponse& response) {
+  return {{"server", server.address.text()},
+          {"tls", reply.tls_version},
+          {"cipher", reply.cipher},
+          {"roles", roles_json(roles_of(response))},
+          {"ttl", response.ttl ? Json(*response.ttl) : Json()}};
+}
+
+void print_trust(const wire::TvsResponse& response) {
+  print_facts({{"roles", response.roles.empty() ? "none" : roles_text(roles_of(response))},
+               {"ttl", response.ttl ? fmt::format("{} s", *response.ttl) : "not given"}});
+}
+
+// The answer to this very question, or what is wrong with it.
+Result<wire::TvsResponse> checked(const TvsServer& server, const TvsReply& reply, wire::TvsCommand command,
+                                  std::uint32_t session) {
+  std::string who = server.address.text();
+  auto response = wire::parse_tvs_response(reply.message);
+  if (!response) return std::unexpected(response.error().error().within("a malformed answer from " + who));
+  if (response->session != session) return fail(who + " answered another question: the session id differs");
+  if (response->command != command) return fail(who + " answered another kind of question");
+  return *response;
+}
+
+// --- verify
+
+struct VerifyOptions {
+  ServerOptions server;
+  std::string certificate;
+};
+
+Outcome verify(const Session& session, const VerifyOptions& options) {
+  auto server = server_from(options.server);
+  if (!server) return failure_of(server);
+  auto certificate = read_certificate(options.certificate);
+  if (!certificate) return failure_of(certificate);
+
+  Buffer room(wire::kTvsHeaderSize + wire::kMaxTvsBody);
+  Writer writer(room);
+  std::uint32_t id = random_session();
+  wire::write_verify_request(writer, {id, as_bytes(options.server.device), certificate->der()});
+  if (!writer.ok()) return fail(quoted(options.certificate) + ": too large to be asked about");
+  auto reply = ask_tvs(*server, writer.written());
+  if (!reply) return failure_of(reply);
+  auto response = checked(*server, *reply, wire::TvsCommand::verify_response, id);
+  if (!response) return failure_of(response);
+
+  if (session.json) {
+    Json out{{"valid", response->valid}, {"sha256", hash_text(*certificate)}};
+    out.update(facts_json(*server, *reply, *response));
+    print_json(out);
+  } else {
+    print_line(
+        fmt::format("{}: {}", response->valid ? "valid" : "invalid", name_text(certificate->subject())));
+    if (response->valid) print_trust(*response);
+  }
+  return response->valid ? Answer::yes : Answer::no;
+}
+
+// --- query
+
+struct QueryOptions {
+  ServerOptions server;
+  std::string subject;
+  std::string issuer;
+  std::string serial;
+  std::string out;
+};
+
+std::string normal(const std::string& option, std::string_view text) {
+  crypto::NormalName name;
+  if (!name.from_text(text)) {
+    wrong_usage(option + ": not a name: give CN=...;O=...;C=... or C=...,O=...,CN=...");
+  }
+  return std::string(name.text());
+}
+
+Buffer serial_from_text(const std::string& text) {
+  auto serial = from_hex(text);
+  if (!serial || serial->empty() || serial->size() > kMaxSerial) {
+    wrong_usage("--serial: give the serial number in hexadecimal, as in 3e9d1cc5");
+  }
+  while (serial->size() > 1 && serial->front() == 0) serial->erase(serial->begin());
+  return *serial;
+}
+
+bool named(Bytes name_der, const std::string& normal_name) {
+  crypto::NormalName name;
+  return name.from_der(name_der) && name.text() == normal_name;
+}
+
+// A server may be wrong or hostile: what it sent must be what was asked for.
+Result<crypto::Certificate> checked_certificate(const std::string& who, const wire::TvsResponse& response,
+                                                const QueryOptions& options, Bytes serial) {
+  auto certificate = crypto::Certificate::from_der(response.certificate);
+  if (!certificate) return failure_of(certificate, "a malformed answer from " + who);
+  bool asked_for =
+      same_bytes(certificate->serial(), serial) &&
+      named(certificate->issuer_der(), normal("--issuer", options.issuer)) &&
+      (options.subject.empty() || named(certificate->subject_der(), normal("--subject", options.subject)));
+  if (!asked_for) return fail(who + " answered with a certificate that was not asked for");
+  return certificate;
+}
+
+Status report_found(const Session& session, const QueryOptions& options,
+                    const crypto::Certificate& certificate, const wire::TvsResponse& response, Json facts) {
+  if (!options.out.empty()) {
+    if (Status written = write_public(options.out, as_bytes(certificate.to_pem())); !written) return written;
+  }
+  if (session.json) {
+    facts["certificate"] = certificate_json(certificate, calendar_now());
+    print_json(facts);
+  } else {
+    print_line("found: " + name_text(certificate.subject()));
+    print_trust(response);
+    print_facts({{"sha256", hash_text(certificate)}});
+  }
+  return {};
+}
+
+Outcome query(const Session& session, const QueryOptions& options) {
+  Buffer serial = serial_from_text(options.serial);
+  normal("--issuer", options.issuer);
+  if (!options.subject.empty()) normal("--subject", options.subject);
+  auto server = server_from(options.server);
+  if (!server) return failure_of(server);
+
+  Buffer room(wire::kTvsHeaderSize + wire::kMaxTvsBody);
+  Writer writer(room);
+  std::uint32_t id = random_session();
+  wire::write_query_request(writer,
+                            {id, as_bytes(options.server.device), options.subject, options.issuer, serial});
+  if (!writer.ok()) wrong_usage("--issuer and --subject are too long to be asked about");
+  auto reply = ask_tvs(*server, writer.written());
+  if (!reply) return failure_of(reply);
+  auto response = checked(*server, *reply, wire::TvsCommand::query_response, id);
+  if (!response) return failure_of(response);
+
+  Json facts{{"found", response->valid}};
+  facts.update(facts_json(*server, *reply, *response));
+  if (!response->valid) {
+    if (session.json) {
+      facts["certificate"] = Json();
+      print_json(facts);
+    } else {
+      print_line("not found");
+    }
+    return Answer::no;
+  }
+  auto certificate = checked_certificate(server->address.text(), *response, options, serial);
+  if (!certificate) return failure_of(certificate);
+  if (Status said = report_found(session, options, *certificate, *response, std::move(facts)); !said) {
+    return failure_of(said);
+  }
+  return Answer::yes;
+}
+
+// --- command line
+
+void add_tls_version(CLI::App& command, const std::string& option, crypto::TlsVersion& version,
+                     const std::string& help) {
+  using enum crypto::TlsVersion;
+  add_choice<crypto::TlsVersion>(command, option, version,
+                                 {{"1.0", v1_0}, {"1.1", v1_1}, {"1.2", v1_2}, {"1.3", v1_3}}, help);
+}
+
+void add_server_options(CLI::App& command, ServerOptions& options) {
+  command.add_option("--host", options.host, "The service; port 2445 unless given; IPv6 in brackets")
+      ->required()
+      ->type_name("H[:P]");
+  command.add_option("--tvs-cert", options.certificate, "The certificate that the service must present")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--device", options.device, "Device name to ask as (default: anchorctl)")
+      ->type_name("NAME");
+  add_tls_version(command, "--tls-min", options.tls_min, "Oldest TLS version (default: 1.2)");
+  add_tls_version(command, "--tls-max", options.tls_max, "Newest TLS version (default: 1.3)");
+}
+
+void add_verify(CLI::App& group, Session& session) {
+  auto& command = *group.add_subcommand("verify", "Ask whether a certificate is to be trusted");
+  auto options = std::make_shared<VerifyOptions>();
+  command.add_option("CERT", options->certificate, "The certificate, PEM or DER")->required()->type_name("");
+  add_server_options(command, options->server);
+  session.add_json_flag(command);
+  session.on(command, [&session, options] { return verify(session, *options); });
+}
+
+void add_query(CLI::App& group, Session& session) {
+  auto& command = *group.add_subcommand("query", "Ask for the certificate of an issuer and serial number");
+  auto options = std::make_shared<QueryOptions>();
+  command.add_option("--issuer", options->issuer, "Issuer, in either spelling")->required()->type_name("I");
+  command.add_option("--serial", options->serial, "Serial number in hexadecimal")->required()->type_name("S");
+  command.add_option("--subject", options->subject, "Subject that it must have")->type_name("S");
+  command.add_option("--out", options->out, "Save the certificate as PEM")->type_name("FILE");
+  add_server_options(command, options->server);
+  session.add_json_flag(command);
+  session.on(command, [&session, options] { return query(session, *options); });
+}
+
+}  // namespace
+
+void add_tvs_commands(CLI::App& app, Session& session) {
+  auto& group = *app.add_subcommand("tvs", "Ask a trust verification service as a phone does");
+  group.require_subcommand(1);
+  add_verify(group, session);
+  add_query(group, session);
+}
+
+}  // namespace anchord::ctl
