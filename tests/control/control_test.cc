@@ -1,0 +1,219 @@
+// The builder against a real store, the control socket, and what devices asked.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "anchord/base/file.h"
+#include "anchord/base/hex.h"
+#include "anchord/trust/trust_list.h"
+#include "builder.h"
+#include "control_socket.h"
+#include "device_log.h"
+
+namespace anchord::control {
+namespace {
+
+class State : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
+    options_.state = folder_ + "/state";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  store::Store make_store() {
+    return store::Store::init(options_.state,
+                              {.cluster_name = "t", .hosts = {{"one", "192.0.2.1"}, {"two", "127.0.0.1"}}})
+        .value();
+  }
+  trust::KnownCertificate known(const std::string& name, std::vector<wire::Role> roles,
+                                std::uint32_t ttl = 60) {
+    Buffer file = read_file(std::string(ANCHORD_TEST_DATA) + "/certs/" + name + ".crt", 1 << 20).value();
+    return {.certificate = crypto::Certificate::from_pem_or_der(file).value(),
+            .roles = std::move(roles),
+            .ttl = ttl};
+  }
+
+  std::string folder_ = "/tmp/anchord-control-XXXXXX";
+  Options options_;
+};
+
+TEST_F(State, TheFirstViewHoldsOwnCertificatesAndTheItl) {
+  Builder builder(make_store(), options_, 3);
+  ASSERT_TRUE(builder.choose_host());
+  EXPECT_EQ(builder.host(), "two");  // its address is this machine's
+  auto view = builder.build();
+  ASSERT_TRUE(view) << view.error().text;
+  EXPECT_EQ((*view)->version, 1u);
+  EXPECT_EQ((*view)->certificates.size(), 5u);
+  EXPECT_EQ((*view)->tls.size(), 3u);
+  const index::FileEntry* itl = (*view)->files.find("/itlfile.TLV");
+  ASSERT_NE(itl, nullptr);
+  auto list = trust::verify_trust_list(itl->content.bytes());
+  ASSERT_TRUE(list) << list.error().text;
+  EXPECT_EQ(list->list.records.size(), 6u);
+}
+
+TEST_F(State, ChangesGoIntoTheNextViewAndNotIntoOldOnes) {
+  Builder builder(make_store(), options_, 1);
+  ASSERT_TRUE(builder.choose_host());
+  auto first = builder.build().value();
+  EXPECT_FALSE(builder.store_changed().value());
+  auto odd = known("app-odd", {wire::Role::app_server});
+  ASSERT_TRUE(builder.store().add_certificate(odd));
+  EXPECT_TRUE(builder.store_changed().value());
+  auto second = builder.build().value();
+  EXPECT_EQ(first->certificates.find(odd.certificate.der()), nullptr);
+  ASSERT_NE(second->certificates.find(odd.certificate.der()), nullptr);
+  EXPECT_EQ(second->certificates.find(odd.certificate.der())->ttl(), 60u);
+  // New roles of one that is there.
+  odd.roles = {wire::Role::app_server, wire::Role::tvs};
+  odd.ttl = 5;
+  ASSERT_TRUE(builder.store().add_certificate(odd));
+  auto third = builder.build().value();
+  EXPECT_EQ(third->certificates.find(odd.certificate.der())->roles().size(), 2u);
+  EXPECT_EQ(third->certificates.find(odd.certificate.der())->ttl(), 5u);
+  EXPECT_EQ(second->certificates.find(odd.certificate.der())->ttl(), 60u);
+  ASSERT_TRUE(builder.store().remove_certificate(to_hex(odd.certificate.sha256())));
+  auto fourth = builder.build().value();
+  EXPECT_EQ(fourth->certificates.find(odd.certificate.der()), nullptr);
+  EXPECT_EQ(fourth->certificates.size(), 5u);
+  // What phones hold has not changed by any of this.
+  EXPECT_TRUE(same_bytes(first->files.find("ITLFile.tlv")->content.bytes(),
+                         fourth->files.find("ITLFile.tlv")->content.bytes()));
+}
+
+TEST_F(State, AFailedBuildChangesNothingAndIsNotRepeatedForNothing) {
+  Builder builder(make_store(), options_, 1);
+  ASSERT_TRUE(builder.choose_host());
+  ASSERT_TRUE(builder.build());
+  std::filesystem::path key;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.state / "keys"))
+    if (entry.path().filename().string().starts_with("tftp")) key = entry.path();
+  ASSERT_EQ(chmod(key.c_str(), 0644), 0);
+  auto odd = known("app-odd", {wire::Role::app_server});
+  ASSERT_TRUE(builder.store().add_certificate(odd));
+  auto refused = builder.build();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find(key.filename().string()), std::string::npos) << refused.error().text;
+  EXPECT_FALSE(builder.store_changed().value());
+  ASSERT_EQ(chmod(key.c_str(), 0600), 0);
+  auto repaired = builder.build();
+  ASSERT_TRUE(repaired);
+  EXPECT_EQ((*repaired)->version, 2u);
+  EXPECT_NE((*repaired)->certificates.find(odd.certificate.der()), nullptr);
+}
+
+TEST_F(State, AnUnknownHostIsNamedWithTheKnownOnes) {
+  options_.host = "three";
+  Builder builder(make_store(), options_, 1);
+  Status chosen = builder.choose_host();
+  ASSERT_FALSE(chosen);
+  EXPECT_EQ(chosen.error().text, "host 'three' is not one of the cluster's: --host takes one, two");
+}
+
+class Socket : public State {
+ protected:
+  std::filesystem::path path() { return folder_ + "/control.sock"; }
+
+  io::Descriptor client() {
+    sockaddr_un name{.sun_family = AF_UNIX};
+    path().string().copy(name.sun_path, sizeof(name.sun_path) - 1);
+    io::Descriptor out(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    EXPECT_EQ(::connect(out.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
+    return out;
+  }
+  std::string received(const io::Descriptor& from) {
+    char room[256];
+    ssize_t n = ::recv(from.get(), room, sizeof(room), 0);
+    return n < 0 ? "nothing yet" : std::string(room, static_cast<std::size_t>(n));
+  }
+};
+
+TEST_F(Socket, OneLineAsksAndOneAnswerComes) {
+  auto socket = ControlSocket::open(path());
+  ASSERT_TRUE(socket) << socket.error().text;
+  struct stat info{};
+  ASSERT_EQ(stat(path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  auto answer = [](std::string_view line) { return "heard " + std::string(line); };
+  io::Descriptor asking = client();
+  io::Descriptor silent = client();
+  ASSERT_EQ(::send(asking.get(), "sta", 3, 0), 3);
+  socket->serve(0, answer);
+  EXPECT_EQ(received(asking), "nothing yet");
+  ASSERT_EQ(::send(asking.get(), "tus\nmore", 8, 0), 8);
+  socket->serve(1, answer);
+  EXPECT_EQ(received(asking), "heard status");
+  EXPECT_EQ(received(silent), "nothing yet");
+  socket->serve(ControlSocket::kClientTimeout, answer);
+  EXPECT_EQ(received(silent), "");  // closed
+}
+
+TEST_F(Socket, TooManyClientsWaitAndLongLinesEnd) {
+  auto socket = ControlSocket::open(path()).value();
+  auto answer = [](std::string_view) { return std::string("x"); };
+  std::vector<io::Descriptor> clients;
+  for (std::size_t i = 0; i < ControlSocket::kMaxClients; ++i) clients.push_back(client());
+  socket.serve(0, answer);
+  io::Descriptor late = client();
+  ASSERT_EQ(::send(late.get(), "a\n", 2, 0), 2);
+  socket.serve(1, answer);
+  EXPECT_EQ(received(late), "nothing yet");
+  std::string line(ControlSocket::kMaxLine + 10, 'a');
+  ASSERT_EQ(::send(clients[0].get(), line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
+  socket.serve(2, answer);
+  socket.serve(3, answer);
+  EXPECT_EQ(received(late), "x");
+}
+
+TEST_F(Socket, ASecondAnchordIsRefusedAndALeftoverReplaced) {
+  {
+    auto first = ControlSocket::open(path());
+    ASSERT_TRUE(first);
+    auto second = ControlSocket::open(path());
+    ASSERT_FALSE(second);
+    EXPECT_NE(second.error().text.find("another anchord"), std::string::npos);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  // A killed one leaves its socket behind.
+  io::Descriptor dead(::socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un name{.sun_family = AF_UNIX};
+  path().string().copy(name.sun_path, sizeof(name.sun_path) - 1);
+  ASSERT_EQ(::bind(dead.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
+  dead.reset();
+  EXPECT_TRUE(ControlSocket::open(path()));
+}
+
+TEST(DeviceLog, KeepsTheNewestAndForgetsTheOldest) {
+  DeviceLog log;
+  service::Question question;
+  for (std::size_t i = 0; i < DeviceLog::kMaxDevices + 10; ++i) {
+    question.set_device("SEP" + std::to_string(i));
+    log.note(question, 100);
+  }
+  EXPECT_EQ(log.size(), DeviceLog::kMaxDevices);
+  question.set_device("SEP10");
+  question.answered_yes = true;
+  log.note(question, 200);
+  EXPECT_EQ(log.size(), DeviceLog::kMaxDevices);
+  EXPECT_EQ(log.newest_first().front().name, "SEP10");
+  EXPECT_EQ(log.newest_first().front().questions, 2u);
+  EXPECT_TRUE(log.newest_first().front().last_yes);
+  EXPECT_EQ(log.newest_first().back().name, "SEP11");
+}
+
+TEST(Ports, AreNumbersOrAuto) {
+  EXPECT_TRUE(parse_port("0")->off());
+  EXPECT_EQ(parse_port("2445")->number, 2445);
+  EXPECT_TRUE(parse_port("auto")->automatic);
+  for (const char* bad : {"", "65536", "-1", "1x", "x"}) EXPECT_FALSE(parse_port(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace anchord::control

@@ -1,0 +1,135 @@
+// Requests and responses of the vectors, byte for byte, and what is not well formed.
+#include "tvs_answer.h"
+
+#include <gtest/gtest.h>
+
+#include "anchord/base/file.h"
+#include "anchord/base/hex.h"
+#include "anchord/crypto/certificate.h"
+#include "anchord/crypto/name.h"
+#include "anchord/wire/tvs.h"
+
+namespace anchord::service {
+namespace {
+
+Buffer data_file(const std::string& name) {
+  return read_file(std::string(ANCHORD_TEST_DATA) + "/" + name, 1 << 20).value();
+}
+
+Buffer message(const std::string& name) {
+  return from_hex(as_text(data_file("tvs/" + name + ".hex"))).value();
+}
+
+class TvsAnswer : public testing::Test {
+ protected:
+  void put(const std::string& name, std::vector<std::uint8_t> roles, std::uint32_t ttl = 86400) {
+    auto certificate = crypto::Certificate::from_pem_or_der(data_file("certs/" + name + ".crt")).value();
+    crypto::NormalName issuer;
+    ASSERT_TRUE(issuer.from_der(certificate.issuer_der()));
+    index::CertificateChange change{.kind = index::CertificateChange::Kind::put,
+                                    .der = certificate.der(),
+                                    .roles = roles,
+                                    .ttl = ttl,
+                                    .name_key = index::name_key(issuer.text(), certificate.serial())};
+    snapshot_.certificates = snapshot_.certificates.with({&change, 1});
+  }
+
+  Buffer answer(Bytes request) {
+    Writer out(room_);
+    EXPECT_TRUE(answer_tvs(request, snapshot_, out, record_));
+    EXPECT_TRUE(out.ok());
+    return to_buffer(out.written());
+  }
+
+  index::Snapshot snapshot_;
+  Buffer room_ = Buffer(32'768, 0xee);
+  Question record_;
+};
+
+TEST_F(TvsAnswer, VerifyIsAnsweredAsInTheVectors) {
+  EXPECT_EQ(answer(message("verify-request")), message("verify-response-invalid"));
+  EXPECT_FALSE(record_.answered_yes);
+  put("app-ec", {7});
+  EXPECT_EQ(answer(message("verify-request")), message("verify-response-valid"));
+  EXPECT_TRUE(record_.answered_yes);
+  EXPECT_EQ(record_.device_name(), "CP-8861-SEP001122334455");
+}
+
+TEST_F(TvsAnswer, QueryIsAnsweredAsInTheVectors) {
+  put("tftp", {0, 2});
+  put("app-ec", {7});
+  EXPECT_EQ(answer(message("query-request-tftp")), message("query-response-tftp"));
+  EXPECT_EQ(record_.kind, QuestionKind::query);
+}
+
+TEST_F(TvsAnswer, ThePublishedQueryIsNotFoundHere) {
+  put("tftp", {0, 2});
+  Buffer right = from_hex("57010400000003e90004 07000101").value();
+  EXPECT_EQ(answer(message("query-request-published")), right);
+}
+
+TEST_F(TvsAnswer, AnyChangedByteOfACertificateMakesItInvalid) {
+  put("app-ec", {7});
+  Buffer request = message("verify-request");
+  Buffer invalid = message("verify-response-invalid");
+  constexpr std::size_t kDerBegins = 10 + 3 + 24 + 3;
+  for (std::size_t i = kDerBegins; i < request.size(); ++i) {
+    Buffer changed = request;
+    changed[i] ^= 1;
+    ASSERT_EQ(answer(changed), invalid) << i;
+  }
+}
+
+TEST_F(TvsAnswer, TheSubjectMustMatchWhenGiven) {
+  put("tftp", {0, 2});
+  auto certificate = crypto::Certificate::from_pem_or_der(data_file("certs/tftp.crt")).value();
+  auto ask = [&](std::string subject, std::string issuer, Bytes serial) {
+    Buffer request(2048);
+    Writer out(request);
+    wire::write_query_request(out, {.session = 1, .subject = subject, .issuer = issuer, .serial = serial});
+    answer(out.written());
+    return record_.answered_yes;
+  };
+  std::string name = certificate.issuer().to_open();
+  Buffer padded = to_buffer(certificate.serial());
+  padded.insert(padded.begin(), 0);
+  EXPECT_TRUE(ask("", name, certificate.serial()));
+  EXPECT_TRUE(ask(certificate.subject().to_vendor(), name, certificate.serial()));
+  EXPECT_TRUE(ask("", name, padded));
+  EXPECT_FALSE(ask("CN=somebody else", name, certificate.serial()));
+  EXPECT_FALSE(ask("", "CN=somebody else", certificate.serial()));
+  EXPECT_FALSE(ask("", name, Bytes(padded).first(5)));
+  EXPECT_FALSE(ask("", "not a name", certificate.serial()));
+}
+
+TEST_F(TvsAnswer, ResponsesThatDoNotFitWriteNothingThatCounts) {
+  put("tftp", {0, 2});
+  Buffer small(100);
+  Writer out(small);
+  EXPECT_TRUE(answer_tvs(message("query-request-tftp"), snapshot_, out, record_));
+  EXPECT_FALSE(out.ok());
+}
+
+TEST_F(TvsAnswer, TruncatedRequestsAreMalformed) {
+  for (const char* name : {"verify-request", "query-request-tftp"}) {
+    Buffer whole = message(name);
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      Writer out(room_);
+      ASSERT_FALSE(answer_tvs(Bytes(whole).first(size), snapshot_, out, record_)) << name << " " << size;
+      ASSERT_EQ(out.size(), 0u);
+    }
+  }
+}
+
+TEST_F(TvsAnswer, DeviceNamesAreMadePrintable) {
+  Buffer request(256);
+  Writer out(request);
+  const std::uint8_t device[] = {'S', 'E', 'P', '\n', 0x1b, 0xff};
+  const std::uint8_t der[] = {0x30, 0};
+  wire::write_verify_request(out, {.session = 1, .device = device, .certificate = der});
+  answer(out.written());
+  EXPECT_EQ(record_.device_name(), "SEP???");
+}
+
+}  // namespace
+}  // namespace anchord::service
