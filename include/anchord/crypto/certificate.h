@@ -1,0 +1,87 @@
+// X.509 certificates (RFC 5280), read and never changed.
+//
+// A Certificate is a handle on one immutable object: copies are cheap and may be
+// used from several threads. Everything a trust list stores of a certificate is a
+// view into its own DER, valid as long as any copy lives.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "anchord/base/bytes.h"
+#include "anchord/base/clock.h"
+#include "anchord/base/error.h"
+#include "anchord/crypto/digest.h"
+#include "anchord/crypto/name.h"
+
+namespace anchord::crypto {
+
+// A certificate must fit a TVS message and a trust list of 64 KiB many times over.
+// Real ones have 700 to 2000 bytes.
+constexpr std::size_t kMaxCertificateSize = 16384;
+
+// A bundle is an administrator's file: the limit stops the wrong file, not an attack.
+constexpr std::size_t kMaxBundleCertificates = 1024;
+
+enum class KeyType { rsa, ec };
+
+// What a lookup needs, as views into the DER. The serial number has no leading
+// zero byte (the number zero is one zero byte).
+struct CertificateFields {
+  Bytes issuer_der;
+  Bytes subject_der;
+  Bytes serial;
+};
+
+// For the request path: allocates nothing and checks only what it passes.
+std::optional<CertificateFields> read_fields(Bytes der);
+
+class Certificate {
+ public:
+  // Trailing bytes, keys other than RSA and EC, and names that Name refuses are
+  // errors that say so.
+  static Result<Certificate> from_der(Bytes der);
+
+  // PEM that holds several certificates is an error here: which one was meant?
+  static Result<Certificate> from_pem_or_der(Bytes data);
+
+  // In the file's order; other PEM objects are passed over. None is an error.
+  static Result<std::vector<Certificate>> all_from_pem(Bytes data);
+
+  Bytes der() const;
+  const Name& subject() const;
+  const Name& issuer() const;
+  Bytes subject_der() const;
+  Bytes issuer_der() const;
+  Bytes serial() const;          // no leading zero byte
+  Bytes signature() const;       // the certificate's own signature value
+  Bytes public_key_raw() const;  // RSA: PKCS #1 RSAPublicKey. EC: uncompressed point
+  KeyType key_type() const;
+  unsigned key_bits() const;
+  UnixSeconds not_before() const;
+  UnixSeconds not_after() const;
+  const Sha256& sha256() const;  // of the DER
+  std::string to_pem() const;
+
+  // Issued by itself: the names are the same and the signature verifies.
+  bool self_signed() const;
+
+  // RSA PKCS #1 v1.5 over the parts as if they were one. False for an EC key.
+  bool verify(Digest digest, std::span<const Bytes> parts, Bytes signature) const;
+
+  bool operator==(const Certificate& other) const { return same_bytes(der(), other.der()); }
+
+  struct Impl;  // inside crypto only
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Certificate(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+  std::shared_ptr<const Impl> impl_;  // never null
+};
+
+}  // namespace anchord::crypto

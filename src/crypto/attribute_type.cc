@@ -1,0 +1,120 @@
+#include "attribute_type.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+
+namespace anchord::crypto {
+namespace {
+
+struct KnownType {
+  std::string_view name;
+  std::string_view dotted;
+  std::string_view alias = {};
+};
+
+// The first seven are nearly every attribute there is.
+constexpr KnownType kKnownTypes[] = {
+    {"CN", "2.5.4.3", "commonName"},
+    {"OU", "2.5.4.11", "organizationalUnitName"},
+    {"O", "2.5.4.10", "organizationName"},
+    {"L", "2.5.4.7", "localityName"},
+    {"ST", "2.5.4.8", "S"},
+    {"C", "2.5.4.6", "countryName"},
+    {"DC", "0.9.2342.19200300.100.1.25", "domainComponent"},
+    {"UID", "0.9.2342.19200300.100.1.1", "userId"},
+    {"emailAddress", "1.2.840.113549.1.9.1", "E"},
+    {"serialNumber", "2.5.4.5"},
+    {"street", "2.5.4.9", "streetAddress"},
+    {"GN", "2.5.4.42", "givenName"},
+    {"SN", "2.5.4.4", "surname"},
+    {"title", "2.5.4.12"},
+};
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool same_word(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+// Refuses what has no DER or a second spelling: leading zeros, arcs out of range.
+bool well_formed_oid(std::string_view text) {
+  if (text.size() > OidText{}.size()) return false;
+  std::uint64_t first = 0;
+  for (unsigned arc = 0;; ++arc) {
+    std::uint64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    std::size_t digits = static_cast<std::size_t>(end - text.data());
+    if (error != std::errc{} || (digits > 1 && text[0] == '0')) return false;
+    if (arc == 0 && value > 2) return false;
+    if (arc == 0) first = value;
+    if (arc == 1 && value > (first < 2 ? 39 : std::numeric_limits<std::uint64_t>::max() - 80)) return false;
+    text.remove_prefix(digits);
+    if (text.empty()) return arc > 0;
+    if (text[0] != '.') return false;
+    text.remove_prefix(1);
+  }
+}
+
+std::string_view name_of_dotted(std::string_view dotted) {
+  for (const KnownType& type : kKnownTypes) {
+    if (type.dotted == dotted) return type.name;
+  }
+  return dotted;
+}
+
+}  // namespace
+
+std::optional<std::string_view> canonical_type(std::string_view text) {
+  if (text.size() > 4 && same_word(text.substr(0, 4), "OID.")) text.remove_prefix(4);
+  if (text.empty()) return {};
+  if (text[0] >= '0' && text[0] <= '9') {
+    if (!well_formed_oid(text)) return {};
+    return name_of_dotted(text);
+  }
+  for (const KnownType& type : kKnownTypes) {
+    if (same_word(type.name, text) || same_word(type.alias, text)) return type.name;
+  }
+  return {};
+}
+
+std::optional<std::string_view> canonical_type(Bytes oid, OidText& room) {
+  char* at = room.data();
+  char* const end = room.data() + room.size();
+  auto append = [&](std::uint64_t arc) {
+    if (at != room.data() && at != end) *at++ = '.';
+    auto [next, error] = std::to_chars(at, end, arc);
+    at = next;
+    return error == std::errc{};
+  };
+  if (oid.empty() || (oid.back() & 0x80) != 0) return {};
+  std::uint64_t value = 0;
+  bool starts = true;  // of an arc
+  for (std::uint8_t byte : oid) {
+    if ((starts && byte == 0x80) || value > (std::numeric_limits<std::uint64_t>::max() >> 7)) return {};
+    value = value << 7 | (byte & 0x7f);
+    starts = (byte & 0x80) == 0;
+    if (!starts) continue;
+    // The first two arcs share one number.
+    if (at == room.data()) {
+      std::uint64_t first = std::min<std::uint64_t>(value / 40, 2);
+      if (!append(first)) return {};
+      value -= first * 40;
+    }
+    if (!append(value)) return {};
+    value = 0;
+  }
+  return name_of_dotted({room.data(), static_cast<std::size_t>(at - room.data())});
+}
+
+std::string_view dotted_type(std::string_view canonical) {
+  for (const KnownType& type : kKnownTypes) {
+    if (type.name == canonical) return type.dotted;
+  }
+  return canonical;
+}
+
+}  // namespace anchord::crypto

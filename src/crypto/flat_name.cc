@@ -1,0 +1,241 @@
+#include "flat_name.h"
+
+#include <openssl/bytestring.h>
+
+#include <algorithm>
+
+#include "attribute_type.h"
+
+namespace anchord::crypto {
+namespace {
+
+// Escaping makes a name at most three times as long. The limit keeps blanks, which
+// take no room in the result, from costing time without bound.
+constexpr std::size_t kMaxNameText = 4 * kMaxNormalName;
+
+constexpr const char* kTooLong = "too long";
+
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+void skip_blanks(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+}
+
+// Takes "type =" off the front; nothing if that is not what is there.
+std::string_view take_type(std::string_view& text) {
+  skip_blanks(text);
+  std::size_t size = 0;
+  while (size < text.size() &&
+         (is_letter(text[size]) || is_digit(text[size]) || text[size] == '-' || text[size] == '.')) {
+    ++size;
+  }
+  std::string_view type = text.substr(0, size);
+  text.remove_prefix(size);
+  skip_blanks(text);
+  if (type.empty() || text.empty() || text[0] != '=') return {};
+  text.remove_prefix(1);
+  return type;
+}
+
+bool starts_attribute(std::string_view text) {
+  return !take_type(text).empty();
+}
+
+char separator_of(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == ';' && starts_attribute(text.substr(i + 1))) {
+      return ';';
+    }
+  }
+  return ',';
+}
+
+// Well-formed as RFC 3629 has it, and without a NUL.
+const char* check_value(std::string_view value) {
+  static constexpr std::uint32_t kLeast[] = {0, 0x80, 0x800, 0x10000};
+  for (std::size_t i = 0; i < value.size();) {
+    auto lead = static_cast<std::uint8_t>(value[i++]);
+    if (lead == 0) return "a NUL in a value";
+    if (lead < 0x80) continue;
+    unsigned more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    if (lead < 0xc0 || lead > 0xf4 || value.size() - i < more) return "not UTF-8";
+    std::uint32_t point = lead & (0x3fU >> more);
+    for (unsigned k = 0; k < more; ++k) {
+      auto next = static_cast<std::uint8_t>(value[i++]);
+      if ((next & 0xc0) != 0x80) return "not UTF-8";
+      point = point << 6 | (next & 0x3f);
+    }
+    bool surrogate = point >= 0xd800 && point <= 0xdfff;
+    if (point < kLeast[more] || point > 0x10ffff || surrogate) return "not UTF-8";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const char* FlatName::begin(std::string_view type) {
+  if (count_ == items_.size()) return "too many attributes";
+  if (count_ > 0) push('\0');
+  Item& item = items_[count_++];
+  item.begin = static_cast<std::uint16_t>(used_);
+  item.joined = joined_;
+  for (char c : type) push(c);
+  push('=');
+  item.value = static_cast<std::uint16_t>(used_);
+  return overflow_ ? kTooLong : nullptr;
+}
+
+const char* FlatName::end() {
+  Item& item = items_[count_ - 1];
+  item.end = static_cast<std::uint16_t>(used_);
+  if (overflow_) return kTooLong;
+  return check_value(slice(item.value, item.end));
+}
+
+void FlatName::push(char c) {
+  if (used_ == bytes_.size()) {
+    overflow_ = true;
+  } else {
+    bytes_[used_++] = c;
+  }
+}
+
+const char* FlatName::scan_text(std::string_view text) {
+  if (text.size() > kMaxNameText) return kTooLong;
+  char separator = separator_of(text);
+  reversed_ = separator == ';';
+  do {
+    if (const char* problem = scan_attribute(text, separator)) return problem;
+  } while (!text.empty());
+  return nullptr;
+}
+
+const char* FlatName::scan_attribute(std::string_view& text, char separator) {
+  std::string_view type = take_type(text);
+  if (type.empty()) return "no type=value where one must be";
+  auto canonical = canonical_type(type);
+  if (!canonical) return "unknown attribute type";
+  if (const char* problem = begin(*canonical)) return problem;
+  if (const char* problem = scan_value(text, separator)) return problem;
+  return end();
+}
+
+const char* FlatName::scan_value(std::string_view& text, char separator) {
+  skip_blanks(text);
+  std::size_t solid = used_;  // without the blanks that may turn out to be the last
+  while (!text.empty()) {
+    char c = text[0];
+    text.remove_prefix(1);
+    if ((c == separator || c == '+') && starts_attribute(text)) {
+      joined_ = c == '+';
+      break;
+    }
+    if (c == '\\') {
+      int high = text.empty() ? -1 : hex_value(text[0]);
+      int low = text.size() < 2 ? -1 : hex_value(text[1]);
+      bool hex = high >= 0 && low >= 0;
+      if (!hex && (text.empty() || !std::string_view(" \"#+,;<=>\\").contains(text[0]))) {
+        return "a bad escape";
+      }
+      push(hex ? static_cast<char>(high << 4 | low) : text[0]);
+      text.remove_prefix(hex ? 2 : 1);
+      solid = used_;
+    } else {
+      push(c);
+      if (c != ' ') solid = used_;
+    }
+  }
+  used_ = solid;
+  return nullptr;
+}
+
+const char* FlatName::scan_der(Bytes name) {
+  CBS input, rdns;
+  CBS_init(&input, name.data(), name.size());
+  if (!CBS_get_asn1(&input, &rdns, CBS_ASN1_SEQUENCE)) return "not a sequence";
+  if (CBS_len(&input) != 0) return "trailing bytes";
+  while (CBS_len(&rdns) != 0) {
+    CBS set;
+    if (!CBS_get_asn1(&rdns, &set, CBS_ASN1_SET) || CBS_len(&set) == 0) return "not a set of attributes";
+    joined_ = false;
+    while (CBS_len(&set) != 0) {
+      CBS attribute;
+      if (!CBS_get_asn1(&set, &attribute, CBS_ASN1_SEQUENCE)) return "not an attribute";
+      if (const char* problem = scan_der_attribute({CBS_data(&attribute), CBS_len(&attribute)}))
+        return problem;
+      joined_ = true;
+    }
+  }
+  return nullptr;
+}
+
+const char* FlatName::scan_der_attribute(Bytes attribute) {
+  CBS input, oid, value;
+  unsigned tag = 0;
+  CBS_init(&input, attribute.data(), attribute.size());
+  if (!CBS_get_asn1(&input, &oid, CBS_ASN1_OBJECT) || !CBS_get_any_asn1(&input, &value, &tag) ||
+      CBS_len(&input) != 0) {
+    return "not an attribute";
+  }
+  OidText room;
+  auto type = canonical_type({CBS_data(&oid), CBS_len(&oid)}, room);
+  if (!type) return "a bad attribute type";
+  if (const char* problem = begin(*type)) return problem;
+  if (const char* problem = scan_der_value(tag, {CBS_data(&value), CBS_len(&value)})) return problem;
+  return end();
+}
+
+const char* FlatName::scan_der_value(unsigned tag, Bytes value) {
+  switch (tag) {
+    case CBS_ASN1_UTF8STRING:
+    case CBS_ASN1_PRINTABLESTRING:
+    case CBS_ASN1_IA5STRING:
+    case CBS_ASN1_NUMERICSTRING:
+    case CBS_ASN1_VISIBLESTRING:
+      for (std::uint8_t byte : value) push(static_cast<char>(byte));
+      return nullptr;
+    case CBS_ASN1_T61STRING:  // in practice Latin-1
+      return push_units(value, 1);
+    case CBS_ASN1_BMPSTRING:
+      return push_units(value, 2);
+    case CBS_ASN1_UNIVERSALSTRING:
+      return push_units(value, 4);
+    default:
+      return "a value that is not text";
+  }
+}
+
+const char* FlatName::push_units(Bytes units, std::size_t width) {
+  if (units.size() % width != 0) return "a cut character";
+  for (; !units.empty(); units = units.subspan(width)) {
+    std::uint32_t point = 0;
+    for (std::uint8_t byte : units.first(width)) point = point << 8 | byte;
+    if (point > 0x10ffff) return "not Unicode";
+    push_code_point(point);
+  }
+  return nullptr;
+}
+
+// Surrogates come out as bytes that check_value() refuses.
+void FlatName::push_code_point(std::uint32_t point) {
+  if (point < 0x80) return push(static_cast<char>(point));
+  unsigned more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+  push(static_cast<char>((0xf80U >> more) | point >> (6 * more)));
+  while (more-- > 0) push(static_cast<char>(0x80 | ((point >> (6 * more)) & 0x3f)));
+}
+
+}  // namespace anchord::crypto
