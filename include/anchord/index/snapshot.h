@@ -1,0 +1,17 @@
+// Everything that requests are answered from, at one moment. Never changes.
+#pragma once
+
+#include <cstdint>
+
+#include "anchord/index/certificate_index.h"
+#include "anchord/index/file_table.h"
+
+namespace anchord::index {
+
+struct Snapshot {
+  std::uint64_t version = 0;  // of the store; grows with each publication
+  CertificateIndex certificates;
+  FileTable files;
+};
+
+}  // namespace anchord::index

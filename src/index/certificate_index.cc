@@ -1,0 +1,273 @@
+#include "anchord/index/certificate_index.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "directory.h"
+#include "partition.h"
+#include "record_pool.h"
+
+namespace anchord::index {
+namespace {
+
+// A hash's top bits, as many as are used: the partition, then the tag.
+using Place = std::uint32_t;
+constexpr unsigned kTagBits = 16;
+constexpr unsigned kPartitionBits = 10;
+constexpr unsigned kUnusedBits = 64 - kPartitionBits - kTagBits;
+
+Place place_of(std::uint64_t hash) {
+  return static_cast<Place>(hash >> kUnusedBits);
+}
+Place place_of_der(Bytes der) {
+  return place_of(XXH3_64bits(der.data(), der.size()));
+}
+std::uint16_t partition_of(Place place) {
+  return static_cast<std::uint16_t>(place >> kTagBits);
+}
+std::uint16_t tag_of(Place place) {
+  return static_cast<std::uint16_t>(place);
+}
+
+struct PlacedChange {
+  Place place;
+  const CertificateChange* change;  // into the caller's list: addresses are in its order
+};
+
+struct NameChange {
+  Place place;  // when removed: of the partition, with no tag
+  Reference reference;
+  bool removed;
+};
+
+Entry entry_of(const NameChange& coming) {
+  return make_entry(tag_of(coming.place), coming.reference);
+}
+
+}  // namespace
+
+std::uint64_t name_key(std::string_view normal_issuer, Bytes serial) {
+  return XXH3_64bits_withSeed(serial.data(), serial.size(),
+                              XXH3_64bits(normal_issuer.data(), normal_issuer.size()));
+}
+
+struct CertificateIndex::State {
+  static_assert(kPartitions == std::size_t{1} << kPartitionBits);
+  static_assert(kPartitions == Directory<Partition>::kSize);
+
+  std::shared_ptr<RecordPool> pool;
+  Directory<Partition> by_der;   // holds the records
+  Directory<Partition> by_name;  // lists the same ones, and so need not hold them
+  std::size_t size = 0;
+  std::size_t der_bytes = 0;
+  std::size_t record_bytes = 0;
+  std::size_t partition_bytes = 0;
+
+  const CertificateRecord* find(Place place, Bytes der) const;
+  std::vector<CertificateChange> all() const;
+  std::vector<NameChange> change_ders(std::span<const PlacedChange> changes);
+  void change_partition(std::span<const PlacedChange> changes, std::vector<Entry>& entries,
+                        std::vector<NameChange>& names);
+  void change_run(std::span<const PlacedChange> run, std::vector<Entry>& entries, std::size_t run_begin,
+                  std::vector<NameChange>& names);
+  void change_names(std::vector<NameChange> changes);
+  Partition remake(const Partition& old, const std::vector<Entry>& entries,
+                   std::shared_ptr<RecordPool> owner);
+  void count(const CertificateRecord& record, bool added);
+};
+
+const CertificateRecord* CertificateIndex::find(Bytes der) const {
+  return state_ ? state_->find(place_of_der(der), der) : nullptr;
+}
+
+const CertificateRecord* CertificateIndex::State::find(Place place, Bytes der) const {
+  for (Entry entry : by_der.at(partition_of(place)).with_tag(tag_of(place))) {
+    pool->prefetch(reference_of(entry), der.size());
+    const CertificateRecord& record = pool->at(reference_of(entry));
+    if (same_bytes(record.der(), der)) return &record;
+  }
+  return nullptr;
+}
+
+CertificateIndex CertificateIndex::with(std::span<const CertificateChange> changes) const {
+  if (state_ && state_->pool->scattered()) return CertificateIndex().with(state_->all()).with(changes);
+
+  std::vector<PlacedChange> placed;
+  placed.reserve(changes.size());
+  for (const CertificateChange& change : changes) placed.push_back({place_of_der(change.der), &change});
+  std::sort(placed.begin(), placed.end(), [](const PlacedChange& a, const PlacedChange& b) {
+    return std::tie(a.place, a.change) < std::tie(b.place, b.change);
+  });
+
+  auto next = state_ ? std::make_shared<State>(*state_) : std::make_shared<State>();
+  if (!next->pool) next->pool = std::make_shared<RecordPool>();
+  next->change_names(next->change_ders(placed));
+  return CertificateIndex(std::move(next));
+}
+
+// What makes this index out of an empty one.
+std::vector<CertificateChange> CertificateIndex::State::all() const {
+  std::vector<CertificateChange> puts;
+  puts.reserve(size);
+  for (Place number = 0; number < kPartitions; ++number) {
+    for (Entry entry : by_name.at(number).entries()) {
+      const CertificateRecord& record = pool->at(reference_of(entry));
+      const std::uint64_t key = std::uint64_t{number << kTagBits | entry.tag} << kUnusedBits;
+      puts.push_back({CertificateChange::Kind::put, record.der(), record.roles(), record.ttl(), key});
+    }
+  }
+  return puts;
+}
+
+std::vector<NameChange> CertificateIndex::State::change_ders(std::span<const PlacedChange> changes) {
+  std::vector<NameChange> names;
+  std::vector<Directory<Partition>::Replacement> replacements;
+  std::vector<Entry> entries;
+  while (!changes.empty()) {
+    const std::uint16_t number = partition_of(changes.front().place);
+    const auto end = std::find_if(changes.begin(), changes.end(),
+                                  [&](const PlacedChange& c) { return partition_of(c.place) != number; });
+    const auto here = static_cast<std::size_t>(end - changes.begin());
+    entries.clear();
+    change_partition(changes.first(here), entries, names);
+    replacements.push_back({number, remake(by_der.at(number), entries, pool)});
+    changes = changes.subspan(here);
+  }
+  by_der = by_der.with(std::move(replacements));
+  return names;
+}
+
+// Merges what the partition has with the changes to it, tag by tag.
+void CertificateIndex::State::change_partition(std::span<const PlacedChange> changes,
+                                               std::vector<Entry>& entries, std::vector<NameChange>& names) {
+  const std::span<const Entry> before = by_der.at(partition_of(changes.front().place)).entries();
+  auto at = before.begin();
+  while (!changes.empty()) {
+    const Place place = changes.front().place;
+    const auto end =
+        std::find_if(changes.begin(), changes.end(), [&](const PlacedChange& c) { return c.place != place; });
+    const auto here = static_cast<std::size_t>(end - changes.begin());
+    while (at != before.end() && at->tag < tag_of(place)) entries.push_back(*at++);
+    const std::size_t run_begin = entries.size();
+    while (at != before.end() && at->tag == tag_of(place)) entries.push_back(*at++);
+    change_run(changes.first(here), entries, run_begin, names);
+    changes = changes.subspan(here);
+  }
+  entries.insert(entries.end(), at, before.end());
+}
+
+// All of `run` has one place. entries[run_begin..] are those that were there already.
+void CertificateIndex::State::change_run(std::span<const PlacedChange> run, std::vector<Entry>& entries,
+                                         std::size_t run_begin, std::vector<NameChange>& names) {
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    const CertificateChange& change = *run[i].change;
+    // The last change to a certificate decides; so none touches what another one of these made.
+    const bool superseded =
+        std::any_of(run.begin() + static_cast<std::ptrdiff_t>(i) + 1, run.end(),
+                    [&](const PlacedChange& later) { return same_bytes(later.change->der, change.der); });
+    if (superseded) continue;
+
+    const auto old =
+        std::find_if(entries.begin() + static_cast<std::ptrdiff_t>(run_begin), entries.end(),
+                     [&](const Entry& e) { return same_bytes(pool->at(reference_of(e)).der(), change.der); });
+    if (old != entries.end()) {
+      const CertificateRecord& record = pool->at(reference_of(*old));
+      names.push_back({Place{record.name_partition_} << kTagBits, reference_of(*old), true});
+      count(record, false);
+      entries.erase(old);
+    }
+    if (change.kind == CertificateChange::Kind::put) {
+      const Place name = place_of(change.name_key);
+      const Reference reference = pool->add(change, partition_of(name));
+      names.push_back({name, reference, false});
+      count(pool->at(reference), true);
+      entries.push_back(make_entry(tag_of(run[i].place), reference));
+    }
+  }
+}
+
+void CertificateIndex::State::change_names(std::vector<NameChange> changes) {
+  // By partition: first what goes, by reference, then what comes, by tag.
+  std::sort(changes.begin(), changes.end(), [](const NameChange& a, const NameChange& b) {
+    return std::tuple(partition_of(a.place), !a.removed, a.place, a.reference) <
+           std::tuple(partition_of(b.place), !b.removed, b.place, b.reference);
+  });
+  std::vector<Directory<Partition>::Replacement> replacements;
+  std::vector<Entry> entries;
+  for (auto it = changes.begin(); it != changes.end();) {
+    const std::uint16_t number = partition_of(it->place);
+    const auto end =
+        std::find_if(it, changes.end(), [&](const NameChange& c) { return partition_of(c.place) != number; });
+    const auto coming = std::find_if(it, end, [](const NameChange& c) { return !c.removed; });
+    auto next = coming;
+    entries.clear();
+    for (Entry entry : by_name.at(number).entries()) {
+      for (; next != end && tag_of(next->place) < entry.tag; ++next) entries.push_back(entry_of(*next));
+      const bool goes = std::binary_search(
+          it, coming, NameChange{0, reference_of(entry), true},
+          [](const NameChange& a, const NameChange& b) { return a.reference < b.reference; });
+      if (!goes) entries.push_back(entry);
+    }
+    for (; next != end; ++next) entries.push_back(entry_of(*next));
+    replacements.push_back({number, remake(by_name.at(number), entries, nullptr)});
+    it = end;
+  }
+  by_name = by_name.with(std::move(replacements));
+}
+
+Partition CertificateIndex::State::remake(const Partition& old, const std::vector<Entry>& entries,
+                                          std::shared_ptr<RecordPool> owner) {
+  Partition made(entries, std::move(owner));
+  partition_bytes += made.memory() - old.memory();
+  return made;
+}
+
+void CertificateIndex::State::count(const CertificateRecord& record, bool added) {
+  const auto sign = added ? std::size_t{1} : ~std::size_t{0};
+  size += sign;
+  der_bytes += sign * record.der().size();
+  record_bytes += sign * RecordPool::room_of(record);
+}
+
+std::size_t CertificateIndex::size() const {
+  return state_ ? state_->size : 0;
+}
+
+CertificateIndex::Memory CertificateIndex::memory() const {
+  if (!state_) return {};
+  return {state_->der_bytes, state_->record_bytes - state_->der_bytes + state_->partition_bytes +
+                                 2 * Directory<Partition>::kMemory + sizeof(State) + state_->pool->idle()};
+}
+
+std::size_t CertificateIndex::partitions_shared_with(const CertificateIndex& other) const {
+  static const State empty;
+  const State& a = state_ ? *state_ : empty;
+  const State& b = other.state_ ? *other.state_ : empty;
+  std::size_t shared = 0;
+  for (std::size_t i = 0; i < kPartitions; ++i) {
+    shared += a.by_der.at(i).entries().data() == b.by_der.at(i).entries().data();
+    shared += a.by_name.at(i).entries().data() == b.by_name.at(i).entries().data();
+  }
+  return shared;
+}
+
+std::span<const Entry> CertificateIndex::named(std::uint64_t key) const {
+  if (!state_) return {};
+  const Place place = place_of(key);
+  return state_->by_name.at(partition_of(place)).with_tag(tag_of(place));
+}
+
+std::span<const Entry> CertificateIndex::listed(std::size_t partition) const {
+  if (!state_) return {};
+  return state_->by_der.at(partition).entries();
+}
+
+const CertificateRecord& CertificateIndex::record(Entry entry) const {
+  return state_->pool->at(reference_of(entry));
+}
+
+}  // namespace anchord::index
