@@ -12,7 +12,8 @@ TEST(TimerWheel, FiresAtOrAfterTheDeadlineAndOnce) {
   TimerWheel wheel(4, 1000);
   wheel.arm(2, 1500);
   std::vector<std::pair<std::uint32_t, Millis>> fired;
-  for (Millis now = 1000; now < 20'000; ++now) wheel.advance(now, [&](std::uint32_t id) { fired.push_back({id, now}); });
+  for (Millis now = 1000; now < 20'000; ++now)
+    wheel.advance(now, [&](std::uint32_t id) { fired.push_back({id, now}); });
   ASSERT_EQ(fired.size(), 1u);
   EXPECT_EQ(fired[0].first, 2u);
   EXPECT_GE(fired[0].second, 1500u);
