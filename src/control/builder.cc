@@ -90,16 +90,17 @@ Result<std::unique_ptr<const service::View>> Builder::build() {
 
   Result<PublishedByHash> certificates = certificates_of(cluster);
   if (!certificates) return std::unexpected(certificates.error());
-  Result<store::SavedList> itl = store::current_itl(store_, cluster, calendar_now());
-  if (!itl) return std::unexpected(std::move(itl.error()).within("building the ITL"));
-  if (auto verified = trust::verify_trust_list(itl->content, cluster.tftp.certificate); !verified)
-    return std::unexpected(std::move(verified.error()).within("the ITL does not verify"));
   std::vector<crypto::TlsContext> contexts = contexts_;
   if (contexts.empty() || ticket_keys_changed_ || !(presented_ == identity.certificate)) {
     auto made = contexts_for(identity);
     if (!made) return std::unexpected(std::move(made.error()).within("TLS for host " + host_));
     contexts = std::move(*made);
   }
+  // The ITL comes last: a new one is saved, and what fails must change nothing.
+  Result<store::SavedList> itl = store::current_itl(store_, cluster, calendar_now());
+  if (!itl) return std::unexpected(std::move(itl.error()).within("building the ITL"));
+  if (auto verified = trust::verify_trust_list(itl->content, cluster.tftp.certificate); !verified)
+    return std::unexpected(std::move(verified.error()).within("the ITL does not verify"));
 
   // From here on nothing fails.
   warn_of_expiry(cluster);

@@ -39,7 +39,7 @@ unsigned shard_count(const Options& options) {
 }
 
 Status check_descriptors(const Options& options, unsigned shards) {
-  std::size_t needed = options.max_connections + std::size_t{shards} * 256 +
+  std::size_t needed = options.max_connections + std::size_t{shards} * service::kSpareConnections +
                        Listeners::descriptors(options, shards) + kOtherDescriptors;
   std::size_t allowed = io::raise_descriptor_limit();
   if (allowed >= needed) return {};
@@ -97,7 +97,9 @@ class Server::Impl {
     if (!view) return std::unexpected(view.error());
     publish(std::move(*view));
     ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
-    return threads_.start();
+    if (Status started = threads_.start(); !started) return started;
+    announce();
+    return {};
   }
 
   std::string listening() const {
@@ -111,6 +113,7 @@ class Server::Impl {
 
  private:
   void publish(std::unique_ptr<const service::View> view);
+  void announce();
   void rebuild(std::string_view why);
   void follow_store();
   void take_signal();
@@ -129,18 +132,24 @@ class Server::Impl {
   DeviceLog devices_;
   UnixSeconds started_ = calendar_now();
   UnixSeconds published_at_ = 0;
-  std::string problem_;  // why the newest state is not in service
+  std::string problem_;     // why the newest state is not in service
+  std::string unreadable_;  // why the store could not be looked at the last time
   Millis ticket_keys_due_ = 0;
   bool rebuild_asked_ = false;
   bool draining_ = false;
 };
 
 void Server::Impl::publish(std::unique_ptr<const service::View> view) {
-  log::info(fmt::format("snapshot {} in service: {} certificates, {} files, for host {}", view->version,
-                        view->certificates.size(), view->files.size(), builder_.host()));
   publisher_.publish(std::move(view));
   threads_.wake();
   published_at_ = calendar_now();
+}
+
+// Says, once shards serve from it, what was published.
+void Server::Impl::announce() {
+  const service::View& view = *publisher_.current();
+  log::info(fmt::format("snapshot {} in service: {} certificates, {} files, for host {}", view.version,
+                        view.certificates.size(), view.files.size(), builder_.host()));
   report(true, "");
 }
 
@@ -161,7 +170,10 @@ void Server::Impl::rebuild(std::string_view why) {
   if (publisher_.reclaim() >= index::kMaxLiveViews) return;
   rebuild_asked_ = false;
   auto view = builder_.build();
-  if (view) return publish(std::move(*view));
+  if (view) {
+    publish(std::move(*view));
+    return announce();
+  }
   log::error(fmt::format("snapshot {} stays in service ({}): {}", publisher_.current()->version, why,
                          view.error().text));
   report(false, view.error().text);
@@ -174,12 +186,11 @@ void Server::Impl::follow_store() {
     rebuild_asked_ = true;
   }
   Result<bool> changed = builder_.store_changed();
-  if (!changed) {
-    if (problem_ != changed.error().text) {
-      log::error("cannot look at the store: " + changed.error().text);
-      problem_ = changed.error().text;
-    }
-  } else if (*changed) {
+  std::string unreadable = changed ? "" : "cannot look at the store: " + changed.error().text;
+  if (unreadable != unreadable_ && !unreadable.empty()) log::error(unreadable);
+  unreadable_ = std::move(unreadable);
+  if (!changed) return;
+  if (*changed) {
     rebuild("the store has changed");
   } else if (rebuild_asked_) {
     rebuild("asked to");
@@ -249,7 +260,7 @@ std::string Server::Impl::status() const {
         {"store_change", builder_.built_from()},
         {"certificates", view->certificates.size()},
         {"files", view->files.size()},
-        {"problem", problem_}}},
+        {"problem", unreadable_.empty() ? problem_ : unreadable_}}},
       {"counters", std::move(counters)},
       {"devices", {{"known", devices_.size()}, {"recent", std::move(recent)}}},
   };

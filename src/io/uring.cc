@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cassert>
@@ -129,7 +130,9 @@ void LiveRing::cancel(std::uint64_t tag) {
 }
 
 void LiveRing::shutdown(int connection) {
-  io_uring_prep_shutdown(next(kIgnore), connection, SHUT_RDWR);
+  // Not through the ring: the kernel hands that operation to a worker thread, where it
+  // may run after the close that follows, and hit whoever got the number since.
+  ::shutdown(connection, SHUT_RDWR);
 }
 
 void LiveRing::close(int descriptor) {

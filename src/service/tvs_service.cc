@@ -21,7 +21,7 @@ io::Address limit_key(const io::Address& peer) {
 TvsService::TvsService(ShardContext& shard, std::vector<int> listeners)
     : shard_(shard),
       settings_(shard.settings.tvs),
-      connections_(settings_.max_connections + kSpareSlots),
+      connections_(settings_.max_connections + kSpareConnections),
       timers_(connections_.capacity(), shard.ring.now()),
       outputs_(connections_.capacity(), kOutputRoom),
       workspace_(connections_.capacity()),
@@ -36,16 +36,31 @@ TvsService::TvsService(ShardContext& shard, std::vector<int> listeners)
 }
 
 void TvsService::start() {
+  arm_listeners(shard_.ring.now());
+}
+
+void TvsService::arm_listeners(Millis now) {
+  crowded_ = crowded_ && connections_.used() > settings_.max_connections;
+  if (draining_ || crowded_ || now < accept_again_) return;
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+    if (listeners_[i].armed) continue;
     shard_.ring.accept(listeners_[i].descriptor, Tag{TagKind::tvs_accept, 0, i}.packed());
     listeners_[i].armed = true;
     ++armed_listeners_;
   }
 }
 
+void TvsService::disarm_listeners() {
+  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+    if (!listeners_[i].armed || listeners_[i].cancelling) continue;
+    shard_.ring.cancel(Tag{TagKind::tvs_accept, 0, i}.packed());
+    listeners_[i].cancelling = true;
+  }
+}
+
 void TvsService::on_accept(std::uint32_t listener, const io::Completion& completion) {
   if (!completion.more) {
-    listeners_[listener].armed = false;
+    listeners_[listener].armed = listeners_[listener].cancelling = false;
     --armed_listeners_;
   }
   if (completion.result >= 0) {
@@ -91,6 +106,10 @@ void TvsService::admit(int descriptor) {
   shaking_.push_back(slot);
   timers_.arm(slot, deadline(c));
   keep_receiving(slot);
+  if (connections_.used() >= settings_.max_connections + kEnoughAbove) {
+    crowded_ = true;
+    disarm_listeners();
+  }
 }
 
 // At the limit somebody gives way: who has been longest in a handshake, else who
@@ -172,19 +191,13 @@ void TvsService::turn(Millis now) {
   serve_handshakes(now);
   timers_.advance(now, [&](std::uint32_t slot) { on_deadline(slot, now); });
   relieve_starvation(now);
-  if (draining_ || now < accept_again_) return;
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    if (listeners_[i].armed) continue;
-    shard_.ring.accept(listeners_[i].descriptor, Tag{TagKind::tvs_accept, 0, i}.packed());
-    listeners_[i].armed = true;
-    ++armed_listeners_;
-  }
+  arm_listeners(now);
 }
 
 Millis TvsService::next_wake(Millis now) const {
   if (!greeting_.empty() || !resuming_.empty()) return now;
   Millis wake = std::min(timers_.next_wake(), starved_.empty() ? kNever : starved_retry_);
-  bool accept_paused = !draining_ && armed_listeners_ < listeners_.size();
+  bool accept_paused = !draining_ && !crowded_ && armed_listeners_ < listeners_.size();
   return accept_paused ? std::min(wake, std::max(accept_again_, now)) : wake;
 }
 
@@ -385,13 +398,15 @@ void TvsService::release_when_quiet(std::uint32_t slot) {
 void TvsService::drain() {
   if (draining_) return;
   draining_ = true;
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    if (listeners_[i].armed) shard_.ring.cancel(Tag{TagKind::tvs_accept, 0, i}.packed());
-  }
+  disarm_listeners();
+  Millis now = shard_.ring.now();
   for (std::uint32_t slot = 0; slot < connections_.capacity(); ++slot) {
     if (!connections_.in_use(slot)) continue;
     Connection& c = connections_[slot];
-    if (c.phase == Phase::serving && c.answered && !c.sending && c.held.empty()) say_goodbye(slot);
+    if (c.sending || !c.held.empty()) continue;
+    bool silent = now - c.since >= kQuietGrace;
+    if (c.phase == Phase::serving && (c.answered || silent)) say_goodbye(slot);
+    if (c.phase == Phase::shaking && silent) terminate(slot);
   }
 }
 

@@ -74,6 +74,7 @@ class TvsService {
   struct Listener {
     int descriptor = -1;
     bool armed = false;
+    bool cancelling = false;
   };
 
   // Handshake flights served in one turn, so that private-key work delays the
@@ -85,9 +86,9 @@ class TvsService {
   // Received buffers that one connection may hold while its output is on its
   // way: a client that asks and does not read takes no more than these.
   static constexpr std::uint32_t kMaxHeld = 8;
-  // Slots above the limit, for connections that are being closed while their
-  // successors are accepted.
-  static constexpr std::uint32_t kSpareSlots = 256;
+  // With that many above the limit nothing more is accepted until they are gone:
+  // newcomers wait in the listener's backlog rather than be refused.
+  static constexpr std::uint32_t kEnoughAbove = kSpareConnections / 2;
   // Received buffers that a connection may keep from others that long while its
   // output does not move.
   static constexpr Millis kHoldingGrace = 100;
@@ -102,6 +103,8 @@ class TvsService {
   static constexpr Millis kQuietGrace = 1'000;
 
   void admit(int descriptor);
+  void arm_listeners(Millis now);
+  void disarm_listeners();
   bool make_room();
   void serve_handshakes(Millis now);
   void work(std::uint32_t slot);
@@ -139,7 +142,8 @@ class TvsService {
   SlotList holding_;   // sending, with received buffers waiting
   Millis starved_retry_ = kNever;
   Millis accept_again_ = 0;
-  bool freed_ = false;  // a buffer was given back since the last turn
+  bool freed_ = false;    // a buffer was given back since the last turn
+  bool crowded_ = false;  // far above the limit: accepting pauses
   bool draining_ = false;
 };
 

@@ -1,0 +1,429 @@
+"""What the end-to-end tests share: the programs, a cluster to copy, a running anchord,
+raw clients, and a runner that speaks TAP.
+
+ANCHORD_BIN         the build directory
+ANCHORD_ALLOW_SKIP  when set, a test may be skipped; otherwise that is a failure
+ANCHORD_SLOW        1 in sanitizer builds: fewer clients, longer bounds
+
+    harness.py MODULE [TEST...]     runs a module's tests, printing TAP
+"""
+
+import atexit
+import ctypes
+import functools
+import importlib
+import json
+import os
+import pathlib
+import re
+import resource
+import select
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import unittest
+
+DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
+CERTS = DATA / "certs"
+BUILD = pathlib.Path(os.environ.get("ANCHORD_BIN", "build")).absolute()
+SLOW = os.environ.get("ANCHORD_SLOW") == "1"
+MAY_SKIP = bool(os.environ.get("ANCHORD_ALLOW_SKIP"))
+# Nothing here measures speed: the bound only ends a test that hangs.
+BOUND = 240 if SLOW else 60
+
+LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (trace|debug|info|warn|warning|error|critical) ")
+SANITIZER = re.compile(r"(Address|Thread|Leak|Memory|UndefinedBehavior)Sanitizer|runtime error:")
+
+
+def program(name):
+    for path in (BUILD / "src/apps" / name / name, BUILD / name):
+        if path.is_file():
+            return path
+    raise unittest.SkipTest(f"there is no {name} below ANCHORD_BIN={BUILD}")
+
+
+def client(name):
+    """A program of the system's that a test needs."""
+    path = shutil.which(name)
+    if path is None:
+        raise unittest.SkipTest(f"{name} is not installed")
+    return path
+
+
+@functools.cache
+def scratch():
+    folder = tempfile.mkdtemp(prefix="anchord-e2e-")
+    owner = os.getpid()
+    atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))
+    return pathlib.Path(folder)
+
+
+def environment():
+    return {k: v for k, v in os.environ.items() if k != "ANCHORD_STATE"}
+
+
+def run(*args, **how):
+    how.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([str(a) for a in args], capture_output=True, timeout=BOUND, env=environment(), **how)
+
+
+def wait_for(condition, what, bound=BOUND):
+    """The first true value of condition(); fails when there is none in time."""
+    end = time.monotonic() + bound
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {bound} s in vain: {what}")
+        time.sleep(0.02)
+
+
+@functools.cache
+def pristine():
+    """A state directory of two hosts that tests copy; never served from itself."""
+    state = scratch() / "pristine"
+    made = run(program("anchorctl"), "--state", state, "init", "--name", "demo", "--host", "cucm1=127.0.0.1",
+               "--host", "cucm2", "--organization", "Example Corp", "--country", "US")
+    assert made.returncode == 0, made.stderr.decode()
+    return state
+
+
+def der(name):
+    return ssl.PEM_cert_to_DER_cert((CERTS / f"{name}.crt").read_text())
+
+
+def vector(name):
+    return bytes.fromhex((DATA / "tvs" / f"{name}.hex").read_text())
+
+
+def many_certificates(count):
+    """Certificates that differ in their serial numbers alone; their signature is of no interest here."""
+    base = bytearray(der("app-ec"))
+    at = base.index(b"\x02\x14") + 4
+    for i in range(count):
+        base[at:at + 2] = struct.pack(">H", 0x1000 + i)
+        yield bytes(base)
+
+
+class Case(unittest.TestCase):
+    """Each test has a folder, and a copy of the cluster in it."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=scratch()))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.state = self.folder / "state"
+        shutil.copytree(pristine(), self.state)
+
+    def ctl(self, *args, code=0):
+        result = run(program("anchorctl"), "--state", self.state, *args)
+        self.assertEqual(result.returncode, code, result.stderr.decode())
+        return result.stdout.decode()
+
+    def add(self, certificate, *how):
+        """A certificate's DER, or the name of one of tests/data/certs, into the store."""
+        if isinstance(certificate, bytes):
+            file = self.folder / "added.der"
+            file.write_bytes(certificate)
+        else:
+            file = CERTS / f"{certificate}.crt"
+        self.ctl("cert", "add", file, *(how or ("--role", "app-server")))
+
+    def own_certificate(self, service):
+        file = self.folder / f"{service}.pem"
+        file.write_text(self.ctl("cert", "export", service))
+        return file
+
+
+class Service:
+    """A running anchord on loopback, with free ports. At its end: SIGTERM, exit 0, no sanitizer's report."""
+
+    def __init__(self, state, *flags, listen=("127.0.0.1",), ports=("auto", "auto"), preexec=None):
+        self.state = pathlib.Path(state)
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=scratch()))
+        self.log_file = self.folder / "log"
+        self.args = [program("anchord"), "--state", state, "--tvs-port", ports[0], "--tftp-port", ports[1]]
+        for address in listen:
+            self.args += ["--listen", address]
+        self.args = [str(a) for a in (*self.args, *flags)]
+        self.preexec = preexec
+        self.process = None
+
+    def __enter__(self):
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                            env=environment(), preexec_fn=self.preexec)
+        try:
+            self.ready = self._ready_line()
+        except BaseException:
+            self.kill()
+            raise
+        listening = dict(part.split("=", 1) for part in self.ready.split()[1:])
+        self.tvs = [self._address(a) for a in listening.get("tvs", "").split(",") if a]
+        self.tftp = [self._address(a) for a in listening.get("tftp", "").split(",") if a]
+        return self
+
+    def _ready_line(self):
+        line, end = b"", time.monotonic() + BOUND
+        while not line.endswith(b"\n"):
+            readable, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            part = os.read(self.process.stdout.fileno(), 1) if readable else b""
+            if not part:
+                raise AssertionError(f"anchord did not get ready: {self.log()[-2000:]}")
+            line += part
+        if not line.startswith(b"ready "):
+            raise AssertionError(f"not a ready line: {line}")
+        return line.decode().strip()
+
+    @staticmethod
+    def _address(text):
+        host, port = text.rsplit(":", 1)
+        return host.strip("[]"), int(port)
+
+    def log(self):
+        return self.log_file.read_text(errors="replace")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """The exit code, of a service that was told to end."""
+        return self.process.wait(timeout=BOUND)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def __exit__(self, kind, *_):
+        self.stop(quiet=kind is not None)
+
+    def stop(self, quiet=False):
+        killed = self.process.returncode == -signal.SIGKILL
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout=BOUND)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = "none: it did not end"
+        self.process.stdout.close()
+        log = self.log()
+        if quiet:
+            sys.stdout.write("".join(f"# anchord: {line}\n" for line in log.splitlines()[-30:]))
+            return
+        if SANITIZER.search(log):
+            raise AssertionError("a sanitizer reports:\n" + log[-20000:])
+        if not killed and code != 0:
+            raise AssertionError(f"anchord's exit code is {code}:\n{log[-4000:]}")
+
+    def status(self):
+        """What the running service says of itself, through anchorctl."""
+        result = run(program("anchorctl"), "--state", self.state, "status", "--json")
+        facts = json.loads(result.stdout)
+        if not facts["service"]["running"]:
+            raise AssertionError(f"no status: {facts['service']['reason']}")
+        return facts["service"]["status"]
+
+    def counters(self):
+        return self.status()["counters"]
+
+
+def message(command, session, items, reserved=0):
+    body = b"".join(struct.pack(">BH", tag, len(value)) + value for tag, value in items)
+    return struct.pack(">BBBBIH", 0x57, 1, command, reserved, session, len(body)) + body
+
+
+def verify_request(certificate, session=1, device="CP-8861-SEP001122334455"):
+    return message(1, session, [(1, b"\x01" + device.encode()), (2, certificate)])
+
+
+def is_valid(answer):
+    """Whether a verify or query was answered with yes."""
+    return answer[10:14] == b"\x07\x00\x01\x00"
+
+
+def tls_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class Tvs:
+    """A TVS client that sends whatever it is told to."""
+
+    def __init__(self, address, source=None, bound=BOUND, context=None):
+        raw = socket.create_connection(address, timeout=bound, source_address=source and (source, 0))
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            # An end without close_notify is an error, so that tests can tell the two apart.
+            self.socket = (context or tls_context()).wrap_socket(raw, suppress_ragged_eofs=False)
+        except BaseException:
+            raw.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def receive_exactly(self, count):
+        out = b""
+        while len(out) < count:
+            part = self.socket.recv(count - len(out))
+            if not part:
+                raise EOFError(f"ended after {len(out)} of {count} bytes")
+            out += part
+        return out
+
+    def receive(self):
+        header = self.receive_exactly(10)
+        return header + self.receive_exactly(struct.unpack(">H", header[8:])[0])
+
+    def ask(self, request):
+        self.send(request)
+        return self.receive()
+
+    def goodbye(self):
+        """Whether the server ends the connection, after nothing more and with a close_notify."""
+        try:
+            return self.socket.recv(1) == b""
+        except (ssl.SSLEOFError, ConnectionResetError):
+            return False
+
+
+def ask_once(address, request, **how):
+    with Tvs(address, **how) as tvs:
+        return tvs.ask(request)
+
+
+def tftp_get(address, name, pause=0, on_block=None):
+    """A file by TFTP, block by block, and the address that answered."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.settimeout(BOUND)
+        s.sendto(b"\0\1" + name + b"\0octet\0", address)
+        content, expected = b"", 1
+        while True:
+            packet, peer = s.recvfrom(70000)
+            if packet[:2] == b"\0\5":
+                raise OSError(f"error {packet[3]}: {packet[4:-1].decode()}")
+            block = struct.unpack(">H", packet[2:4])[0]
+            if block == expected:
+                content += packet[4:]
+                expected += 1
+                if on_block:
+                    on_block(block)
+                time.sleep(pause)
+            s.sendto(struct.pack(">HH", 4, block), peer)
+            if len(packet) < 516:
+                return content, peer[0]
+
+
+def forbid_syscall(number, error, first_argument=None):
+    """A function that makes a system call fail in the process that calls it, as a container's filter does."""
+
+    class Instruction(ctypes.Structure):
+        _fields_ = [("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint32)]
+
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.POINTER(Instruction))]
+
+    load, equal, result = 0x20, 0x15, 0x06
+    allow, fail = 0x7FFF0000, 0x00050000
+    number_at, argument_at = 0, 16
+    code = [(load, 0, 0, number_at), (equal, 0, 1, number), (result, 0, 0, fail | error), (result, 0, 0, allow)]
+    if first_argument is not None:
+        code[1:2] = [(equal, 0, 3, number), (load, 0, 0, argument_at), (equal, 0, 1, first_argument)]
+    prog = Program(len(code), (Instruction * len(code))(*(Instruction(*c) for c in code)))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    no_new_privileges, seccomp, mode_filter = 38, 22, 2
+
+    def forbid():
+        if prctl(no_new_privileges, 1, 0, 0, 0) != 0 or prctl(seccomp, mode_filter, ctypes.byref(prog), 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "no seccomp filter can be set")
+
+    return forbid
+
+
+def limit_descriptors(count):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+
+class TapResult(unittest.TestResult):
+    """One line for each test; a skip counts as a failure unless ANCHORD_ALLOW_SKIP is set."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = self.failed = 0
+        self.problems = []
+        self.skipped_for = None
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.problems, self.skipped_for = [], None
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.tell(test.id())
+
+    def tell(self, name):
+        self.count += 1
+        name = name.removeprefix("__main__.")
+        good = not self.problems and (self.skipped_for is None or MAY_SKIP)
+        self.failed += not good
+        skip = f" # SKIP {self.skipped_for}" if self.skipped_for and MAY_SKIP and good else ""
+        for line in "".join(self.problems).splitlines():
+            print("#", line)
+        if self.skipped_for and not MAY_SKIP:
+            print(f"# skipped, which only ANCHORD_ALLOW_SKIP allows: {self.skipped_for}")
+        print(f"{'ok' if good else 'not ok'} {self.count} - {name}{skip}", flush=True)
+
+    def problem(self, test, error):
+        self.problems.append("".join(traceback.format_exception(*error)))
+        if not isinstance(test, unittest.TestCase):  # a module's or a class's set-up
+            self.tell(test.id())
+            self.problems = []
+
+    def addError(self, test, err):
+        self.problem(test, err)
+
+    def addFailure(self, test, err):
+        self.problem(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.problems.append(f"{subtest.id()}\n" + "".join(traceback.format_exception(*err)))
+
+    def addSkip(self, test, reason):
+        self.skipped_for = reason
+        if not isinstance(test, unittest.TestCase):
+            self.tell(test.id())
+            self.skipped_for = None
+
+
+def main(module="__main__", names=None):
+    names = sys.argv[1:] if names is None else names
+    found = importlib.import_module(module)
+    loader = unittest.defaultTestLoader
+    suite = loader.loadTestsFromNames(names, found) if names else loader.loadTestsFromModule(found)
+    result = TapResult()
+    suite.run(result)
+    print(f"1..{result.count}", flush=True)
+    sys.exit(1 if result.failed else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
