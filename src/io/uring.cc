@@ -58,6 +58,8 @@ class LiveRing final : public Uring {
  private:
   BufferRing& buffers(Group group) { return buffers_[static_cast<std::size_t>(group)]; }
   io_uring_sqe* next(std::uint64_t tag);
+  void submit();
+  void run_shutdowns();
   void reap();
 
   // The ring goes before the buffers that the kernel knows through it.
@@ -68,6 +70,7 @@ class LiveRing final : public Uring {
   Millis now_ = monotonic_now();
   std::size_t batch_limit_;
   std::vector<Completion> batch_;
+  std::vector<int> shutdowns_;  // asked for since the last wait()
   msghdr shape_;
 };
 
@@ -81,12 +84,16 @@ Status LiveRing::open(const UringSettings& settings) {
   return buffers(Group::udp).open(ring_.get(), Group::udp, settings.udp_buffers, settings.udp_buffer_size);
 }
 
+void LiveRing::submit() {
+  if (const int done = io_uring_submit(ring_.get()); !is_normal(done)) give_up(-done);
+}
+
 io_uring_sqe* LiveRing::next(std::uint64_t tag) {
   io_uring_sqe* entry = io_uring_get_sqe(ring_.get());
   while (entry == nullptr) {
     // An armed receive must find the buffers that were given back before it.
     for (BufferRing& group : buffers_) group.flush();
-    if (const int done = io_uring_submit(ring_.get()); !is_normal(done)) give_up(-done);
+    submit();
     entry = io_uring_get_sqe(ring_.get());
   }
   io_uring_sqe_set_data64(entry, tag);
@@ -130,12 +137,21 @@ void LiveRing::cancel(std::uint64_t tag) {
 }
 
 void LiveRing::shutdown(int connection) {
-  // Not through the ring: the kernel hands that operation to a worker thread, where it
-  // may run after the close that follows, and hit whoever got the number since.
-  ::shutdown(connection, SHUT_RDWR);
+  shutdowns_.push_back(connection);
+}
+
+// Not operations of the ring: the kernel hands those to a worker thread, where they
+// may run after a close that follows, and hit whoever got the number since. What was
+// queued before them is submitted before them.
+void LiveRing::run_shutdowns() {
+  if (shutdowns_.empty()) return;
+  submit();
+  for (const int connection : shutdowns_) ::shutdown(connection, SHUT_RDWR);
+  shutdowns_.clear();
 }
 
 void LiveRing::close(int descriptor) {
+  std::erase(shutdowns_, descriptor);  // closing does as much
   io_uring_prep_close(next(kIgnore), descriptor);
 }
 
@@ -174,6 +190,7 @@ Datagram LiveRing::datagram(const Completion& completion) {
 
 std::span<const Completion> LiveRing::wait(Millis deadline) {
   for (BufferRing& group : buffers_) group.flush();
+  run_shutdowns();
   __kernel_timespec left{};
   const bool limited = deadline != kNever;
   if (limited) {

@@ -12,7 +12,7 @@ namespace anchord::service {
 
 // Connections that each shard may have above its limit: old ones that are being
 // closed while their successors are accepted. A part of the descriptors it needs.
-constexpr std::uint32_t kSpareConnections = 1024;
+constexpr std::uint32_t kSpareConnections = 512;
 
 struct TvsSettings {
   // Connections open at once. At the limit the quietest give way to new ones.
