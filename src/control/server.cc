@@ -28,6 +28,9 @@ namespace {
 
 // How often the store is looked at, should a telling be lost.
 constexpr Millis kPollStore = 250;
+// How often a build that failed is tried again, should what was wrong lie outside the
+// store (the mode of a key file, a full disk).
+constexpr Millis kRetryBuild = 5'000;
 // A ticket is good for one to two of these.
 constexpr Millis kTicketKeyLife = 12 * 3600 * Millis{1000};
 // Files, the database, the control socket and its clients, and a reserve.
@@ -135,6 +138,7 @@ class Server::Impl {
   std::string problem_;     // why the newest state is not in service
   std::string unreadable_;  // why the store could not be looked at the last time
   Millis ticket_keys_due_ = 0;
+  Millis retry_build_ = 0;
   bool rebuild_asked_ = false;
   bool draining_ = false;
 };
@@ -174,6 +178,8 @@ void Server::Impl::rebuild(std::string_view why) {
     publish(std::move(*view));
     return announce();
   }
+  retry_build_ = monotonic_now() + kRetryBuild;
+  if (view.error().text == problem_) return;  // said already
   log::error(fmt::format("snapshot {} stays in service ({}): {}", publisher_.current()->version, why,
                          view.error().text));
   report(false, view.error().text);
@@ -194,6 +200,8 @@ void Server::Impl::follow_store() {
     rebuild("the store has changed");
   } else if (rebuild_asked_) {
     rebuild("asked to");
+  } else if (!problem_.empty() && monotonic_now() >= retry_build_) {
+    rebuild("tried again");
   }
 }
 

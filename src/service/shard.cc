@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <utility>
 
 #include "shard_context.h"
 #include "tag.h"
@@ -12,7 +11,7 @@
 namespace anchord::service {
 
 struct Shard::Parts {
-  Parts(unsigned number, io::Ring& ring, const ShardSettings& given, ShardSockets sockets,
+  Parts(unsigned number, io::Ring& ring, const ShardSettings& given, const ShardSockets& sockets,
         Publisher& publisher, std::uint64_t seed, Counters& counters, QuestionLog& log)
       : settings(given),
         pins(publisher, number),
@@ -23,8 +22,8 @@ struct Shard::Parts {
                 .log = log,
                 .pins = pins,
                 .seed = seed},
-        tvs(context, std::move(sockets.tvs)),
-        tftp(context, std::move(sockets.tftp)) {}
+        tvs(context, sockets.tvs),
+        tftp(context, sockets.tftp) {}
 
   ShardSettings settings;
   Pins pins;
@@ -33,10 +32,9 @@ struct Shard::Parts {
   TftpService tftp;
 };
 
-Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, ShardSockets sockets,
+Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, const ShardSockets& sockets,
              Publisher& publisher, std::uint64_t seed, Counters& counters, QuestionLog& log)
-    : parts_(std::make_unique<Parts>(number, ring, settings, std::move(sockets), publisher, seed, counters,
-                                     log)) {
+    : parts_(std::make_unique<Parts>(number, ring, settings, sockets, publisher, seed, counters, log)) {
   parts_->pins.refresh();
   ring.watch_waker(Tag{TagKind::waker, 0, 0}.packed());
   parts_->tvs.start();

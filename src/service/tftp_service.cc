@@ -10,7 +10,7 @@
 
 namespace anchord::service {
 
-TftpService::TftpService(ShardContext& shard, std::vector<ShardSockets::Tftp> sockets)
+TftpService::TftpService(ShardContext& shard, const std::vector<ShardSockets::Tftp>& sockets)
     : shard_(shard),
       settings_(shard.settings.tftp),
       transfers_(settings_.max_transfers),

@@ -26,7 +26,7 @@ namespace anchord::service {
 
 class TftpService {
  public:
-  TftpService(ShardContext& shard, std::vector<ShardSockets::Tftp> sockets);
+  TftpService(ShardContext& shard, const std::vector<ShardSockets::Tftp>& sockets);
   ~TftpService();
   TftpService(const TftpService&) = delete;
   TftpService& operator=(const TftpService&) = delete;

@@ -18,7 +18,7 @@ io::Address limit_key(const io::Address& peer) {
 
 }  // namespace
 
-TvsService::TvsService(ShardContext& shard, std::vector<int> listeners)
+TvsService::TvsService(ShardContext& shard, const std::vector<int>& listeners)
     : shard_(shard),
       settings_(shard.settings.tvs),
       connections_(settings_.max_connections + kSpareConnections),

@@ -29,7 +29,7 @@ namespace anchord::service {
 
 class TvsService {
  public:
-  TvsService(ShardContext& shard, std::vector<int> listeners);
+  TvsService(ShardContext& shard, const std::vector<int>& listeners);
 
   void start();  // arms the listeners
 

@@ -35,7 +35,7 @@ class TimerWheel {
     while (reached_ <= target) {
       // The hand moves first: what is armed while firing lands ahead of it.
       detach(static_cast<std::uint32_t>(reached_++ % kBuckets));
-      for (std::uint32_t id; (id = pop_due()) != kNone;) {
+      for (std::uint32_t id = pop_due(); id != kNone; id = pop_due()) {
         if (nodes_[id].deadline > now) {
           arm(id, nodes_[id].deadline);
         } else {

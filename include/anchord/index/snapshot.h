@@ -9,7 +9,7 @@
 namespace anchord::index {
 
 struct Snapshot {
-  std::uint64_t version = 0;  // of the store; grows with each publication
+  std::uint64_t version = 0;  // counts the publications of one process, from 1
   CertificateIndex certificates;
   FileTable files;
 };

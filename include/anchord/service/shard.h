@@ -31,7 +31,7 @@ struct ShardSockets {
 class Shard {
  public:
   // The publisher has a view already. `seed` must be secret and the shard's own.
-  Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, ShardSockets sockets,
+  Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, const ShardSockets& sockets,
         Publisher& publisher, std::uint64_t seed, Counters& counters, QuestionLog& log);
   ~Shard();
 

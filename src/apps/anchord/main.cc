@@ -44,6 +44,7 @@ void define(CLI::App& app, Flags& flags) {
       },
       "2^N");
   app.set_version_flag("--version", "anchord " ANCHORD_VERSION);
+  app.allow_config_extras(false);  // a name that is not an option is a mistake, there too
   app.set_config("--config", "", "read options from this file (TOML; names as here, without --)");
   app.add_option("--state", flags.state, "the state directory, made by anchorctl init")
       ->required()
