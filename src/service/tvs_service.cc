@@ -80,8 +80,7 @@ void TvsService::admit(int descriptor) {
     refused = &shard_.counters.tvs_refused_network;
   } else if (from_there >= settings_.max_per_address) {
     refused = &shard_.counters.tvs_refused_address;
-  } else if (draining_ || connections_.full() ||
-             (connections_.used() >= settings_.max_connections && !make_room())) {
+  } else if (draining_ || connections_.full() || (open() >= settings_.max_connections && !make_room())) {
     refused = &shard_.counters.tvs_refused_full;
   }
   if (refused != nullptr) {
@@ -102,7 +101,7 @@ void TvsService::admit(int descriptor) {
   c.since = shard_.ring.now();
   per_address_.set(key, from_there + 1);
   shard_.counters.tvs_accepted.add();
-  shard_.counters.tvs_open.set(connections_.used());
+  shard_.counters.tvs_open.set(open());
   shaking_.push_back(slot);
   timers_.arm(slot, deadline(c));
   keep_receiving(slot);
@@ -365,6 +364,8 @@ void TvsService::terminate(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.phase == Phase::terminating) return;
   c.phase = Phase::terminating;
+  ++terminating_;
+  shard_.counters.tvs_open.set(open());
   for (SlotList* list : {&shaking_, &quiet_, &greeting_, &resuming_, &starved_, &holding_})
     list->remove(slot);
   timers_.cancel(slot);
@@ -391,8 +392,8 @@ void TvsService::release_when_quiet(std::uint32_t slot) {
   c.output = BufferPool::kNone;
   c.phase = Phase::shaking;
   c.greeted = c.cancelling = c.answered = c.peer_ended = c.must_flush = false;
+  --terminating_;
   connections_.release(slot);
-  shard_.counters.tvs_open.set(connections_.used());
 }
 
 void TvsService::drain() {

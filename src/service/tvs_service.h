@@ -102,6 +102,8 @@ class TvsService {
   static constexpr Millis kShakingGrace = 50;
   static constexpr Millis kQuietGrace = 1'000;
 
+  // Those that are not on their way out.
+  std::uint32_t open() const { return connections_.used() - terminating_; }
   void admit(int descriptor);
   void arm_listeners(Millis now);
   void disarm_listeners();
@@ -129,6 +131,7 @@ class TvsService {
   std::vector<Listener> listeners_;
   unsigned armed_listeners_ = 0;
   SlotPool<Connection> connections_;
+  std::uint32_t terminating_ = 0;  // of them
   TimerWheel timers_;
   BufferPool outputs_;
   TvsWorkspace workspace_;
