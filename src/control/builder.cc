@@ -105,7 +105,8 @@ Result<std::unique_ptr<const service::View>> Builder::build() {
   // From here on nothing fails.
   warn_of_expiry(cluster);
   certificates_ = updated_index(*certificates);
-  index::FileChange change{.name = trust::kItlFileName, .content = index::Blob(std::move(itl->content))};
+  index::FileChange change{.name = trust::kItlFileName,
+                           .body = index::FileBody{.content = index::Blob(std::move(itl->content))}};
   files_ = files_.with({&change, 1});
   published_ = std::move(*certificates);
   presented_ = identity.certificate;

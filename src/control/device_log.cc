@@ -3,7 +3,7 @@
 namespace anchord::control {
 
 void DeviceLog::note(const service::Question& question, UnixSeconds now) {
-  std::string name(question.device_name());
+  std::string name(question.device.text());
   if (name.empty()) return;
   auto known = by_name_.find(name);
   if (known != by_name_.end()) {

@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "anchord/base/clock.h"
-#include "anchord/service/question_log.h"
+#include "anchord/service/activity_log.h"
 
 namespace anchord::control {
 

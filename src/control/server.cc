@@ -222,7 +222,8 @@ void Server::Impl::take_signal() {
 void Server::Impl::note_questions() {
   UnixSeconds now = calendar_now();
   for (unsigned i = 0; i < threads_.size(); ++i)
-    threads_.questions(i).drain([&](const service::Question& question) { devices_.note(question, now); });
+    threads_.activity(i).questions.drain(
+        [&](const service::Question& question) { devices_.note(question, now); });
 }
 
 std::string Server::Impl::answer(std::string_view line) {

@@ -95,7 +95,7 @@ void ShardThreads::run(unsigned number, std::promise<Status> started) {
   }
   {
     service::Shard shard(number, **ring, settings_for_shard(), listeners_.for_shard(number), publisher_,
-                         secret_seed(), self.counters, self.questions);
+                         secret_seed(), self.counters, self.activity);
     started.set_value({});
     do {
       if (self.drain_asked.load(std::memory_order_acquire)) shard.drain();
@@ -108,6 +108,7 @@ service::ShardSettings ShardThreads::settings_for_shard() const {
   service::ShardSettings out = options_.shard;
   out.tvs.max_connections = share(options_.max_connections, size());
   out.tvs.max_per_address = share(options_.max_per_address, size());
+  if (out.max_strangers > 0) out.max_strangers = share(out.max_strangers, size());
   out.tftp.max_transfers = share(options_.max_transfers, size());
   return out;
 }

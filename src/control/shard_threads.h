@@ -32,13 +32,13 @@ class ShardThreads {
   bool finished() const;
 
   const service::Counters& counters(unsigned shard) const { return threads_[shard]->counters; }
-  service::QuestionLog& questions(unsigned shard) { return threads_[shard]->questions; }
+  service::ActivityLog& activity(unsigned shard) { return threads_[shard]->activity; }
   unsigned size() const { return static_cast<unsigned>(threads_.size()); }
 
  private:
   struct Thread {
     service::Counters counters;
-    service::QuestionLog questions;
+    service::ActivityLog activity;
     std::optional<io::Waker> waker;
     std::atomic<bool> drain_asked{false};
     std::atomic<bool> ended{false};

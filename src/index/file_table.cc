@@ -24,6 +24,14 @@ char fold(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+std::uint64_t version_of(const FileBody& body) {
+  const Bytes header = body.header.bytes();
+  const Bytes content = body.content.bytes();
+  // The header's hash as the seed: one pass over the content, no state to allocate.
+  const std::uint64_t seed = header.empty() ? 0 : XXH3_64bits(header.data(), header.size());
+  return XXH3_64bits_withSeed(content.data(), content.size(), seed);
+}
+
 class FoldedName {
  public:
   explicit FoldedName(std::string_view name) : size_(name.size()) {
@@ -56,6 +64,15 @@ struct FileTable::State {
 
   void apply(Partition& partition, std::uint64_t hash, const FileChange& change);
 };
+
+std::array<Bytes, 2> FileBody::slice(std::size_t offset, std::size_t length) const {
+  Bytes first = header.bytes();
+  Bytes second = content.bytes();
+  first = first.subspan(std::min(offset, first.size()));
+  second = second.subspan(std::min(offset - std::min(offset, header.size()), second.size()));
+  first = first.first(std::min(length, first.size()));
+  return {first, second.first(std::min(length - first.size(), second.size()))};
+}
 
 bool is_file_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxFileName && name.front() != '/' &&
@@ -111,15 +128,14 @@ void FileTable::State::apply(Partition& partition, std::uint64_t hash, const Fil
                          return std::tie(s.hash, s.entry->name) < k;
                        });
   const bool there = at != partition.end() && at->hash == hash && at->entry->name == change.name;
-  if (!change.content) {
+  if (!change.body) {
     if (!there) return;
     partition.erase(at);
     --size;
     return;
   }
-  const Bytes content = change.content->bytes();
-  auto entry = std::make_shared<const FileEntry>(
-      FileEntry{change.name, *change.content, XXH3_64bits(content.data(), content.size())});
+  auto entry =
+      std::make_shared<const FileEntry>(FileEntry{change.name, *change.body, version_of(*change.body)});
   if (there) {
     at->entry = std::move(entry);
   } else {

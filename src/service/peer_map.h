@@ -6,15 +6,25 @@
 // can choose addresses that collide.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "anchord/io/address.h"
 
 namespace anchord::service {
+
+// What limits count as one peer: an IPv4 address, or a whole IPv6 /64, of which a
+// single machine has every address.
+inline io::Address source_of(const io::Host& host) {
+  io::Address key{.host = host};
+  if (!host.is_v4()) std::fill(key.host.bytes.begin() + 8, key.host.bytes.end(), std::uint8_t{0});
+  return key;
+}
 
 class PeerMap {
  public:
@@ -55,6 +65,13 @@ class PeerMap {
       hole = next;
     }
     entries_[hole].value = kNone;
+  }
+
+  // For other tables whose keys come from the network.
+  static std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
+    std::uint64_t h = seed;
+    for (char c : text) h = fold(h ^ static_cast<std::uint8_t>(c), 0x9e3779b97f4a7c15);
+    return fold(h ^ text.size(), seed | 1);
   }
 
  private:

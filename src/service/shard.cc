@@ -12,28 +12,31 @@ namespace anchord::service {
 
 struct Shard::Parts {
   Parts(unsigned number, io::Ring& ring, const ShardSettings& given, const ShardSockets& sockets,
-        Publisher& publisher, std::uint64_t seed, Counters& counters, QuestionLog& log)
+        Publisher& publisher, std::uint64_t seed, Counters& counters, ActivityLog& log)
       : settings(given),
         pins(publisher, number),
+        guard(given.max_strangers, seed),
         context{.ring = ring,
                 .settings = settings,
                 .shard = number,
                 .counters = counters,
                 .log = log,
                 .pins = pins,
+                .guard = guard,
                 .seed = seed},
         tvs(context, sockets.tvs),
         tftp(context, sockets.tftp) {}
 
   ShardSettings settings;
   Pins pins;
+  GuessGuard guard;
   ShardContext context;
   TvsService tvs;
   TftpService tftp;
 };
 
 Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, const ShardSockets& sockets,
-             Publisher& publisher, std::uint64_t seed, Counters& counters, QuestionLog& log)
+             Publisher& publisher, std::uint64_t seed, Counters& counters, ActivityLog& log)
     : parts_(std::make_unique<Parts>(number, ring, settings, sockets, publisher, seed, counters, log)) {
   parts_->pins.refresh();
   ring.watch_waker(Tag{TagKind::waker, 0, 0}.packed());

@@ -6,10 +6,11 @@
 #include <algorithm>
 
 #include "anchord/io/ring.h"
+#include "anchord/service/activity_log.h"
 #include "anchord/service/counters.h"
-#include "anchord/service/question_log.h"
 #include "anchord/service/settings.h"
 #include "anchord/service/view.h"
+#include "guess_guard.h"
 
 namespace anchord::service {
 
@@ -20,8 +21,9 @@ struct ShardContext {
   const ShardSettings& settings;
   unsigned shard;  // this one's number
   Counters& counters;
-  QuestionLog& log;
+  ActivityLog& log;
   Pins& pins;
+  GuessGuard& guard;
   std::uint64_t seed;  // for what peers must not be able to predict
 
   bool allowed(const io::Host& host) const {

@@ -135,7 +135,7 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
   t.resend = t.ended = false;
   by_peer_.set(t.peer, slot);
   shard_.counters.tftp_active.set(transfers_.used());
-  t.machine.start(file->content.bytes(), request.options, settings_.retry_timeout, settings_.retries);
+  t.machine.start(file->body.content.bytes(), request.options, settings_.retry_timeout, settings_.retries);
   proceed(slot, TftpTransfer::Next::send);
 }
 

@@ -9,16 +9,6 @@
 namespace anchord::service {
 namespace {
 
-// The device's name is the peer's own claim: kept as printable characters, judged by
-// nobody.
-void note_device(Bytes device, Question& record) {
-  record.set_device(as_text(device));
-  for (std::size_t i = 0; i < record.device_length; ++i) {
-    char& c = record.device[i];
-    if (c < 0x20 || c > 0x7e) c = '?';
-  }
-}
-
 void verify(const wire::VerifyRequest& request, const index::Snapshot& snapshot, Writer& out,
             Question& record) {
   const index::CertificateRecord* found = snapshot.certificates.find(request.certificate);
@@ -79,7 +69,7 @@ void query(const wire::QueryRequest& request, const index::Snapshot& snapshot, W
 Parsed<void> answer_tvs(Bytes message, const index::Snapshot& snapshot, Writer& out, Question& record) {
   Parsed<wire::TvsRequest> request = wire::parse_tvs_request(message);
   if (!request) return std::unexpected(request.error());
-  std::visit([&](const auto& r) { note_device(r.device, record); }, *request);
+  std::visit([&](const auto& r) { record.device.set(as_text(r.device)); }, *request);
   if (const auto* asked = std::get_if<wire::VerifyRequest>(&*request)) {
     verify(*asked, snapshot, out, record);
   } else {

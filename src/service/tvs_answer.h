@@ -5,7 +5,7 @@
 #include "anchord/base/reader.h"
 #include "anchord/base/writer.h"
 #include "anchord/index/snapshot.h"
-#include "anchord/service/question_log.h"
+#include "anchord/service/activity_log.h"
 
 namespace anchord::service {
 

@@ -7,16 +7,6 @@
 #include "anchord/base/log.h"
 
 namespace anchord::service {
-namespace {
-
-// Limits count a whole IPv6 /64 as one: a single machine has that many addresses.
-io::Address limit_key(const io::Address& peer) {
-  io::Address key{.host = peer.host};
-  if (!key.host.is_v4()) std::fill(key.host.bytes.begin() + 8, key.host.bytes.end(), std::uint8_t{0});
-  return key;
-}
-
-}  // namespace
 
 TvsService::TvsService(ShardContext& shard, const std::vector<int>& listeners)
     : shard_(shard),
@@ -72,7 +62,7 @@ void TvsService::on_accept(std::uint32_t listener, const io::Completion& complet
 
 void TvsService::admit(int descriptor) {
   io::Address peer = shard_.ring.peer(descriptor);
-  io::Address key = limit_key(peer);
+  io::Address key = source_of(peer.host);
   std::uint32_t from_there = per_address_.find(key);
   if (from_there == PeerMap::kNone) from_there = 0;
   Counter* refused = nullptr;
@@ -231,7 +221,7 @@ void TvsService::work(std::uint32_t slot) {
     if (c.output == BufferPool::kNone) c.output = outputs_.acquire();
     c.must_flush = false;
     TvsSession::Progress progress = c.session.advance(input, outputs_[c.output], shard_.pins.current(),
-                                                      workspace_, shard_.counters, shard_.log);
+                                                      workspace_, shard_.counters, shard_.log.questions);
     if (c.session.unread() == 0 && !c.held.empty()) recycle_front(c);
     note_progress(slot, progress);
     if (progress.produced > 0) {
@@ -380,7 +370,7 @@ void TvsService::release_when_quiet(std::uint32_t slot) {
   if (c.sending || c.receiving) return;
   if (c.output != BufferPool::kNone) outputs_.release(c.output);
   shard_.ring.close(c.descriptor);
-  io::Address key = limit_key(c.peer);
+  io::Address key = source_of(c.peer.host);
   std::uint32_t from_there = per_address_.find(key);
   if (from_there > 1) {
     per_address_.set(key, from_there - 1);

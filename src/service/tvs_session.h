@@ -12,8 +12,8 @@
 
 #include "anchord/base/bytes.h"
 #include "anchord/crypto/tls.h"
+#include "anchord/service/activity_log.h"
 #include "anchord/service/counters.h"
-#include "anchord/service/question_log.h"
 #include "anchord/service/view.h"
 #include "anchord/wire/tvs.h"
 #include "buffer_pool.h"

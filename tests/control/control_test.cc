@@ -54,7 +54,7 @@ TEST_F(State, TheFirstViewHoldsOwnCertificatesAndTheItl) {
   EXPECT_EQ((*view)->tls.size(), 3u);
   const index::FileEntry* itl = (*view)->files.find("/itlfile.TLV");
   ASSERT_NE(itl, nullptr);
-  auto list = trust::verify_trust_list(itl->content.bytes());
+  auto list = trust::verify_trust_list(itl->body.content.bytes());
   ASSERT_TRUE(list) << list.error().text;
   EXPECT_EQ(list->list.records.size(), 6u);
 }
@@ -84,8 +84,8 @@ TEST_F(State, ChangesGoIntoTheNextViewAndNotIntoOldOnes) {
   EXPECT_EQ(fourth->certificates.find(odd.certificate.der()), nullptr);
   EXPECT_EQ(fourth->certificates.size(), 5u);
   // What phones hold has not changed by any of this.
-  EXPECT_TRUE(same_bytes(first->files.find("ITLFile.tlv")->content.bytes(),
-                         fourth->files.find("ITLFile.tlv")->content.bytes()));
+  EXPECT_TRUE(same_bytes(first->files.find("ITLFile.tlv")->body.content.bytes(),
+                         fourth->files.find("ITLFile.tlv")->body.content.bytes()));
 }
 
 TEST_F(State, AFailedBuildChangesNothingAndIsNotRepeatedForNothing) {
@@ -194,11 +194,11 @@ TEST(DeviceLog, KeepsTheNewestAndForgetsTheOldest) {
   DeviceLog log;
   service::Question question;
   for (std::size_t i = 0; i < DeviceLog::kMaxDevices + 10; ++i) {
-    question.set_device("SEP" + std::to_string(i));
+    question.device.set("SEP" + std::to_string(i));
     log.note(question, 100);
   }
   EXPECT_EQ(log.size(), DeviceLog::kMaxDevices);
-  question.set_device("SEP10");
+  question.device.set("SEP10");
   question.answered_yes = true;
   log.note(question, 200);
   EXPECT_EQ(log.size(), DeviceLog::kMaxDevices);

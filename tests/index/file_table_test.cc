@@ -12,7 +12,7 @@ namespace anchord::index {
 namespace {
 
 FileChange put(std::string name, std::string_view content) {
-  return {std::move(name), Blob(to_buffer(as_bytes(content)))};
+  return {std::move(name), FileBody{.content = Blob(to_buffer(as_bytes(content)))}};
 }
 
 FileTable with(const FileTable& table, std::vector<FileChange> changes) {
@@ -42,10 +42,10 @@ TEST(FileTable, EmptyFindsNothing) {
 
 TEST(FileTable, GivesTheContentAndItsHash) {
   FileTable table = with({}, {put("a", "same"), put("b", "same"), put("c", "other"), put("d", "")});
-  EXPECT_EQ(as_text(table.find("c")->content.bytes()), "other");
-  EXPECT_EQ(table.find("d")->content.size(), 0u);
-  EXPECT_EQ(table.find("a")->content_hash, table.find("b")->content_hash);
-  EXPECT_NE(table.find("a")->content_hash, table.find("c")->content_hash);
+  EXPECT_EQ(as_text(table.find("c")->body.content.bytes()), "other");
+  EXPECT_EQ(table.find("d")->body.size(), 0u);
+  EXPECT_EQ(table.find("a")->version, table.find("b")->version);
+  EXPECT_NE(table.find("a")->version, table.find("c")->version);
 }
 
 TEST(FileTable, FoldsTheCaseOfAsciiLettersOnly) {
@@ -112,9 +112,9 @@ TEST(FileTable, ReplacesAndRemoves) {
   const FileTable second = with(first, {put("a", "three"), {"b", {}}, {"never there", {}}});
   EXPECT_EQ(first.size(), 2u);
   EXPECT_EQ(second.size(), 1u);
-  EXPECT_EQ(as_text(first.find("a")->content.bytes()), "one");
-  EXPECT_EQ(as_text(second.find("a")->content.bytes()), "three");
-  EXPECT_NE(first.find("a")->content_hash, second.find("a")->content_hash);
+  EXPECT_EQ(as_text(first.find("a")->body.content.bytes()), "one");
+  EXPECT_EQ(as_text(second.find("a")->body.content.bytes()), "three");
+  EXPECT_NE(first.find("a")->version, second.find("a")->version);
   EXPECT_NE(first.find("b"), nullptr);
   EXPECT_EQ(second.find("b"), nullptr);
   // One differing in case only is another file.
@@ -124,7 +124,7 @@ TEST(FileTable, ReplacesAndRemoves) {
 TEST(FileTable, ChangesOfOneBatchApplyInTheirOrder) {
   FileTable table = with({}, {put("a", "1"), {"a", {}}, put("a", "2"), put("b", "1"), {"b", {}}});
   EXPECT_EQ(table.size(), 1u);
-  EXPECT_EQ(as_text(table.find("a")->content.bytes()), "2");
+  EXPECT_EQ(as_text(table.find("a")->body.content.bytes()), "2");
 }
 
 TEST(FileTable, AChangeSharesAllElse) {
@@ -156,7 +156,7 @@ TEST(FileTable, AgreesWithAMapUnderRandomChanges) {
         model.erase(name);
       } else {
         changes.push_back(put(name, std::to_string(random())));
-        model[name] = as_text(changes.back().content->bytes());
+        model[name] = as_text(changes.back().body->content.bytes());
       }
     }
     table = table.with(changes);
@@ -166,7 +166,7 @@ TEST(FileTable, AgreesWithAMapUnderRandomChanges) {
   table.for_each([&](const FileEntry& entry) {
     ++visited;
     ASSERT_TRUE(model.contains(entry.name));
-    EXPECT_EQ(as_text(entry.content.bytes()), model[entry.name]);
+    EXPECT_EQ(as_text(entry.body.content.bytes()), model[entry.name]);
   });
   EXPECT_EQ(visited, model.size());
   for (const auto& [name, content] : model) EXPECT_EQ(found(table, name), name);

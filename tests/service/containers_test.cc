@@ -6,7 +6,7 @@
 #include <random>
 #include <thread>
 
-#include "anchord/service/question_log.h"
+#include "anchord/service/activity_log.h"
 #include "buffer_pool.h"
 #include "held_buffers.h"
 #include "peer_map.h"
@@ -117,7 +117,7 @@ TEST(QuestionLog, DropsWhenFullAndKeepsOrderAcrossThreads) {
   std::thread writer([&] {
     for (int i = 0; i < kCount;) {
       Question numbered;
-      numbered.set_device(std::to_string(i));
+      numbered.device.set(std::to_string(i));
       if (log.push(numbered)) {
         ++i;
       } else {
@@ -128,7 +128,7 @@ TEST(QuestionLog, DropsWhenFullAndKeepsOrderAcrossThreads) {
   int next = 0;
   while (next < kCount) {
     log.drain([&](const Question& q) {
-      EXPECT_EQ(q.device_name(), std::to_string(next));
+      EXPECT_EQ(q.device.text(), std::to_string(next));
       ++next;
     });
     std::this_thread::yield();
@@ -138,8 +138,8 @@ TEST(QuestionLog, DropsWhenFullAndKeepsOrderAcrossThreads) {
 
 TEST(Question, DeviceNamesAreCut) {
   Question question;
-  question.set_device(std::string(500, 'x'));
-  EXPECT_EQ(question.device_name(), std::string(Question::kMaxDevice, 'x'));
+  question.device.set(std::string(500, 'x'));
+  EXPECT_EQ(question.device.text(), std::string(54, 'x'));
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ TEST_F(TvsAnswer, VerifyIsAnsweredAsInTheVectors) {
   put("app-ec", {7});
   EXPECT_EQ(answer(message("verify-request")), message("verify-response-valid"));
   EXPECT_TRUE(record_.answered_yes);
-  EXPECT_EQ(record_.device_name(), "CP-8861-SEP001122334455");
+  EXPECT_EQ(record_.device.text(), "CP-8861-SEP001122334455");
 }
 
 TEST_F(TvsAnswer, QueryIsAnsweredAsInTheVectors) {
@@ -128,7 +128,7 @@ TEST_F(TvsAnswer, DeviceNamesAreMadePrintable) {
   const std::uint8_t der[] = {0x30, 0};
   wire::write_verify_request(out, {.session = 1, .device = device, .certificate = der});
   answer(out.written());
-  EXPECT_EQ(record_.device_name(), "SEP???");
+  EXPECT_EQ(record_.device.text(), "SEP???");
 }
 
 }  // namespace

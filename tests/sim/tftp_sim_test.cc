@@ -33,7 +33,7 @@ TEST_P(TftpUnderFaults, EveryFileArrivesWhole) {
     std::size_t size = i == 1 ? 0 : i % 4 == 2 ? std::size_t{block} * (random() % 9) : random() % 9000;
     contents.push_back(file_content(static_cast<std::uint8_t>(i), size));
     std::string name = "file" + std::to_string(i);
-    world.publish({{.name = name, .content = index::Blob(contents.back())}});
+    world.publish({{.name = name, .body = index::FileBody{.content = index::Blob(contents.back())}}});
     wire::TftpOptions options;
     if (i % 3 != 0) options.blksize = block;
     if (random() % 2) options.tsize = 0;
@@ -55,7 +55,7 @@ TEST(TftpSim, ATransferEndsOnTheVersionItBeganWith) {
   World world({});
   Buffer old_content = file_content(5, 50'000);
   Buffer new_content = file_content(9, 60'000);
-  world.publish({{.name = "f", .content = index::Blob(old_content)}});
+  world.publish({{.name = "f", .body = index::FileBody{.content = index::Blob(old_content)}}});
   Fetchers fetchers;
   Fetcher& before = fetch(world, fetchers, 1, "f");
   unsigned turns = 0;
@@ -63,7 +63,7 @@ TEST(TftpSim, ATransferEndsOnTheVersionItBeganWith) {
     deliver(world, fetchers);
     if (++turns == 20) {
       ASSERT_FALSE(before.done());
-      world.publish({{.name = "f", .content = index::Blob(new_content)}});
+      world.publish({{.name = "f", .body = index::FileBody{.content = index::Blob(new_content)}}});
       fetch(world, fetchers, 2, "f");
       EXPECT_GE(world.publisher.reclaim(), 2u);
     }
@@ -76,7 +76,7 @@ TEST(TftpSim, ATransferEndsOnTheVersionItBeganWith) {
 TEST(TftpSim, BlockNumbersWrap) {
   World world({.ring = {.faults = {.late = 50, .max_delay = 2}}});
   Buffer content = file_content(3, 8 * 70'000 + 3);
-  world.publish({{.name = "big", .content = index::Blob(content)}});
+  world.publish({{.name = "big", .body = index::FileBody{.content = index::Blob(content)}}});
   Fetchers fetchers;
   fetch(world, fetchers, 1, "big", {.blksize = std::uint16_t{8}});
   world.run_for(600'000, [&] { deliver(world, fetchers); });
@@ -96,7 +96,7 @@ TEST(TftpSim, APeerThatNeverAcknowledgesCostsTwoPackets) {
 
 TEST(TftpSim, APeerThatStopsIsGivenUp) {
   World world({});
-  world.publish({{.name = "f", .content = index::Blob(file_content(1, 5000))}});
+  world.publish({{.name = "f", .body = index::FileBody{.content = index::Blob(file_content(1, 5000))}}});
   Fetchers fetchers;
   Fetcher& fetcher = fetch(world, fetchers, 1, "f");
   world.run_for(600'000, [&] {
@@ -123,7 +123,7 @@ TEST(TftpSim, ARepeatedRequestIsAnsweredOnce) {
 
 TEST(TftpSim, ADuplicatedAcknowledgementIsNotAnsweredTwice) {
   World world({});
-  world.publish({{.name = "f", .content = index::Blob(file_content(1, 5000))}});
+  world.publish({{.name = "f", .body = index::FileBody{.content = index::Blob(file_content(1, 5000))}}});
   io::Address peer = world.peer(1, 2001);
   Buffer request(64);
   Writer out(request);
@@ -226,7 +226,7 @@ TEST(TftpSim, TheAskedAddressAnswers) {
 TEST(TftpSim, DrainLetsTransfersEnd) {
   World world({});
   Buffer content = file_content(1, 100'000);
-  world.publish({{.name = "f", .content = index::Blob(content)}});
+  world.publish({{.name = "f", .body = index::FileBody{.content = index::Blob(content)}}});
   Fetchers fetchers;
   fetch(world, fetchers, 1, "f");
   unsigned turns = 0;

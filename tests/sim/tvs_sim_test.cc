@@ -146,8 +146,8 @@ TEST(TvsSim, DeviceNamesAreRecorded) {
   Phone phone(world, 1, {.questions = 3});
   world.run_for(1000, [&] { phone.pump(); });
   unsigned seen = 0;
-  world.questions.drain([&](const service::Question& question) {
-    EXPECT_EQ(question.device_name(), "CP-8861-SEP001122334455");
+  world.activity.questions.drain([&](const service::Question& question) {
+    EXPECT_EQ(question.device.text(), "CP-8861-SEP001122334455");
     ++seen;
   });
   EXPECT_EQ(seen, 3u);
@@ -157,7 +157,7 @@ TEST(TvsSim, ANewSnapshotAnswersOnAnOpenConnection) {
   World world({});
   Phone phone(world, 1, {.questions = 6, .close_after = false});
   world.run_for(30, [&] { phone.pump(); });
-  world.publish({{.name = "x", .content = index::Blob(Buffer{1})}});
+  world.publish({{.name = "x", .body = index::FileBody{.content = index::Blob(Buffer{1})}}});
   world.run_for(1000, [&] { phone.pump(); });
   EXPECT_TRUE(phone.satisfied());
   EXPECT_FALSE(phone.ended());

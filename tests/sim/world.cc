@@ -80,11 +80,11 @@ World::World(WorldSettings settings)
   for (std::uint16_t port : {50001, 50002, 50003}) {
     tftp_transfers.push_back(sim.add_udp_socket({.host = local, .port = port}));
   }
-  publish({{.name = "ITLFile.tlv", .content = index::Blob(file_content(1, 8812))}});
+  publish({{.name = "ITLFile.tlv", .body = index::FileBody{.content = index::Blob(file_content(1, 8812))}}});
   service::ShardSockets sockets{
       .tvs = {listener}, .tftp = {{.requests = tftp_requests, .transfers = tftp_transfers, .v4 = true}}};
   shard = std::make_unique<service::Shard>(0, sim, settings.shard, sockets, publisher,
-                                           settings.ring.faults.seed, counters, questions);
+                                           settings.ring.faults.seed, counters, activity);
 }
 
 World::~World() {

@@ -58,7 +58,7 @@ class World {
   std::vector<int> tftp_transfers;
   service::Publisher publisher{1};
   service::Counters counters;
-  service::QuestionLog questions;
+  service::ActivityLog activity;
   std::unique_ptr<service::Shard> shard;
   bool alive = true;
 

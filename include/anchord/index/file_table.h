@@ -6,6 +6,7 @@
 // that holds them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,15 +23,27 @@ namespace anchord::index {
 // asks for a longer one.
 constexpr std::size_t kMaxFileName = 255;
 
+// A file in two parts: a signature's header, empty for a plain file, and the content.
+// The names of one file (F, F.sgn, F.sha512) share the content's bytes.
+struct FileBody {
+  Blob header;
+  Blob content;
+
+  std::size_t size() const { return header.size() + content.size(); }
+  // The bytes from `offset` on, at most `length` and at most what there is: the part
+  // that lies in the header, and the one that lies in the content.
+  std::array<Bytes, 2> slice(std::size_t offset, std::size_t length) const;
+};
+
 struct FileEntry {
   std::string name;
-  Blob content;
-  std::uint64_t content_hash;  // XXH3-64 of the content: names a version of the file
+  FileBody body;
+  std::uint64_t version;  // XXH3-64 over header and content: names a version of the file
 };
 
 struct FileChange {
   std::string name;
-  std::optional<Blob> content;  // none removes the file; putting replaces it
+  std::optional<FileBody> body;  // none removes the file; putting replaces it
 };
 
 // Whether a file may bear this name in a table: 1 to kMaxFileName bytes, no NUL, and

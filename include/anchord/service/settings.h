@@ -44,6 +44,9 @@ struct ShardSettings {
   TftpSettings tftp;
   // Who is served; empty: everybody.
   std::vector<io::Network> allow;
+  // Devices that do not exist that one source (an IPv4 address, an IPv6 /64) may ask
+  // for before it is slowed down; 0: any number.
+  unsigned max_strangers = 256;
   // How long a shard that was told to drain waits for what is under way.
   Millis drain_timeout = 10'000;
 };

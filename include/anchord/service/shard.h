@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "anchord/io/ring.h"
+#include "anchord/service/activity_log.h"
 #include "anchord/service/counters.h"
-#include "anchord/service/question_log.h"
 #include "anchord/service/settings.h"
 #include "anchord/service/view.h"
 
@@ -32,7 +32,7 @@ class Shard {
  public:
   // The publisher has a view already. `seed` must be secret and the shard's own.
   Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, const ShardSockets& sockets,
-        Publisher& publisher, std::uint64_t seed, Counters& counters, QuestionLog& log);
+        Publisher& publisher, std::uint64_t seed, Counters& counters, ActivityLog& log);
   ~Shard();
 
   // One round: picks up the newest view, handles what has happened, and waits for

@@ -1,0 +1,100 @@
+// What devices asked for and what came of it: from a shard, which must never wait, to
+// the control thread, which keeps it.
+//
+// Bounded queues with one writer and one reader each. When the reader lags, records
+// are dropped and the writer counts them; answers are never delayed.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "anchord/io/address.h"
+
+namespace anchord::service {
+
+template <class Record>
+class RecordLog {
+ public:
+  static constexpr std::uint32_t kCapacity = 4096;  // about a second of one shard's answers
+
+  RecordLog() : ring_(kCapacity) {}
+
+  // The shard. False when full.
+  bool push(const Record& record) {
+    std::uint32_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail - head_.load(std::memory_order_acquire) == kCapacity) return false;
+    ring_[tail % kCapacity] = record;
+    tail_.store(tail + 1, std::memory_order_release);
+    return true;
+  }
+
+  // The control thread: calls `see(record)` for everything there.
+  template <class See>
+  void drain(See&& see) {
+    std::uint32_t head = head_.load(std::memory_order_relaxed);
+    std::uint32_t tail = tail_.load(std::memory_order_acquire);
+    for (; head != tail; ++head) see(ring_[head % kCapacity]);
+    head_.store(head, std::memory_order_release);
+  }
+
+ private:
+  std::vector<Record> ring_;
+  alignas(64) std::atomic<std::uint32_t> head_{0};
+  alignas(64) std::atomic<std::uint32_t> tail_{0};
+};
+
+// A text of a peer's choosing: more than fits is cut, and what is not printable ASCII
+// becomes a question mark.
+template <std::size_t kMax>
+class ShortText {
+ public:
+  void set(std::string_view text) {
+    size_ = static_cast<std::uint8_t>(text.copy(bytes_.data(), kMax));
+    for (std::size_t i = 0; i < size_; ++i)
+      if (bytes_[i] < 0x20 || bytes_[i] > 0x7e) bytes_[i] = '?';
+  }
+  std::string_view text() const { return {bytes_.data(), size_}; }
+
+ private:
+  static_assert(kMax < 256);
+  std::array<char, kMax> bytes_{};
+  std::uint8_t size_ = 0;
+};
+
+enum class QuestionKind : std::uint8_t { verify, query };
+
+struct Question {
+  ShortText<54> device;  // longer than any phone's name
+  QuestionKind kind = QuestionKind::verify;
+  bool answered_yes = false;
+};
+
+enum class Protocol : std::uint8_t { tftp, http, https };
+enum class DownloadEnd : std::uint8_t { completed, failed };
+
+// Of a file with a device's name in it.
+struct Download {
+  ShortText<63> file;  // the name of the file that was served
+  std::uint64_t version = 0;
+  io::Host from;
+  Protocol protocol = Protocol::tftp;
+  DownloadEnd end = DownloadEnd::completed;
+};
+
+// A source that has asked for more devices that do not exist than is allowed.
+struct Guessing {
+  io::Host from;
+};
+
+using QuestionLog = RecordLog<Question>;
+
+struct ActivityLog {
+  QuestionLog questions;
+  RecordLog<Download> downloads;
+  RecordLog<Guessing> guessing;
+};
+
+}  // namespace anchord::service

@@ -1,0 +1,21 @@
+// Which file of a snapshot answers a name, the same for TFTP and HTTP.
+#pragma once
+
+#include <string_view>
+
+#include "anchord/index/file_table.h"
+
+namespace anchord::service {
+
+// The file of that name. A device's list that does not exist (ITLSEP<mac>.tlv,
+// CTLSEP<mac>.tlv) is answered with the cluster's. nullptr when there is none.
+const index::FileEntry* find_file(const index::FileTable& files, std::string_view asked);
+
+// "SEP001122334455" in "SEP001122334455.cnf.xml.sgn" or "ITLSEP001122334455.tlv", as
+// spelt there; empty when no device is named.
+std::string_view device_in(std::string_view file);
+
+// Whether the cluster has a configuration for that device.
+bool is_known_device(const index::FileTable& files, std::string_view device);
+
+}  // namespace anchord::service
