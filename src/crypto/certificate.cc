@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/mem.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "boringssl.h"
@@ -241,6 +242,21 @@ bool Certificate::verify(Digest digest, std::span<const Bytes> parts, Bytes sign
   ok = ok && EVP_DigestVerifyFinal(context.get(), signature.data(), signature.size()) == 1;
   ERR_clear_error();
   return ok;
+}
+
+Result<Buffer> Certificate::encrypt(Bytes secret) const {
+  if (key_type() != KeyType::rsa) {
+    return fail("nothing can be encrypted to an EC key: use a certificate with an RSA key");
+  }
+  RSA* rsa = EVP_PKEY_get0_RSA(impl_->key.get());
+  Buffer out(RSA_size(rsa));
+  std::size_t size = 0;
+  if (RSA_encrypt(rsa, &size, out.data(), out.size(), secret.data(), secret.size(), RSA_PKCS1_PADDING) != 1) {
+    return fail(
+        fmt::format("encrypting to an RSA key of {} bits failed: {}", key_bits(), take_library_error()));
+  }
+  out.resize(size);
+  return out;
 }
 
 }  // namespace anchord::crypto

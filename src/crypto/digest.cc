@@ -1,6 +1,7 @@
 #include "anchord/crypto/digest.h"
 
 #include <openssl/err.h>
+#include <openssl/md5.h>
 #include <openssl/mem.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
@@ -51,6 +52,12 @@ Sha256 sha256(std::span<const Bytes> parts) {
 
 Sha256 sha256(Bytes data) {
   return sha256(std::span(&data, 1));
+}
+
+std::array<std::uint8_t, 16> md5(Bytes data) {
+  std::array<std::uint8_t, 16> out;
+  MD5(data.data(), data.size(), out.data());
+  return out;
 }
 
 void fill_random(MutableBytes room) {

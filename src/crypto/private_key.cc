@@ -128,4 +128,17 @@ Result<Buffer> PrivateKey::sign(Digest digest, std::span<const Bytes> parts) con
   return out;
 }
 
+std::optional<Secret> PrivateKey::decrypt(Bytes encrypted) const {
+  if (key_type() != KeyType::rsa) return {};
+  RSA* rsa = EVP_PKEY_get0_RSA(impl_->key.get());
+  Buffer out(RSA_size(rsa));
+  std::size_t size = 0;
+  bool ok = RSA_decrypt(rsa, &size, out.data(), out.size(), encrypted.data(), encrypted.size(),
+                        RSA_PKCS1_PADDING) == 1;
+  ERR_clear_error();
+  if (!ok) return {};
+  out.resize(size);
+  return Secret(std::move(out));
+}
+
 }  // namespace anchord::crypto

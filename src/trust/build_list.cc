@@ -83,6 +83,9 @@ TrustListFields itl_fields(const Cluster& cluster) {
                          .records = {{cluster.tftp.certificate, wire::Role::sast, {}},
                                      {cluster.recovery.certificate, wire::Role::sast, {}},
                                      {cluster.tftp.certificate, file_signer, {}}}};
+  // Who knows only 1.0 cannot use an EC certificate and may give up on the list.
+  if (fields.signer_version != wire::Version{1, 0})
+    fields.records.push_back({cluster.tftp_ec.certificate, wire::Role::tftp, {}});
   for (std::size_t i = 0; i < cluster.tvs.size(); ++i)
     fields.records.push_back({cluster.tvs[i].certificate, wire::Role::tvs, cluster.hosts[i].name});
   fields.records.push_back({cluster.capf.certificate, wire::Role::capf, {}});

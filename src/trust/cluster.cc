@@ -6,12 +6,42 @@
 namespace anchord::trust {
 namespace {
 
-constexpr std::array<std::pair<Service, std::string_view>, 4> kServices{{{Service::tvs, "tvs"},
+constexpr std::array<std::pair<Service, std::string_view>, 5> kServices{{{Service::tvs, "tvs"},
                                                                          {Service::tftp, "tftp"},
+                                                                         {Service::tftp_ec, "tftp-ec"},
                                                                          {Service::capf, "capf"},
                                                                          {Service::recovery, "recovery"}}};
 
+constexpr std::string_view kPhonePrefix = "SEP";
+constexpr std::size_t kMacDigits = 12;
+constexpr std::size_t kMaxSpelling = 17;  // "00:11:22:33:44:55"
+
+char to_upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
+bool is_upper_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
 }  // namespace
+
+std::optional<std::string> phone_name(std::string_view text) {
+  std::string upper;
+  if (text.size() > kMaxSpelling) return std::nullopt;
+  for (char c : text) upper += to_upper(c);
+  std::string_view mac = upper;
+  if (mac.starts_with(kPhonePrefix)) mac.remove_prefix(kPhonePrefix.size());
+  bool colons = mac.size() == kMaxSpelling;
+  std::string name{kPhonePrefix};
+  for (std::size_t i = 0; i < mac.size(); ++i) {
+    bool separator = colons && i % 3 == 2;
+    if (separator ? mac[i] != ':' : !is_upper_hex(mac[i])) return std::nullopt;
+    if (!separator) name += mac[i];
+  }
+  if (name.size() != kPhonePrefix.size() + kMacDigits) return std::nullopt;
+  return name;
+}
 
 std::string_view mode_name(Mode mode) {
   return mode == Mode::mixed ? "mixed" : "nonsecure";
@@ -39,6 +69,8 @@ std::vector<wire::Role> own_roles(Service service, Mode mode) {
       return {wire::Role::tvs};
     case Service::tftp:
       return {wire::Role::sast, mode == Mode::mixed ? wire::Role::ccm_tftp : wire::Role::tftp};
+    case Service::tftp_ec:
+      return {wire::Role::tftp};
     case Service::capf:
       return {wire::Role::capf};
     case Service::recovery:

@@ -6,13 +6,26 @@
 
 namespace anchord::trust {
 
+Result<Buffer> sign_header(std::string_view name, Bytes content, const Identity& signer,
+                           const SigningSettings& signing, UnixSeconds timestamp) {
+  return file_header(name, content, {}, signer, signing, timestamp);
+}
+
 Result<Buffer> sign_file(std::string_view name, Bytes content, const Identity& signer,
                          const SigningSettings& signing, UnixSeconds timestamp) {
-  auto header = SignerHeader::make(name, signer, signing, timestamp);
-  if (!header) return std::unexpected(header.error());
-  auto unsigned_file = wire::build_signed_file(header->fields(), content);
-  if (!unsigned_file) return fail(fmt::format("cannot sign '{}': {}", name, unsigned_file.error().text));
-  return sign(std::move(*unsigned_file), signer, signing.digest);
+  auto file = sign_header(name, content, signer, signing, timestamp);
+  if (file) file->insert(file->end(), content.begin(), content.end());
+  return file;
+}
+
+Status verify_header(std::string_view name, Bytes header, Bytes content, const crypto::Certificate& signer) {
+  auto parsed = wire::parse_header(header);
+  if (!parsed) return std::unexpected(parsed.error().error());
+  if (parsed->version == wire::kTrustListVersion || parsed->length != header.size())
+    return fail("it is not the header of a signed file");
+  if (parsed->file_name != name)
+    return fail(fmt::format("it is the header of '{}', not of '{}'", parsed->file_name, name));
+  return check_signature(header, *parsed, signer, content);
 }
 
 Result<wire::SignedFile> verify_signed_file(Bytes file, const crypto::Certificate& signer) {

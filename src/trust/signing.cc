@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "anchord/wire/signed_file.h"
+
 namespace anchord::trust {
 crypto::Digest to_crypto(wire::Digest digest) {
   switch (digest) {
@@ -55,11 +57,25 @@ wire::HeaderFields SignerHeader::fields() const {
           .timestamp = timestamp_};
 }
 
-Result<Buffer> sign(wire::UnsignedFile file, const Identity& signer, wire::Digest digest) {
-  std::array<Bytes, 1> parts{file.bytes};
+Result<Buffer> sign(wire::UnsignedFile file, const Identity& signer, wire::Digest digest, Bytes content) {
+  std::array<Bytes, 2> parts{file.bytes, content};
   auto signature = signer.key->sign(to_crypto(digest), parts);
   if (!signature) return std::unexpected(signature.error());
   return wire::insert_signature(std::move(file), *signature);
+}
+
+Result<Buffer> file_header(std::string_view name, Bytes content,
+                           const std::optional<wire::Encryption>& encryption, const Identity& signer,
+                           const SigningSettings& signing, UnixSeconds timestamp) {
+  auto header = SignerHeader::make(name, signer, signing, timestamp);
+  if (!header) return std::unexpected(header.error());
+  wire::HeaderFields fields = header->fields();
+  fields.encryption = encryption;
+  auto unsigned_header = wire::build_signed_file(fields, {});
+  if (!unsigned_header) {
+    return fail(fmt::format("cannot sign '{}': {}", name, unsigned_header.error().text));
+  }
+  return sign(std::move(*unsigned_header), signer, signing.digest, content);
 }
 
 bool names_agree(std::string_view text, const crypto::Name& name, Bytes name_der) {
@@ -76,13 +92,14 @@ bool names_signer(const wire::Header& header, const crypto::Certificate& certifi
          names_agree(header.issuer_name, certificate.issuer(), certificate.issuer_der());
 }
 
-Status check_signature(Bytes file, const wire::Header& header, const crypto::Certificate& signer) {
+Status check_signature(Bytes file, const wire::Header& header, const crypto::Certificate& signer,
+                       Bytes content) {
   if (!names_signer(header, signer) ||
       !names_agree(header.signer_name, signer.subject(), signer.subject_der()))
     return fail(
         fmt::format("it is signed by '{}', not by '{}'", header.signer_name, signer.subject().to_vendor()));
   wire::SignedParts signed_parts = wire::signed_parts(file, header);
-  std::array<Bytes, 2> parts{signed_parts.before, signed_parts.after};
+  std::array<Bytes, 3> parts{signed_parts.before, signed_parts.after, content};
   if (!signer.verify(to_crypto(header.digest), parts, header.signature))
     return fail(
         fmt::format("the signature of '{}' does not verify: the file was changed, or another key "

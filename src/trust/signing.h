@@ -2,6 +2,7 @@
 // header, how the signature is made, and how it is checked.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,7 +37,14 @@ class SignerHeader {
   std::uint32_t timestamp_ = 0;
 };
 
-Result<Buffer> sign(wire::UnsignedFile file, const Identity& signer, wire::Digest digest);
+// The signature is over the file and the content behind it, which is no part of what
+// is returned.
+Result<Buffer> sign(wire::UnsignedFile file, const Identity& signer, wire::Digest digest, Bytes content = {});
+
+// The header of a signed file, or of one whose content is encrypted as said.
+Result<Buffer> file_header(std::string_view name, Bytes content,
+                           const std::optional<wire::Encryption>& encryption, const Identity& signer,
+                           const SigningSettings& signing, UnixSeconds timestamp);
 
 // Whether a name as text is this name, in whichever spelling.
 bool names_agree(std::string_view text, const crypto::Name& name, Bytes name_der);
@@ -44,7 +52,9 @@ bool names_agree(std::string_view text, const crypto::Name& name, Bytes name_der
 // Whether the header says that this certificate made the signature.
 bool names_signer(const wire::Header& header, const crypto::Certificate& certificate);
 
-// Checks that the signer is named and that the signature is theirs.
-Status check_signature(Bytes file, const wire::Header& header, const crypto::Certificate& signer);
+// Checks that the signer is named and that the signature is theirs: over the file, and
+// the content behind it where that is not in the file.
+Status check_signature(Bytes file, const wire::Header& header, const crypto::Certificate& signer,
+                       Bytes content = {});
 
 }  // namespace anchord::trust

@@ -178,11 +178,11 @@ void HeaderParser::read_encryption_value(Item& item) {
       item.fixed(1).u8(item.name);
       return;
     case kIv:
-      encryption_.iv = item.fixed(16).rest();
+      encryption_.iv = item.fixed(kCipherBlock).rest();
       return;
     case kPadLength:
       encryption_.pad_length = item.fixed(2).u16(item.name);
-      if (encryption_.pad_length < 1 || encryption_.pad_length > 16) {
+      if (encryption_.pad_length < 1 || encryption_.pad_length > kCipherBlock) {
         item.fail("is not within 1 to 16");
       }
       return;

@@ -5,6 +5,30 @@
 #include "header_items.h"
 
 namespace anchord::wire {
+namespace {
+
+void write_encryption(TlvBuilder& header, const Encryption& encryption) {
+  assert(encryption.iv.size() == kCipherBlock);
+  assert(encryption.encrypted_key.size() * 8 == encryption.key_bits);
+  assert(encryption.digest_value.size() == digest_size(encryption.digest));
+  std::size_t info = header.begin(kEncryptionInfo);
+  std::size_t iv = header.begin(kIvInfo);
+  header.u8(kIvUnknown, 0);
+  header.item(kIv, encryption.iv);
+  header.u16(kPadLength, encryption.pad_length);
+  header.end(iv);
+  std::size_t key = header.begin(kKeyInfo);
+  header.u8(kKeyUnknown, 0);
+  header.u16(kKeySize, encryption.key_bits);
+  header.u8(kKeyAlgorithm, encryption.key_algorithm);
+  header.item(kEncryptedKey, encryption.encrypted_key);
+  header.end(key);
+  header.end(info);
+  header.u8(kPlainDigest, static_cast<std::uint8_t>(encryption.digest));
+  header.item(kPlainDigestValue, encryption.digest_value);
+}
+
+}  // namespace
 
 // The order of the items is that of the files that phones have always been given.
 Result<UnsignedFile> build_unsigned(Version version, const HeaderFields& fields, Bytes content) {
@@ -39,6 +63,7 @@ Result<UnsignedFile> build_unsigned(Version version, const HeaderFields& fields,
   file.signature_at = out.size();
   header.name(kFileName, fields.file_name);
   header.u32(kTimestamp, fields.timestamp);
+  if (fields.encryption) write_encryption(header, *fields.encryption);
   std::size_t signature_item = kItemHeadSize + file.signature_size;
   while ((out.size() + signature_item) % 4 != 0) out.push_back(kPadding);
   header.patch_u16(length_at, out.size() + signature_item, kHeaderLength);

@@ -12,12 +12,16 @@ Parsed<SignedFile> parse_signed_file(Bytes file) {
   if (header->version == kTrustListVersion) {
     return std::unexpected(ParseError{"version", "is that of a trust list, not of a signed file", 0});
   }
-  return SignedFile{.header = *header, .content = file.subspan(header->length)};
+  Bytes content = file.subspan(header->length);
+  if (header->encryption && (content.empty() || content.size() % kCipherBlock != 0)) {
+    return std::unexpected(ParseError{"cipher text", "is not whole blocks of 16 bytes", header->length});
+  }
+  return SignedFile{.header = *header, .content = content};
 }
 
 Result<UnsignedFile> build_signed_file(const HeaderFields& fields, Bytes content) {
   assert(!fields.signer_version);
-  return build_unsigned(kSignedFileVersion, fields, content);
+  return build_unsigned(fields.encryption ? kEncryptedFileVersion : kSignedFileVersion, fields, content);
 }
 
 }  // namespace anchord::wire

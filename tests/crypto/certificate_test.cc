@@ -184,6 +184,7 @@ TEST(Digests, AreTheStandardOnes) {
   const Bytes parts[] = {as_bytes("a"), {}, as_bytes("bc")};
   EXPECT_EQ(to_hex(sha256(parts)), kAbc);
   EXPECT_EQ(to_hex(digest(Digest::sha512, {})).substr(0, 16), "cf83e1357eefb8bd");
+  EXPECT_EQ(to_hex(md5(as_bytes("abc"))), "900150983cd24fb0d6963f7d28e17f72");
 }
 
 }  // namespace

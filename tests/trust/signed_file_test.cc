@@ -70,6 +70,42 @@ TEST(SignFile, KeepsEveryContent) {
   }
 }
 
+TEST(SignHeader, IsWhatStandsInFrontOfTheContent) {
+  Identity signer = vector_identity("tftp");
+  Buffer header = sign_header("a.sgn", as_bytes("content"), signer, {}, 7).value();
+  Buffer file = sign_file("a.sgn", as_bytes("content"), signer, {}, 7).value();
+  EXPECT_EQ(as_text(file), std::string(as_text(header)) + "content");
+}
+
+TEST(VerifyHeader, IsOfThatNameContentAndSigner) {
+  Identity signer = vector_identity("tftp");
+  Buffer header = sign_header("a.sgn", as_bytes("content"), signer, {}, 7).value();
+  auto problem = [&](std::string_view name, Bytes of, std::string_view content, const char* who) {
+    auto good = verify_header(name, of, as_bytes(content), vector_certificate(who));
+    return good ? "" : good.error().text;
+  };
+  EXPECT_EQ(problem("a.sgn", header, "content", "tftp"), "");
+  EXPECT_EQ(problem("b.sgn", header, "content", "tftp"), "it is the header of 'a.sgn', not of 'b.sgn'");
+  EXPECT_NE(problem("a.sgn", header, "contents", "tftp"), "");
+  EXPECT_NE(problem("a.sgn", header, "conten", "tftp"), "");
+  EXPECT_NE(problem("a.sgn", header, "", "tftp"), "");
+  EXPECT_NE(problem("a.sgn", header, "content", "recovery"), "");
+  EXPECT_NE(problem("a.sgn", {}, "content", "tftp"), "");
+  EXPECT_NE(problem("a.sgn", Bytes(header).first(header.size() - 1), "content", "tftp"), "");
+  // A header with some of the content behind it is another header.
+  Buffer longer = header;
+  longer.push_back('c');
+  EXPECT_EQ(problem("a.sgn", longer, "ontent", "tftp"), "it is not the header of a signed file");
+  Buffer list = vector_file("sha1/ITLFile.tlv");
+  list.resize(wire::parse_header(list)->length);
+  EXPECT_EQ(problem("ITLFile.tlv", list, "", "tftp"), "it is not the header of a signed file");
+  for (std::size_t i = 0; i < header.size(); ++i) {
+    header[i] ^= 0x20;
+    ASSERT_NE(problem("a.sgn", header, "content", "tftp"), "") << "byte " << i;
+    header[i] ^= 0x20;
+  }
+}
+
 TEST(SignFile, NeedsAnRsaSignerWithItsKey) {
   expect_error(sign_file("a.sgn", {}, vector_identity("app-ec"), {}, 7).error(), {"a.sgn", "RSA"});
   expect_error(sign_file("a.sgn", {}, {vector_certificate("tftp"), {}}, {}, 7).error(), {"not at hand"});

@@ -228,19 +228,30 @@ TEST(ItlFields, CarryModeHostsAndServices) {
   auto list = verify_trust_list(file).value().list;
   std::vector<Role> roles;
   for (const auto& record : list.records) roles.push_back(record.role);
-  EXPECT_EQ(roles, (std::vector{Role::sast, Role::sast, Role::tftp, Role::tvs, Role::tvs, Role::capf}));
-  EXPECT_EQ(list.records[3].dns_name, "cucm1.example.com");
-  EXPECT_EQ(list.records[4].dns_name, "cucm2.example.com");
-  EXPECT_TRUE(same_bytes(list.records[4].certificate, vector_certificate("phone").der()));
+  EXPECT_EQ(roles,
+            (std::vector{Role::sast, Role::sast, Role::tftp, Role::tftp, Role::tvs, Role::tvs, Role::capf}));
+  EXPECT_TRUE(same_bytes(list.records[2].certificate, cluster.tftp.certificate.der()));
+  EXPECT_TRUE(same_bytes(list.records[3].certificate, cluster.tftp_ec.certificate.der()));
+  EXPECT_EQ(list.records[4].dns_name, "cucm1.example.com");
+  EXPECT_EQ(list.records[5].dns_name, "cucm2.example.com");
+  EXPECT_TRUE(same_bytes(list.records[5].certificate, vector_certificate("phone").der()));
   EXPECT_FALSE(list.records[0].dns_name);
   EXPECT_EQ(list.header.signer_version, (wire::Version{1, 1}));
 
   cluster.mode = Mode::mixed;
-  cluster.signing.digest = wire::Digest::sha1;
   file = build_itl(cluster, 1).value();
   list = verify_trust_list(file).value().list;
   EXPECT_EQ(list.records[2].role, Role::ccm_tftp);
+  EXPECT_EQ(list.records[3].role, Role::tftp);
+
+  // Phones for which lists are signed with SHA-1 do not use HTTPS.
+  cluster.signing.digest = wire::Digest::sha1;
+  file = build_itl(cluster, 1).value();
+  list = verify_trust_list(file).value().list;
   EXPECT_EQ(list.header.signer_version, (wire::Version{1, 0}));
+  EXPECT_EQ(list.records[2].role, Role::ccm_tftp);
+  EXPECT_EQ(list.records[3].role, Role::tvs);
+  EXPECT_EQ(list.records.size(), 6U);
 }
 
 TEST(FieldsDigest, ChangesWithEveryFieldAndNothingElse) {
@@ -276,17 +287,54 @@ TEST(FieldsDigest, ChangesWithEveryFieldAndNothingElse) {
 }
 
 TEST(Cluster, NamesReadBack) {
-  for (Service service : {Service::tvs, Service::tftp, Service::capf, Service::recovery})
+  for (Service service : {Service::tvs, Service::tftp, Service::tftp_ec, Service::capf, Service::recovery})
     EXPECT_EQ(service_from_name(service_name(service)), service);
   EXPECT_FALSE(service_from_name("TVS"));
+  EXPECT_EQ(service_from_name("tftp-ec"), Service::tftp_ec);
   EXPECT_EQ(mode_from_name("mixed"), Mode::mixed);
   EXPECT_EQ(mode_from_name("nonsecure"), Mode::nonsecure);
   EXPECT_FALSE(mode_from_name(""));
 }
 
+TEST(Cluster, PhonesHaveOneName) {
+  for (const char* text : {"SEP00112233AABB", "sep00112233aabb", "Sep00112233aaBB", "00112233AABB",
+                           "00112233aabb", "00:11:22:33:AA:BB", "00:11:22:33:aa:bb"})
+    EXPECT_EQ(phone_name(text), "SEP00112233AABB") << text;
+}
+
+TEST(Cluster, WhatIsNoPhoneHasNoName) {
+  for (std::string text : {"",
+                           "SEP",
+                           "SEP00112233AAB",
+                           "SEP00112233AABBC",
+                           "00112233AAB",
+                           "00112233AABBC",
+                           "SEP00112233AABG",
+                           "SE000112233AABB",
+                           "XSEP00112233AABB",
+                           "SEP00112233AABB ",
+                           " 00112233AABB",
+                           "SEP00112233AABB.cnf.xml",
+                           "SEP00:11:22:33:AA:BB",
+                           "00:11:22:33:AA:B",
+                           "00:11:22:33:AA:BB:",
+                           "0:011:22:33:AA:BB",
+                           "00-11-22-33-AA-BB",
+                           "00112233AABB00112",
+                           "00:11:22:33:AA;BB",
+                           ":::::::::::::::::",
+                           "SEP-SEP-SEP-SEP",
+                           "SEPSEP112233AAB",
+                           "../../etc/passwd1"})
+    EXPECT_FALSE(phone_name(text)) << text;
+  EXPECT_FALSE(phone_name(std::string_view("SEP00112233AAB\0", 15)));
+  EXPECT_FALSE(phone_name(std::string(1 << 20, '0')));
+}
+
 TEST(Cluster, OnlyTheTwoSignersMaySignLists) {
   for (Mode mode : {Mode::nonsecure, Mode::mixed}) {
     EXPECT_EQ(own_roles(Service::tvs, mode), std::vector{Role::tvs});
+    EXPECT_EQ(own_roles(Service::tftp_ec, mode), std::vector{Role::tftp});
     EXPECT_EQ(own_roles(Service::capf, mode), std::vector{Role::capf});
     EXPECT_EQ(own_roles(Service::recovery, mode), std::vector{Role::sast});
   }

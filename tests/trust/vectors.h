@@ -55,6 +55,7 @@ inline Cluster vector_cluster() {
           .hosts = {{"cucm1.example.com", ""}},
           .tvs = {vector_identity("tvs")},
           .tftp = vector_identity("tftp"),
+          .tftp_ec = vector_identity("app-ec"),
           .capf = vector_identity("capf"),
           .recovery = vector_identity("recovery"),
           .known = {}};

@@ -73,6 +73,10 @@ class Certificate {
   // RSA PKCS #1 v1.5 over the parts as if they were one. False for an EC key.
   bool verify(Digest digest, std::span<const Bytes> parts, Bytes signature) const;
 
+  // A short secret under the RSA key, PKCS #1 v1.5: as long as the key's modulus, and
+  // never the same twice. An EC key, or a secret too long for the key, is an error.
+  Result<Buffer> encrypt(Bytes secret) const;
+
   bool operator==(const Certificate& other) const { return same_bytes(der(), other.der()); }
 
   struct Impl;  // inside crypto only

@@ -1,4 +1,4 @@
-// The digests that the phones' formats name.
+// The digests that the phones' formats name and use.
 #pragma once
 
 #include <array>
@@ -20,5 +20,9 @@ Buffer digest(Digest kind, Bytes data);
 // Over the parts as if they were one.
 Sha256 sha256(std::span<const Bytes> parts);
 Sha256 sha256(Bytes data);
+
+// Only because phones know their own certificate by it. Proves nothing: two inputs
+// with the same MD5 are made in seconds.
+std::array<std::uint8_t, 16> md5(Bytes data);
 
 }  // namespace anchord::crypto

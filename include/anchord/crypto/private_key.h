@@ -1,9 +1,10 @@
-// Private keys: read, made, and used to sign. A handle on one immutable object,
-// wiped from memory when the last copy ends; copies may be used from several
-// threads.
+// Private keys: read, made, and used to sign and to decrypt. A handle on one
+// immutable object, wiped from memory when the last copy ends; copies may be used
+// from several threads.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "anchord/base/bytes.h"
@@ -33,6 +34,11 @@ class PrivateKey {
   // RSA PKCS #1 v1.5 over the parts as if they were one; the same input always gives
   // the same signature. An EC key is an error: trust lists are signed with RSA.
   Result<Buffer> sign(Digest digest, std::span<const Bytes> parts) const;
+
+  // What Certificate::encrypt() made. Nothing when it was made for another key, or is
+  // damaged; an EC key can decrypt nothing. For tools that work on files: how long a
+  // failure takes tells a peer about the secret.
+  std::optional<Secret> decrypt(Bytes encrypted) const;
 
   struct Impl;  // inside crypto only
   const Impl& impl() const { return *impl_; }

@@ -25,12 +25,13 @@ constexpr std::uint32_t kDefaultTtl = 86400;
 // phones that signalling may be secured.
 enum class Mode { nonsecure, mixed };
 
-// What the cluster itself holds a certificate and a key for.
-enum class Service { tvs, tftp, capf, recovery };
+// What the cluster itself holds a certificate and a key for. tftp_ec is what phones
+// see when they provision by HTTPS.
+enum class Service { tvs, tftp, tftp_ec, capf, recovery };
 
 std::string_view mode_name(Mode mode);  // "nonsecure", "mixed"
 std::optional<Mode> mode_from_name(std::string_view name);
-std::string_view service_name(Service service);  // "tvs", "tftp", "capf", "recovery"
+std::string_view service_name(Service service);  // "tvs", "tftp", "tftp-ec", "capf", "recovery"
 std::optional<Service> service_from_name(std::string_view name);
 
 struct Host {
@@ -52,10 +53,23 @@ struct KnownCertificate {
   std::optional<Service> own;  // set for the cluster's own certificates
 };
 
+// A phone that the cluster provisions. Its configuration is encrypted to the
+// certificate when that has an RSA key.
+struct Phone {
+  std::string name;   // as phone_name() gives it
+  std::string model;  // as its kind calls itself, "8861"; may be empty
+  std::optional<crypto::Certificate> certificate;
+};
+
+// "SEP001122334455" of any spelling of a phone's name or MAC address:
+// "sep001122334455", "001122334455", "00:11:22:33:44:55". None of anything else.
+std::optional<std::string> phone_name(std::string_view text);
+
 // How lists and files are signed.
 struct SigningSettings {
   wire::Digest digest = wire::Digest::sha512;  // sha1 or sha512
   crypto::NameSpelling spelling = crypto::NameSpelling::vendor;
+  bool operator==(const SigningSettings&) const = default;
 };
 
 struct Cluster {
@@ -65,13 +79,16 @@ struct Cluster {
   std::vector<Host> hosts;    // at least one; the first names the TFTP signer
   std::vector<Identity> tvs;  // one for each of hosts, in the same order
   Identity tftp;              // signs trust lists and configuration files
+  Identity tftp_ec;           // what HTTPS presents: the TFTP signer's names, an EC key
   Identity capf;
   Identity recovery;                    // the second list signer, for when the first is lost
   std::vector<KnownCertificate> known;  // own certificates first, then what was added
+  std::vector<Phone> phones;            // by name
 };
 
 // The roles that the verification service answers for an own certificate. The
-// TFTP signer may sign lists and files, recovery lists only.
+// TFTP signer may sign lists and files, recovery lists only. tftp_ec signs
+// nothing; phones look for the role TFTP in who serves them files.
 std::vector<wire::Role> own_roles(Service service, Mode mode);
 
 }  // namespace anchord::trust

@@ -19,6 +19,14 @@ namespace anchord::trust {
 Result<Buffer> sign_file(std::string_view name, Bytes content, const Identity& signer,
                          const SigningSettings& signing, UnixSeconds timestamp);
 
+// The signature header alone: header followed by content is the signed file.
+Result<Buffer> sign_header(std::string_view name, Bytes content, const Identity& signer,
+                           const SigningSettings& signing, UnixSeconds timestamp);
+
+// Whether `header` is the signature header by `signer`, under that name, of exactly
+// that content; of an encrypted file too, whose content is the cipher text.
+Status verify_header(std::string_view name, Bytes header, Bytes content, const crypto::Certificate& signer);
+
 // The parsed file (views into `file`) when `signer` signed it.
 Result<wire::SignedFile> verify_signed_file(Bytes file, const crypto::Certificate& signer);
 

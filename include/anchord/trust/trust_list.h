@@ -40,7 +40,8 @@ struct TrustListFields {
 wire::Version signer_version(wire::Digest digest);
 
 // What the cluster's ITL says: who may sign lists (TFTP, then recovery), who
-// signs files, every host's verification service, and CAPF.
+// signs files, who serves them by HTTPS (not with 1.0), every host's verification
+// service, and CAPF.
 TrustListFields itl_fields(const Cluster& cluster);
 
 // A digest over the fields: equal when and only when the lists that they give

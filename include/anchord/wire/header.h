@@ -52,12 +52,19 @@ enum class Role : std::uint16_t {
 std::string_view role_name(Role role);
 std::optional<Role> role_from_name(std::string_view name);
 
+// Content is encrypted in blocks of 16 bytes, the plain text with 1 to 16 pad bytes.
+constexpr std::size_t kCipherBlock = 16;
+constexpr std::uint8_t kPadByte = 0x0d;
+
+// The one key algorithm known, of item 24: PKCS #1 v1.5.
+constexpr std::uint8_t kRsaPkcs1 = 1;
+
 // Items 16 to 27, in files of version 2.0: how the content was encrypted.
 struct Encryption {
-  Bytes iv;                      // 16 bytes
-  std::uint16_t pad_length = 0;  // pad bytes after the plain text, 1 to 16
+  Bytes iv;                      // kCipherBlock bytes
+  std::uint16_t pad_length = 0;  // pad bytes after the plain text
   std::uint16_t key_bits = 0;    // of encrypted_key
-  std::uint8_t key_algorithm = 0;
+  std::uint8_t key_algorithm = kRsaPkcs1;
   Bytes encrypted_key;  // the AES key under the phone's RSA key
   Digest digest = Digest::sha1;
   Bytes digest_value;  // of the plain text before padding
@@ -73,7 +80,8 @@ struct HeaderFields {
   Digest digest = Digest::sha512;
   std::uint8_t modulus_code = 0;  // see modulus_code()
   std::string_view file_name;
-  std::uint32_t timestamp = 0;  // seconds since 1970
+  std::uint32_t timestamp = 0;           // seconds since 1970
+  std::optional<Encryption> encryption;  // exactly in files of version 2.0
 };
 
 // What a reader finds: a header read from a file can be handed to a writer.
@@ -82,9 +90,8 @@ struct Header : HeaderFields {
   std::size_t length = 0;                // up to the content, signature item included
   std::uint8_t signature_algorithm = 0;  // 0, RSA; any other is refused
   Bytes signature;
-  std::size_t signature_offset = 0;      // of the signature item, not of its value
-  std::size_t padding = 0;               // bytes
-  std::optional<Encryption> encryption;  // exactly in files of version 2.0
+  std::size_t signature_offset = 0;  // of the signature item, not of its value
+  std::size_t padding = 0;           // bytes
 };
 
 // The format knows RSA moduli of 64, 128, 256 and 512 bytes; Error names the key

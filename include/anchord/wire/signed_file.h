@@ -1,5 +1,5 @@
-// Signed files: NAME.sgn, a header and then the file's own bytes. Encrypted ones,
-// NAME.enc.sgn, are read too: their content is the cipher text.
+// Signed files: NAME.sgn, a header and then the file's own bytes. The content of
+// encrypted ones, NAME.enc.sgn, is the cipher text.
 //
 // A parsed file is views into the input and valid as long as it is. Failures:
 // ParseError for a file that is not well-formed, Error for values that the format
@@ -18,7 +18,8 @@ struct SignedFile {
 Parsed<SignedFile> parse_signed_file(Bytes file);
 
 // `fields.file_name` is the name as served, `.sgn` included, relative to the
-// provisioning root. `fields.signer_version` must not be set.
+// provisioning root. `fields.signer_version` must not be set; with `fields.encryption`
+// it is an encrypted file. The header does not depend on the content.
 Result<UnsignedFile> build_signed_file(const HeaderFields& fields, Bytes content);
 
 }  // namespace anchord::wire

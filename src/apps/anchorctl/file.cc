@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 
 #include "anchord/base/hex.h"
@@ -8,71 +7,13 @@
 #include "describe.h"
 #include "describe_list.h"
 #include "failure.h"
+#include "file.h"
 #include "files.h"
 #include "output.h"
 #include "session.h"
-#include "signing_options.h"
 
 namespace anchord::ctl {
 namespace {
-
-// --- sign
-
-struct SignOptions {
-  std::string in;
-  std::string out;
-  std::string name;
-  std::string certificate;
-  std::string key;
-  SigningOptions signing;
-};
-
-struct Signer {
-  trust::Identity identity;
-  trust::SigningSettings settings;
-};
-
-Result<Signer> chosen_signer(const Session& session, const SignOptions& options) {
-  if (options.certificate.empty() != options.key.empty()) {
-    wrong_usage("--cert and --key are given together or not at all");
-  }
-  if (!options.certificate.empty()) {
-    auto identity = read_identity(options.certificate, options.key);
-    if (!identity) return failure_of(identity);
-    return Signer{*identity, {}};
-  }
-  if (!session.has_state()) wrong_usage("no signer: give --cert and --key, or a cluster with --state DIR");
-  auto cluster = session.load_cluster(store::KeyUse::with_keys);
-  if (!cluster) return failure_of(cluster);
-  return Signer{cluster->tftp, cluster->signing};
-}
-
-Outcome sign(const Session& session, const SignOptions& options) {
-  auto signer = chosen_signer(session, options);
-  if (!signer) return failure_of(signer);
-  auto content = read_content(options.in);
-  if (!content) return failure_of(content);
-  std::string out = options.out.empty() ? options.in + ".sgn" : options.out;
-  std::string name =
-      options.name.empty() ? std::filesystem::path(options.in).filename().string() + ".sgn" : options.name;
-  auto file = trust::sign_file(name, *content, signer->identity, options.signing.over(signer->settings),
-                               options.signing.time());
-  if (!file) return failure_of(file, quoted(options.in));
-  if (Status written = write_public(out, *file); !written) return failure_of(written);
-
-  if (session.json) {
-    print_json({{"file", out},
-                {"name", name},
-                {"size", file->size()},
-                {"signer", certificate_json(signer->identity.certificate, calendar_now())}});
-  } else {
-    print_line(fmt::format("wrote {}: {} bytes, named {}, signed by {}", out, file->size(), name,
-                           name_text(signer->identity.certificate.subject())));
-  }
-  return Answer::yes;
-}
-
-// --- show, verify, strip
 
 Json encryption_json(const wire::Encryption& encryption) {
   return {{"key_bits", encryption.key_bits},
@@ -96,8 +37,15 @@ Outcome show(const Session& session, const std::string& path) {
     return Answer::yes;
   }
   print_header(file->header, content->size());
-  print_facts(
-      {{"content", fmt::format("{} bytes{}", file->content.size(), encryption ? ", encrypted" : "")}});
+  if (!encryption) {
+    print_facts({{"content", fmt::format("{} bytes", file->content.size())}});
+  } else {
+    print_facts(
+        {{"content", fmt::format("{} bytes, encrypted to an RSA key of {} bits", file->content.size(),
+                                 encryption->key_bits)},
+         {"  plain", fmt::format("{} bytes, {} {}", file->content.size() - encryption->pad_length,
+                                 wire::digest_name(encryption->digest), to_hex(encryption->digest_value))}});
+  }
   return Answer::yes;
 }
 
@@ -131,12 +79,13 @@ Outcome verify(const Session& session, const VerifyOptions& options) {
     print_json({{"file", options.file},
                 {"valid", true},
                 {"name", file->header.file_name},
+                {"encrypted", file->header.encryption.has_value()},
                 {"timestamp", file->header.timestamp},
                 {"signer", certificate_json(*signer, calendar_now())}});
   } else {
-    print_line(fmt::format("valid: {}, signed {} with {} by {}", file->header.file_name,
-                           time_text(file->header.timestamp), wire::digest_name(file->header.digest),
-                           name_text(signer->subject())));
+    print_line(fmt::format("valid: {}{}, signed {} with {} by {}", file->header.file_name,
+                           file->header.encryption ? ", encrypted" : "", time_text(file->header.timestamp),
+                           wire::digest_name(file->header.digest), name_text(signer->subject())));
   }
   return Answer::yes;
 }
@@ -151,7 +100,8 @@ Outcome strip(const StripOptions& options) {
   if (!content) return failure_of(content);
   auto file = wire::parse_signed_file(*content);
   if (!file) return std::unexpected(file.error().error().within(quoted(options.file)));
-  if (file->header.encryption) warn(quoted(options.file) + ": the file inside is encrypted, and stays so");
+  if (file->header.encryption)
+    warn(quoted(options.file) + ": the file inside is encrypted, and stays so: 'file decrypt' opens it");
   if (options.out.empty()) {
     print(as_text(file->content));
     return Answer::yes;
@@ -163,21 +113,6 @@ Outcome strip(const StripOptions& options) {
 }
 
 // --- command line
-
-void add_sign(CLI::App& group, Session& session) {
-  auto& command = *group.add_subcommand("sign", "Sign a file for phones");
-  auto options = std::make_shared<SignOptions>();
-  command.add_option("IN", options->in, "The file")->required()->type_name("");
-  command.add_option("--out", options->out, "File to write (default: IN.sgn)")->type_name("F");
-  command.add_option("--name", options->name, "Name that phones ask for (default: IN's name and .sgn)")
-      ->type_name("N");
-  command.add_option("--cert", options->certificate, "Signer (default: the cluster's TFTP certificate)")
-      ->type_name("C");
-  command.add_option("--key", options->key, "The signer's key")->type_name("K");
-  add_signing_options(command, options->signing);
-  session.add_json_flag(command);
-  session.on(command, [&session, options] { return sign(session, *options); });
-}
 
 void add_show(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("show", "Show a signed file's header, without judging it");
@@ -210,7 +145,7 @@ void add_strip(CLI::App& group, Session& session) {
 void add_file_commands(CLI::App& app, Session& session) {
   auto& group = *app.add_subcommand("file", "Signed provisioning files");
   group.require_subcommand(1);
-  add_sign(group, session);
+  add_file_making_commands(group, session);
   add_show(group, session);
   add_verify(group, session);
   add_strip(group, session);
