@@ -11,6 +11,7 @@
 namespace anchord::store {
 
 constexpr char kDatabaseName[] = "anchord.db";
+constexpr std::size_t kMaxNameValue = 64;  // RFC 5280's upper bound for O, OU and CN
 
 class Store::Impl {
  public:
@@ -21,11 +22,17 @@ class Store::Impl {
   Database database;
 };
 
+// By name, in the open transaction.
+Result<std::vector<trust::Phone>> read_phones(Database& database);
+
 // Enough of a certificate's SHA-256 for people to tell it by: as in key file names.
 std::string short_hash(const crypto::Certificate& certificate);
 
 // "tvs of cucm1", "capf".
 std::string service_text(trust::Service service, std::string_view host);
+
+// For names and models: at most kMaxNameValue bytes, without control characters.
+Status check_text(std::string_view what, std::string_view text);
 
 std::string roles_text(std::span<const wire::Role> roles);  // "sast,tftp"
 std::optional<std::vector<wire::Role>> roles_from_text(std::string_view text);
@@ -33,6 +40,13 @@ std::optional<std::vector<wire::Role>> roles_from_text(std::string_view text);
 // The certificate in the current row, checked against its hash there.
 Result<crypto::Certificate> read_certificate(const Database& database, const Statement& row, int sha256,
                                              int certificate);
+
+// The schema's version; an error when it is none that this program knows.
+Result<int> schema_version(Database& database, const std::filesystem::path& file);
+
+// Brings a database of an older version to the present one, with the keys that it
+// then needs. One transaction, except that a key's file may be left behind.
+Status migrate(const std::filesystem::path& directory, Database& database);
 
 // Says in the open transaction who changed what. For a change to what load() gives
 // use note_change().

@@ -1,5 +1,4 @@
 // Making a new store.
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -12,8 +11,8 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/crypto/random.h"
-#include "anchord/crypto/self_signed.h"
 #include "anchord/trust/trust_list.h"
+#include "identities.h"
 #include "impl.h"
 #include "keys.h"
 #include "schema.h"
@@ -22,34 +21,6 @@ namespace anchord::store {
 namespace {
 
 using trust::Service;
-
-constexpr unsigned kServiceDays = 5 * 365 + 1;
-// Recovery is what is left when all else has expired or is lost: it outlasts the phones.
-constexpr unsigned kRecoveryDays = 20 * 365 + 5;
-// A phone's clock may be behind ours when it sees the certificate for the first time.
-constexpr UnixSeconds kClockSlack = 3600;
-constexpr std::size_t kMaxNameValue = 64;  // RFC 5280's upper bound for O, OU and CN
-
-struct NewIdentity {
-  Service service;
-  std::string host;  // for tvs
-  trust::Identity identity;
-};
-
-bool is_address(const std::string& text) {
-  std::array<unsigned char, sizeof(in6_addr)> room;
-  return ::inet_pton(AF_INET, text.c_str(), room.data()) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), room.data()) == 1;
-}
-
-Status check_text(std::string_view what, std::string_view text) {
-  if (text.size() > kMaxNameValue)
-    return fail(fmt::format("the {} is longer than {} bytes: shorten it", what, kMaxNameValue));
-  for (char c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      return fail(fmt::format("the {} has a control character in it: leave it out", what));
-  return {};
-}
 
 Status check_host(const trust::Host& host) {
   auto allowed = [](char c) {
@@ -96,43 +67,36 @@ Status check_request(const InitRequest& request) {
   return {};
 }
 
-Result<NewIdentity> make_identity(const InitRequest& request, Service service, const trust::Host* host,
-                                  const std::string& common_name) {
-  // Phones check lists and files with RSA only: the signers cannot have EC keys.
-  bool signs = service == Service::tftp || service == Service::recovery;
-  bool rsa = request.key != crypto::KeyKind::p256;
-  auto key = crypto::PrivateKey::generate(signs && !rsa ? crypto::KeyKind::rsa2048 : request.key);
-  if (!key) return std::unexpected(key.error());
-  crypto::SelfSignedRequest wanted{.not_before = request.now - kClockSlack,
-                                   .days = service == Service::recovery ? kRecoveryDays : kServiceDays};
+crypto::Name make_subject(const InitRequest& request, const std::string& common_name) {
+  crypto::Name subject;
   if (!request.country.empty()) {
     std::string country = request.country;
     for (char& c : country) c = static_cast<char>(c & ~0x20);
-    wanted.subject.append("C", country);
+    subject.append("C", country);
   }
-  if (!request.organization.empty()) wanted.subject.append("O", request.organization);
-  if (!request.unit.empty()) wanted.subject.append("OU", request.unit);
-  wanted.subject.append("CN", common_name);
-  if (host != nullptr) {
-    (is_address(host->name) ? wanted.addresses : wanted.dns_names).push_back(host->name);
-    if (!host->address.empty() && host->address != host->name) wanted.addresses.push_back(host->address);
-  }
-  auto certificate = crypto::make_self_signed(*key, wanted);
-  if (!certificate)
-    return std::unexpected(std::move(certificate.error()).within("cannot make '" + common_name + "'"));
-  return NewIdentity{service, service == Service::tvs ? host->name : "", {*certificate, *key}};
+  if (!request.organization.empty()) subject.append("O", request.organization);
+  if (!request.unit.empty()) subject.append("OU", request.unit);
+  subject.append("CN", common_name);
+  return subject;
 }
 
+// Every host's, then those of the cluster as check_list() finds them.
 Result<std::vector<NewIdentity>> make_identities(const InitRequest& request) {
   const trust::Host& first = request.hosts.front();
   std::array<std::uint8_t, 4> random;
   crypto::fill_random(random);
+  // Phones check lists and files with RSA only: the signers cannot have EC keys.
+  crypto::KeyKind signer = request.key == crypto::KeyKind::p256 ? crypto::KeyKind::rsa2048 : request.key;
   std::vector<Result<NewIdentity>> made;
-  for (const trust::Host& host : request.hosts)
-    made.push_back(make_identity(request, Service::tvs, &host, "TVS-" + host.name));
-  made.push_back(make_identity(request, Service::tftp, &first, first.name));
-  made.push_back(make_identity(request, Service::capf, nullptr, "CAPF-" + to_hex(random)));
-  made.push_back(make_identity(request, Service::recovery, nullptr, "ITLRECOVERY_" + first.name));
+  auto make = [&](Service service, const trust::Host* host, const std::string& common_name,
+                  crypto::KeyKind key) {
+    made.push_back(make_identity({service, host, make_subject(request, common_name), key, request.now}));
+  };
+  for (const trust::Host& host : request.hosts) make(Service::tvs, &host, "TVS-" + host.name, request.key);
+  make(Service::tftp, &first, first.name, signer);
+  if (made.back()) made.push_back(make_tftp_ec(made.back()->identity.certificate, first, request.now));
+  make(Service::capf, nullptr, "CAPF-" + to_hex(random), request.key);
+  make(Service::recovery, nullptr, "ITLRECOVERY_" + first.name, signer);
   std::vector<NewIdentity> identities;
   for (auto& identity : made) {
     if (!identity) return std::unexpected(identity.error());
@@ -148,8 +112,9 @@ Status check_list(const InitRequest& request, const std::vector<NewIdentity>& id
                          .hosts = request.hosts,
                          .tvs = {},
                          .tftp = identities[hosts].identity,
-                         .capf = identities[hosts + 1].identity,
-                         .recovery = identities[hosts + 2].identity};
+                         .tftp_ec = identities[hosts + 1].identity,
+                         .capf = identities[hosts + 2].identity,
+                         .recovery = identities[hosts + 3].identity};
   for (std::size_t i = 0; i < hosts; ++i) cluster.tvs.push_back(identities[i].identity);
   auto list = trust::build_itl(cluster, request.now);
   if (!list) return std::unexpected(list.error());
@@ -162,7 +127,8 @@ Status write_database(const std::filesystem::path& file, const InitRequest& requ
   if (!database) return std::unexpected(database.error());
   if (::chmod(file.c_str(), 0600) != 0) return fail_errno("cannot protect '" + file.string() + "'", errno);
   auto done = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
-  if (done) done = database->run(kSchema);
+  for (const char* tables : {kClusterTables, kIdentityTable, kProvisioningTables})
+    if (done) done = database->run(tables);
   if (done)
     done = database->run(
         fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion));
@@ -176,15 +142,8 @@ Status write_database(const std::filesystem::path& file, const InitRequest& requ
   for (std::size_t i = 0; done && i < request.hosts.size(); ++i)
     done = execute(*database, "INSERT INTO hosts (position, name, address) VALUES (?, ?, ?)", i,
                    request.hosts[i].name, request.hosts[i].address);
-  for (const NewIdentity& made : identities) {
-    if (!done) break;
-    const crypto::Certificate& certificate = made.identity.certificate;
-    done = execute(*database,
-                   R"(INSERT INTO identities (service, host, sha256, certificate, key_file)
-                      VALUES (?, (SELECT position FROM hosts WHERE name = ?), ?, ?, ?))",
-                   trust::service_name(made.service), made.host, to_hex(certificate.sha256()),
-                   certificate.der(), key_file_name(made.service, made.host, certificate));
-  }
+  for (const NewIdentity& made : identities)
+    if (done) done = put_identity(*database, made);
   if (done) done = note_audit(*database, fmt::format("made the cluster '{}'", request.cluster_name));
   if (done) done = database->run("COMMIT");
   return done;
@@ -208,7 +167,7 @@ class Site {
   ~Site() {
     if (!kept_) {
       for (const auto& file : made_) ::unlink(file.c_str());
-      if (made_keys_) ::rmdir(key_folder(directory_).c_str());
+      for (const auto& folder : made_folders_) ::rmdir(folder.c_str());
       if (made_directory_) ::rmdir(directory_.c_str());
     }
     if (lock_ >= 0) ::close(lock_);
@@ -222,9 +181,9 @@ class Site {
 
   std::filesystem::path directory_;
   std::vector<std::filesystem::path> made_;
+  std::vector<std::filesystem::path> made_folders_;
   int lock_ = -1;
   bool made_directory_ = false;
-  bool made_keys_ = false;
   bool kept_ = false;
 };
 
@@ -257,9 +216,14 @@ Status Site::prepare() {
 
 Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& identities) {
   std::filesystem::path keys = key_folder(directory_);
-  made_keys_ = ::mkdir(keys.c_str(), 0700) == 0;
-  if (!made_keys_ && errno != EEXIST)
-    return fail_errno(fmt::format("cannot make '{}'", keys.string()), errno);
+  // The last two are for the administrator to fill.
+  for (const auto& folder : {keys, directory_ / "provisioning", directory_ / "devices"}) {
+    if (::mkdir(folder.c_str(), 0700) == 0) {
+      made_folders_.push_back(folder);
+    } else if (errno != EEXIST) {
+      return fail_errno(fmt::format("cannot make '{}'", folder.string()), errno);
+    }
+  }
   if (::chmod(keys.c_str(), 0700) != 0)
     return fail_errno(fmt::format("cannot protect '{}'", keys.string()), errno);
   for (const NewIdentity& made : identities) {

@@ -44,8 +44,15 @@ class Statement {
   template <class... Values>
   Statement(Database& database, std::string_view sql, const Values&... values) : database_(database) {
     prepare(sql);
-    int index = 0;
-    (bind(++index, values), ...);
+    bind_all(values...);
+  }
+
+  // From its start, with other values: for many rows.
+  template <class... Values>
+  void restart(const Values&... values) {
+    if (!ok()) return;
+    result_ = sqlite3_reset(handle_.get());
+    bind_all(values...);
   }
 
   bool next();  // to the next row, false when there is none
@@ -62,6 +69,11 @@ class Statement {
     void operator()(sqlite3_stmt* handle) const { sqlite3_finalize(handle); }
   };
   void prepare(std::string_view sql);
+  template <class... Values>
+  void bind_all(const Values&... values) {
+    int index = 0;
+    (bind(++index, values), ...);
+  }
   void note(int result) {
     if (ok()) result_ = result;
   }

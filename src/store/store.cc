@@ -60,19 +60,11 @@ Status check_structure(Database& database) {
   return {};
 }
 
-Status check_schema(Database& database, const std::filesystem::path& file) {
+Status check_application(Database& database, const std::filesystem::path& file) {
   auto application = read_number(database, "PRAGMA application_id");
   if (!application) return std::unexpected(application.error());
   if (*application != kApplicationId)
     return fail(fmt::format("'{}' is not a database of Anchord: restore it from a backup", file.string()));
-  auto version = read_number(database, "PRAGMA user_version");
-  if (!version) return std::unexpected(version.error());
-  if (*version > kSchemaVersion)
-    return fail(
-        fmt::format("'{}' was made by a newer Anchord (its version is {}, this one knows {}): upgrade "
-                    "this Anchord",
-                    file.string(), *version, kSchemaVersion));
-  if (*version != kSchemaVersion) return database.damaged(fmt::format("there is no version {}", *version));
   return {};
 }
 
@@ -125,19 +117,21 @@ Status read_known(Database& database, std::vector<trust::KnownCertificate>& know
 // Puts the rows where the cluster has them. The schema lets no service have two.
 Result<trust::Cluster> assemble(const Database& database, std::vector<trust::Host> hosts,
                                 const std::vector<IdentityRow>& identities) {
-  std::array<const IdentityRow*, 4> single{};
+  std::array<const IdentityRow*, 5> single{};
   std::vector<trust::Identity> tvs;
   for (std::size_t host = 0; host < hosts.size(); ++host)
     for (const IdentityRow& row : identities)
       if (row.service == Service::tvs && row.host == host) tvs.push_back(row.identity);
   for (const IdentityRow& row : identities) single[static_cast<std::size_t>(row.service)] = &row;
   auto of = [&](Service service) { return single[static_cast<std::size_t>(service)]; };
-  if (hosts.empty() || tvs.size() != hosts.size() || identities.size() != hosts.size() + 3 ||
-      of(Service::tftp) == nullptr || of(Service::capf) == nullptr || of(Service::recovery) == nullptr)
+  if (hosts.empty() || tvs.size() != hosts.size() || identities.size() != hosts.size() + 4 ||
+      of(Service::tftp) == nullptr || of(Service::tftp_ec) == nullptr || of(Service::capf) == nullptr ||
+      of(Service::recovery) == nullptr)
     return database.damaged("the own certificates are not complete");
   return trust::Cluster{.hosts = std::move(hosts),
                         .tvs = std::move(tvs),
                         .tftp = of(Service::tftp)->identity,
+                        .tftp_ec = of(Service::tftp_ec)->identity,
                         .capf = of(Service::capf)->identity,
                         .recovery = of(Service::recovery)->identity};
 }
@@ -160,6 +154,9 @@ Result<LoadedCluster> read_state(Database& database, std::vector<IdentityRow>& i
     cluster->known.push_back(
         {own.identity.certificate, trust::own_roles(own.service, *mode), trust::kDefaultTtl, own.service});
   if (auto done = read_known(database, cluster->known); !done) return std::unexpected(done.error());
+  auto phones = read_phones(database);
+  if (!phones) return std::unexpected(phones.error());
+  cluster->phones = std::move(*phones);
   return LoadedCluster{std::move(*cluster), row.integer(4)};
 }
 
@@ -186,6 +183,15 @@ std::string service_text(Service service, std::string_view host) {
   return host.empty() ? text : fmt::format("{} of {}", text, host);
 }
 
+Status check_text(std::string_view what, std::string_view text) {
+  if (text.size() > kMaxNameValue)
+    return fail(fmt::format("the {} is longer than {} bytes: shorten it", what, kMaxNameValue));
+  for (char c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      return fail(fmt::format("the {} has a control character in it: leave it out", what));
+  return {};
+}
+
 Result<crypto::Certificate> read_certificate(const Database& database, const Statement& row, int sha256,
                                              int certificate) {
   std::string hash{row.text(sha256)};
@@ -197,6 +203,18 @@ Result<crypto::Certificate> read_certificate(const Database& database, const Sta
     return database.damaged(
         fmt::format("certificate {} is not what was put in", hash.substr(0, kShortHashDigits)));
   return parsed;
+}
+
+Result<int> schema_version(Database& database, const std::filesystem::path& file) {
+  auto version = read_number(database, "PRAGMA user_version");
+  if (!version) return std::unexpected(version.error());
+  if (*version > kSchemaVersion)
+    return fail(
+        fmt::format("'{}' was made by a newer Anchord (its version is {}, this one knows {}): upgrade "
+                    "this Anchord",
+                    file.string(), *version, kSchemaVersion));
+  if (*version < 1) return database.damaged(fmt::format("there is no version {}", *version));
+  return static_cast<int>(*version);
 }
 
 Status note_audit(Database& database, std::string_view what) {
@@ -219,11 +237,15 @@ Result<Store> Store::open(const std::filesystem::path& directory) {
   std::filesystem::path file = directory / kDatabaseName;
   auto database = Database::open(file, SQLITE_OPEN_READWRITE);
   if (!database) return std::unexpected(database.error());
-  if (auto ours = check_schema(*database, file); !ours) return std::unexpected(ours.error());
+  if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
+  auto version = schema_version(*database, file);
+  if (!version) return std::unexpected(version.error());
   // FULL: in WAL mode NORMAL may lose the last transactions when the power is cut,
   // and changes are far too rare for the sync to cost anything.
   if (auto done = database->run("PRAGMA synchronous = FULL"); !done) return std::unexpected(done.error());
   if (auto whole = check_structure(*database); !whole) return std::unexpected(whole.error());
+  if (*version < kSchemaVersion)
+    if (auto done = migrate(directory, *database); !done) return std::unexpected(done.error());
   return Store(std::make_unique<Impl>(directory, std::move(*database)));
 }
 

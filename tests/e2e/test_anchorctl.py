@@ -27,7 +27,7 @@ CERTS = DATA / "certs"
 BUILD = pathlib.Path(os.environ.get("ANCHORD_BIN", "build"))
 ANCHORCTL = next((p for p in (BUILD / "anchorctl", BUILD / "src/apps/anchorctl/anchorctl") if p.is_file()), None)
 
-OWN_CERTIFICATES = 5  # of the cluster that setUpModule makes: two tvs, tftp, capf, recovery
+OWN_CERTIFICATES = 6  # of the cluster that setUpModule makes: two tvs, tftp, tftp-ec, capf, recovery
 
 scratch = None  # of the whole run
 pristine = None  # a state directory that tests copy
@@ -115,15 +115,15 @@ class Case(unittest.TestCase):
 
 
 class CommandLine(Case):
-    COMMANDS = ["init", "status", "cert add", "cert list", "cert show", "cert remove", "cert export", "itl show",
-                "itl verify", "itl build", "file show", "file verify", "file sign", "file strip", "tvs verify",
-                "tvs query"]
+    COMMANDS = ["init", "status", "cert add", "cert list", "cert show", "cert remove", "cert export", "phone add",
+                "phone list", "phone show", "phone remove", "itl show", "itl verify", "itl build", "file show",
+                "file verify", "file sign", "file strip", "tvs verify", "tvs query"]
 
     def test_version(self):
         self.assertRegex(self.done("--version"), r"^anchorctl \d+\.\d+\.\d+\n$")
 
     def test_every_command_has_help(self):
-        for command in self.COMMANDS + ["", "cert", "itl", "file", "tvs"]:
+        for command in self.COMMANDS + ["", "cert", "phone", "itl", "file", "tvs"]:
             with self.subTest(command):
                 self.assertIn("Usage: anchorctl", self.done(*command.split(), "--help"))
 
@@ -135,7 +135,7 @@ class CommandLine(Case):
 
     def test_commands_that_do_not_exist(self):
         for line in ("cert regenerate tvs", "cert import x", "cert bundle export x", "ctl show", "mode show",
-                     "rollback status", "backup create x", "phone list", "report expiry", "file encrypt x",
+                     "rollback status", "backup create x", "report expiry", "file encrypt x",
                      "file decrypt x", "", "cert", "frobnicate", "--frobnicate", "-h", "cert list extra"):
             with self.subTest(line):
                 self.refused(2, "--state", self.state, *line.split(), says="--help")
@@ -188,9 +188,10 @@ class Init(Case):
                            "p256")
         self.assertEqual(facts["cluster"], "small")
         self.assertEqual(facts["hosts"], [{"name": "a.example.com", "address": "192.0.2.1"}])
-        self.assertEqual([c["service"] for c in facts["own_certificates"]], ["tvs", "tftp", "capf", "recovery"])
+        self.assertEqual([c["service"] for c in facts["own_certificates"]], ["tvs", "tftp", "tftp-ec", "capf", "recovery"])
         keys = {c["service"]: c["key"] for c in facts["own_certificates"]}
-        self.assertEqual(keys, {"tvs": "EC 256", "tftp": "RSA 2048", "capf": "EC 256", "recovery": "RSA 2048"})
+        self.assertEqual(keys, {"tvs": "EC 256", "tftp": "RSA 2048", "tftp-ec": "EC 256", "capf": "EC 256",
+                                "recovery": "RSA 2048"})
         self.assertEqual(stat.S_IMODE(new.stat().st_mode), 0o700)
         for key in (new / "keys").iterdir():
             self.assertEqual(stat.S_IMODE(key.stat().st_mode), 0o600)
@@ -322,7 +323,7 @@ class Cert(Case):
 
     def test_export(self):
         seen = set()
-        for args in (["tvs"], ["tvs", "--host", "cucm2.example.com"], ["tftp"], ["capf"], ["recovery"]):
+        for args in (["tvs"], ["tvs", "--host", "cucm2.example.com"], ["tftp"], ["tftp-ec"], ["capf"], ["recovery"]):
             text = self.ctl("cert", "export", *args)
             self.assertEqual(text.count("BEGIN CERTIFICATE"), 1)
             seen.add(ssl.PEM_cert_to_DER_cert(text))
@@ -445,7 +446,7 @@ class Itl(Case):
         signer = self.path("tftp.pem", self.ctl("cert", "export", "tftp"))
         self.assertTrue(self.facts("itl", "verify", out, "--signer", signer)["valid"])
         facts = self.facts("--state", self.state, "itl", "show")
-        self.assertEqual([r["role"] for r in facts["records"]], ["sast", "sast", "tftp", "tvs", "tvs", "capf"])
+        self.assertEqual([r["role"] for r in facts["records"]], ["sast", "sast", "tftp", "tftp", "tvs", "tvs", "capf"])
         self.assertEqual([r["dns_name"] for r in facts["records"] if r["role"] == "tvs"],
                          ["cucm1.example.com", "cucm2.example.com"])
         self.assertEqual((facts["signer_version"], facts["digest"], facts["size"]), ("1.1", "sha512", len(first)))
@@ -747,7 +748,7 @@ class Status(Case):
     def test_itl(self):
         self.ctl("itl", "show")
         itl = self.facts("--state", self.state, "status")["itl"]
-        self.assertEqual((itl["current"], itl["digest"], itl["records"]), (True, "sha512", 6))
+        self.assertEqual((itl["current"], itl["digest"], itl["records"]), (True, "sha512", 7))
         self.assertIn("current", self.ctl("status"))
 
     def test_running(self):

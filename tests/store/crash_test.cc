@@ -123,5 +123,97 @@ TEST_F(Crash, ReaderSeesEveryStateWhole) {
   ::close(pipe[1]);
 }
 
+// Killed at moments all through it, a migration leaves a store of one version or the other.
+TEST_F(Crash, KilledMigrationLeavesTheOldVersionOrTheNew) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 40; ++round) {
+    fs::path dir = folder_.path / ("old-" + std::to_string(round));
+    make_version_1(dir);
+    pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) ::_exit(Store::open(dir) ? 0 : 1);
+    // It may just be starting, or writes its key and then the database.
+    if (round % 4 != 0) {
+      auto key_is_coming = [&] {
+        return std::ranges::distance(fs::directory_iterator(dir / "keys"), fs::directory_iterator()) > 5;
+      };
+      while (!key_is_coming() && ::waitpid(child, nullptr, WNOHANG) == 0) {
+      }
+    }
+    ::usleep(static_cast<useconds_t>(random() % 8000));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+
+    auto version = ask_database(dir, "PRAGMA user_version");
+    EXPECT_TRUE(version == 1 || version == 2) << version;
+    EXPECT_EQ(ask_database(dir, "SELECT count(*) FROM identities"), version == 1 ? 5 : 6);
+    EXPECT_EQ(ask_database(dir, "SELECT change_counter FROM cluster"), version == 1 ? 2 : 3);
+    EXPECT_EQ(ask_database(dir, "SELECT count(*) FROM sqlite_master WHERE name = 'phones'"), version - 1);
+    auto store = Store::open(dir);
+    ASSERT_TRUE(store) << store.error().text;
+    EXPECT_TRUE(store->check());
+    auto loaded = store->load(KeyUse::with_keys);
+    EXPECT_TRUE(loaded) << loaded.error().text;
+    EXPECT_EQ(store->change_counter().value(), 3);
+  }
+}
+
+TEST_F(Crash, OfManyThatMigrateOneDoes) {
+  fs::path dir = folder_.path / "old";
+  make_version_1(dir);
+  std::array<pid_t, 6> children{};
+  for (pid_t& child : children) {
+    child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto store = Store::open(dir);
+      ::_exit(store && store->load(KeyUse::with_keys) ? 0 : 1);
+    }
+  }
+  for (pid_t child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(ask_database(dir, "SELECT change_counter FROM cluster"), 3);
+  EXPECT_EQ(std::ranges::distance(fs::directory_iterator(dir / "keys"), fs::directory_iterator()), 6);
+}
+
+// Phones and signatures change as whole as certificates do.
+TEST_F(Crash, KilledWriterOfPhonesLeavesAllOrNone) {
+  std::vector<trust::Phone> phones;
+  std::vector<std::string> names;
+  for (int i = 0; i < 50; ++i) {
+    names.push_back("SEP0000000000" + std::to_string(10 + i));
+    phones.push_back(
+        {names.back(), "8861", i % 2 == 0 ? std::optional(example_certificate("p")) : std::nullopt});
+  }
+  std::mt19937 random(9);
+  for (int round = 0; round < 15; ++round) {
+    std::array<int, 2> pipe{};
+    ASSERT_EQ(::pipe(pipe.data()), 0);
+    pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto store = Store::open(dir_);
+      (void)store->remove_phones(names);
+      while (store->put_phones(phones) && ::write(pipe[1], "1", 1) == 1 && store->remove_phones(names)) {
+      }
+      ::_exit(1);
+    }
+    char byte = 0;
+    ASSERT_EQ(::read(pipe[0], &byte, 1), 1);
+    ::usleep(static_cast<useconds_t>(random() % 5000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    ::close(pipe[0]);
+    ::close(pipe[1]);
+    auto found = open().load(KeyUse::without_keys).value().cluster.phones.size();
+    EXPECT_TRUE(found == 0 || found == phones.size()) << found;
+  }
+}
+
 }  // namespace
 }  // namespace anchord::store

@@ -13,6 +13,7 @@
 #include "anchord/base/hex.h"
 #include "anchord/crypto/self_signed.h"
 #include "anchord/store/store.h"
+#include "sqlite.h"
 
 namespace anchord::store {
 
@@ -64,10 +65,13 @@ class StoreTest : public testing::Test {
     auto loaded = open().load(KeyUse::with_keys);
     return loaded ? "" : loaded.error().text;
   }
-  // The one key file whose name begins so.
+  // The one key file whose name begins so, and goes on with a hash.
   fs::path key_file(const std::string& prefix) {
-    for (const auto& entry : fs::directory_iterator(dir_ / "keys"))
-      if (entry.path().filename().string().starts_with(prefix)) return entry.path();
+    constexpr std::size_t kHashAndSuffix = 12;
+    for (const auto& entry : fs::directory_iterator(dir_ / "keys")) {
+      std::string name = entry.path().filename();
+      if (name.starts_with(prefix) && name.size() == prefix.size() + kHashAndSuffix) return entry.path();
+    }
     throw std::runtime_error("no key " + prefix);
   }
   std::string read_database() {
@@ -87,6 +91,26 @@ inline crypto::Certificate example_certificate(const std::string& common_name) {
   crypto::SelfSignedRequest request{.not_before = 1700000000, .days = 10};
   request.subject.append("CN", common_name);
   return crypto::make_self_signed(key, request).value();
+}
+
+// What the first version of the store left behind: tests/data/store-1.
+inline void make_version_1(const fs::path& dir) {
+  const fs::path data = ANCHORD_TEST_DATA "/store-1";
+  fs::create_directory(dir);
+  fs::copy(data / "keys", dir / "keys");
+  for (const auto& entry : fs::directory_iterator(dir / "keys"))
+    fs::permissions(entry, fs::perms::owner_read | fs::perms::owner_write);
+  std::ifstream sql(data / "anchord.sql");
+  auto database = Database::open(dir / "anchord.db", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (database && database->run({std::istreambuf_iterator<char>(sql), {}})) return;
+  throw std::runtime_error("cannot make " + dir.string());
+}
+
+// A number that SQL finds in a database that may be of any version.
+inline std::int64_t ask_database(const fs::path& dir, std::string_view sql) {
+  auto database = Database::open(dir / "anchord.db", SQLITE_OPEN_READWRITE).value();
+  Statement row(database, sql);
+  return row.next() ? row.integer(0) : -1;
 }
 
 inline trust::KnownCertificate example_known(const std::string& common_name) {

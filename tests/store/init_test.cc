@@ -43,6 +43,8 @@ TEST_F(Init, MakesAWholeCluster) {
   EXPECT_EQ(subject(cluster.tvs[0]), "C=US,O=Example Corp,OU=Voice,CN=TVS-cucm1.example.com");
   EXPECT_EQ(subject(cluster.tvs[1]), "C=US,O=Example Corp,OU=Voice,CN=TVS-cucm2");
   EXPECT_EQ(subject(cluster.tftp), "C=US,O=Example Corp,OU=Voice,CN=cucm1.example.com");
+  EXPECT_EQ(subject(cluster.tftp_ec), subject(cluster.tftp));
+  EXPECT_NE(cluster.tftp_ec.certificate, cluster.tftp.certificate);
   EXPECT_EQ(subject(cluster.recovery), "C=US,O=Example Corp,OU=Voice,CN=ITLRECOVERY_cucm1.example.com");
   EXPECT_TRUE(subject(cluster.capf).starts_with("C=US,O=Example Corp,OU=Voice,CN=CAPF-"));
   EXPECT_EQ(cluster.capf.certificate.subject().value_of("CN").size(), 13U);
@@ -60,6 +62,16 @@ TEST_F(Init, SignersAreRsaWhateverTheKeyKind) {
   EXPECT_FALSE(cluster.tftp.key);
 }
 
+TEST_F(Init, HttpsHasAnEcKeyWhateverTheKeyKind) {
+  InitRequest request = example_request();
+  request.key = crypto::KeyKind::rsa2048;
+  auto cluster = Store::init(folder_.path / "rsa", request).value().load(KeyUse::with_keys).value().cluster;
+  EXPECT_EQ(cluster.tvs[0].certificate.key_type(), crypto::KeyType::rsa);
+  EXPECT_EQ(cluster.tftp_ec.certificate.key_type(), crypto::KeyType::ec);
+  EXPECT_EQ(cluster.tftp_ec.certificate.key_bits(), 256U);
+  EXPECT_TRUE(cluster.tftp_ec.key->matches(cluster.tftp_ec.certificate));
+}
+
 TEST_F(Init, RecoveryOutlastsTheOthers) {
   auto cluster = open().load(KeyUse::without_keys).value().cluster;
   constexpr UnixSeconds kYear = 365 * 86400;
@@ -67,7 +79,7 @@ TEST_F(Init, RecoveryOutlastsTheOthers) {
     return identity.certificate.not_after() - calendar_now();
   };
   EXPECT_GT(left(cluster.recovery), 20 * kYear);
-  for (const auto* identity : {&cluster.tvs[0], &cluster.tftp, &cluster.capf}) {
+  for (const auto* identity : {&cluster.tvs[0], &cluster.tftp, &cluster.tftp_ec, &cluster.capf}) {
     EXPECT_GT(left(*identity), 5 * kYear);
     EXPECT_LT(left(*identity), 6 * kYear);
   }
@@ -79,10 +91,10 @@ TEST_F(Init, KeysAreForTheOwnerAlone) {
   EXPECT_EQ(mode_of(dir), 0700U);
   EXPECT_EQ(mode_of(dir / "anchord.db"), 0600U);
   EXPECT_EQ(mode_of(dir / "keys"), 0700U);
-  EXPECT_EQ(names_in(dir / "keys").size(), 5U);
+  EXPECT_EQ(names_in(dir / "keys").size(), 6U);
   for (const std::string& name : names_in(dir / "keys"))
     EXPECT_EQ(mode_of(dir / "keys" / name), 0600U) << name;
-  EXPECT_EQ(names_in(dir), (std::set<std::string>{"anchord.db", "keys"}));
+  EXPECT_EQ(names_in(dir), (std::set<std::string>{"anchord.db", "devices", "keys", "provisioning"}));
 }
 
 TEST_F(Init, KeyFilesAreNamedAfterServiceHostAndCertificate) {
@@ -90,10 +102,10 @@ TEST_F(Init, KeyFilesAreNamedAfterServiceHostAndCertificate) {
   auto name = [](std::string prefix, const trust::Identity& identity) {
     return prefix + "-" + hash_of(identity.certificate).substr(0, 8) + ".key";
   };
-  EXPECT_EQ(
-      names_in(dir_ / "keys"),
-      (std::set{name("tvs-cucm1.example.com", cluster.tvs[0]), name("tvs-cucm2", cluster.tvs[1]),
-                name("tftp", cluster.tftp), name("capf", cluster.capf), name("recovery", cluster.recovery)}));
+  EXPECT_EQ(names_in(dir_ / "keys"),
+            (std::set{name("tvs-cucm1.example.com", cluster.tvs[0]), name("tvs-cucm2", cluster.tvs[1]),
+                      name("tftp", cluster.tftp), name("tftp-ec", cluster.tftp_ec),
+                      name("capf", cluster.capf), name("recovery", cluster.recovery)}));
 }
 
 TEST_F(Init, RefusesASecondOneAndChangesNothing) {
@@ -119,7 +131,8 @@ TEST_F(Init, KeepsAFolderThatWasThereAndItsContent) {
   ASSERT_TRUE(store) << store.error().text;
   EXPECT_TRUE(fs::exists(dir / "keys" / "tftp-00000000.key"));
   EXPECT_TRUE(store->load(KeyUse::with_keys));
-  EXPECT_EQ(names_in(dir), (std::set<std::string>{"anchord.db", "anchord.db-shm", "anchord.db-wal", "keys"}));
+  EXPECT_EQ(names_in(dir), (std::set<std::string>{"anchord.db", "anchord.db-shm", "anchord.db-wal", "devices",
+                                                  "keys", "provisioning"}));
 }
 
 TEST_F(Init, RefusesTheRemainsOfAnotherDatabase) {

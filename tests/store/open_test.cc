@@ -84,8 +84,8 @@ TEST_F(Open, UnreadableOneNamesTheOwner) {
 }
 
 TEST_F(Open, NewerVersionAsksForAnUpgrade) {
-  put_u32(kUserVersionAt, 2);
-  expect_text(open_error(), {"newer Anchord", "its version is 2", "upgrade"});
+  put_u32(kUserVersionAt, 3);
+  expect_text(open_error(), {"newer Anchord", "its version is 3", "upgrade"});
   put_u32(kUserVersionAt, 0);
   expect_text(open_error(), {"damaged"});
 }
@@ -171,6 +171,22 @@ TEST_F(Open, CertificateThatIsAnotherOne) {
   expect_text(load_error(), {"damaged", hash_of(known.certificate).substr(0, 8)});
 }
 
+TEST_F(Open, PhoneThatIsNotWhatWasPutIn) {
+  trust::Phone phone{"SEP001122334455", "8861", example_certificate("phone")};
+  {
+    ASSERT_TRUE(open().put_phones({&phone, 1}));
+  }
+  std::string whole = read_database();
+  std::string der{as_text(phone.certificate->der())};
+  std::string changed = der;
+  changed.back() ^= 1;
+  replace_in_database(der, changed);
+  expect_text(load_error(), {"SEP001122334455", "damaged", hash_of(*phone.certificate).substr(0, 8)});
+  write_database(whole);
+  replace_in_database("SEP001122334455", "SEP00112233445x");
+  expect_text(load_error(), {"damaged"});
+}
+
 TEST_F(Open, RolesThatAreNone) {
   {
     auto known = example_known("a");
@@ -201,7 +217,8 @@ TEST_F(Open, KeyThatOthersCanRead) {
 TEST_F(Open, KeyOfAnotherCertificate) {
   fs::copy_file(key_file("tftp-"), key_file("recovery-"), fs::copy_options::overwrite_existing);
   expect_text(load_error(), {"recovery", "does not match"});
-  fs::copy_file(key_file("tvs-cucm2-"), key_file("tvs-cucm1"), fs::copy_options::overwrite_existing);
+  fs::copy_file(key_file("tvs-cucm2-"), key_file("tvs-cucm1.example.com-"),
+                fs::copy_options::overwrite_existing);
   expect_text(load_error(), {"does not match"});
 }
 

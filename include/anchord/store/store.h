@@ -62,6 +62,14 @@ struct SavedList {
   UnixSeconds built_at = 0;
 };
 
+// What is kept of a signed file's last making, so that it is not signed again.
+struct SavedSignature {
+  std::string name;     // as it is served: "SEP001122334455.cnf.xml.sgn"
+  Buffer input_digest;  // of all that it was made from
+  Buffer header;        // the whole signature header
+  Buffer content_key;   // of encrypted files: key and IV, 32 bytes; else empty
+};
+
 // What a host's service last said of its attempt to take over the store's state.
 struct StatusReport {
   std::string host;
@@ -79,14 +87,15 @@ struct AuditEntry {
 
 class Store {
  public:
-  // Makes directory, keys and certificates (tvs, tftp and capf are valid for 5
-  // years, recovery for 20) and puts the database in place last: until then, even
-  // if killed, there is nothing that open() would take for a store. Fails, changing
-  // nothing, when there is one already.
+  // Makes directory, keys and certificates (recovery is valid for 20 years, the
+  // others for 5) and puts the database in place last: until then, even if killed,
+  // there is nothing that open() would take for a store. Fails, changing nothing,
+  // when there is one already.
   static Result<Store> init(const std::filesystem::path& directory, const InitRequest& request);
 
   // Fails when the directory or the database is missing, unreadable, damaged, not
-  // ours, or made by a newer version. Reads the whole database to know.
+  // ours, or made by a newer version. Reads the whole database to know. One that an
+  // older version made is first brought to this one's form; that version refuses it then.
   static Result<Store> open(const std::filesystem::path& directory);
 
   Store(Store&&) noexcept;
@@ -112,6 +121,23 @@ class Store {
   // certificates are found but cannot be removed. The whole list is load()'s `known`.
   Result<trust::KnownCertificate> find_certificate(std::string_view sha256_prefix);
   Status remove_certificate(std::string_view sha256);
+
+  // All or none. Of a phone that is there already, what the new value has replaces
+  // what is kept; a model or certificate that it lacks stays: naming a phone again
+  // must not end the encryption of its configuration. Names are phone_name()'s.
+  Status put_phones(std::span<const trust::Phone> phones);
+
+  // All or none; the error names the first one that is not there.
+  Status remove_phones(std::span<const std::string> names);
+
+  // One that is not there is an error that says so.
+  Result<trust::Phone> find_phone(std::string_view name);
+
+  // What was kept of signed files, in no order. Only a cache: it moves no counter and
+  // is not in the audit; what was damaged is left out, to be made again.
+  Result<std::vector<SavedSignature>> saved_signatures();
+  // Replaces or adds `put` and drops `forget`, in one transaction.
+  Status save_signatures(std::span<const SavedSignature> put, std::span<const std::string> forget);
 
   Result<std::optional<SavedList>> saved_list(std::string_view name);
 

@@ -1,12 +1,11 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <iostream>
 #include <memory>
 #include <ranges>
 #include <string_view>
 
+#include "confirm.h"
 #include "describe.h"
 #include "failure.h"
 #include "files.h"
@@ -145,28 +144,15 @@ struct RemoveOptions {
   bool yes = false;
 };
 
-bool confirmed() {
-  std::string answer;
-  fmt::print(stderr, "Remove it? [y/N] ");
-  std::fflush(stderr);
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
-
 Outcome remove_certificate(const Session& session, const RemoveOptions& options) {
   auto store = session.open_store();
   if (!store) return failure_of(store);
   auto known = store->find_certificate(options.prefix);
   if (!known) return failure_of(known);
-  // Said to people only: a program that passes --yes reads the result.
   std::string what = one_line(*known);
-  if (!options.yes) {
-    if (::isatty(STDIN_FILENO) != 1) {
-      wrong_usage(fmt::format("removing {} needs --yes when standard input is not a terminal", what));
-    }
-    fmt::print(stderr, "{}\n",
-               printable(fmt::format("Phones that ask for {} will be told that it is invalid.", what)));
-    if (!confirmed()) return fail("nothing was removed");
+  if (!may_remove(options.yes, what,
+                  fmt::format("Phones that ask for {} will be told that it is invalid.", what))) {
+    return fail("nothing was removed");
   }
   if (Status removed = store->remove_certificate(hash_text(known->certificate)); !removed) {
     return failure_of(removed);
@@ -190,7 +176,8 @@ struct ExportOptions {
 Outcome export_certificate(const Session& session, const ExportOptions& options) {
   auto service = trust::service_from_name(options.service);
   if (!service) {
-    wrong_usage(fmt::format("no own certificate '{}': use tvs, tftp, capf or recovery", options.service));
+    wrong_usage(
+        fmt::format("no own certificate '{}': use tvs, tftp, tftp-ec, capf or recovery", options.service));
   }
   if (!options.host.empty() && service != trust::Service::tvs) {
     wrong_usage(
@@ -260,7 +247,9 @@ void add_remove(CLI::App& group, Session& session) {
 void add_export(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("export", "Print one of the cluster's own certificates as PEM");
   auto options = std::make_shared<ExportOptions>();
-  command.add_option("SERVICE", options->service, "tvs, tftp, capf or recovery")->required()->type_name("");
+  command.add_option("SERVICE", options->service, "tvs, tftp, tftp-ec, capf or recovery")
+      ->required()
+      ->type_name("");
   command.add_option("--host", options->host, "Whose tvs certificate (default: the first host's)")
       ->type_name("NAME");
   session.on(command, [&session, options] { return export_certificate(session, *options); });

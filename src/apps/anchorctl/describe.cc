@@ -22,6 +22,7 @@ std::vector<OwnCertificate> own_certificates(const trust::Cluster& cluster) {
     out.push_back({trust::Service::tvs, cluster.hosts[i].name, cluster.tvs[i].certificate});
   }
   out.push_back({trust::Service::tftp, "", cluster.tftp.certificate});
+  out.push_back({trust::Service::tftp_ec, "", cluster.tftp_ec.certificate});
   out.push_back({trust::Service::capf, "", cluster.capf.certificate});
   out.push_back({trust::Service::recovery, "", cluster.recovery.certificate});
   return out;

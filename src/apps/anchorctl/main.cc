@@ -45,6 +45,7 @@ void describe(CLI::App& app, Session& session) {
   add_cert_commands(app, session);
   add_itl_commands(app, session);
   add_file_commands(app, session);
+  add_phone_commands(app, session);
   add_tvs_commands(app, session);
 }
 

@@ -51,6 +51,7 @@ void add_status_command(CLI::App& app, Session& session);
 void add_cert_commands(CLI::App& app, Session& session);
 void add_itl_commands(CLI::App& app, Session& session);
 void add_file_commands(CLI::App& app, Session& session);
+void add_phone_commands(CLI::App& app, Session& session);
 void add_tvs_commands(CLI::App& app, Session& session);
 
 }  // namespace anchord::ctl

@@ -73,6 +73,17 @@ std::vector<std::string> warnings(const Facts& facts) {
                                 time_text(report.time), report.message));
     }
   }
+  // Absent while the service does not run.
+  if (facts.service.contains("provisioning")) {
+    const Json& provisioning = facts.service["provisioning"];
+    for (const Json& problem : provisioning["problems"]) {
+      out.push_back(fmt::format("'{}' {}{} (since {})", problem["file"].get<std::string>(),
+                                problem["reason"].get<std::string>(),
+                                problem["served"] == "last good" ? "; its last good version is served" : "",
+                                time_text(problem["since"].get<UnixSeconds>())));
+    }
+    if (auto cache = provisioning["cache_problem"].get<std::string>(); !cache.empty()) out.push_back(cache);
+  }
   return out;
 }
 

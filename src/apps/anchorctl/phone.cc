@@ -1,0 +1,246 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "confirm.h"
+#include "describe.h"
+#include "failure.h"
+#include "files.h"
+#include "output.h"
+#include "session.h"
+
+namespace anchord::ctl {
+namespace {
+
+using trust::Phone;
+
+bool can_encrypt(const Phone& phone) {
+  return phone.certificate && phone.certificate->key_type() == crypto::KeyType::rsa;
+}
+
+Json phone_json(const Phone& phone, UnixSeconds now) {
+  return {{"name", phone.name},
+          {"model", phone.model.empty() ? Json() : Json(phone.model)},
+          {"encrypted", can_encrypt(phone)},
+          {"certificate", phone.certificate ? certificate_json(*phone.certificate, now) : Json()}};
+}
+
+std::string or_dash(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
+
+std::string name_from_text(const std::string& text) {
+  auto name = trust::phone_name(text);
+  if (!name) {
+    wrong_usage(
+        fmt::format("'{}' is not a phone's name: give SEP and the 12 hexadecimal digits of its MAC "
+                    "address, as SEP001122334455",
+                    text));
+  }
+  return *name;
+}
+
+// Each once: naming a phone twice is no reason to fail.
+std::vector<std::string> names_from_texts(const std::vector<std::string>& texts) {
+  std::vector<std::string> names;
+  for (const std::string& text : texts) names.push_back(name_from_text(text));
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
+}
+
+// --- add
+
+struct AddOptions {
+  std::vector<std::string> names;
+  std::string certificate;
+  std::string model;
+};
+
+std::string one_line(const Phone& phone) {
+  std::string out = "added " + phone.name;
+  if (!phone.model.empty()) out += ", model " + phone.model;
+  if (!phone.certificate) return out + ", no certificate";
+  return out + fmt::format(", certificate {} ({})", short_hash(*phone.certificate),
+                           name_text(phone.certificate->subject()));
+}
+
+Outcome print_added(const Session& session, store::Store& store, const std::vector<Phone>& added) {
+  UnixSeconds now = calendar_now();
+  Json list = Json::array();
+  for (const Phone& given : added) {
+    // As it is kept now: what was not given may have been there before.
+    auto kept = store.find_phone(given.name);
+    if (!kept) return failure_of(kept);
+    list.push_back(phone_json(*kept, now));
+    if (!session.json) print_line(one_line(*kept));
+    if (kept->certificate && !can_encrypt(*kept)) {
+      warn(
+          fmt::format("{}: its configuration cannot be encrypted to this key ({}): add a certificate "
+                      "with an RSA key",
+                      kept->name, key_text(*kept->certificate)));
+    }
+  }
+  if (session.json) print_json({{"phones", list}});
+  return Answer::yes;
+}
+
+Outcome add_phones(const Session& session, const AddOptions& options) {
+  auto names = names_from_texts(options.names);
+  if (!options.certificate.empty() && names.size() != 1) {
+    wrong_usage("--certificate: every phone has its own: name exactly one phone with it");
+  }
+  session.state_dir();
+  std::vector<Phone> phones;
+  for (std::string& name : names) phones.push_back({std::move(name), options.model, {}});
+  if (!options.certificate.empty()) {
+    auto certificate = read_certificate(options.certificate);
+    if (!certificate) return failure_of(certificate);
+    phones.front().certificate = std::move(*certificate);
+  }
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  if (Status done = store->put_phones(phones); !done) return failure_of(done);
+  session.tell_changed();
+  return print_added(session, *store, phones);
+}
+
+// --- list and show
+
+Outcome list_phones(const Session& session) {
+  auto cluster = session.load_cluster(store::KeyUse::without_keys);
+  if (!cluster) return failure_of(cluster);
+  UnixSeconds now = calendar_now();
+  if (session.json) {
+    Json list = Json::array();
+    for (const Phone& phone : cluster->phones) list.push_back(phone_json(phone, now));
+    print_json({{"phones", list}});
+    return Answer::yes;
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"NAME", "MODEL", "ENCRYPTED", "CERTIFICATE", "KEY", "DAYS LEFT"}};
+  for (const Phone& phone : cluster->phones) {
+    rows.push_back({phone.name, or_dash(phone.model), can_encrypt(phone) ? "yes" : "no", "-", "-", "-"});
+    if (!phone.certificate) continue;
+    rows.back()[3] = short_hash(*phone.certificate);
+    rows.back()[4] = key_text(*phone.certificate);
+    rows.back()[5] = days_left_text(phone.certificate->not_after(), now);
+  }
+  print_table(rows);
+  return Answer::yes;
+}
+
+Outcome show_phone(const Session& session, const std::string& text) {
+  std::string name = name_from_text(text);
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto phone = store->find_phone(name);
+  if (!phone) return failure_of(phone);
+  UnixSeconds now = calendar_now();
+  if (session.json) {
+    print_json(phone_json(*phone, now));
+    return Answer::yes;
+  }
+  std::vector<std::pair<std::string, std::string>> facts{{"name", phone->name},
+                                                         {"model", or_dash(phone->model)}};
+  facts.emplace_back("encrypted", can_encrypt(*phone)  ? "yes"
+                                  : phone->certificate ? "no: its certificate's key is not RSA"
+                                                       : "no: it has no certificate");
+  if (phone->certificate) {
+    const crypto::Certificate& certificate = *phone->certificate;
+    facts.emplace_back("sha256", hash_text(certificate));
+    facts.emplace_back("subject", name_text(certificate.subject()));
+    facts.emplace_back("issuer", name_text(certificate.issuer()));
+    facts.emplace_back("key", key_text(certificate));
+    facts.emplace_back("valid",
+                       time_text(certificate.not_before()) + " to " + time_text(certificate.not_after()));
+    facts.emplace_back("left", days_left_text(certificate.not_after(), now));
+  }
+  print_facts(facts);
+  return Answer::yes;
+}
+
+// --- remove
+
+struct RemoveOptions {
+  std::vector<std::string> names;
+  bool yes = false;
+};
+
+Outcome remove_phones(const Session& session, const RemoveOptions& options) {
+  auto names = names_from_texts(options.names);
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  for (const std::string& name : names) {
+    if (auto phone = store->find_phone(name); !phone) return failure_of(phone);
+  }
+  std::string what = names.size() == 1 ? names.front() : fmt::format("{} phones", names.size());
+  if (!may_remove(options.yes, what,
+                  fmt::format("The configuration of {} will no longer be encrypted.", what))) {
+    return fail("nothing was removed");
+  }
+  if (Status removed = store->remove_phones(names); !removed) return failure_of(removed);
+  session.tell_changed();
+  if (session.json) {
+    print_json({{"removed", names}});
+  } else {
+    for (const std::string& name : names) print_line("removed " + name);
+  }
+  return Answer::yes;
+}
+
+// --- command line
+
+void add_add(CLI::App& group, Session& session) {
+  auto& command = *group.add_subcommand("add", "Add phones, or what is known of them");
+  auto options = std::make_shared<AddOptions>();
+  command.add_option("NAME", options->names, "SEP and the 12 digits of the phone's MAC address")
+      ->required()
+      ->type_name("");
+  command
+      .add_option("--certificate", options->certificate,
+                  "The phone's certificate (LSC or MIC), PEM or DER: its configuration is encrypted to that")
+      ->type_name("FILE");
+  command.add_option("--model", options->model, "Its model, as 8861")->type_name("M");
+  session.add_json_flag(command);
+  session.on(command, [&session, options] { return add_phones(session, *options); });
+}
+
+void add_list_and_show(CLI::App& group, Session& session) {
+  auto& list = *group.add_subcommand("list", "List the phones");
+  session.add_json_flag(list);
+  session.on(list, [&session] { return list_phones(session); });
+
+  auto& show = *group.add_subcommand("show", "Show one phone");
+  auto name = std::make_shared<std::string>();
+  show.add_option("NAME", *name, "SEP and the 12 digits of the phone's MAC address")
+      ->required()
+      ->type_name("");
+  session.add_json_flag(show);
+  session.on(show, [&session, name] { return show_phone(session, *name); });
+}
+
+void add_remove(CLI::App& group, Session& session) {
+  auto& command =
+      *group.add_subcommand("remove", "Remove phones: their configuration will no longer be encrypted");
+  auto options = std::make_shared<RemoveOptions>();
+  command.add_option("NAME", options->names, "SEP and the 12 digits of the phone's MAC address")
+      ->required()
+      ->type_name("");
+  command.add_flag("--yes", options->yes, "Do not ask");
+  session.add_json_flag(command);
+  session.on(command, [&session, options] { return remove_phones(session, *options); });
+}
+
+}  // namespace
+
+void add_phone_commands(CLI::App& app, Session& session) {
+  auto& group = *app.add_subcommand("phone", "Phones whose configuration is encrypted to their certificates");
+  group.require_subcommand(1);
+  add_add(group, session);
+  add_list_and_show(group, session);
+  add_remove(group, session);
+}
+
+}  // namespace anchord::ctl

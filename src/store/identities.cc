@@ -1,0 +1,63 @@
+#include "identities.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <array>
+
+#include "anchord/base/hex.h"
+#include "anchord/crypto/self_signed.h"
+#include "keys.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::Service;
+
+constexpr unsigned kServiceDays = 5 * 365 + 1;
+// Recovery is what is left when all else has expired or is lost: it outlasts the phones.
+constexpr unsigned kRecoveryDays = 20 * 365 + 5;
+// A phone's clock may be behind ours when it sees the certificate for the first time.
+constexpr UnixSeconds kClockSlack = 3600;
+
+}  // namespace
+
+bool is_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> room;
+  return ::inet_pton(AF_INET, text.c_str(), room.data()) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), room.data()) == 1;
+}
+
+Result<NewIdentity> make_identity(const IdentityRequest& request) {
+  auto key = crypto::PrivateKey::generate(request.key);
+  if (!key) return std::unexpected(key.error());
+  bool recovery = request.service == Service::recovery;
+  crypto::SelfSignedRequest wanted{.subject = request.subject,
+                                   .not_before = request.now - kClockSlack,
+                                   .days = recovery ? kRecoveryDays : kServiceDays};
+  if (const trust::Host* host = request.host; host != nullptr) {
+    (is_address(host->name) ? wanted.addresses : wanted.dns_names).push_back(host->name);
+    if (!host->address.empty() && host->address != host->name) wanted.addresses.push_back(host->address);
+  }
+  auto certificate = crypto::make_self_signed(*key, wanted);
+  if (!certificate)
+    return std::unexpected(
+        std::move(certificate.error()).within(fmt::format("cannot make '{}'", request.subject.to_vendor())));
+  return NewIdentity{
+      request.service, request.service == Service::tvs ? request.host->name : "", {*certificate, *key}};
+}
+
+Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now) {
+  return make_identity({Service::tftp_ec, &host, tftp.subject(), crypto::KeyKind::p256, now});
+}
+
+Status put_identity(Database& database, const NewIdentity& made) {
+  const crypto::Certificate& certificate = made.identity.certificate;
+  return execute(database,
+                 R"(INSERT INTO identities (service, host, sha256, certificate, key_file)
+                    VALUES (?, (SELECT position FROM hosts WHERE name = ?), ?, ?, ?))",
+                 trust::service_name(made.service), made.host, to_hex(certificate.sha256()),
+                 certificate.der(), key_file_name(made.service, made.host, certificate));
+}
+
+}  // namespace anchord::store

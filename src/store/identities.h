@@ -1,0 +1,38 @@
+// The certificates and keys that a cluster makes for itself.
+#pragma once
+
+#include <string>
+
+#include "anchord/base/clock.h"
+#include "anchord/base/error.h"
+#include "anchord/crypto/name.h"
+#include "anchord/trust/cluster.h"
+#include "sqlite.h"
+
+namespace anchord::store {
+
+struct IdentityRequest {
+  trust::Service service;
+  const trust::Host* host = nullptr;  // the server that presents it; may be absent
+  crypto::Name subject;
+  crypto::KeyKind key;
+  UnixSeconds now;  // when its validity begins
+};
+
+struct NewIdentity {
+  trust::Service service;
+  std::string host;  // for tvs
+  trust::Identity identity;
+};
+
+bool is_address(const std::string& text);  // IPv4 or IPv6
+
+Result<NewIdentity> make_identity(const IdentityRequest& request);
+
+// For HTTPS: phones tell the host by the names that its TFTP certificate has.
+Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now);
+
+// Its row, in the open transaction. Its key's file comes first.
+Status put_identity(Database& database, const NewIdentity& made);
+
+}  // namespace anchord::store

@@ -1,0 +1,162 @@
+// Stores of older versions.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "anchord/trust/trust_list.h"
+#include "fixture.h"
+
+namespace anchord::store {
+namespace {
+
+class Migrate : public testing::Test {
+ protected:
+  Migrate() { make_version_1(dir_); }
+  std::set<std::string> keys() {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(dir_ / "keys"))
+      names.insert(entry.path().filename().string());
+    return names;
+  }
+  std::int64_t version() { return ask_database(dir_, "PRAGMA user_version"); }
+
+  Folder folder_;
+  fs::path dir_ = folder_.path / "state";
+};
+
+TEST_F(Migrate, KeepsEverythingAndAddsTheCertificateForHttps) {
+  ASSERT_EQ(version(), 1);
+  auto keys_before = keys();
+  auto store = Store::open(dir_);
+  ASSERT_TRUE(store) << store.error().text;
+  auto loaded = store->load(KeyUse::with_keys);
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  const trust::Cluster& cluster = loaded->cluster;
+  EXPECT_EQ(cluster.name, "Example");
+  ASSERT_EQ(cluster.hosts.size(), 2U);
+  EXPECT_EQ(cluster.hosts[0].address, "192.0.2.1");
+  ASSERT_EQ(cluster.known.size(), 7U);
+  EXPECT_TRUE(hash_of(cluster.tvs[1].certificate).starts_with("6bfda2bc"));
+  EXPECT_TRUE(hash_of(cluster.tftp.certificate).starts_with("bc0e465c"));
+  EXPECT_EQ(cluster.known.back().roles, (std::vector{wire::Role::app_server, wire::Role::capf}));
+  EXPECT_EQ(cluster.known.back().ttl, 600U);
+  EXPECT_TRUE(cluster.phones.empty());
+
+  const crypto::Certificate& made = cluster.tftp_ec.certificate;
+  EXPECT_EQ(made.subject(), cluster.tftp.certificate.subject());
+  EXPECT_EQ(made.key_type(), crypto::KeyType::ec);
+  EXPECT_GT(made.not_after() - calendar_now(), 5 * 365 * 86400);
+  std::string key = "tftp-ec-" + hash_of(made).substr(0, 8) + ".key";
+  keys_before.insert(key);
+  EXPECT_EQ(keys(), keys_before);
+  struct stat info{};
+  ASSERT_EQ(::stat((dir_ / "keys" / key).c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600U);
+}
+
+TEST_F(Migrate, HasTheTablesOfANewStore) {
+  ASSERT_TRUE(Store::open(dir_));
+  fs::path fresh = folder_.path / "fresh";
+  ASSERT_TRUE(Store::init(fresh, example_request()));
+  auto tables = [](const fs::path& dir) {
+    auto database = Database::open(dir / "anchord.db", SQLITE_OPEN_READWRITE).value();
+    std::set<std::string> out;
+    Statement row(database, "SELECT type || ' ' || name || ': ' || ifnull(sql, '') FROM sqlite_master");
+    while (row.next()) out.emplace(row.text(0));
+    return out;
+  };
+  EXPECT_EQ(tables(dir_), tables(fresh));
+  EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
+  EXPECT_EQ(version(), ask_database(fresh, "PRAGMA user_version"));
+}
+
+TEST_F(Migrate, IsAChangeAndHappensOnce) {
+  auto store = Store::open(dir_).value();
+  EXPECT_EQ(store.change_counter().value(), 3);
+  expect_text(store.audit(1).value()[0].what, {"version 2", "tftp-ec"});
+  EXPECT_TRUE(store.check());
+  auto again = Store::open(dir_).value();
+  EXPECT_EQ(again.change_counter().value(), 3);
+  EXPECT_EQ(again.audit(100)->size(), 4U);
+  EXPECT_EQ(keys().size(), 6U);
+}
+
+TEST_F(Migrate, ListNamesTheNewCertificateAndIsNewer) {
+  auto store = Store::open(dir_).value();
+  auto cluster = store.load(KeyUse::with_keys).value().cluster;
+  auto before = store.saved_list("ITLFile.tlv").value();
+  ASSERT_TRUE(before);
+  auto after = current_itl(store, cluster, before->built_at);
+  ASSERT_TRUE(after) << after.error().text;
+  EXPECT_GT(after->built_at, before->built_at);
+  auto list = trust::verify_trust_list(after->content, cluster.tftp.certificate).value().list;
+  ASSERT_EQ(list.records.size(), 7U);
+  EXPECT_TRUE(same_bytes(list.records[3].certificate, cluster.tftp_ec.certificate.der()));
+}
+
+TEST_F(Migrate, TakesWhatCameNew) {
+  auto store = Store::open(dir_).value();
+  trust::Phone phone{"SEP001122334455", "", example_certificate("phone")};
+  EXPECT_TRUE(store.put_phones({&phone, 1}));
+  SavedSignature saved{"a.sgn", Buffer(32), Buffer(400), {}};
+  EXPECT_TRUE(store.save_signatures({&saved, 1}, {}));
+}
+
+TEST_F(Migrate, FailureLeavesTheOldVersion) {
+  fs::rename(dir_ / "keys", dir_ / "keys-away");
+  std::ofstream(dir_ / "keys") << "not a folder";
+  auto store = Store::open(dir_);
+  ASSERT_FALSE(store);
+  expect_text(store.error().text, {dir_.string(), "to version 2", "tftp-ec-"});
+  EXPECT_EQ(version(), 1);
+  EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
+  EXPECT_EQ(ask_database(dir_, "SELECT change_counter FROM cluster"), 2);
+  fs::remove(dir_ / "keys");
+  fs::rename(dir_ / "keys-away", dir_ / "keys");
+  store = Store::open(dir_);
+  ASSERT_TRUE(store) << store.error().text;
+  EXPECT_TRUE(store->load(KeyUse::with_keys));
+}
+
+TEST_F(Migrate, FailureAfterTheKeyTakesItAway) {
+  auto before = keys();
+  {
+    auto database = Database::open(dir_ / "anchord.db", SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(database.run("CREATE TABLE phones (name TEXT)"));
+  }
+  auto store = Store::open(dir_);
+  ASSERT_FALSE(store);
+  expect_text(store.error().text, {"to version 2", "phones"});
+  EXPECT_EQ(version(), 1);
+  EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
+  EXPECT_EQ(keys(), before);
+}
+
+TEST_F(Migrate, StoreWithoutItsSignerIsDamaged) {
+  {
+    auto database = Database::open(dir_ / "anchord.db", SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(database.run("DELETE FROM identities WHERE service = 'tftp'"));
+  }
+  auto store = Store::open(dir_);
+  ASSERT_FALSE(store);
+  expect_text(store.error().text, {"damaged", "own certificates", "backup"});
+  EXPECT_EQ(version(), 1);
+}
+
+// anchorctl is run by root, the service by its own user: it must be able to read the new key.
+TEST_F(Migrate, KeyBelongsToTheStoresOwner) {
+  constexpr uid_t kService = 4711;
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  ASSERT_EQ(::chown((dir_ / "anchord.db").c_str(), kService, kService), 0);
+  auto cluster = Store::open(dir_).value().load(KeyUse::without_keys).value().cluster;
+  struct stat info{};
+  fs::path key = dir_ / "keys" / ("tftp-ec-" + hash_of(cluster.tftp_ec.certificate).substr(0, 8) + ".key");
+  ASSERT_EQ(::stat(key.c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, kService);
+  EXPECT_EQ(info.st_gid, kService);
+}
+
+}  // namespace
+}  // namespace anchord::store

@@ -1,0 +1,145 @@
+// Phones: adding, changing, removing.
+#include <gtest/gtest.h>
+
+#include "fixture.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::Phone;
+
+constexpr char kFirst[] = "SEP001122334455";
+constexpr char kSecond[] = "SEP00112233445A";
+
+class Phones : public StoreTest {
+ protected:
+  std::vector<Phone> all() { return open().load(KeyUse::without_keys).value().cluster.phones; }
+  Status put(const Phone& phone) { return store_.put_phones({&phone, 1}); }
+  Store store_ = open();
+};
+
+TEST_F(Phones, AreKeptByName) {
+  EXPECT_TRUE(all().empty());
+  Phone first{kFirst, "", example_certificate("phone")};
+  std::vector<Phone> given{{kSecond, "8861", {}}, first};
+  ASSERT_TRUE(store_.put_phones(given));
+  auto kept = all();
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept[0].name, kFirst);
+  EXPECT_EQ(kept[0].model, "");
+  EXPECT_EQ(kept[0].certificate, first.certificate);
+  EXPECT_EQ(kept[1].name, kSecond);
+  EXPECT_EQ(kept[1].model, "8861");
+  EXPECT_FALSE(kept[1].certificate);
+}
+
+TEST_F(Phones, WhatIsNotGivenStays) {
+  Phone whole{kFirst, "8861", example_certificate("phone")};
+  ASSERT_TRUE(put(whole));
+  ASSERT_TRUE(put({kFirst, "", {}}));
+  EXPECT_EQ(all()[0].model, "8861");
+  EXPECT_EQ(all()[0].certificate, whole.certificate);
+  ASSERT_TRUE(put({kFirst, "7821", {}}));
+  EXPECT_EQ(all()[0].model, "7821");
+  EXPECT_EQ(all()[0].certificate, whole.certificate);
+  auto renewed = example_certificate("renewed");
+  ASSERT_TRUE(put({kFirst, "", renewed}));
+  EXPECT_EQ(all()[0].model, "7821");
+  EXPECT_EQ(all()[0].certificate, renewed);
+  // To be without a certificate again it is removed first.
+  std::string name = kFirst;
+  ASSERT_TRUE(store_.remove_phones({&name, 1}));
+  ASSERT_TRUE(put({kFirst, "", {}}));
+  EXPECT_FALSE(all()[0].certificate);
+  EXPECT_EQ(all()[0].model, "");
+}
+
+TEST_F(Phones, OfOneCallTheLastWins) {
+  std::vector<Phone> given{{kFirst, "1", example_certificate("one")}, {kFirst, "2", {}}};
+  ASSERT_TRUE(store_.put_phones(given));
+  ASSERT_EQ(all().size(), 1U);
+  EXPECT_EQ(all()[0].model, "2");
+  EXPECT_EQ(all()[0].certificate, given[0].certificate);
+}
+
+TEST_F(Phones, AreAllPutOrNone) {
+  std::vector<Phone> given{{kFirst, "8861", {}}, {"", "", {}}};
+  for (const char* name : {"", "SEP00112233445", "SEP0011223344556", "sep001122334455", "SEP00112233445a",
+                           "SEP00112233445G", "00:11:22:33:44:55", "../../../../etc/x"}) {
+    given[1].name = name;
+    auto refused = store_.put_phones(given);
+    ASSERT_FALSE(refused) << name;
+    expect_text(refused.error().text, {name, "not a phone's name", "SEP001122334455"});
+  }
+  given[1] = {kSecond, std::string(65, '8'), {}};
+  expect_text(store_.put_phones(given).error().text, {"model", kSecond, "64"});
+  given[1].model = "88\n61";
+  expect_text(store_.put_phones(given).error().text, {"model", kSecond, "control character"});
+  EXPECT_TRUE(all().empty());
+  given[1].model = std::string(64, '8');
+  EXPECT_TRUE(store_.put_phones(given));
+  EXPECT_EQ(all()[1].model, given[1].model);
+}
+
+TEST_F(Phones, AreAllRemovedOrNone) {
+  std::vector<Phone> given{{kFirst, "", {}}, {kSecond, "", {}}};
+  ASSERT_TRUE(store_.put_phones(given));
+  std::vector<std::string> names{kFirst, "SEP000000000001", "SEP000000000002"};
+  auto refused = store_.remove_phones(names);
+  ASSERT_FALSE(refused);
+  expect_text(refused.error().text, {"no phone 'SEP000000000001'", "anchorctl phone list"});
+  EXPECT_EQ(all().size(), 2U);
+  names = {kFirst, kSecond};
+  ASSERT_TRUE(store_.remove_phones(names));
+  EXPECT_TRUE(all().empty());
+  EXPECT_TRUE(store_.remove_phones({}));
+}
+
+TEST_F(Phones, OneIsFoundByItsName) {
+  Phone phone{kFirst, "8861", example_certificate("phone")};
+  ASSERT_TRUE(put(phone));
+  auto found = store_.find_phone(kFirst);
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_EQ(found->model, "8861");
+  EXPECT_EQ(found->certificate, phone.certificate);
+  for (const char* name : {kSecond, "", "SEP%", "sep001122334455"})
+    expect_text(store_.find_phone(name).error().text, {"no phone", name, "anchorctl phone list"});
+}
+
+TEST_F(Phones, CounterAndAuditFollowChangesAndNothingElse) {
+  auto counter = store_.change_counter().value();
+  auto moved = [&] {
+    auto now = open().change_counter().value();
+    return std::exchange(counter, now) != now;
+  };
+  auto newest = [&] { return store_.audit(1).value()[0].what; };
+  Phone phone{kFirst, "8861", example_certificate("phone")};
+  ASSERT_TRUE(put(phone));
+  EXPECT_TRUE(moved());
+  expect_text(newest(), {"put phone", kFirst, "8861", hash_of(*phone.certificate).substr(0, 8)});
+  auto entries = store_.audit(100)->size();
+  ASSERT_TRUE(put(phone));
+  ASSERT_TRUE(put({kFirst, "", {}}));
+  EXPECT_FALSE(moved());
+  EXPECT_EQ(store_.audit(100)->size(), entries);
+  ASSERT_TRUE(put({kFirst, "8845", {}}));
+  EXPECT_TRUE(moved());
+  expect_text(newest(), {"8845"});
+  std::string name = kFirst;
+  ASSERT_TRUE(store_.remove_phones({&name, 1}));
+  EXPECT_TRUE(moved());
+  expect_text(newest(), {"removed phone", kFirst});
+  EXPECT_FALSE(store_.remove_phones({&name, 1}));
+  EXPECT_FALSE(moved());
+}
+
+TEST_F(Phones, AreNotAmongTheCertificatesThatPhonesTrust) {
+  Phone phone{kFirst, "", example_certificate("phone")};
+  auto before = store_.load(KeyUse::without_keys)->cluster.known.size();
+  ASSERT_TRUE(put(phone));
+  EXPECT_EQ(store_.load(KeyUse::without_keys)->cluster.known.size(), before);
+  EXPECT_FALSE(store_.find_certificate(hash_of(*phone.certificate)));
+}
+
+}  // namespace
+}  // namespace anchord::store
