@@ -1,0 +1,57 @@
+// What a protocol is to the run: a client that is given tasks and says how they ended,
+// and the maker of such clients. How tasks are handed out, counted, timed and reported
+// is the same for all protocols, and not theirs.
+//
+// A client lives on its worker's thread. Tasks have numbers, each of which occurs once
+// in a run: a protocol decides with it what to ask for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "anchord/base/error.h"
+#include "anchord/io/ring.h"
+
+namespace anchord::load {
+
+using Json = nlohmann::ordered_json;
+using Nanos = std::uint64_t;  // monotonic
+
+class Worker;
+
+struct Task {
+  std::uint64_t number = 0;
+  Nanos start = 0;  // when it was to begin: latency counts from here
+};
+
+class Client {
+ public:
+  virtual ~Client() = default;
+
+  // Called only while the client has fewer tasks than the protocol's depth. It ends
+  // with Worker::succeed() or Worker::fail().
+  virtual void begin(const Task& task) = 0;
+  // After one or more begin(): everything is to be sent now.
+  virtual void flush() {}
+  // `part` is what the client gave to Worker::tag().
+  virtual void on_completion(std::uint8_t part, const io::Completion& completion) = 0;
+  // The time of Worker::arm() has come.
+  virtual void on_deadline() = 0;
+};
+
+class Protocol {
+ public:
+  virtual ~Protocol() = default;
+
+  // On the worker's thread, several at once; the protocol outlives the client.
+  virtual Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) = 0;
+  // Tasks that a client can have under way.
+  virtual unsigned depth() const { return 1; }
+  // The largest datagram that can come, in bytes; 0: none.
+  virtual std::size_t datagram_size() const { return 0; }
+  // What the run has found out, for the report; after the run.
+  virtual Json facts() const { return Json::object(); }
+};
+
+}  // namespace anchord::load

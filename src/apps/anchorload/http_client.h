@@ -1,0 +1,84 @@
+// anchorload http: clients that each keep one connection open and read one file after
+// the other, or several at a time (pipelining), over HTTP or HTTPS.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "client.h"
+#include "copies.h"
+#include "http_response.h"
+#include "stream.h"
+#include "worker.h"
+
+namespace anchord::load {
+
+class HttpProtocol final : public Protocol {
+ public:
+  // `tls`: HTTPS; the server must present `pinned`, if there is one.
+  HttpProtocol(const Plan& plan, unsigned depth, Millis patience, Copies& copies,
+               std::optional<crypto::TlsClientSettings> tls);
+
+  Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) override;
+  unsigned depth() const override { return depth_; }
+  Json facts() const override;
+
+  const io::Address& target() const { return plan_.target; }
+  Millis patience() const { return patience_; }
+  Copies& copies() { return copies_; }
+  void count_connection() { connections_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  const Plan& plan_;
+  const unsigned depth_;
+  const Millis patience_;  // without a byte, while something is asked for
+  Copies& copies_;
+  const std::optional<crypto::TlsClientSettings> tls_;
+  std::atomic<std::uint64_t> connections_ = 0;  // that were opened
+};
+
+class HttpClient final : public Client, private StreamOwner {
+ public:
+  // A context is one thread's: each client has its own.
+  HttpClient(HttpProtocol& protocol, Worker& worker, std::uint32_t id, std::optional<crypto::TlsContext> tls);
+
+  void begin(const Task& task) override;
+  void flush() override;
+  void on_completion(std::uint8_t part, const io::Completion& completion) override;
+  void on_deadline() override;
+
+ private:
+  void on_bytes(Bytes bytes) override;
+  void on_end(const Failure& failure) override;
+  void on_idle() override;
+
+  // Both say how much of `bytes` they took.
+  std::size_t take_head(Bytes bytes);
+  std::size_t take_body(Bytes bytes);
+  void begin_body(const ResponseHead& head);
+  void end_response();
+  void forget_response();
+  void fail_asked(const Failure& failure);
+  void give_up_connection(const Failure& failure);
+
+  HttpProtocol& protocol_;
+  Worker& worker_;
+  const std::uint32_t id_;
+  std::optional<crypto::TlsContext> tls_;
+  Stream stream_;
+  std::deque<Task> tasks_;  // in the order of their requests
+  std::size_t asked_ = 0;   // of them, on this connection
+  Buffer head_;             // of the response that is arriving, until it is complete
+  bool in_body_ = false;
+  bool last_ = false;  // the server closes after this response
+  std::uint64_t body_left_ = 0;
+  std::string etag_;
+  std::optional<Failure> failure_;  // of this response
+  Copy copy_;
+  Millis deadline_ = 0;
+  std::string request_;
+};
+
+}  // namespace anchord::load

@@ -1,0 +1,29 @@
+// What a run is to do, as far as it is the same for every protocol.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "anchord/io/address.h"
+
+namespace anchord::load {
+
+// More than a test needs; stops a slip of the finger from making millions of sockets.
+constexpr unsigned kMaxConnections = 65536;
+constexpr unsigned kMaxThreads = 64;
+
+struct Plan {
+  std::string protocol;  // "tftp"
+  std::string things;    // "transfers"
+  io::Address target;
+  unsigned connections = 1;
+  unsigned threads = 1;
+  double seconds = 10;      // 0: no limit but `count`
+  std::uint64_t count = 0;  // requests; 0: no limit but `seconds`
+  double rate = 0;          // requests a second; 0: each client asks again at once
+  double loss = 0;          // percent of the received datagrams that are dropped
+  int pid = 0;              // the server's, 0: unknown
+};
+
+}  // namespace anchord::load

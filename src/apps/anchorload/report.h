@@ -1,0 +1,17 @@
+// What a run came to: a few lines for people, and a JSON document whose field names
+// are stable.
+#pragma once
+
+#include <string>
+
+#include "client.h"
+#include "copies.h"
+#include "plan.h"
+#include "runner.h"
+
+namespace anchord::load {
+
+Json json_report(const Plan& plan, const Outcome& outcome, const Copies& copies, const Json& facts);
+std::string text_report(const Plan& plan, const Outcome& outcome, const Copies& copies, const Json& facts);
+
+}  // namespace anchord::load

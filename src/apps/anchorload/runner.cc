@@ -1,0 +1,167 @@
+#include "runner.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <limits>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "anchord/io/socket.h"
+#include "cpu.h"
+#include "worker.h"
+
+namespace anchord::load {
+namespace {
+
+constexpr Nanos kSecond = 1'000'000'000;
+constexpr Nanos kLongestNap = kSecond / 50;       // until the end of a count is noticed
+constexpr Nanos kShortestNap = kSecond / 10'000;  // what is due sooner begins together
+constexpr Nanos kLiveEvery = kSecond / 2;
+
+volatile std::sig_atomic_t g_interrupted = 0;
+
+void on_interrupt(int) {
+  g_interrupted = 1;
+}
+
+void sleep_until(Nanos when) {
+  std::this_thread::sleep_until(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(when)));
+}
+
+class Run {
+ public:
+  Run(const Plan& plan, Protocol& protocol) : plan_(plan), protocol_(protocol), start_(plan.threads) {}
+  Result<Outcome> run();
+
+ private:
+  Status make_workers();
+  Status begin();
+  void pace();
+  bool all_ended() const;
+  void show(Nanos now) const;
+  Status measure(double& client, std::optional<double>& server) const;
+
+  const Plan& plan_;
+  Protocol& protocol_;
+  Start start_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  bool live_ = isatty(STDERR_FILENO) == 1;
+};
+
+Status Run::make_workers() {
+  for (unsigned i = 0; i < plan_.threads; ++i) {
+    auto waker = io::Waker::create();
+    if (!waker) return std::unexpected(waker.error());
+    workers_.push_back(std::make_unique<Worker>(plan_, protocol_, i, std::move(*waker)));
+  }
+  return {};
+}
+
+// Of all processes that are measured, at one moment.
+Status Run::measure(double& client, std::optional<double>& server) const {
+  client = own_cpu_seconds();
+  if (plan_.pid == 0) return {};
+  auto seconds = cpu_seconds_of(plan_.pid);
+  if (!seconds) return std::unexpected(seconds.error());
+  server = *seconds;
+  return {};
+}
+
+bool Run::all_ended() const {
+  return std::ranges::all_of(
+      workers_, [](const auto& w) { return w->progress().ended.load(std::memory_order_acquire); });
+}
+
+void Run::show(Nanos now) const {
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  double bytes = 0;
+  for (const auto& worker : workers_) {
+    completed += worker->progress().completed.load(std::memory_order_relaxed);
+    failed += worker->progress().failed.load(std::memory_order_relaxed);
+    bytes += static_cast<double>(worker->progress().bytes.load(std::memory_order_relaxed));
+  }
+  const double seconds = static_cast<double>(now - start_.at) / 1e9;
+  fmt::print(stderr, "\r{:.0f} s: {} {}, {:.0f}/s, {:.1f} MB/s, {} failed\x1b[K", seconds, completed,
+             plan_.things, static_cast<double>(completed) / seconds, bytes / 1e6 / seconds, failed);
+}
+
+// Until the measured time is over. The rate's beat wakes the workers, since their
+// rings count in milliseconds.
+void Run::pace() {
+  const Nanos end = plan_.seconds > 0 ? start_.at + static_cast<Nanos>(plan_.seconds * 1e9) : ~Nanos{0};
+  const bool beats = plan_.rate > 0;
+  const Nanos beat = beats ? std::max(kShortestNap, static_cast<Nanos>(1e9 / plan_.rate))
+                           : std::numeric_limits<Nanos>::max() / 2;
+  Nanos next_beat = start_.at + beat;
+  Nanos next_live = start_.at + kLiveEvery;
+  while (g_interrupted == 0 && !all_ended()) {
+    Nanos now = nanos_now();
+    if (now >= end) return;
+    sleep_until(std::min({now + kLongestNap, next_beat, end}));
+    now = nanos_now();
+    if (now >= next_beat) {
+      for (const auto& worker : workers_) worker->wake();
+      next_beat += (now - next_beat) / beat * beat + beat;
+    }
+    if (live_ && now >= next_live) {
+      show(now);
+      next_live = now + kLiveEvery;
+    }
+  }
+}
+
+Result<Outcome> Run::run() {
+  io::raise_descriptor_limit();
+  if (Status made = make_workers(); !made) return std::unexpected(made.error());
+  std::vector<std::jthread> threads;
+  for (const auto& worker : workers_) threads.emplace_back([&] { worker->run(start_); });
+  start_.ready.wait();
+
+  Outcome out;
+  double client_before = 0;
+  std::optional<double> server_before;
+  Status status = measure(client_before, server_before);
+  for (const auto& worker : workers_) {
+    if (status && !worker->status()) status = worker->status();
+  }
+  start_.cancelled = !status;
+  start_.at = nanos_now();
+  start_.go.count_down();
+  if (!status) {
+    threads.clear();  // joins
+    return std::unexpected(status.error());
+  }
+  std::signal(SIGINT, on_interrupt);
+  pace();
+  // A server that has ended in the meantime cannot be measured any more.
+  if (!measure(out.client_cpu, out.server_cpu)) out.server_cpu.reset();
+  out.client_cpu -= client_before;
+  if (out.server_cpu) *out.server_cpu -= *server_before;
+  const Nanos stopped = nanos_now();
+  const bool stopped_early = !all_ended();
+  for (const auto& worker : workers_) worker->stop();
+  threads.clear();
+  if (live_) fmt::print(stderr, "\r\x1b[K");
+
+  Nanos last = start_.at;
+  for (const auto& worker : workers_) {
+    out.total.merge(worker->tally());
+    last = std::max(last, worker->ended_at());
+  }
+  out.seconds = static_cast<double>((stopped_early ? stopped : last) - start_.at) / 1e9;
+  return out;
+}
+
+}  // namespace
+
+Result<Outcome> run(const Plan& plan, Protocol& protocol) {
+  return Run(plan, protocol).run();
+}
+
+}  // namespace anchord::load

@@ -1,0 +1,197 @@
+#include "stream.h"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "worker.h"
+
+namespace anchord::load {
+
+using Outcome = crypto::TlsEngine::Outcome;
+
+Stream::Stream(StreamOwner& owner, Worker& worker, std::uint32_t client, const crypto::TlsContext* tls)
+    : owner_(owner), worker_(worker), client_(client), tls_context_(tls) {
+  if (tls != nullptr) tls_ = std::make_unique<Tls>();
+}
+
+std::optional<Failure> Stream::open(const io::Address& target) {
+  assert(idle());
+  auto failed = [](const char* what) {
+    return Failure{ErrorKind::network, std::string(what) + ": " + std::generic_category().message(errno)};
+  };
+  sockaddr_storage to{};
+  const socklen_t length = io::to_kernel(target, target.host.is_v4(), to);
+  io::Descriptor made(socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int fd = made.get();
+  if (!made) return failed("socket");
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // Thousands of connections a second would use up the ports in TIME_WAIT.
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  target_ = target;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&to), length) != 0 && errno != EINPROGRESS) {
+    if (errno == ECONNREFUSED) return refused();
+    return failed("connect");
+  }
+  if (tls_) {
+    if (Status started = tls_->engine.start(*tls_context_); !started) {
+      return Failure{ErrorKind::network, started.error().text};
+    }
+  }
+  // io_uring waits only for blocking sockets; it finds out how connecting went.
+  fcntl(fd, F_SETFL, 0);
+  fd_ = made.release();
+  closing_ = false;
+  next_out_.clear();
+  worker_.ring().receive(fd_, Worker::tag(client_, kReceivePart));
+  receiving_ = true;
+  if (tls_) {
+    tls_->waiting.clear();
+    tls_->engine.take_into(tls_->room);
+    advance_handshake();
+  }
+  return std::nullopt;
+}
+
+Failure Stream::refused() const {
+  return {ErrorKind::refused, "nobody listens at " + target_.text()};
+}
+
+void Stream::send(Bytes bytes) {
+  if (!is_open()) return;
+  if (!tls_) {
+    next_out_.insert(next_out_.end(), bytes.begin(), bytes.end());
+    start_send();
+  } else if (tls_->engine.handshake_done()) {
+    encrypt(bytes);
+  } else {
+    tls_->waiting.insert(tls_->waiting.end(), bytes.begin(), bytes.end());
+  }
+}
+
+void Stream::start_send() {
+  if (sending_ || closing_ || next_out_.empty()) return;
+  std::swap(out_, next_out_);
+  next_out_.clear();
+  sent_ = 0;
+  sending_ = true;
+  worker_.ring().send(fd_, out_, Worker::tag(client_, kSendPart));
+}
+
+void Stream::on_completion(std::uint8_t part, const io::Completion& completion) {
+  part == kReceivePart ? on_received(completion) : on_sent(completion);
+  if (closing_) settle();
+}
+
+void Stream::on_sent(const io::Completion& completion) {
+  sending_ = false;
+  // The receive says what has happened to the connection.
+  if (closing_ || completion.result < 0) return;
+  sent_ += static_cast<std::size_t>(completion.result);
+  if (sent_ == out_.size()) return start_send();
+  sending_ = true;
+  worker_.ring().send(fd_, Bytes(out_).subspan(sent_), Worker::tag(client_, kSendPart));
+}
+
+void Stream::on_received(const io::Completion& completion) {
+  if (!completion.more) receiving_ = false;
+  if (completion.has_buffer) {
+    const auto length = static_cast<std::size_t>(std::max(completion.result, 0));
+    const Bytes bytes = worker_.ring().buffer(io::Group::tcp, completion.buffer, length);
+    if (!closing_ && length > 0) tls_ ? decrypt(bytes) : owner_.on_bytes(bytes);
+    worker_.ring().recycle(io::Group::tcp, completion.buffer);
+  }
+  if (closing_) return;
+  const int error = -completion.result;
+  if (completion.result > 0 || error == ENOBUFS) {
+    if (receiving_) return;
+    receiving_ = true;
+    return worker_.ring().receive(fd_, Worker::tag(client_, kReceivePart));
+  }
+  if (error == ECONNREFUSED) return end(refused());
+  if (error == 0) return end({ErrorKind::closed, "the server closed the connection"});
+  if (error == ECONNRESET || error == EPIPE) return end({ErrorKind::closed, "connection reset"});
+  end({ErrorKind::network, std::generic_category().message(error)});
+}
+
+void Stream::take_output() {
+  crypto::TlsEngine& engine = tls_->engine;
+  const Bytes made = Bytes(tls_->room).first(engine.produced());
+  next_out_.insert(next_out_.end(), made.begin(), made.end());
+  engine.take_into(tls_->room);
+  start_send();
+}
+
+void Stream::encrypt(Bytes bytes) {
+  while (tls_->engine.write(bytes) == Outcome::output_full) take_output();
+  take_output();
+}
+
+// False: not done, or failed.
+bool Stream::advance_handshake() {
+  Outcome outcome = tls_->engine.handshake();
+  while (outcome == Outcome::output_full) {
+    take_output();
+    outcome = tls_->engine.handshake();
+  }
+  take_output();
+  if (outcome == Outcome::failed) end({ErrorKind::protocol, "TLS: " + shown(tls_->engine.failure())});
+  if (outcome != Outcome::done) return false;
+  if (!tls_->waiting.empty()) encrypt(std::exchange(tls_->waiting, {}));
+  return true;
+}
+
+void Stream::decrypt(Bytes ciphertext) {
+  crypto::TlsEngine& engine = tls_->engine;
+  engine.give(ciphertext);
+  if (!engine.handshake_done() && !advance_handshake()) return;
+  std::array<std::uint8_t, 16384> plain;
+  while (!closing_) {
+    std::size_t count = 0;
+    switch (engine.read(plain, count)) {
+      case Outcome::done:
+        owner_.on_bytes(Bytes(plain).first(count));
+        break;
+      case Outcome::want_input:
+        return take_output();
+      case Outcome::output_full:
+        take_output();
+        break;
+      case Outcome::peer_closed:
+        return end({ErrorKind::closed, "the server closed the connection"});
+      case Outcome::failed:
+        take_output();
+        return end({ErrorKind::protocol, "TLS: " + shown(engine.failure())});
+    }
+  }
+}
+
+void Stream::end(const Failure& failure) {
+  close();
+  owner_.on_end(failure);
+}
+
+void Stream::close() {
+  if (!is_open()) return;
+  closing_ = true;
+  worker_.ring().shutdown(fd_);
+}
+
+void Stream::settle() {
+  if (fd_ < 0 || receiving_ || sending_) return;
+  worker_.ring().close(fd_);
+  fd_ = -1;
+  if (tls_) tls_->engine.reset();
+  owner_.on_idle();
+}
+
+}  // namespace anchord::load

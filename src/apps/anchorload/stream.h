@@ -1,0 +1,82 @@
+// A connection of a client: TCP, or TLS over it, on the worker's ring. Reusable, one
+// connection after the other.
+//
+// It connects without waiting: what is sent goes out once the server has accepted.
+// Bytes and the end are told to the owner, from within on_completion(). After the end,
+// and after close(), open() may be called when idle() says so.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "anchord/crypto/tls.h"
+#include "anchord/io/socket.h"
+#include "client.h"
+#include "failure.h"
+
+namespace anchord::load {
+
+class StreamOwner {
+ public:
+  virtual void on_bytes(Bytes bytes) = 0;
+  // The connection is over: by the server (closed, network, refused), or for what it
+  // did to TLS (protocol). Not after close().
+  virtual void on_end(const Failure& failure) = 0;
+  // What was in flight on it has come back.
+  virtual void on_idle() = 0;
+
+ protected:
+  ~StreamOwner() = default;
+};
+
+class Stream {
+ public:
+  // The completions of `client` whose part is kReceivePart or kSendPart belong here.
+  static constexpr std::uint8_t kReceivePart = 0;
+  static constexpr std::uint8_t kSendPart = 1;
+
+  Stream(StreamOwner& owner, Worker& worker, std::uint32_t client, const crypto::TlsContext* tls);
+
+  bool idle() const { return fd_ < 0; }
+  bool is_open() const { return fd_ >= 0 && !closing_; }
+
+  // What could be seen at once; everything else is told by on_end().
+  std::optional<Failure> open(const io::Address& target);
+  void send(Bytes bytes);
+  void close();
+  void on_completion(std::uint8_t part, const io::Completion& completion);
+
+ private:
+  struct Tls {
+    crypto::TlsEngine engine;
+    Buffer room = Buffer(std::size_t{32} << 10);
+    Buffer waiting;  // until the handshake is done
+  };
+
+  void on_received(const io::Completion& completion);
+  void on_sent(const io::Completion& completion);
+  void decrypt(Bytes ciphertext);
+  bool advance_handshake();
+  void encrypt(Bytes bytes);
+  void take_output();
+  void start_send();
+  Failure refused() const;
+  void end(const Failure& failure);
+  void settle();
+
+  StreamOwner& owner_;
+  Worker& worker_;
+  const std::uint32_t client_;
+  const crypto::TlsContext* tls_context_;
+  std::unique_ptr<Tls> tls_;
+  io::Address target_;
+  int fd_ = -1;
+  bool closing_ = false;
+  bool receiving_ = false;  // armed
+  bool sending_ = false;
+  Buffer out_;  // being sent
+  std::size_t sent_ = 0;
+  Buffer next_out_;  // to be sent after that
+};
+
+}  // namespace anchord::load

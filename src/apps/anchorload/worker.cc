@@ -1,0 +1,180 @@
+#include "worker.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <span>
+
+namespace anchord::load {
+namespace {
+
+constexpr std::uint64_t kWakerTag = 1;  // below every client's
+
+// Datagrams that may wait in a ring's buffers; what does not fit waits in the sockets.
+constexpr std::size_t kDatagramMemory = std::size_t{32} << 20;
+
+std::uint64_t share(std::uint64_t all, unsigned threads, unsigned index) {
+  return all / threads + (index < all % threads ? 1 : 0);
+}
+
+}  // namespace
+
+Nanos nanos_now() {
+  auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<Nanos>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+}
+
+Worker::Worker(const Plan& plan, Protocol& protocol, unsigned index, io::Waker waker)
+    : plan_(plan),
+      protocol_(protocol),
+      index_(index),
+      waker_(std::move(waker)),
+      quota_(share(plan.count, plan.threads, index)),
+      random_(index + 1) {}
+
+Status Worker::open() {
+  const std::size_t size = std::max<std::size_t>(2048, protocol_.datagram_size() + io::kDatagramOverhead);
+  const auto buffers = std::clamp<std::size_t>(std::bit_floor(kDatagramMemory / size), 64, 2048);
+  auto ring = io::Uring::create({.udp_buffers = static_cast<unsigned>(buffers),
+                                 .udp_buffer_size = static_cast<unsigned>((size + 7) / 8 * 8),
+                                 .waker = waker_});
+  if (!ring) return std::unexpected(ring.error());
+  ring_ = std::move(*ring);
+  ring_->watch_waker(kWakerTag);
+
+  const auto count = static_cast<std::uint32_t>(share(plan_.connections, plan_.threads, index_));
+  timers_ = std::make_unique<TimerWheel>(count, ring_->now());
+  for (std::uint32_t id = 0; id < count; ++id) {
+    auto client = protocol_.make_client(*this, id);
+    if (!client) return std::unexpected(client.error());
+    clients_.push_back(std::move(*client));
+  }
+  for (unsigned i = 0; i < protocol_.depth(); ++i) {
+    for (std::uint32_t id = 0; id < count; ++id) free_.push_back(id);
+  }
+  return {};
+}
+
+void Worker::run(Start& start) {
+  status_ = open();
+  start.ready.count_down();
+  start.go.wait();
+  if (status_ && !start.cancelled) loop(start.at);
+  ring_.reset();  // on the thread that made it
+  clients_.clear();
+  progress_.ended.store(true, std::memory_order_release);
+}
+
+void Worker::loop(Nanos start) {
+  start_ = ended_at_ = now_ = start;
+  hand_out();
+  while (!over()) {
+    const std::span<const io::Completion> batch = ring_->wait(deadline());
+    now_ = nanos_now();
+    for (const io::Completion& completion : batch) dispatch(completion);
+    timers_->advance(ring_->now(), [&](std::uint32_t id) { clients_[id]->on_deadline(); });
+    if (!stopping_ && stop_.load(std::memory_order_relaxed)) begin_stop();
+    hand_out();
+    publish();
+  }
+  ring_->submit();  // the last acknowledgements
+  for (std::uint64_t left = begun_ - ended_; left > 0; --left) {
+    tally_.add({ErrorKind::unfinished, "under way at the end"});
+  }
+  publish();
+}
+
+void Worker::dispatch(const io::Completion& completion) {
+  if (completion.tag == kWakerTag) {
+    if (!completion.more) ring_->watch_waker(kWakerTag);
+    return;
+  }
+  const auto client = static_cast<std::uint32_t>((completion.tag >> 8) - 1);
+  clients_[client]->on_completion(static_cast<std::uint8_t>(completion.tag), completion);
+}
+
+bool Worker::next_task(Task& task) {
+  if (stopping_ || (plan_.count > 0 && begun_ == quota_)) return false;
+  const std::uint64_t number = begun_ * plan_.threads + index_;
+  Nanos at = now_;
+  if (plan_.rate > 0) {
+    at = start_ + static_cast<Nanos>(static_cast<double>(number) * 1e9 / plan_.rate);
+    if (at > now_) return false;
+  }
+  task = {.number = number, .start = at};
+  ++begun_;
+  return true;
+}
+
+void Worker::hand_out() {
+  while (!resting_.empty() && resting_.front().until <= ring_->now()) {
+    free_.push_back(resting_.front().client);
+    resting_.pop_front();
+  }
+  begun_now_.clear();
+  Task task;
+  // A task may fail as it begins; its client rests then, so that this ends.
+  while (!free_.empty() && next_task(task)) {
+    const std::uint32_t id = free_.front();
+    free_.pop_front();
+    clients_[id]->begin(task);
+    begun_now_.push_back(id);
+  }
+  for (const std::uint32_t id : begun_now_) clients_[id]->flush();
+}
+
+void Worker::begin_stop() {
+  stopping_ = true;
+  drain_until_ = ring_->now() + kDrainTime;
+  if (plan_.rate > 0 && free_.empty()) tally_.unstarted = due() - std::min(due(), begun_);
+}
+
+// Tasks of this worker that the rate wanted begun by now.
+std::uint64_t Worker::due() const {
+  const double all = static_cast<double>(now_ - start_) * plan_.rate / 1e9;
+  const std::uint64_t own = share(static_cast<std::uint64_t>(all) + 1, plan_.threads, index_);
+  return plan_.count > 0 ? std::min(own, quota_) : own;
+}
+
+bool Worker::over() const {
+  const bool all_given = stopping_ || (plan_.count > 0 && begun_ == quota_);
+  return all_given && (begun_ == ended_ || ring_->now() >= drain_until_);
+}
+
+Millis Worker::deadline() const {
+  Millis out = std::min(timers_->next_wake(), drain_until_);
+  if (!resting_.empty()) out = std::min(out, resting_.front().until);
+  return out;
+}
+
+void Worker::publish() {
+  progress_.completed.store(tally_.completed, std::memory_order_relaxed);
+  progress_.bytes.store(tally_.bytes, std::memory_order_relaxed);
+  progress_.failed.store(tally_.failed(), std::memory_order_relaxed);
+}
+
+void Worker::arm(std::uint32_t client, Millis deadline) {
+  if (!timers_->armed(client)) timers_->arm(client, deadline);
+}
+
+void Worker::succeed(std::uint32_t client, const Task& task) {
+  ++(stopping_ ? tally_.late : tally_.completed);
+  ++ended_;
+  ended_at_ = now_;
+  tally_.latency.record(now_ - task.start);
+  free_.push_back(client);
+}
+
+void Worker::fail(std::uint32_t client, const Failure& failure) {
+  tally_.add(failure);
+  ++ended_;
+  ended_at_ = now_;
+  resting_.push_back({ring_->now() + kErrorPause, client});
+}
+
+bool Worker::is_lost() {
+  if (plan_.loss == 0) return false;
+  return std::uniform_real_distribution<double>(0, 100)(random_) < plan_.loss;
+}
+
+}  // namespace anchord::load
