@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "anchord/base/log.h"
+
 namespace anchord::control {
 namespace {
 
 // Connections that wait for their shard; a boot storm arrives within milliseconds.
 constexpr int kBacklog = 4096;
-// A thousand requests of a boot storm, in bytes of socket memory.
-constexpr int kUdpReceiveBuffer = 4 << 20;
+// Bytes of socket memory: for the requests of thousands of phones that boot within a
+// millisecond, and for the windows that are on their way at once.
+constexpr int kRequestBuffer = 4 << 20;
+constexpr int kTransferBuffer = 1 << 20;
 
 std::vector<io::Host> hosts_of(const Options& options) {
   if (!options.listen.empty()) return options.listen;
@@ -16,6 +20,12 @@ std::vector<io::Host> hosts_of(const Options& options) {
   // A machine without IPv6 has IPv4 all the same.
   if (io::bind_udp({.host = any_v6}, 0, false)) return {any_v6};
   return {*io::parse_host("0.0.0.0")};
+}
+
+std::size_t stream_services(const Options& options) {
+  return static_cast<std::size_t>(!options.tvs_port.off()) +
+         static_cast<std::size_t>(!options.http_port.off()) +
+         static_cast<std::size_t>(!options.https_port.off());
 }
 
 Status in_use(Status failed, std::string_view flag) {
@@ -28,25 +38,38 @@ Status in_use(Status failed, std::string_view flag) {
 Result<Listeners> Listeners::bind(const Options& options, unsigned shards) {
   Listeners out;
   out.shards_.resize(shards);
-  for (const io::Host& host : hosts_of(options)) {
-    if (!options.tvs_port.off()) {
-      // With a free port chosen once, every further address gets the same.
-      std::uint16_t port = out.tvs_.empty() ? options.tvs_port.number : out.tvs_.front().port;
-      if (Status bound = out.bind_tvs({.host = host, .port = port}); !bound)
-        return std::unexpected(in_use(bound, "--tvs-port or --listen").error());
-    }
-    if (!options.tftp_port.off()) {
-      std::uint16_t port = out.tftp_.empty() ? options.tftp_port.number : out.tftp_.front().port;
-      if (Status bound = out.bind_tftp({.host = host, .port = port}); !bound)
-        return std::unexpected(in_use(bound, "--tftp-port or --listen").error());
-    }
-  }
-  if (out.tvs_.empty() && out.tftp_.empty())
+  for (const io::Host& host : hosts_of(options))
+    if (Status bound = out.bind_host(host, options); !bound) return std::unexpected(bound.error());
+  if (out.tvs_.empty() && out.tftp_.empty() && out.http_.empty() && out.https_.empty())
     return fail("every service is switched off: give one of them a port");
+  out.warn_of_small_buffer();
   return out;
 }
 
-Status Listeners::bind_tvs(io::Address address) {
+Status Listeners::bind_host(const io::Host& host, const Options& options) {
+  // With a free port chosen once, every further address gets the same.
+  auto port_for = [](const PortChoice& choice, const std::vector<io::Address>& bound) {
+    return bound.empty() ? choice.number : bound.front().port;
+  };
+  struct Stream {
+    const PortChoice& port;
+    StreamSockets sockets;
+    std::vector<io::Address>& bound;
+    const char* flags;
+  };
+  for (const Stream& s : {Stream{options.tvs_port, &ShardSet::tvs, tvs_, "--tvs-port or --listen"},
+                          Stream{options.http_port, &ShardSet::http, http_, "--http-port or --listen"},
+                          Stream{options.https_port, &ShardSet::https, https_, "--https-port or --listen"}}) {
+    if (s.port.off()) continue;
+    io::Address address{.host = host, .port = port_for(s.port, s.bound)};
+    if (Status bound = bind_stream(address, s.sockets, s.bound); !bound) return in_use(bound, s.flags);
+  }
+  if (options.tftp_port.off()) return {};
+  Status bound = bind_tftp({.host = host, .port = port_for(options.tftp_port, tftp_)});
+  return bound ? bound : in_use(bound, "--tftp-port or --listen");
+}
+
+Status Listeners::bind_stream(io::Address address, StreamSockets sockets, std::vector<io::Address>& bound) {
   // Ports are shared between shards, so another process of ours could share them
   // too: an exclusive socket that is closed again finds out.
   if (address.port != 0) {
@@ -56,10 +79,20 @@ Status Listeners::bind_tvs(io::Address address) {
     Result<io::Descriptor> listener = io::listen_tcp(address, kBacklog, true);
     if (!listener) return std::unexpected(listener.error());
     address = io::local_address(listener->get());
-    shard.tvs.push_back(std::move(*listener));
+    (shard.*sockets).push_back(std::move(*listener));
   }
-  tvs_.push_back(address);
+  bound.push_back(address);
   return {};
+}
+
+void Listeners::warn_of_small_buffer() const {
+  if (tftp_.empty()) return;
+  int got = io::receive_buffer(shards_.front().tftp.front().requests.get());
+  if (got >= kRequestBuffer) return;
+  log::warn(
+      fmt::format("TFTP: the kernel gives {} bytes for waiting requests instead of {}; when many phones "
+                  "boot at once some will have to ask again: raise net.core.rmem_max",
+                  got, kRequestBuffer));
 }
 
 Status Listeners::bind_tftp(io::Address address) {
@@ -68,14 +101,14 @@ Status Listeners::bind_tftp(io::Address address) {
   }
   for (ShardSet& shard : shards_) {
     TftpSet set;
-    Result<io::Descriptor> requests = io::bind_udp(address, kUdpReceiveBuffer, true);
+    Result<io::Descriptor> requests = io::bind_udp(address, kRequestBuffer, true);
     if (!requests) return std::unexpected(requests.error());
     address = io::local_address(requests->get());
     set.v4 = io::is_v4_socket(requests->get());
     set.requests = std::move(*requests);
     for (unsigned i = 0; i < kTransferSockets; ++i) {
       Result<io::Descriptor> transfer =
-          io::bind_udp({.host = address.host, .scope = address.scope}, kUdpReceiveBuffer, false);
+          io::bind_udp({.host = address.host, .scope = address.scope}, kTransferBuffer, false);
       if (!transfer) return std::unexpected(transfer.error());
       set.transfers.push_back(std::move(*transfer));
     }
@@ -87,8 +120,11 @@ Status Listeners::bind_tftp(io::Address address) {
 
 service::ShardSockets Listeners::for_shard(unsigned shard) const {
   service::ShardSockets out;
-  for (const io::Descriptor& d : shards_[shard].tvs) out.tvs.push_back(d.get());
-  for (const TftpSet& set : shards_[shard].tftp) {
+  const ShardSet& own = shards_[shard];
+  for (const io::Descriptor& d : own.tvs) out.tvs.push_back(d.get());
+  for (const io::Descriptor& d : own.http) out.http.push_back(d.get());
+  for (const io::Descriptor& d : own.https) out.https.push_back(d.get());
+  for (const TftpSet& set : own.tftp) {
     auto& tftp = out.tftp.emplace_back();
     tftp.requests = set.requests.get();
     tftp.v4 = set.v4;
@@ -99,7 +135,12 @@ service::ShardSockets Listeners::for_shard(unsigned shard) const {
 
 std::size_t Listeners::descriptors(const Options& options, unsigned shards) {
   std::size_t addresses = options.listen.empty() ? 1 : options.listen.size();
-  return addresses * shards * (2 + kTransferSockets);
+  return addresses * shards * (stream_services(options) + 1 + kTransferSockets);
+}
+
+std::size_t Listeners::connections(const Options& options, unsigned shards) {
+  return stream_services(options) *
+         (options.max_connections + std::size_t{shards} * service::kSpareConnections);
 }
 
 }  // namespace anchord::control

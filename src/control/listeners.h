@@ -14,16 +14,20 @@ namespace anchord::control {
 class Listeners {
  public:
   // Sockets that one shard uses for TFTP transfers from one address; each is a
-  // port that a forged packet would have to guess.
-  static constexpr unsigned kTransferSockets = 16;
+  // port that a forged packet would have to guess. They cost descriptors, not time.
+  static constexpr unsigned kTransferSockets = 64;
 
   static Result<Listeners> bind(const Options& options, unsigned shards);
 
   service::ShardSockets for_shard(unsigned shard) const;
   const std::vector<io::Address>& tvs() const { return tvs_; }
   const std::vector<io::Address>& tftp() const { return tftp_; }
+  const std::vector<io::Address>& http() const { return http_; }
+  const std::vector<io::Address>& https() const { return https_; }
 
+  // Descriptors that these sockets need, and the connections that they may accept.
   static std::size_t descriptors(const Options& options, unsigned shards);
+  static std::size_t connections(const Options& options, unsigned shards);
 
  private:
   struct TftpSet {
@@ -33,15 +37,22 @@ class Listeners {
   };
   struct ShardSet {
     std::vector<io::Descriptor> tvs;
+    std::vector<io::Descriptor> http;
+    std::vector<io::Descriptor> https;
     std::vector<TftpSet> tftp;
   };
+  using StreamSockets = std::vector<io::Descriptor> ShardSet::*;
 
-  Status bind_tvs(io::Address address);
+  Status bind_host(const io::Host& host, const Options& options);
+  Status bind_stream(io::Address address, StreamSockets sockets, std::vector<io::Address>& bound);
   Status bind_tftp(io::Address address);
+  void warn_of_small_buffer() const;
 
   std::vector<ShardSet> shards_;
   std::vector<io::Address> tvs_;
   std::vector<io::Address> tftp_;
+  std::vector<io::Address> http_;
+  std::vector<io::Address> https_;
 };
 
 }  // namespace anchord::control

@@ -106,8 +106,8 @@ void ShardThreads::run(unsigned number, std::promise<Status> started) {
 
 service::ShardSettings ShardThreads::settings_for_shard() const {
   service::ShardSettings out = options_.shard;
-  out.tvs.max_connections = share(options_.max_connections, size());
-  out.tvs.max_per_address = share(options_.max_per_address, size());
+  out.stream.max_connections = share(options_.max_connections, size());
+  out.stream.max_per_address = share(options_.max_per_address, size());
   if (out.max_strangers > 0) out.max_strangers = share(out.max_strangers, size());
   out.tftp.max_transfers = share(options_.max_transfers, size());
   return out;

@@ -1,6 +1,7 @@
 #include "anchord/io/probe.h"
 
 #include <fmt/format.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
@@ -68,6 +69,13 @@ Status check_multishot_recvmsg(io_uring* ring) {
   return {};
 }
 
+// Not needed: without it each datagram is a send of its own.
+bool can_segment() {
+  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int size = 512;
+  return setsockopt(socket.get(), SOL_UDP, UDP_SEGMENT, &size, sizeof size) == 0;
+}
+
 }  // namespace
 
 Result<KernelSupport> probe_kernel() {
@@ -90,6 +98,8 @@ Result<KernelSupport> probe_kernel() {
                   out.release),
       "io_uring: kernel polling of submissions is not used: it would take a core from each shard",
       "io_uring: zero-copy sends are not used: answers are smaller than what they pay off for",
+      can_segment() ? "UDP: a TFTP window leaves as one send (UDP_SEGMENT)"
+                    : "UDP: this kernel has no UDP_SEGMENT: a TFTP window leaves block by block",
   };
   return out;
 }

@@ -1,5 +1,7 @@
 #include "anchord/io/ring.h"
 
+#include <netinet/udp.h>
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -10,13 +12,14 @@ namespace anchord::io {
 namespace {
 
 template <class Info>
-void put_control(msghdr& message, int level, int type, const Info& info) {
-  message.msg_controllen = CMSG_SPACE(sizeof info);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
+void add_control(msghdr& message, int level, int type, const Info& info) {
+  auto* header =
+      reinterpret_cast<cmsghdr*>(static_cast<std::uint8_t*>(message.msg_control) + message.msg_controllen);
   header->cmsg_level = level;
   header->cmsg_type = type;
   header->cmsg_len = CMSG_LEN(sizeof info);
   std::memcpy(CMSG_DATA(header), &info, sizeof info);
+  message.msg_controllen += CMSG_SPACE(sizeof info);
 }
 
 }  // namespace
@@ -45,39 +48,60 @@ std::optional<Host> packet_info(const cmsghdr& control) {
   return std::nullopt;
 }
 
-void OutDatagram::set(const Address& to, const Host& from, bool v4_socket, std::span<const iovec> parts) {
-  static_assert(sizeof control_ >= CMSG_SPACE(sizeof(in6_pktinfo)));
-  assert(parts.size() <= kMaxParts);
+void OutDatagram::start(const Address& to, const Host& from, bool v4_socket) {
   to_ = to;
-  std::ranges::copy(parts, parts_.begin());
-  control_ = {};
-  message_ = {};
-  message_.msg_name = &name_;
-  message_.msg_namelen = to_kernel(to, v4_socket, name_);
-  message_.msg_iov = parts_.data();
-  message_.msg_iovlen = parts.size();
+  room_used_ = 0;
+  message_ = {.msg_name = &name_,
+              .msg_namelen = to_kernel(to, v4_socket, name_),
+              .msg_iov = parts_.data(),
+              .msg_control = control_.data()};
   if (from.is_any()) return;
-
-  message_.msg_control = control_.data();
-  message_.msg_controllen = control_.size();
   // An IPv6 socket takes the IPv6 form for IPv4 packets too, with a mapped address.
   if (v4_socket) {
     assert(from.is_v4());
     in_pktinfo info{};
     std::memcpy(&info.ipi_spec_dst, from.bytes.data() + 12, sizeof info.ipi_spec_dst);
-    put_control(message_, IPPROTO_IP, IP_PKTINFO, info);
+    add_control(message_, IPPROTO_IP, IP_PKTINFO, info);
   } else {
     in6_pktinfo info{};
     std::memcpy(&info.ipi6_addr, from.bytes.data(), sizeof info.ipi6_addr);
     info.ipi6_ifindex = to.scope;
-    put_control(message_, IPPROTO_IPV6, IPV6_PKTINFO, info);
+    add_control(message_, IPPROTO_IPV6, IPV6_PKTINFO, info);
   }
 }
 
-std::size_t OutDatagram::size() const {
-  std::size_t total = 0;
-  for (std::size_t i = 0; i < message_.msg_iovlen; ++i) total += parts_[i].iov_len;
-  return total;
+void OutDatagram::add(const std::uint8_t* bytes, std::size_t size) {
+  assert(message_.msg_iovlen < kMaxParts);
+  parts_[message_.msg_iovlen++] = {const_cast<std::uint8_t*>(bytes), size};
+}
+
+void OutDatagram::refer(Bytes bytes) {
+  if (!bytes.empty()) add(bytes.data(), bytes.size());
+}
+
+void OutDatagram::copy(Bytes bytes) {
+  assert(bytes.size() <= kRoom - room_used_);
+  std::ranges::copy(bytes, room().begin());
+  copied(bytes.size());
+}
+
+void OutDatagram::copied(std::size_t size) {
+  assert(size <= kRoom - room_used_);
+  if (size > 0) add(room().data(), size);
+  room_used_ += size;
+}
+
+void OutDatagram::segment(std::uint16_t size) {
+  add_control(message_, SOL_UDP, UDP_SEGMENT, size);
+}
+
+void Gathered::set(std::span<const Bytes> pieces) {
+  assert(pieces.size() <= kMaxParts);
+  std::size_t count = 0;
+  for (const Bytes piece : pieces) {
+    if (!piece.empty()) parts_[count++] = {const_cast<std::uint8_t*>(piece.data()), piece.size()};
+  }
+  message_ = {.msg_iov = parts_.data(), .msg_iovlen = count};
 }
 
 }  // namespace anchord::io

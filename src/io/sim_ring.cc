@@ -6,6 +6,7 @@
 
 #include "anchord/io/uring.h"
 #include "sim_die.h"
+#include "sim_flatten.h"
 
 namespace anchord::io {
 namespace {
@@ -18,21 +19,8 @@ constexpr std::uint64_t kMaxTurnsAtOnce = 100'000;
 // What a buffer's bytes become when it is given back.
 constexpr std::uint8_t kPoison = 0xdd;
 
-// Completions at one moment are ordered by a rank drawn from this many.
-constexpr std::uint64_t kRanks = 64;
-
 const char* name(Group group) {
   return group == Group::tcp ? "TCP" : "UDP";
-}
-
-Buffer flatten(const OutDatagram& datagram) {
-  Buffer out;
-  for (std::size_t i = 0; i < datagram.message()->msg_iovlen; ++i) {
-    const iovec& part = datagram.message()->msg_iov[i];
-    const auto* bytes = static_cast<const std::uint8_t*>(part.iov_base);
-    out.insert(out.end(), bytes, bytes + part.iov_len);
-  }
-  return out;
 }
 
 }  // namespace
@@ -47,7 +35,10 @@ SimFaults SimFaults::some(std::uint64_t seed) {
           .max_delay = 20,
           .lost_cancel = 50,
           .failed_datagram = 5,
+          .refused_segments = 10,
           .lost_datagram = 5,
+          .doubled_datagram = 5,
+          .overtaking_datagram = 10,
           .reorder = true};
 }
 
@@ -126,22 +117,22 @@ void SimRing::watch_waker(std::uint64_t tag) {
   arm(Action::watch, waker_, Kind::waker, tag, "watch_waker");
 }
 
-void SimRing::send(int connection, Bytes bytes, std::uint64_t tag) {
+SimRing::Operation& SimRing::start_send(int connection, Buffer copy, std::uint64_t tag) {
   Socket& on = socket(connection, Kind::connection, "send");
   if (!on.senders.empty()) die("two sends in flight on descriptor {}", connection);
-  if (bytes.empty()) die("a send of no bytes on descriptor {}", connection);
+  if (copy.empty()) die("a send of no bytes on descriptor {}", connection);
   Operation& operation = start(Action::send, connection, tag, "send");
-  operation.bytes = bytes;
-  operation.copy = to_buffer(bytes);
+  operation.copy = std::move(copy);
   on.senders.insert(tag);
+  return operation;
 }
 
-void SimRing::send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) {
-  Socket& on = this->socket(socket, Kind::udp_socket, "send_datagram");
-  Operation& operation = start(Action::send_datagram, socket, tag, "send_datagram");
-  operation.datagram = &datagram;
-  operation.copy = flatten(datagram);
-  on.senders.insert(tag);
+void SimRing::send(int connection, Bytes bytes, std::uint64_t tag) {
+  start_send(connection, to_buffer(bytes), tag).bytes = bytes;
+}
+
+void SimRing::send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) {
+  start_send(connection, flatten(*pieces.message()), tag).message = pieces.message();
 }
 
 void SimRing::cancel(std::uint64_t tag) {
@@ -152,10 +143,15 @@ void SimRing::cancel(std::uint64_t tag) {
   if (!found->second.ended) post(tag, {.result = -ECANCELED});
 }
 
-void SimRing::shutdown(int connection) {
-  Socket& on = socket(connection, Kind::connection, "shutdown");
-  known(on.peer).shut = true;
-  touch(connection);
+void SimRing::shutdown(int socket) {
+  const auto found = sockets_.find(socket);
+  if (found != sockets_.end() && found->second.kind == Kind::listener) {
+    for (const int waiting : std::exchange(found->second.waiting, {})) known(waiting).closed = true;
+    found->second.shut = true;
+  } else {
+    known(this->socket(socket, Kind::connection, "shutdown").peer).shut = true;
+  }
+  touch(socket);
 }
 
 void SimRing::close(int descriptor) {
@@ -237,8 +233,8 @@ void SimRing::post(std::uint64_t tag, Completion completion) {
 }
 
 void SimRing::check_unchanged(std::uint64_t tag, const Operation& operation) const {
-  const bool same = operation.datagram != nullptr ? flatten(*operation.datagram) == operation.copy
-                                                  : same_bytes(operation.bytes, operation.copy);
+  const bool same = operation.message != nullptr ? flatten(*operation.message) == operation.copy
+                                                 : same_bytes(operation.bytes, operation.copy);
   if (!same) {
     die("what was given to a send on descriptor {} (tag {:#x}) changed before its completion",
         operation.descriptor, tag);
@@ -250,8 +246,8 @@ void SimRing::hand_over(const Completion& completion) {
     const auto action = operations_.at(completion.tag).action;
     pool(action == Action::receive ? Group::tcp : Group::udp).state[completion.buffer] = BufferState::out;
   }
-  if (!completion.more) {
-    const auto found = operations_.find(completion.tag);
+  // There is none for a datagram that failed.
+  if (const auto found = operations_.find(completion.tag); found != operations_.end() && !completion.more) {
     const Operation& operation = found->second;
     Socket& on = sockets_.at(operation.descriptor);
     check_unchanged(completion.tag, operation);
@@ -270,10 +266,13 @@ std::span<const Completion> SimRing::wait(Millis deadline) {
   last_turn_ = time_;
   if (turns_at_once_ > kMaxTurnsAtOnce)
     die("{} waits at one moment: the shard turns in circles", turns_at_once_);
+  // Peers see what was sent before time goes on.
+  const bool sends = !queued_.empty();
+  submit();
   run_actions();
   progress();
   const Millis next = std::min({deadline, limit_, next_event()});
-  if (!due() && next > time_) {
+  if (!due() && !sends && next > time_) {
     time_ = next;
     run_actions();
     progress();

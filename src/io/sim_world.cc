@@ -1,11 +1,9 @@
-// The world behind the simulated ring: peers, datagrams and time, and what they
-// make of the operations in flight.
+// The world behind the simulated ring: peers and time, and what they make of the
+// operations in flight. Datagrams are in sim_datagrams.cc.
 #include <algorithm>
 #include <iterator>
 
 #include "anchord/io/sim_ring.h"
-#include "anchord/io/uring.h"
-#include "packet_info.h"
 #include "sim_die.h"
 
 namespace anchord::io {
@@ -41,7 +39,7 @@ int SimRing::connect(int listener, const Address& from) {
   const int peer = static_cast<int>(peers_.size());
   peers_.push_back({.address = from});
   const auto found = sockets_.find(listener);
-  if (found == sockets_.end() || found->second.kind != Kind::listener) {
+  if (found == sockets_.end() || found->second.kind != Kind::listener || found->second.shut) {
     peers_.back().closed = true;
   } else {
     found->second.waiting.push_back(peer);
@@ -92,21 +90,6 @@ bool SimRing::peer_closed_by_server(int peer) const {
   return from.closed || from.shut;
 }
 
-void SimRing::datagram(int socket, const Address& from, Bytes bytes) {
-  datagram_to(socket, from, this->socket(socket, Kind::udp_socket, "datagram").local.host, bytes);
-}
-
-void SimRing::datagram_to(int socket, const Address& from, const Host& to, Bytes bytes) {
-  Socket& at = this->socket(socket, Kind::udp_socket, "datagram");
-  if (random_.chance(settings_.faults.lost_datagram)) return;
-  at.arrivals.push_back({from, to, to_buffer(bytes)});
-  touch(socket);
-}
-
-std::vector<SimDatagram> SimRing::take_datagrams() {
-  return std::exchange(sent_, {});
-}
-
 void SimRing::wake() {
   sockets_.at(waker_).woken = true;
   touch(waker_);
@@ -126,7 +109,7 @@ void SimRing::run_until(Millis limit) {
 }
 
 bool SimRing::pending() const {
-  return time_ < limit_ || due() || !touched_.empty() || next_event() <= time_;
+  return time_ < limit_ || due() || !touched_.empty() || !queued_.empty() || next_event() <= time_;
 }
 
 std::size_t SimRing::open_connections() const {
@@ -159,19 +142,14 @@ void SimRing::progress_on(int descriptor) {
   while (on.reader != kIgnore && !operations_.at(on.reader).ended && readable(on)) read_once(on);
   for (const std::uint64_t tag : on.senders) {
     const Operation& operation = operations_.at(tag);
-    if (operation.ended) continue;
-    if (operation.action == Action::send) {
-      send_some(tag, operation);
-    } else {
-      send_out(tag, operation);
-    }
+    if (!operation.ended) send_some(tag, operation);
   }
 }
 
 bool SimRing::readable(const Socket& socket) {
   switch (socket.kind) {
     case Kind::listener:
-      return !socket.waiting.empty();
+      return socket.shut || !socket.waiting.empty();
     case Kind::udp_socket:
       return !socket.arrivals.empty();
     case Kind::waker:
@@ -213,6 +191,7 @@ void SimRing::read_once(Socket& socket) {
 }
 
 void SimRing::accept_one(Socket& listener, Completion completion) {
+  if (listener.shut) return post(listener.reader, {.result = -EINVAL});
   const int peer = listener.waiting.front();
   listener.waiting.pop_front();
   completion.result = new_descriptor({.kind = Kind::connection, .peer = peer});
@@ -249,20 +228,6 @@ void SimRing::receive_some(Socket& connection, Completion completion) {
   post(connection.reader, completion);
 }
 
-void SimRing::receive_datagram(Socket& socket, Completion completion) {
-  if (!take_buffer(Group::udp, completion)) return post(socket.reader, {.result = -ENOBUFS});
-  Pool& into = pool(Group::udp);
-  Arrival& held = into.held[completion.buffer];
-  held = std::move(socket.arrivals.front());
-  socket.arrivals.pop_front();
-  const std::size_t length = std::min(into.size - kDatagramOverhead, held.bytes.size());
-  std::copy_n(
-      held.bytes.begin(), length,
-      into.memory.begin() + static_cast<std::ptrdiff_t>(completion.buffer * into.size + kDatagramOverhead));
-  completion.result = static_cast<std::int32_t>(kDatagramOverhead + length);
-  post(socket.reader, completion);
-}
-
 void SimRing::send_some(std::uint64_t tag, const Operation& operation) {
   Peer& to = known(sockets_.at(operation.descriptor).peer);
   if (to.reset) return post(tag, {.result = std::exchange(to.reset_seen, true) ? -EPIPE : -ECONNRESET});
@@ -281,16 +246,6 @@ void SimRing::flow_to(Peer& peer) {
   peer.taken.insert(peer.taken.end(), peer.to_peer.begin(), peer.to_peer.end());
   peer.to_peer.clear();
   touch(peer.descriptor);
-}
-
-void SimRing::send_out(std::uint64_t tag, const Operation& operation) {
-  if (random_.chance(settings_.faults.failed_datagram)) return post(tag, {.result = -ENOBUFS});
-  post(tag, {.result = static_cast<std::int32_t>(operation.copy.size())});
-  if (random_.chance(settings_.faults.lost_datagram)) return;
-  Address from = sockets_.at(operation.descriptor).local;
-  const cmsghdr* control = CMSG_FIRSTHDR(operation.datagram->message());
-  if (control != nullptr) from.host = packet_info(*control).value_or(from.host);
-  sent_.push_back({operation.descriptor, from, operation.datagram->to(), operation.copy});
 }
 
 }  // namespace anchord::io

@@ -56,13 +56,25 @@ Result<Descriptor> listen_tcp(const Address& address, int backlog, bool reuse_po
   return out;
 }
 
-Result<Descriptor> bind_udp(const Address& address, int receive_buffer, bool reuse_port) {
+Result<Descriptor> bind_udp(const Address& address, int buffer, bool reuse_port) {
   auto out = bound_socket(address, SOCK_DGRAM, reuse_port);
   if (!out) return out;
-  if (!set_option(out->get(), SOL_SOCKET, SO_RCVBUF, receive_buffer)) {
+  // The first of each pair goes beyond the system's limit, and needs CAP_NET_ADMIN.
+  const auto set_either = [&](int forced, int capped) {
+    return set_option(out->get(), SOL_SOCKET, forced, buffer) ||
+           set_option(out->get(), SOL_SOCKET, capped, buffer);
+  };
+  if (!set_either(SO_RCVBUFFORCE, SO_RCVBUF) || !set_either(SO_SNDBUFFORCE, SO_SNDBUF)) {
     return fail_errno(fmt::format("cannot listen on {} (UDP)", address.text()), errno);
   }
   return out;
+}
+
+int receive_buffer(int fd) {
+  int doubled = 0;
+  socklen_t length = sizeof doubled;
+  if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &doubled, &length) != 0) return 0;
+  return doubled / 2;
 }
 
 Address local_address(int fd) {

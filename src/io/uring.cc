@@ -25,6 +25,10 @@ namespace {
   std::abort();
 }
 
+// Datagrams queued between two system calls, of 5 KB each. Those that were used last
+// are used first.
+constexpr std::size_t kDatagrams = 256;
+
 // Everything else than these means that the ring is broken. They say: no time
 // left, a signal came, and the kernel wants us to look at completions first.
 bool is_normal(int result) {
@@ -44,10 +48,13 @@ class LiveRing final : public Uring {
   void receive(int connection, std::uint64_t tag) override;
   void receive_datagrams(int socket, std::uint64_t tag) override;
   void send(int connection, Bytes bytes, std::uint64_t tag) override;
+  void send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) override;
+  OutDatagram& new_datagram() override;
   void send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) override;
+  void submit() override;
   void watch_waker(std::uint64_t tag) override;
   void cancel(std::uint64_t tag) override;
-  void shutdown(int connection) override;
+  void shutdown(int socket) override;
   void close(int descriptor) override;
   Address peer(int connection) override;
   Bytes buffer(Group group, std::uint16_t id, std::size_t length) override;
@@ -58,7 +65,7 @@ class LiveRing final : public Uring {
  private:
   BufferRing& buffers(Group group) { return buffers_[static_cast<std::size_t>(group)]; }
   io_uring_sqe* next(std::uint64_t tag);
-  void submit();
+  void submit_queue();
   void run_shutdowns();
   void reap();
 
@@ -71,6 +78,8 @@ class LiveRing final : public Uring {
   std::size_t batch_limit_;
   std::vector<Completion> batch_;
   std::vector<int> shutdowns_;  // asked for since the last wait()
+  std::unique_ptr<OutDatagram[]> datagrams_ = std::make_unique<OutDatagram[]>(kDatagrams);
+  std::size_t datagrams_used_ = 0;  // since what they hold was submitted last
   msghdr shape_;
 };
 
@@ -84,8 +93,15 @@ Status LiveRing::open(const UringSettings& settings) {
   return buffers(Group::udp).open(ring_.get(), Group::udp, settings.udp_buffers, settings.udp_buffer_size);
 }
 
+void LiveRing::submit_queue() {
+  do {
+    if (const int done = io_uring_submit(ring_.get()); !is_normal(done)) give_up(-done);
+  } while (io_uring_sq_ready(ring_.get()) > 0);
+}
+
 void LiveRing::submit() {
-  if (const int done = io_uring_submit(ring_.get()); !is_normal(done)) give_up(-done);
+  submit_queue();
+  datagrams_used_ = 0;
 }
 
 io_uring_sqe* LiveRing::next(std::uint64_t tag) {
@@ -93,7 +109,7 @@ io_uring_sqe* LiveRing::next(std::uint64_t tag) {
   while (entry == nullptr) {
     // An armed receive must find the buffers that were given back before it.
     for (BufferRing& group : buffers_) group.flush();
-    submit();
+    submit_queue();
     entry = io_uring_get_sqe(ring_.get());
   }
   io_uring_sqe_set_data64(entry, tag);
@@ -122,8 +138,21 @@ void LiveRing::send(int connection, Bytes bytes, std::uint64_t tag) {
   io_uring_prep_send(next(tag), connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
+void LiveRing::send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) {
+  io_uring_prep_sendmsg(next(tag), connection, pieces.message(), MSG_NOSIGNAL);
+}
+
+OutDatagram& LiveRing::new_datagram() {
+  if (datagrams_used_ == kDatagrams) submit();
+  return datagrams_[datagrams_used_++];
+}
+
+// The kernel copies a datagram while it is submitted. MSG_DONTWAIT keeps it from
+// coming back to one later, when the socket has room again: it fails instead.
 void LiveRing::send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) {
-  io_uring_prep_sendmsg(next(tag), socket, datagram.message(), MSG_NOSIGNAL);
+  io_uring_sqe* entry = next(tag);
+  io_uring_prep_sendmsg(entry, socket, datagram.message(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
 void LiveRing::watch_waker(std::uint64_t tag) {
@@ -136,8 +165,8 @@ void LiveRing::cancel(std::uint64_t tag) {
   io_uring_prep_cancel64(next(kIgnore), tag, 0);
 }
 
-void LiveRing::shutdown(int connection) {
-  shutdowns_.push_back(connection);
+void LiveRing::shutdown(int socket) {
+  shutdowns_.push_back(socket);
 }
 
 // Not operations of the ring: the kernel hands those to a worker thread, where they
@@ -145,8 +174,8 @@ void LiveRing::shutdown(int connection) {
 // queued before them is submitted before them.
 void LiveRing::run_shutdowns() {
   if (shutdowns_.empty()) return;
-  submit();
-  for (const int connection : shutdowns_) ::shutdown(connection, SHUT_RDWR);
+  submit_queue();
+  for (const int socket : shutdowns_) ::shutdown(socket, SHUT_RDWR);
   shutdowns_.clear();
 }
 
@@ -203,6 +232,9 @@ std::span<const Completion> LiveRing::wait(Millis deadline) {
   const int done =
       io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, limited ? &left : nullptr, nullptr);
   if (!is_normal(done)) give_up(-done);
+  // Seldom: what the kernel did not take at once, for want of memory.
+  if (io_uring_sq_ready(ring_.get()) > 0) submit_queue();
+  datagrams_used_ = 0;
   now_ = monotonic_now();
   reap();
   return batch_;

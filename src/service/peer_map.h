@@ -26,6 +26,13 @@ inline io::Address source_of(const io::Host& host) {
   return key;
 }
 
+// What one site has: an IPv4 /24 or an IPv6 /48.
+inline io::Address network_of(const io::Host& host) {
+  io::Address key{.host = host};
+  std::fill(key.host.bytes.begin() + (host.is_v4() ? 15 : 6), key.host.bytes.end(), std::uint8_t{0});
+  return key;
+}
+
 class PeerMap {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};

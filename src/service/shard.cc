@@ -2,13 +2,103 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
+#include <utility>
 
+#include "http_session.h"
 #include "shard_context.h"
+#include "stream_service.h"
 #include "tag.h"
 #include "tftp_service.h"
-#include "tvs_service.h"
+#include "tvs_session.h"
 
 namespace anchord::service {
+namespace {
+
+StreamIdentity tvs_identity(Counters& c) {
+  return {.accept = TagKind::tvs_accept,
+          .receive = TagKind::tvs_receive,
+          .send = TagKind::tvs_send,
+          .accepted = c.tvs_accepted,
+          .open = c.tvs_open,
+          .refused_address = c.tvs_refused_address,
+          .refused_network = c.tvs_refused_network,
+          .refused_full = c.tvs_refused_full,
+          .evicted = c.tvs_evicted,
+          .handshake_timeouts = c.tvs_handshake_timeouts,
+          .idle_timeouts = c.tvs_idle_timeouts};
+}
+
+StreamIdentity http_identity(Counters& c) {
+  return {.accept = TagKind::http_accept,
+          .receive = TagKind::http_receive,
+          .send = TagKind::http_send,
+          .accepted = c.http_accepted,
+          .open = c.http_open,
+          .refused_address = c.http_refused_address,
+          .refused_network = c.http_refused_network,
+          .refused_full = c.http_refused_full,
+          .evicted = c.http_evicted,
+          .handshake_timeouts = c.http_timeouts,  // there are none
+          .idle_timeouts = c.http_timeouts};
+}
+
+StreamIdentity https_identity(Counters& c) {
+  return {.accept = TagKind::https_accept,
+          .receive = TagKind::https_receive,
+          .send = TagKind::https_send,
+          .accepted = c.https_accepted,
+          .open = c.https_open,
+          .refused_address = c.https_refused_address,
+          .refused_network = c.https_refused_network,
+          .refused_full = c.https_refused_full,
+          .evicted = c.https_evicted,
+          .handshake_timeouts = c.https_handshake_timeouts,
+          .idle_timeouts = c.https_timeouts};
+}
+
+HttpCounters http_counters(Counters& c) {
+  return {.requests = c.http_requests,
+          .malformed = c.http_malformed,
+          .refused = c.http_refused,
+          .slowed = c.http_slowed,
+          .not_found = c.http_not_found,
+          .not_modified = c.http_not_modified,
+          .completed = c.http_completed,
+          .failed = c.http_failed,
+          .bytes = c.http_bytes,
+          .unrecorded = c.http_unrecorded};
+}
+
+HttpCounters https_counters(Counters& c) {
+  return {.requests = c.https_requests,
+          .malformed = c.https_malformed,
+          .refused = c.https_refused,
+          .slowed = c.https_slowed,
+          .not_found = c.https_not_found,
+          .not_modified = c.https_not_modified,
+          .completed = c.https_completed,
+          .failed = c.https_failed,
+          .bytes = c.https_bytes,
+          .unrecorded = c.https_unrecorded};
+}
+
+// A protocol and its connections. One that nobody listens for takes no memory.
+template <class Speaker>
+struct Stream {
+  template <class... Args>
+  void open(ShardContext& shard, TcpBuffers& buffers, const StreamIdentity& identity,
+            const std::vector<int>& listeners, Args&&... args) {
+    if (listeners.empty()) return;
+    protocol.emplace(shard, std::forward<Args>(args)...);
+    service.emplace(shard, *protocol, buffers, identity, listeners);
+  }
+
+  std::optional<Speaker> protocol;
+  std::optional<StreamService> service;
+};
+
+}  // namespace
 
 struct Shard::Parts {
   Parts(unsigned number, io::Ring& ring, const ShardSettings& given, const ShardSockets& sockets,
@@ -24,14 +114,25 @@ struct Shard::Parts {
                 .pins = pins,
                 .guard = guard,
                 .seed = seed},
-        tvs(context, sockets.tvs),
-        tftp(context, sockets.tftp) {}
+        tftp(context, sockets.tftp) {
+    tvs.open(context, buffers, tvs_identity(counters), sockets.tvs);
+    http.open(context, buffers, http_identity(counters), sockets.http, Protocol::http,
+              http_counters(counters));
+    https.open(context, buffers, https_identity(counters), sockets.https, Protocol::https,
+               https_counters(counters));
+    for (std::optional<StreamService>* service : {&tvs.service, &http.service, &https.service})
+      if (*service) streams.push_back(&**service);
+  }
 
   ShardSettings settings;
   Pins pins;
   GuessGuard guard;
   ShardContext context;
-  TvsService tvs;
+  TcpBuffers buffers;
+  Stream<TvsProtocol> tvs;
+  Stream<HttpProtocol> http;
+  Stream<HttpProtocol> https;
+  std::vector<StreamService*> streams;  // those of the above that there are
   TftpService tftp;
 };
 
@@ -40,7 +141,7 @@ Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, con
     : parts_(std::make_unique<Parts>(number, ring, settings, sockets, publisher, seed, counters, log)) {
   parts_->pins.refresh();
   ring.watch_waker(Tag{TagKind::waker, 0, 0}.packed());
-  parts_->tvs.start();
+  for (StreamService* stream : parts_->streams) stream->start();
   parts_->tftp.start();
 }
 
@@ -49,13 +150,18 @@ Shard::~Shard() = default;
 bool Shard::turn() {
   Parts& p = *parts_;
   Millis now = p.context.ring.now();
-  Millis wake = std::min({p.tvs.next_wake(now), p.tftp.next_wake(), drain_deadline_});
+  Millis wake = std::min(p.tftp.next_wake(), drain_deadline_);
+  for (const StreamService* stream : p.streams) wake = std::min(wake, stream->next_wake(now));
   std::span<const io::Completion> completions = p.context.ring.wait(wake);
   // A change that was published before a request came is seen by that request.
   p.pins.refresh();
   for (const io::Completion& completion : completions) dispatch(completion);
   now = p.context.ring.now();
-  p.tvs.turn(now);
+  for (StreamService* stream : p.streams) stream->turn(now);
+  // Whoever keeps buffers gives way, whichever service needs them.
+  if (std::ranges::any_of(p.streams, &StreamService::starving))
+    for (StreamService* stream : p.streams) stream->relieve_starvation(now);
+  p.buffers.freed = false;
   p.tftp.turn(now);
   return !finish_drain(now);
 }
@@ -67,17 +173,27 @@ void Shard::dispatch(const io::Completion& completion) {
       if (!completion.more) parts_->context.ring.watch_waker(completion.tag);
       return;
     case TagKind::tvs_accept:
-      return parts_->tvs.on_accept(tag.slot, completion);
+      return parts_->tvs.service->on_accept(tag.slot, completion);
     case TagKind::tvs_receive:
-      return parts_->tvs.on_receive(tag, completion);
+      return parts_->tvs.service->on_receive(tag, completion);
     case TagKind::tvs_send:
-      return parts_->tvs.on_send(tag, completion);
+      return parts_->tvs.service->on_send(tag, completion);
+    case TagKind::http_accept:
+      return parts_->http.service->on_accept(tag.slot, completion);
+    case TagKind::http_receive:
+      return parts_->http.service->on_receive(tag, completion);
+    case TagKind::http_send:
+      return parts_->http.service->on_send(tag, completion);
+    case TagKind::https_accept:
+      return parts_->https.service->on_accept(tag.slot, completion);
+    case TagKind::https_receive:
+      return parts_->https.service->on_receive(tag, completion);
+    case TagKind::https_send:
+      return parts_->https.service->on_send(tag, completion);
     case TagKind::tftp_receive:
       return parts_->tftp.on_receive(tag.slot, completion);
     case TagKind::tftp_send:
       return parts_->tftp.on_send(tag, completion);
-    case TagKind::tftp_reply:
-      return parts_->tftp.on_reply_sent(tag);
   }
   assert(false);
 }
@@ -86,7 +202,7 @@ void Shard::drain() {
   Parts& p = *parts_;
   if (drain_deadline_ != kNever) return;
   drain_deadline_ = p.context.ring.now() + p.settings.drain_timeout;
-  p.tvs.drain();
+  for (StreamService* stream : p.streams) stream->drain();
   p.tftp.drain();
 }
 
@@ -95,12 +211,12 @@ bool Shard::finish_drain(Millis now) {
   if (drain_deadline_ == kNever) return false;
   Parts& p = *parts_;
   if (now >= drain_deadline_) {
-    p.tvs.terminate_all();
+    for (StreamService* stream : p.streams) stream->terminate_all();
     p.tftp.terminate_all();
     // What was in flight completes at once; look again soon, should it not.
     drain_deadline_ = now + 100;
   }
-  return p.tvs.finished() && p.tftp.idle();
+  return p.tftp.idle() && std::ranges::all_of(p.streams, &StreamService::finished);
 }
 
 }  // namespace anchord::service

@@ -13,9 +13,14 @@ enum class TagKind : std::uint8_t {
   tvs_accept,
   tvs_receive,
   tvs_send,
+  http_accept,
+  http_receive,
+  http_send,
+  https_accept,
+  https_receive,
+  https_send,
   tftp_receive,
   tftp_send,
-  tftp_reply,
 };
 
 struct Tag {

@@ -1,23 +1,43 @@
 #include "tftp_service.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cerrno>
+#include <utility>
 #include <variant>
 
 #include "anchord/base/writer.h"
+#include "provisioned_file.h"
+#include "tftp_sender.h"
 
 namespace anchord::service {
+namespace {
+
+// The path, or the kernel, does not take several blocks as one send.
+bool is_segmentation_refused(int error) {
+  return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;
+}
+
+// What did not leave the machine for want of room.
+bool is_crowded(int error) {
+  return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
+}
+
+bool looks_like_request(Bytes packet) {
+  return packet.size() >= 2 && packet[0] == 0 && (packet[1] == 1 || packet[1] == 2);
+}
+
+}  // namespace
 
 TftpService::TftpService(ShardContext& shard, const std::vector<ShardSockets::Tftp>& sockets)
     : shard_(shard),
       settings_(shard.settings.tftp),
       transfers_(settings_.max_transfers),
-      replies_(kMaxReplies),
       timers_(settings_.max_transfers, shard.ring.now()),
       by_peer_(settings_.max_transfers, shard.seed),
-      random_(shard.seed | 1) {
+      addresses_(settings_.unproven_per_address, shard.seed),
+      networks_(settings_.unproven_per_network, shard.seed),
+      key_{.low = shard.seed, .high = ~shard.seed} {
   for (std::uint32_t group = 0; group < sockets.size(); ++group) {
     bool v4 = sockets[group].v4;
     sockets_.push_back({.descriptor = sockets[group].requests, .group = group, .requests = true, .v4 = v4});
@@ -28,6 +48,8 @@ TftpService::TftpService(ShardContext& shard, const std::vector<ShardSockets::Tf
     }
     assert(!own.empty());
   }
+  for (std::uint32_t i = 0; i < sockets_.size(); ++i) disarmed_.push_back(i);
+  requests_.reserve(kUsualBatch);
 }
 
 TftpService::~TftpService() {
@@ -40,26 +62,38 @@ void TftpService::start() {
 }
 
 void TftpService::turn(Millis now) {
+  // After all that came for transfers: a client's last acknowledgement is then seen
+  // before its next request, though they come on different sockets.
+  for (const Request& request : requests_) take(request.socket, request.completion);
+  requests_.clear();
   timers_.advance(now, [&](std::uint32_t slot) {
-    TftpTransfer::Next next = transfers_[slot].machine.on_deadline();
-    if (next == TftpTransfer::Next::send) shard_.counters.tftp_repeats.add();
+    transfers_[slot].timer = kNever;
+    TftpTransfer::Next next = transfers_[slot].machine.on_deadline(now);
     if (next == TftpTransfer::Next::give_up) shard_.counters.tftp_timeouts.add();
     proceed(slot, next);
   });
   // A receive ends when buffers ran out, or for reasons of the kernel's own.
-  for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
-    if (sockets_[i].armed) continue;
+  for (std::uint32_t i : disarmed_)
     shard_.ring.receive_datagrams(sockets_[i].descriptor, Tag{TagKind::tftp_receive, 0, i}.packed());
-    sockets_[i].armed = true;
-  }
+  disarmed_.clear();
+  ++turns_;
 }
 
 void TftpService::on_receive(std::uint32_t socket, const io::Completion& completion) {
-  if (!completion.more) sockets_[socket].armed = false;
+  if (!completion.more) disarmed_.push_back(socket);
   if (!completion.has_buffer) return;
+  if (sockets_[socket].requests) {
+    requests_.push_back({socket, completion});
+  } else {
+    take(socket, completion);
+  }
+}
+
+void TftpService::take(std::uint32_t socket, const io::Completion& completion) {
   if (completion.result > 0) {
     io::Datagram datagram = shard_.ring.datagram(completion);
-    if (!datagram.valid || datagram.truncated) {
+    // Nobody can be answered at port 0.
+    if (!datagram.valid || datagram.truncated || datagram.from.port == 0) {
       shard_.counters.tftp_malformed.add();
     } else if (!shard_.allowed(datagram.from.host)) {
       shard_.counters.tftp_refused_network.add();
@@ -79,18 +113,17 @@ void TftpService::on_request(std::uint32_t socket, const io::Datagram& datagram)
     shard_.counters.tftp_malformed.add();
     // Only what claims to be a request is answered: an answer to anything else
     // could be answered in its turn.
-    bool request_like = datagram.payload.size() >= 2 && datagram.payload[0] == 0 &&
-                        (datagram.payload[1] == 1 || datagram.payload[1] == 2);
-    if (request_like) refuse(socket, datagram, wire::TftpErrorCode::illegal_operation, "malformed request");
+    if (looks_like_request(datagram.payload))
+      refuse(socket, datagram, wire::TftpErrorCode::illegal_operation, "malformed request");
     return;
   }
   shard_.counters.tftp_requests.add();
   if (request->write) {
     shard_.counters.tftp_writes_refused.add();
     refuse(socket, datagram, wire::TftpErrorCode::access_violation, "this server is read-only");
-  } else if (request->mode != wire::TftpMode::octet) {
+  } else if (request->mode != wire::TftpMode::octet && request->mode != wire::TftpMode::netascii) {
     shard_.counters.tftp_unsupported.add();
-    refuse(socket, datagram, wire::TftpErrorCode::undefined, "only octet (binary) mode is served");
+    refuse(socket, datagram, wire::TftpErrorCode::undefined, "only octet and netascii modes are served");
   } else {
     begin(socket, datagram, *request);
   }
@@ -105,37 +138,79 @@ bool TftpService::is_repeated(const Transfer& earlier, const index::FileEntry* a
   return !earlier.machine.at_last_block() && shard_.ring.now() - earlier.progressed < settings_.retry_timeout;
 }
 
+// A peer that was sent all and asks anew has it, though its last acknowledgement may
+// be lost, or late.
+void TftpService::give_way(std::uint32_t slot) {
+  const TftpTransfer& machine = transfers_[slot].machine;
+  bool completed = machine.acknowledged() && machine.at_last_block();
+  (completed ? shard_.counters.tftp_completed : shard_.counters.tftp_aborted).add();
+  end(slot, completed ? DownloadEnd::completed : DownloadEnd::failed);
+}
+
+bool TftpService::is_guessing(const io::Host& from, std::string_view device) {
+  if (device.empty()) return false;
+  bool exists = is_known_device(shard_.pins.current().files, device);
+  GuessGuard::Verdict verdict = shard_.guard.judge(from, device, exists, shard_.ring.now());
+  if (verdict == GuessGuard::Verdict::answer) return false;
+  if (verdict == GuessGuard::Verdict::caught) shard_.log.guessing.push({.from = from});
+  shard_.counters.tftp_slowed.add();
+  return true;
+}
+
+// Whether the source may begin a transfer that it has not proven to want.
+bool TftpService::spend(const io::Host& from) {
+  Millis now = shard_.ring.now();
+  if (addresses_.take(source_of(from), now)) {
+    if (networks_.take(network_of(from), now)) return true;
+    addresses_.give_back(source_of(from));
+  }
+  shard_.counters.tftp_over_budget.add();
+  return false;
+}
+
 void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagram,
                         const wire::TftpRequest& request) {
-  const index::FileEntry* file = shard_.pins.current().files.find(request.file);
+  const index::FileEntry* file = find_file(shard_.pins.current().files, request.file);
   std::uint32_t earlier = by_peer_.find(datagram.from);
+  std::uint32_t former_socket = kNoSocket;
   if (earlier != PeerMap::kNone) {
     if (is_repeated(transfers_[earlier], file)) {
       shard_.counters.tftp_duplicates.add();
       return;
     }
-    shard_.counters.tftp_aborted.add();
-    end(earlier);
+    former_socket = transfers_[earlier].socket;
+    give_way(earlier);
   }
+  std::string_view device = device_in(request.file);
+  if (is_guessing(datagram.from.host, device)) return;
   if (file == nullptr) {
     shard_.counters.tftp_not_found.add();
     return refuse(request_socket, datagram, wire::TftpErrorCode::file_not_found, "file not found");
   }
-  std::uint32_t slot = draining_ ? SlotPool<Transfer>::kNone : transfers_.acquire();
-  if (slot == SlotPool<Transfer>::kNone) {
+  if (draining_ || transfers_.full()) {
     shard_.counters.tftp_full.add();
     return refuse(request_socket, datagram, wire::TftpErrorCode::undefined, "server busy, try again");
   }
+  if (!spend(datagram.from.host)) return;
+  std::uint32_t slot = transfers_.acquire();
   Transfer& t = transfers_[slot];
   t.pin = shard_.pins.pin();
   t.file = file;
   t.peer = datagram.from;
   t.local = datagram.to;
   t.socket = choose_transfer_socket(sockets_[request_socket].group);
-  t.resend = t.ended = false;
+  t.former_socket = former_socket;
+  t.segmented = true;
+  t.timer = kNever;
+  t.device.set(device);
   by_peer_.set(t.peer, slot);
   shard_.counters.tftp_active.set(transfers_.used());
-  t.machine.start(file->body.content.bytes(), request.options, settings_.retry_timeout, settings_.retries);
+  t.machine.start(file->body,
+                  {.text = request.mode == wire::TftpMode::netascii,
+                   .options = request.options,
+                   .retry_timeout = settings_.retry_timeout,
+                   .retries = settings_.retries},
+                  shard_.ring.now());
   proceed(slot, TftpTransfer::Next::send);
 }
 
@@ -147,23 +222,43 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
   }
   bool is_error = std::holds_alternative<wire::TftpError>(*packet);
   std::uint32_t slot = by_peer_.find(datagram.from);
-  if (slot == PeerMap::kNone || transfers_[slot].socket != socket) {
-    shard_.counters.tftp_strangers.add();
-    if (!is_error) reply(socket, datagram, wire::TftpErrorCode::unknown_transfer, "unknown transfer");
-    return;
-  }
+  if (slot == PeerMap::kNone || transfers_[slot].socket != socket)
+    return on_stranger(socket, datagram, is_error, slot);
   if (is_error) {
     shard_.counters.tftp_aborted.add();
-    return end(slot);
+    end(slot, DownloadEnd::failed);
+  } else if (const auto* ack = std::get_if<wire::TftpAck>(&*packet)) {
+    on_ack(slot, ack->block);
   }
-  const auto* ack = std::get_if<wire::TftpAck>(&*packet);
-  if (ack == nullptr) return;
+}
+
+// `slot` is the peer's transfer on another socket, or none.
+void TftpService::on_stranger(std::uint32_t socket, const io::Datagram& datagram, bool is_error,
+                              std::uint32_t slot) {
+  shard_.counters.tftp_strangers.add();
+  // Late, and no reason to end what the peer has begun since.
+  if (slot != PeerMap::kNone && transfers_[slot].former_socket == socket) return;
+  // Whoever forges a peer's requests cannot see which port answers, and must not be
+  // given a second guess: a hit would send a whole file at the peer.
+  if (slot != PeerMap::kNone && !transfers_[slot].machine.acknowledged()) {
+    shard_.counters.tftp_guessed.add();
+    end(slot, DownloadEnd::failed);
+  }
+  if (!is_error) reply(socket, datagram, wire::TftpErrorCode::unknown_transfer, "unknown transfer");
+}
+
+void TftpService::on_ack(std::uint32_t slot, std::uint16_t block) {
   Transfer& t = transfers_[slot];
-  std::size_t acknowledged = t.machine.payload().size();
-  TftpTransfer::Next next = t.machine.on_ack(ack->block);
-  if (next == TftpTransfer::Next::wait) return;
-  t.progressed = shard_.ring.now();
-  shard_.counters.tftp_bytes.add(acknowledged);
+  bool proven = t.machine.acknowledged();
+  std::uint64_t delivered = t.machine.delivered();
+  std::uint64_t first = t.machine.first();
+  TftpTransfer::Next next = t.machine.on_ack(block, shard_.ring.now());
+  if (!proven && t.machine.acknowledged()) {
+    addresses_.give_back(source_of(t.peer.host));
+    networks_.give_back(network_of(t.peer.host));
+  }
+  if (!proven || t.machine.first() != first) t.progressed = shard_.ring.now();
+  shard_.counters.tftp_bytes.add(t.machine.delivered() - delivered);
   if (next == TftpTransfer::Next::done) shard_.counters.tftp_completed.add();
   proceed(slot, next);
 }
@@ -171,55 +266,66 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
 void TftpService::proceed(std::uint32_t slot, TftpTransfer::Next next) {
   switch (next) {
     case TftpTransfer::Next::wait:
-      return;
+      break;
+    case TftpTransfer::Next::repeat:
+      shard_.counters.tftp_repeats.add();
+      [[fallthrough]];
     case TftpTransfer::Next::send:
-      return send(slot);
+      send(slot);
+      break;
     case TftpTransfer::Next::done:
+      return end(slot, DownloadEnd::completed);
     case TftpTransfer::Next::give_up:
-      return end(slot);
+      return end(slot, DownloadEnd::failed);
+  }
+  // A deadline that moves away is found when the timer fires.
+  Transfer& t = transfers_[slot];
+  if (t.machine.deadline() < t.timer) {
+    t.timer = t.machine.deadline();
+    timers_.arm(slot, t.timer);
   }
 }
 
 void TftpService::send(std::uint32_t slot) {
   Transfer& t = transfers_[slot];
-  timers_.arm(slot, shard_.ring.now() + t.machine.patience());
-  if (t.sending) {
-    t.resend = true;
-    return;
-  }
-  Bytes header = t.machine.header();
-  std::ranges::copy(header, t.header.begin());
-  Bytes payload = t.machine.payload();
-  std::array<iovec, 2> parts{iovec{t.header.data(), header.size()},
-                             iovec{const_cast<std::uint8_t*>(payload.data()), payload.size()}};
   const Socket& socket = sockets_[t.socket];
-  t.out.set(t.peer, t.local, socket.v4, std::span(parts).first(payload.empty() ? 1 : 2));
-  shard_.ring.send_datagram(socket.descriptor, t.out,
-                            Tag{TagKind::tftp_send, transfers_.generation(slot), slot}.packed());
-  t.sending = true;
+  TftpRoute route{.socket = socket.descriptor,
+                  .v4_socket = socket.v4,
+                  .segmented = t.segmented,
+                  .tag = Tag{TagKind::tftp_send, transfers_.generation(slot), slot}.packed(),
+                  .peer = t.peer,
+                  .local = t.local};
+  send_outstanding(shard_.ring, route, t.machine);
+  t.sent_in = turns_;
 }
 
-// A failed send is a lost packet: the deadline takes care of it.
-void TftpService::on_send(const Tag& tag, const io::Completion&) {
-  assert(transfers_.alive(tag.slot, tag.generation));
+// A failed send is a lost packet, unless something can be done about it.
+void TftpService::on_send(const Tag& tag, const io::Completion& completion) {
+  shard_.counters.tftp_unsent.add();
+  if (!transfers_.alive(tag.slot, tag.generation)) return;
   Transfer& t = transfers_[tag.slot];
-  t.sending = false;
-  if (t.ended) return end(tag.slot);
-  if (t.resend) {
-    t.resend = false;
+  int error = -completion.result;
+  if (t.segmented && is_segmentation_refused(error)) {
+    t.segmented = false;
     send(tag.slot);
+  } else if (is_crowded(error)) {
+    t.machine.on_unsent(shard_.ring.now());
+    proceed(tag.slot, TftpTransfer::Next::wait);
   }
 }
 
-// The slot, and the pinned content, stay while a packet of it is being sent.
-void TftpService::end(std::uint32_t slot) {
+void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   Transfer& t = transfers_[slot];
-  if (!t.ended) {
-    t.ended = true;
-    timers_.cancel(slot);
-    by_peer_.erase(t.peer);
+  // Who never answered may be forged.
+  if (!t.device.text().empty() && t.machine.acknowledged()) {
+    Download record{.device = t.device, .version = t.file->version, .from = t.peer.host, .end = how};
+    record.file.set(t.file->name);
+    if (!shard_.log.downloads.push(record)) shard_.counters.tftp_unrecorded.add();
   }
-  if (t.sending) return;
+  // What is queued refers to the file.
+  if (t.sent_in == turns_) shard_.ring.submit();
+  timers_.cancel(slot);
+  by_peer_.erase(t.peer);
   shard_.pins.unpin(t.pin.version);
   t.pin = {};
   t.file = nullptr;
@@ -234,37 +340,26 @@ void TftpService::refuse(std::uint32_t request_socket, const io::Datagram& datag
 
 void TftpService::reply(std::uint32_t from_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
                         std::string_view text) {
-  std::uint32_t slot = replies_.acquire();
-  if (slot == SlotPool<Reply>::kNone) return;
-  Reply& r = replies_[slot];
-  Writer out{r.bytes};
-  wire::write_tftp_error(out, code, text);
-  assert(out.ok());
-  iovec part{r.bytes, out.size()};
   const Socket& socket = sockets_[from_socket];
-  r.out.set(datagram.from, datagram.to, socket.v4, {&part, 1});
-  shard_.ring.send_datagram(socket.descriptor, r.out,
-                            Tag{TagKind::tftp_reply, replies_.generation(slot), slot}.packed());
+  io::OutDatagram& out = shard_.ring.new_datagram();
+  out.start(datagram.from, datagram.to, socket.v4);
+  Writer packet{out.room()};
+  wire::write_tftp_error(packet, code, text);
+  assert(packet.ok());
+  out.copied(packet.size());
+  shard_.ring.send_datagram(socket.descriptor, out, io::kIgnore);
 }
 
-void TftpService::on_reply_sent(const Tag& tag) {
-  assert(replies_.alive(tag.slot, tag.generation));
-  replies_.release(tag.slot);
-}
-
-// xorshift: spreads transfers over the sockets in an order that depends on the
-// shard's secret seed.
+// A peer learns the port of each of its transfers, and must not be able to tell the
+// next one's.
 std::uint32_t TftpService::choose_transfer_socket(std::uint32_t group) {
-  random_ ^= random_ << 13;
-  random_ ^= random_ >> 7;
-  random_ ^= random_ << 17;
   const auto& own = transfer_sockets_[group];
-  return own[(random_ >> 33) % own.size()];
+  return own[sip_hash(key_, choices_++) % own.size()];
 }
 
 void TftpService::terminate_all() {
   for (std::uint32_t slot = 0; slot < transfers_.capacity(); ++slot)
-    if (transfers_.in_use(slot) && !transfers_[slot].ended) end(slot);
+    if (transfers_.in_use(slot)) end(slot, DownloadEnd::failed);
 }
 
 }  // namespace anchord::service

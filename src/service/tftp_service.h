@@ -8,7 +8,6 @@
 // A transfer's file is pinned: it ends on the snapshot that it began with.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -19,6 +18,8 @@
 #include "anchord/service/shard.h"
 #include "peer_map.h"
 #include "shard_context.h"
+#include "sip_hash.h"
+#include "source_budget.h"
 #include "tag.h"
 #include "tftp_transfer.h"
 
@@ -35,27 +36,25 @@ class TftpService {
 
   void on_receive(std::uint32_t socket, const io::Completion& completion);
   void on_send(const Tag& tag, const io::Completion& completion);
-  void on_reply_sent(const Tag& tag);
 
   void turn(Millis now);
   Millis next_wake() const { return timers_.next_wake(); }
 
   // No new transfers; those under way may end.
   void drain() { draining_ = true; }
-  bool idle() const { return transfers_.used() == 0 && replies_.used() == 0; }
+  bool idle() const { return transfers_.used() == 0; }
   void terminate_all();
 
  private:
-  // Refusals on their way. More at once are dropped: clients ask again.
-  static constexpr std::uint32_t kMaxReplies = 256;
-  static constexpr std::size_t kMaxReply = 128;
+  static constexpr std::uint32_t kNoSocket = ~std::uint32_t{0};
+  // What a ring's wait() returns at most.
+  static constexpr std::size_t kUsualBatch = 256;
 
   struct Socket {
     int descriptor = -1;
     std::uint32_t group = 0;  // whose requests it answers
     bool requests = false;
     bool v4 = true;
-    bool armed = false;
   };
 
   struct Transfer {
@@ -65,27 +64,32 @@ class TftpService {
     io::Address peer;
     io::Host local;  // the address that was asked, and answers
     std::uint32_t socket = 0;
-    io::OutDatagram out;
-    // What is being sent stays as it is, whatever the machine does meanwhile.
-    std::array<std::uint8_t, TftpTransfer::kMaxHeader> header;
-    Millis progressed = 0;  // when the peer last acknowledged something new
-    bool sending = false;
-    bool resend = false;  // the packet changed while the last was still being sent
-    bool ended = false;   // released when its send completes
+    std::uint32_t former_socket = kNoSocket;  // of the peer's transfer that this one ended
+    bool segmented = true;
+    Millis progressed = 0;      // when the peer last acknowledged something new
+    Millis timer = kNever;      // the wheel's deadline: the transfer's, or an earlier one
+    std::uint64_t sent_in = 0;  // in which turn something was last queued
+    ShortText<15> device;       // in the name that was asked for
   };
 
-  struct Reply {
-    io::OutDatagram out;
-    std::uint8_t bytes[kMaxReply];
+  struct Request {  // in its buffer
+    std::uint32_t socket;
+    io::Completion completion;
   };
 
+  void take(std::uint32_t socket, const io::Completion& completion);
   void on_request(std::uint32_t socket, const io::Datagram& datagram);
   void on_packet(std::uint32_t socket, const io::Datagram& datagram);
+  void on_ack(std::uint32_t slot, std::uint16_t block);
+  void on_stranger(std::uint32_t socket, const io::Datagram& datagram, bool is_error, std::uint32_t slot);
   bool is_repeated(const Transfer& earlier, const index::FileEntry* asked) const;
+  void give_way(std::uint32_t slot);
+  bool is_guessing(const io::Host& from, std::string_view device);
+  bool spend(const io::Host& from);
   void begin(std::uint32_t request_socket, const io::Datagram& datagram, const wire::TftpRequest& request);
   void proceed(std::uint32_t slot, TftpTransfer::Next next);
   void send(std::uint32_t slot);
-  void end(std::uint32_t slot);
+  void end(std::uint32_t slot, DownloadEnd how);
   void refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
               std::string_view text);
   void reply(std::uint32_t from_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
@@ -95,12 +99,17 @@ class TftpService {
   ShardContext& shard_;
   const TftpSettings& settings_;
   std::vector<Socket> sockets_;
+  std::vector<std::uint32_t> disarmed_;                       // sockets without a receive
   std::vector<std::vector<std::uint32_t>> transfer_sockets_;  // by group
+  std::vector<Request> requests_;                             // of this turn
   SlotPool<Transfer> transfers_;
-  SlotPool<Reply> replies_;
   TimerWheel timers_;
   PeerMap by_peer_;
-  std::uint64_t random_;
+  SourceBudget addresses_;
+  SourceBudget networks_;
+  SipKey key_;
+  std::uint64_t choices_ = 0;
+  std::uint64_t turns_ = 1;
   bool draining_ = false;
 };
 

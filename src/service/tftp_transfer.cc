@@ -3,68 +3,145 @@
 #include <algorithm>
 #include <cassert>
 
-#include "anchord/base/writer.h"
-
 namespace anchord::service {
+namespace {
 
-void TftpTransfer::start(Bytes content, const wire::TftpOptions& asked, Millis retry_timeout,
-                         unsigned retries) {
-  content_ = content;
-  block_size_ = asked.blksize.value_or(wire::kTftpDefaultBlockSize);
-  retry_timeout_ = asked.timeout ? std::min<Millis>(*asked.timeout * 1000u, kMaxRetryTimeout) : retry_timeout;
-  patience_ = retry_timeout_;
-  retries_ = retries;
-  repeated_ = 0;
-  acknowledged_ = false;
+constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
 
-  // Only what we understand is agreed to; a windowsize is left out, which tells the
-  // client that each block waits for its acknowledgement.
-  wire::TftpOptions agreed{.blksize = asked.blksize, .timeout = asked.timeout};
-  if (asked.timeout && *asked.timeout * 1000u > kMaxRetryTimeout) agreed.timeout.reset();
-  if (asked.tsize) agreed.tsize = content.size();
-  if (agreed == wire::TftpOptions{}) {
-    block_ = 1;
-    make_data();
+}  // namespace
+
+void TftpTransfer::start(const index::FileBody& file, const Terms& asked, Millis now) {
+  *this = {};
+  file_ = &file;
+  is_text_ = asked.text;
+  text_ = NetasciiReader(file);
+  retries_ = asked.retries;
+  retry_timeout_ = asked.retry_timeout;
+  agree(asked);
+  timeout_ = retry_timeout_;
+  last_ = is_text_ ? kUnknown : file.size() / block_size_ + 1;
+  if (!offering_) extend();
+  transmit(now, Next::send);
+}
+
+// Only what we understand is agreed to, and what we will do with it.
+void TftpTransfer::agree(const Terms& asked) {
+  const wire::TftpOptions& options = asked.options;
+  std::uint16_t largest = is_text_ ? kMaxTextBlock : wire::kTftpMaxBlockSize;
+  block_size_ = std::min(options.blksize.value_or(wire::kTftpDefaultBlockSize), largest);
+  auto fit = std::max<std::size_t>(kMaxWindowBytes / (wire::kTftpDataHeaderSize + block_size_), 1);
+  fit = std::min<std::size_t>(fit, kMaxWindow);
+  window_ = static_cast<std::uint16_t>(std::min<std::size_t>(options.windowsize.value_or(1), fit));
+
+  if (options.blksize) offer_.blksize = block_size_;
+  if (options.windowsize) offer_.windowsize = window_;
+  // How long a file is in netascii shows only when all of it was translated.
+  if (options.tsize && !is_text_) offer_.tsize = file_->size();
+  if (options.timeout) {
+    retry_timeout_ = std::min<Millis>(*options.timeout * 1000u, kMaxRetryTimeout);
+    if (retry_timeout_ == *options.timeout * 1000u) offer_.timeout = options.timeout;
+  }
+  offering_ = offer_ != wire::TftpOptions{};
+}
+
+TftpTransfer::Next TftpTransfer::on_ack(std::uint16_t block, Millis now) {
+  if (offering_) {
+    if (block != 0) return Next::wait;
+    offering_ = false;
   } else {
-    block_ = 0;
-    make_oack(agreed);
+    auto moved = static_cast<std::uint16_t>(block - static_cast<std::uint16_t>(base_));
+    if (moved > sent_ - base_) return Next::wait;
+    if (moved == 0) {
+      // In lock step this is never a request for more.
+      if (window_ == 1 || hastened_) return Next::wait;
+      hastened_ = true;
+      return lacks_a_block(sent_at_, now);
+    }
+    move_base(moved);
+  }
+  acknowledged_ = true;
+  // Of a part of the window we may hear only when the peer's patience is over.
+  Millis took = now - sent_at_;
+  if (!repeated_base_) round_trip_ = base_ == sent_ ? took : std::min(round_trip_, took);
+  hastened_ = false;
+  repeated_ = unsent_ = 0;
+  timeout_ = retry_timeout_;
+  if (base_ == last_) return Next::done;
+  if (base_ < sent_) return lacks_a_block(restarted_at_, now);
+  repeated_base_ = false;
+  extend();
+  return transmit(now, Next::send);
+}
+
+// The peer lacks the block after the base (RFC 7440), unless what we heard is older
+// than what was sent at `since`.
+TftpTransfer::Next TftpTransfer::lacks_a_block(Millis since, Millis now) {
+  Millis due = since + round_trip_ + kClockTick;
+  if (now >= due) {
+    restarted_at_ = now;
+    extend();
+    return transmit(now, Next::repeat);
+  }
+  hasten(due);
+  return Next::wait;
+}
+
+TftpTransfer::Next TftpTransfer::on_deadline(Millis now) {
+  if (now < deadline_) return Next::wait;
+  if (early_) {
+    restarted_at_ = now;
+  } else {
+    // A forged request must not make us send more than one packet and a repetition.
+    unsigned allowed = acknowledged_ ? retries_ : std::min(retries_, 1u);
+    if (repeated_ >= allowed) return Next::give_up;
+    ++repeated_;
+    timeout_ = std::min(timeout_ * 2, std::max(retry_timeout_, kMaxRetryTimeout));
+  }
+  if (!offering_) extend();
+  return transmit(now, Next::repeat);
+}
+
+void TftpTransfer::on_unsent(Millis now) {
+  if (++unsent_ <= kMaxUnsent) hasten(now + kUnsentPause);
+}
+
+void TftpTransfer::hasten(Millis due) {
+  if (due >= deadline_) return;
+  deadline_ = due;
+  early_ = true;
+}
+
+TftpTransfer::Next TftpTransfer::transmit(Millis now, Next how) {
+  sent_at_ = now;
+  deadline_ = now + timeout_;
+  early_ = false;
+  repeated_base_ = how == Next::repeat;
+  return how;
+}
+
+void TftpTransfer::move_base(std::uint64_t blocks) {
+  base_ += blocks;
+  if (is_text_) text_.skip(blocks * block_size_);
+}
+
+// Makes the window as long as it may be.
+void TftpTransfer::extend() {
+  sent_ = std::min(base_ + window_, last_);
+  if (last_ != kUnknown) return;
+  NetasciiReader ahead = text_;
+  for (std::uint64_t block = first(); block <= sent_; ++block) {
+    if (ahead.skip(block_size_) == block_size_) continue;
+    last_ = sent_ = block;
   }
 }
 
-TftpTransfer::Next TftpTransfer::on_ack(std::uint16_t block) {
-  if (block != static_cast<std::uint16_t>(block_)) return Next::wait;
-  acknowledged_ = true;
-  if (at_last_block()) return Next::done;
-  ++block_;
-  repeated_ = 0;
-  patience_ = retry_timeout_;
-  make_data();
-  return Next::send;
+std::array<Bytes, 2> TftpTransfer::octets(std::uint64_t block) const {
+  assert(!is_text_ && block >= first() && block <= last());
+  return file_->slice((block - 1) * block_size_, block_size_);
 }
 
-TftpTransfer::Next TftpTransfer::on_deadline() {
-  // A forged request must not make us send more than one packet and a repetition.
-  unsigned allowed = acknowledged_ ? retries_ : std::min(retries_, 1u);
-  if (repeated_ >= allowed) return Next::give_up;
-  ++repeated_;
-  patience_ = std::min(patience_ * 2, std::max(retry_timeout_, kMaxRetryTimeout));
-  return Next::send;
-}
-
-void TftpTransfer::make_oack(const wire::TftpOptions& agreed) {
-  Writer out{header_};
-  wire::write_tftp_oack(out, agreed);
-  assert(out.ok());
-  header_size_ = out.size();
-  payload_ = {};
-}
-
-void TftpTransfer::make_data() {
-  Writer out{header_};
-  wire::write_tftp_data_header(out, static_cast<std::uint16_t>(block_));
-  header_size_ = out.size();
-  std::size_t begin = (block_ - 1) * block_size_;
-  payload_ = content_.subspan(begin, std::min<std::size_t>(block_size_, content_.size() - begin));
+std::uint64_t TftpTransfer::delivered() const {
+  return is_text_ ? text_.offset() : std::min<std::uint64_t>(base_ * block_size_, file_->size());
 }
 
 }  // namespace anchord::service

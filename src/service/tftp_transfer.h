@@ -1,9 +1,15 @@
 // One TFTP read as a state machine over packets and time: no sockets (RFC 1350,
-// options per RFC 2347, 2348 and 2349; window of one block).
+// options per RFC 2347, 2348, 2349 and 7440).
 //
-// One packet is outstanding at any time: the OACK, then each DATA in turn. The same
-// acknowledgement heard twice moves nothing, so a duplicated packet is never
-// answered by two (the Sorcerer's Apprentice). Block numbers wrap to 0.
+// What is outstanding is the OACK, or a window of blocks behind the last one that
+// was acknowledged. Without a windowsize that is one block, and an acknowledgement
+// heard twice moves nothing, so a duplicated packet is never answered by two (the
+// Sorcerer's Apprentice). In a window an acknowledgement of less than all, or the
+// last one again, says that a block was lost; but it may also be a duplicate. So the
+// window is sent again at once only when the peer can have seen all that was sent
+// before, and else after the time that this takes.
+//
+// Block numbers wrap to 0; inside they are counted without end.
 #pragma once
 
 #include <array>
@@ -11,57 +17,100 @@
 
 #include "anchord/base/bytes.h"
 #include "anchord/base/clock.h"
+#include "anchord/index/file_table.h"
 #include "anchord/wire/tftp.h"
+#include "netascii.h"
 
 namespace anchord::service {
 
 class TftpTransfer {
  public:
   enum class Next : std::uint8_t {
-    wait,    // nothing to send
-    send,    // send packet(), then wait for the deadline
+    wait,    // nothing to send; the deadline may have changed
+    send,    // send what is outstanding
+    repeat,  // the same, and a part of it was sent before
     done,    // the last block is acknowledged
-    give_up  // the peer is gone, or ended it
+    give_up  // the peer is gone
   };
 
   // What RFC 2349 lets a client ask for in its stead is bounded by this.
   static constexpr Millis kMaxRetryTimeout = 10'000;
+  // Of a window, whatever the client asks for: what leaves as one segmented send, and
+  // fits a client's socket buffer. More costs us no less for a byte.
+  static constexpr std::uint16_t kMaxWindow = 64;
+  static constexpr std::size_t kMaxWindowBytes = 65'507;
+  // In netascii each block is translated into the datagram that it leaves in.
+  static constexpr std::uint16_t kMaxTextBlock = 1'468;
+  // Sends of one window that fail before they reach the network are made again soon,
+  // but not without end: the machine's queue may be blocked.
+  static constexpr unsigned kMaxUnsent = 20;
+  static constexpr Millis kUnsentPause = 10;
+  // Added to the measured round trip, since the clock ticks in milliseconds.
+  static constexpr Millis kClockTick = 2;
 
-  // A blksize of five digits, a tsize of twenty, a timeout of three, with names.
-  static constexpr std::size_t kMaxHeader = 64;
+  struct Terms {
+    bool text = false;  // netascii
+    wire::TftpOptions options;
+    Millis retry_timeout = 0;
+    unsigned retries = 0;
+  };
 
-  // `content` must stay until the transfer has ended.
-  void start(Bytes content, const wire::TftpOptions& asked, Millis retry_timeout, unsigned retries);
+  // `file` must stay until the transfer has ended. What is outstanding is to be sent.
+  void start(const index::FileBody& file, const Terms& asked, Millis now);
 
-  Next on_ack(std::uint16_t block);
-  Next on_deadline();
+  Next on_ack(std::uint16_t block, Millis now);
+  Next on_deadline(Millis now);  // does nothing before the deadline
+  void on_unsent(Millis now);    // a send failed
 
-  // The packet to send now: a header (or an OACK) and a piece of the content,
-  // both in place until the next call of start(), on_ack() or on_deadline().
-  Bytes header() const { return Bytes(header_).first(header_size_); }
-  Bytes payload() const { return payload_; }
+  // What is outstanding: the OACK while there is an offer, else the blocks from
+  // first() to last(), in octets or in netascii. All but the file's last have
+  // block_size() bytes.
+  bool offering() const { return offering_; }
+  const wire::TftpOptions& offer() const { return offer_; }
+  std::uint64_t first() const { return base_ + 1; }
+  std::uint64_t last() const { return sent_; }
+  std::uint16_t block_size() const { return block_size_; }
+  bool is_text() const { return is_text_; }
+  std::array<Bytes, 2> octets(std::uint64_t block) const;
+  NetasciiReader text() const { return text_; }  // at first()
 
-  // How long to wait for an answer to the packet that was sent last.
-  Millis patience() const { return patience_; }
+  Millis deadline() const { return deadline_; }
 
   bool acknowledged() const { return acknowledged_; }  // anything at all: the peer is real
-  bool at_last_block() const { return block_ > 0 && payload_.size() < block_size_; }
+  bool at_last_block() const { return sent_ == last_; }
+  std::uint64_t delivered() const;  // bytes of the file that were acknowledged
 
  private:
-  void make_oack(const wire::TftpOptions& agreed);
-  void make_data();
+  void agree(const Terms& asked);
+  void move_base(std::uint64_t blocks);
+  void extend();
+  Next transmit(Millis now, Next how);
+  Next lacks_a_block(Millis since, Millis now);
+  void hasten(Millis due);
 
-  Bytes content_;
-  Bytes payload_;
-  std::array<std::uint8_t, kMaxHeader> header_{};
-  std::size_t header_size_ = 0;
-  std::uint64_t block_ = 0;  // the outstanding packet: 0 is the OACK
+  const index::FileBody* file_ = nullptr;
+  wire::TftpOptions offer_;
+  NetasciiReader text_;     // at the block after base_
+  std::uint64_t base_ = 0;  // the last block that was acknowledged
+  std::uint64_t sent_ = 0;  // the last block that was sent
+  std::uint64_t last_ = 0;  // the file's last; in netascii kNever until it is sent
   std::uint16_t block_size_ = wire::kTftpDefaultBlockSize;
-  Millis retry_timeout_ = 0;
-  Millis patience_ = 0;
-  unsigned retries_ = 0;
-  unsigned repeated_ = 0;
+  std::uint16_t window_ = 1;
+  bool is_text_ = false;
+  bool offering_ = false;
   bool acknowledged_ = false;
+  bool repeated_base_ = false;  // what is outstanding was sent more than once
+  bool hastened_ = false;       // the base's acknowledgement came again
+  bool early_ = false;          // the deadline is not that of a lost packet
+  unsigned repeated_ = 0;       // at how many deadlines
+  unsigned unsent_ = 0;
+  unsigned retries_ = 0;
+  Millis retry_timeout_ = 0;
+  Millis timeout_ = 0;  // with its back-off
+  Millis deadline_ = kNever;
+  Millis sent_at_ = 0;
+  Millis restarted_at_ = 0;  // when a window was last begun anew for want of a block
+  Millis round_trip_ = 0;    // the last one that was measured
 };
 
 }  // namespace anchord::service

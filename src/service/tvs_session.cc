@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "anchord/base/log.h"
+#include "tls_greeting.h"
 #include "tvs_answer.h"
 
 namespace anchord::service {
@@ -14,7 +15,7 @@ enum class Served { all, reply_full, malformed };
 
 // Answers the whole requests at the front of `plain`, and moves it past them.
 Served answer_front(Bytes& plain, const View& view, Writer& reply, Counters& counters, QuestionLog& log,
-                    unsigned& answered) {
+                    bool& answered) {
   for (;;) {
     Parsed<std::size_t> size = wire::tvs_message_size(plain);
     if (!size) return Served::malformed;
@@ -29,7 +30,7 @@ Served answer_front(Bytes& plain, const View& view, Writer& reply, Counters& cou
     if (!attempt.ok()) return Served::reply_full;
     reply = attempt;
     plain = plain.subspan(*size);
-    ++answered;
+    answered = true;
     if (record.kind == QuestionKind::verify) {
       (record.answered_yes ? counters.tvs_verify_valid : counters.tvs_verify_invalid).add();
     } else {
@@ -42,7 +43,7 @@ Served answer_front(Bytes& plain, const View& view, Writer& reply, Counters& cou
 }  // namespace
 
 Status TvsSession::start(const crypto::TlsContext& context) {
-  assert(state_ == State::ended && partial_ == BufferPool::kNone);
+  assert(state_ == State::ended && partial_.empty());
   if (Status started = engine_.start(context); !started) return started;
   state_ = State::handshake;
   return {};
@@ -50,20 +51,24 @@ Status TvsSession::start(const crypto::TlsContext& context) {
 
 void TvsSession::reset(TvsWorkspace& work) {
   engine_.reset();
-  if (partial_ != BufferPool::kNone) work.partial.release(partial_);
-  partial_ = BufferPool::kNone;
-  partial_size_ = 0;
+  partial_.drop(work.partial);
   state_ = State::ended;
 }
 
-TvsSession::Progress TvsSession::advance(Bytes input, MutableBytes room, const View& view, TvsWorkspace& work,
-                                         Counters& counters, QuestionLog& log) {
-  Progress progress;
+StreamProgress TvsSession::advance(Bytes input, MutableBytes room, const View& view, TvsWorkspace& work,
+                                   Counters& counters, QuestionLog& log) {
+  StreamProgress progress;
   engine_.take_into(room);
   if (!input.empty()) engine_.give(input);
-  if (state_ == State::handshake) progress.next = shake_hands(counters);
+  if (state_ == State::handshake) {
+    TlsCounters tls{counters.tvs_handshakes, counters.tvs_resumed, counters.tvs_handshake_failures};
+    Greeted greeted = shake_hands(engine_, tls, "tvs");
+    if (greeted == Greeted::done) state_ = State::open;
+    if (greeted == Greeted::full) progress.next = StreamNext::flush_first;
+    if (greeted == Greeted::refused) state_ = State::ended;
+  }
   if (state_ == State::open) progress.next = serve(view, work, counters, log, progress.answered);
-  if (state_ == State::ended) progress.next = Next::finish;
+  if (state_ == State::ended) progress.next = StreamNext::finish;
   progress.produced = engine_.produced();
   return progress;
 }
@@ -75,35 +80,13 @@ std::size_t TvsSession::say_goodbye(MutableBytes room) {
   return engine_.produced();
 }
 
-TvsSession::Next TvsSession::shake_hands(Counters& counters) {
-  switch (engine_.handshake()) {
-    case crypto::TlsEngine::Outcome::done:
-      state_ = State::open;
-      counters.tvs_handshakes.add();
-      if (engine_.resumed()) counters.tvs_resumed.add();
-      return Next::more_input;
-    case crypto::TlsEngine::Outcome::want_input:
-      return Next::more_input;
-    case crypto::TlsEngine::Outcome::output_full:
-      return Next::flush_first;
-    case crypto::TlsEngine::Outcome::peer_closed:
-    case crypto::TlsEngine::Outcome::failed:
-      if (log::debug_enabled()) log::debug("tvs: handshake refused: " + engine_.failure());
-      counters.tvs_handshake_failures.add();
-      state_ = State::ended;
-      return Next::finish;
-  }
-  assert(false);
-  return Next::finish;
-}
-
-TvsSession::Next TvsSession::serve(const View& view, TvsWorkspace& work, Counters& counters, QuestionLog& log,
-                                   unsigned& answered) {
-  Bytes plain = take_partial(work);
+StreamNext TvsSession::serve(const View& view, TvsWorkspace& work, Counters& counters, QuestionLog& log,
+                             bool& answered) {
+  Bytes plain = partial_.take(work.partial, work.plain);
   Writer reply{work.reply};
   Served served = answer_front(plain, view, reply, counters, log, answered);
-  Next next = Next::more_input;
-  while (served == Served::all && next == Next::more_input) {
+  StreamNext next = StreamNext::more_input;
+  while (served == Served::all && next == StreamNext::more_input) {
     // What is left is less than a request, so a whole record fits behind it.
     if (plain.data() != work.plain.data()) std::memmove(work.plain.data(), plain.data(), plain.size());
     MutableBytes tail = MutableBytes(work.plain).subspan(plain.size());
@@ -111,46 +94,51 @@ TvsSession::Next TvsSession::serve(const View& view, TvsWorkspace& work, Counter
     crypto::TlsEngine::Outcome outcome = engine_.read(tail, count);
     plain = Bytes(work.plain).first(plain.size() + count);
     if (outcome == crypto::TlsEngine::Outcome::want_input) break;
-    if (outcome == crypto::TlsEngine::Outcome::output_full) next = Next::flush_first;
+    if (outcome == crypto::TlsEngine::Outcome::output_full) next = StreamNext::flush_first;
     if (outcome == crypto::TlsEngine::Outcome::peer_closed || outcome == crypto::TlsEngine::Outcome::failed)
-      next = Next::finish;
+      next = StreamNext::finish;
     if (outcome == crypto::TlsEngine::Outcome::done)
       served = answer_front(plain, view, reply, counters, log, answered);
   }
-  if (served == Served::reply_full) next = Next::flush_first;
+  if (served == Served::reply_full) next = StreamNext::flush_first;
   if (served == Served::malformed) {
     counters.tvs_malformed.add();
-    next = Next::finish;
+    next = StreamNext::finish;
   }
   // The requests before a malformed one, or before the goodbye, get their answers.
   if (reply.size() > 0 && engine_.write(reply.written()) == crypto::TlsEngine::Outcome::failed)
-    next = Next::finish;
-  if (next == Next::finish) {
+    next = StreamNext::finish;
+  if (next == StreamNext::finish) {
     (void)engine_.close();
     state_ = State::ended;
   } else {
-    keep_partial(plain, work);
+    partial_.keep(plain, work.partial);
   }
   return next;
 }
 
-void TvsSession::keep_partial(Bytes left, TvsWorkspace& work) {
-  if (left.empty()) return;
-  partial_ = work.partial.acquire();
-  assert(left.size() <= work.partial[partial_].size());
-  std::memcpy(work.partial[partial_].data(), left.data(), left.size());
-  partial_size_ = static_cast<std::uint32_t>(left.size());
+TvsProtocol::TvsProtocol(ShardContext& shard)
+    : shard_(shard),
+      workspace_(stream_slots(shard.settings.stream)),
+      sessions_(std::make_unique<TvsSession[]>(stream_slots(shard.settings.stream))) {}
+
+bool TvsProtocol::start(std::uint32_t slot, const io::Host&) {
+  Status started = sessions_[slot].start(shard_.pins.current().tls[shard_.shard]);
+  if (!started) log::error("tvs: cannot begin a TLS connection: " + started.error().text);
+  return started.has_value();
 }
 
-Bytes TvsSession::take_partial(TvsWorkspace& work) {
-  std::uint32_t size = partial_size_;
-  if (partial_ != BufferPool::kNone) {
-    std::memcpy(work.plain.data(), work.partial[partial_].data(), size);
-    work.partial.release(partial_);
-    partial_ = BufferPool::kNone;
-    partial_size_ = 0;
-  }
-  return Bytes(work.plain).first(size);
+bool TvsProtocol::shaking(std::uint32_t slot) const {
+  return sessions_[slot].state() == TvsSession::State::handshake;
+}
+
+StreamProgress TvsProtocol::advance(std::uint32_t slot, Bytes input, MutableBytes room) {
+  return sessions_[slot].advance(input, room, shard_.pins.current(), workspace_, shard_.counters,
+                                 shard_.log.questions);
+}
+
+std::size_t TvsProtocol::say_goodbye(std::uint32_t slot, MutableBytes room) {
+  return sessions_[slot].say_goodbye(room);
 }
 
 }  // namespace anchord::service

@@ -9,14 +9,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
-#include "anchord/base/bytes.h"
 #include "anchord/crypto/tls.h"
-#include "anchord/service/activity_log.h"
-#include "anchord/service/counters.h"
-#include "anchord/service/view.h"
 #include "anchord/wire/tvs.h"
 #include "buffer_pool.h"
+#include "partial_input.h"
+#include "shard_context.h"
+#include "stream_protocol.h"
 
 namespace anchord::service {
 
@@ -45,44 +45,45 @@ struct TvsWorkspace {
 class TvsSession {
  public:
   enum class State : std::uint8_t { handshake, open, ended };
-  enum class Next : std::uint8_t {
-    more_input,   // all input is used; come again when there is more
-    flush_first,  // send the output, then come again with no input and fresh room
-    finish,       // send the output, then close
-  };
-  struct Progress {
-    Next next = Next::more_input;
-    std::size_t produced = 0;  // bytes of `room` that are to be sent
-    unsigned answered = 0;     // whole requests
-  };
 
   Status start(const crypto::TlsContext& context);
   void reset(TvsWorkspace& work);
 
   State state() const { return state_; }
-  // Input that was given and not used yet: it must stay in place.
   std::size_t unread() const { return engine_.unread(); }
-  bool resumed() const { return engine_.resumed(); }
 
-  // `input` is empty or continues the stream; given only when unread() is 0.
-  // `room` holds kOutputRoom bytes.
-  Progress advance(Bytes input, MutableBytes room, const View& view, TvsWorkspace& work, Counters& counters,
-                   QuestionLog& log);
-
-  // Says goodbye: the bytes of a close_notify, for a connection with no output
-  // under way.
+  // As StreamProtocol's; `room` holds kOutputRoom bytes.
+  StreamProgress advance(Bytes input, MutableBytes room, const View& view, TvsWorkspace& work,
+                         Counters& counters, QuestionLog& log);
+  // The bytes of a close_notify.
   std::size_t say_goodbye(MutableBytes room);
 
  private:
-  Next shake_hands(Counters& counters);
-  Next serve(const View& view, TvsWorkspace& work, Counters& counters, QuestionLog& log, unsigned& answered);
-  void keep_partial(Bytes left, TvsWorkspace& work);
-  Bytes take_partial(TvsWorkspace& work);
+  StreamNext serve(const View& view, TvsWorkspace& work, Counters& counters, QuestionLog& log,
+                   bool& answered);
 
   crypto::TlsEngine engine_;
   State state_ = State::ended;
-  std::uint32_t partial_ = BufferPool::kNone;
-  std::uint32_t partial_size_ = 0;
+  PartialInput partial_;
+};
+
+// The sessions of one shard.
+class TvsProtocol final : public StreamProtocol {
+ public:
+  explicit TvsProtocol(ShardContext& shard);
+
+  std::size_t room() const override { return kOutputRoom; }
+  bool start(std::uint32_t slot, const io::Host& peer) override;
+  bool shaking(std::uint32_t slot) const override;
+  std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
+  StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override;
+  std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) override;
+  void reset(std::uint32_t slot) override { sessions_[slot].reset(workspace_); }
+
+ private:
+  ShardContext& shard_;
+  TvsWorkspace workspace_;
+  std::unique_ptr<TvsSession[]> sessions_;
 };
 
 }  // namespace anchord::service

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 namespace anchord::wire {
 namespace {
@@ -70,9 +71,9 @@ void set_option(TftpOptions& options, std::size_t option, std::uint64_t value) {
   }
 }
 
-enum class BadValue { leaves_out, is_error };
+enum class Strictness { request, answer };
 
-void read_options(Reader& in, TftpOptions& options, BadValue bad_value) {
+void read_options(Reader& in, TftpOptions& options, Strictness strictness) {
   std::array<bool, kOptionCount> seen{};
   // Some phones end a request with one NUL too many.
   while (in.left() > 0 && !only_nuls_left(in)) {
@@ -84,16 +85,18 @@ void read_options(Reader& in, TftpOptions& options, BadValue bad_value) {
     auto rule = std::ranges::find_if(kOptions, same);
     if (rule == kOptions.end()) continue;
     auto option = static_cast<std::size_t>(rule - kOptions.begin());
-    if (seen[option]) return in.fail_at(rule->name, "occurs twice", offset);
-    seen[option] = true;
+    if (std::exchange(seen[option], true)) {
+      if (strictness == Strictness::answer) return in.fail_at(rule->name, "occurs twice", offset);
+      continue;
+    }
 
     std::optional<std::uint64_t> value = decimal(text);
-    if (bad_value == BadValue::leaves_out && option == kBlksize && value) {
+    if (strictness == Strictness::request && option == kBlksize && value) {
       value = std::min<std::uint64_t>(*value, kTftpMaxBlockSize);
     }
     if (value && *value >= rule->least && *value <= rule->most) {
       set_option(options, option, *value);
-    } else if (bad_value == BadValue::is_error) {
+    } else if (strictness == Strictness::answer) {
       return in.fail_at(rule->name, "is no number in the range of its RFC", offset);
     }
   }
@@ -104,11 +107,8 @@ TftpRequest read_request(Reader& in, bool write) {
   std::size_t offset = in.offset();
   request.file = in.text_until_nul("file name");
   if (request.file.empty()) in.fail_at("file name", "is empty", offset);
-  if (request.file.size() > kMaxTftpFileName) {
-    in.fail_at("file name", "is longer than the limit of 255 bytes", offset);
-  }
   request.mode = mode_of(in.text_until_nul("mode"));
-  read_options(in, request.options, BadValue::leaves_out);
+  read_options(in, request.options, Strictness::request);
   return request;
 }
 
@@ -172,7 +172,7 @@ Parsed<TftpPacket> parse_tftp(Bytes packet) {
       parsed = read_error(in);
       break;
     case Opcode::oack:
-      read_options(in, parsed.emplace<TftpOack>().options, BadValue::is_error);
+      read_options(in, parsed.emplace<TftpOack>().options, Strictness::answer);
       break;
     default:
       in.fail_at("opcode", "is not known", 0);

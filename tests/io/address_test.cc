@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 
 #include <cstring>
 #include <unordered_set>
@@ -129,24 +130,38 @@ TEST(Network, RefusesBadPrefixes) {
   }
 }
 
-iovec part(const char* text) {
-  return {.iov_base = const_cast<char*>(text), .iov_len = std::strlen(text)};
-}
-
 TEST(OutDatagram, HoldsPartsAndNoControlDataWithoutASource) {
   OutDatagram out;
-  const std::array parts = {part("abc"), part("de")};
-  out.set({.host = host("192.0.2.1"), .port = 69}, host("0.0.0.0"), true, parts);
-  EXPECT_EQ(out.size(), 5u);
-  EXPECT_EQ(out.message()->msg_iovlen, 2u);
-  EXPECT_EQ(out.message()->msg_namelen, sizeof(sockaddr_in));
+  out.start({.host = host("192.0.2.1"), .port = 69}, host("0.0.0.0"), true);
+  Buffer copied = {'a', 'b', 'c'};
+  out.copy(copied);
+  copied[0] = 'x';
+  out.refer({});
+  out.refer(as_bytes("de"));
+  const msghdr& message = *out.message();
+  ASSERT_EQ(message.msg_iovlen, 2u);
+  EXPECT_EQ(std::memcmp(message.msg_iov[0].iov_base, "abc", 3), 0);
+  EXPECT_EQ(message.msg_iov[1].iov_len, 2u);
+  EXPECT_EQ(message.msg_namelen, sizeof(sockaddr_in));
+  EXPECT_EQ(message.msg_controllen, 0u);
+}
+
+TEST(OutDatagram, ForgetsWhatItHeld) {
+  OutDatagram out;
+  out.start({.host = host("2001:db8::1")}, host("2001:db8::2"), false);
+  out.copy(Buffer(OutDatagram::kRoom));
+  EXPECT_TRUE(out.room().empty());
+  out.segment(8);
+  out.start({.host = host("192.0.2.1")}, {}, true);
+  EXPECT_EQ(out.message()->msg_iovlen, 0u);
   EXPECT_EQ(out.message()->msg_controllen, 0u);
+  EXPECT_EQ(out.room().size(), OutDatagram::kRoom);
 }
 
 TEST(OutDatagram, NamesTheSourceInTheSocketsForm) {
   OutDatagram out;
   const Address to{.host = host("192.0.2.1"), .port = 69};
-  out.set(to, host("192.0.2.9"), true, {});
+  out.start(to, host("192.0.2.9"), true);
   const cmsghdr* control = CMSG_FIRSTHDR(out.message());
   ASSERT_NE(control, nullptr);
   EXPECT_EQ(control->cmsg_level, IPPROTO_IP);
@@ -155,7 +170,7 @@ TEST(OutDatagram, NamesTheSourceInTheSocketsForm) {
   std::memcpy(&v4, CMSG_DATA(control), sizeof v4);
   EXPECT_EQ(ntohl(v4.ipi_spec_dst.s_addr), 0xc0000209u);
 
-  out.set(to, host("192.0.2.9"), false, {});
+  out.start(to, host("192.0.2.9"), false);
   control = CMSG_FIRSTHDR(out.message());
   ASSERT_NE(control, nullptr);
   EXPECT_EQ(control->cmsg_level, IPPROTO_IPV6);
@@ -163,6 +178,26 @@ TEST(OutDatagram, NamesTheSourceInTheSocketsForm) {
   in6_pktinfo v6;
   std::memcpy(&v6, CMSG_DATA(control), sizeof v6);
   EXPECT_EQ(std::memcmp(&v6.ipi6_addr, host("192.0.2.9").bytes.data(), 16), 0);
+}
+
+TEST(OutDatagram, SaysTheSegmentsBesideTheSource) {
+  for (bool v4 : {true, false}) {
+    OutDatagram out;
+    out.start({.host = host("192.0.2.1"), .port = 69}, host("192.0.2.9"), v4);
+    out.segment(1432);
+    auto* message = const_cast<msghdr*>(out.message());
+    cmsghdr* source = CMSG_FIRSTHDR(message);
+    ASSERT_NE(source, nullptr);
+    cmsghdr* segment = CMSG_NXTHDR(message, source);
+    ASSERT_NE(segment, nullptr);
+    EXPECT_EQ(segment->cmsg_level, SOL_UDP);
+    EXPECT_EQ(segment->cmsg_type, UDP_SEGMENT);
+    EXPECT_EQ(segment->cmsg_len, CMSG_LEN(sizeof(std::uint16_t)));
+    std::uint16_t size = 0;
+    std::memcpy(&size, CMSG_DATA(segment), sizeof size);
+    EXPECT_EQ(size, 1432);
+    EXPECT_EQ(CMSG_NXTHDR(message, segment), nullptr);
+  }
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <map>
-#include <memory>
 
 #include "anchord/io/ring.h"
 
@@ -28,8 +27,6 @@ class EchoServer {
       } else if (c.tag == kWaker) {
         if (c.result >= 0) ++wakes;
         if (!c.more) ring_.watch_waker(kWaker);
-      } else if ((c.tag & kKinds) == kReply) {
-        replies_.erase(c.tag);
       } else {
         Connection& on = connections_.at(c.tag & ~kKinds);
         if ((c.tag & kKinds) == kReceive) {
@@ -58,7 +55,6 @@ class EchoServer {
   static constexpr std::uint64_t kWaker = 3;
   static constexpr std::uint64_t kReceive = 1ull << 32;
   static constexpr std::uint64_t kSend = 2ull << 32;
-  static constexpr std::uint64_t kReply = 3ull << 32;
   static constexpr std::uint64_t kKinds = 3ull << 32;
 
   struct Connection {
@@ -69,10 +65,6 @@ class EchoServer {
     bool failed = false;
     Buffer waiting;   // to be sent
     Buffer outgoing;  // being sent
-  };
-  struct Reply {
-    OutDatagram out;
-    Buffer bytes;
   };
 
   void accepted(const Completion& c) {
@@ -127,12 +119,10 @@ class EchoServer {
   void datagram(const Completion& c) {
     if (c.has_buffer) {
       const Datagram in = ring_.datagram(c);
-      const std::uint64_t tag = next_++ | kReply;
-      Reply& reply = *(replies_[tag] = std::make_unique<Reply>());
-      reply.bytes = to_buffer(in.payload);
-      const std::array parts = {iovec{reply.bytes.data(), reply.bytes.size()}};
-      reply.out.set(in.from, in.to, true, parts);
-      ring_.send_datagram(socket_, reply.out, tag);
+      OutDatagram& reply = ring_.new_datagram();
+      reply.start(in.from, in.to, true);
+      reply.copy(in.payload);
+      ring_.send_datagram(socket_, reply, kIgnore);
       ring_.recycle(Group::udp, c.buffer);
     }
     if (!c.more) ring_.receive_datagrams(socket_, kDatagrams);
@@ -144,7 +134,6 @@ class EchoServer {
   bool stopping_ = false;
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, Connection> connections_;
-  std::map<std::uint64_t, std::unique_ptr<Reply>> replies_;
 };
 
 }  // namespace anchord::io

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cerrno>
 
 #include "anchord/io/uring.h"
@@ -117,6 +118,29 @@ TEST_F(SimRingTest, AStalledPeerTakesASocketBufferAndNoMore) {
   EXPECT_EQ(sim_.peer_take(peer_).size(), 20u);
 }
 
+TEST_F(SimRingTest, PiecesAreOneStream) {
+  const int connection = accepted();
+  Gathered pieces;
+  pieces.set(std::array{as_bytes("abc"), Bytes(), as_bytes("defghijklm")});
+  sim_.send_gathered(connection, pieces, 3);
+  EXPECT_EQ(one().result, 10);  // the socket's buffer
+  EXPECT_EQ(as_text(sim_.peer_take(peer_)), "abcdefghij");
+  pieces.set(std::array{as_bytes("klm")});
+  sim_.send_gathered(connection, pieces, 3);
+  EXPECT_EQ(one().result, 3);
+  EXPECT_EQ(as_text(sim_.peer_take(peer_)), "klm");
+}
+
+TEST_F(SimRingTest, AListenerThatIsShutDownRefusesItsBacklogToo) {
+  const int early = sim_.connect(listener_, at("192.0.2.1:5000"));
+  sim_.shutdown(listener_);
+  EXPECT_TRUE(sim_.peer_closed_by_server(early));
+  EXPECT_TRUE(sim_.peer_closed_by_server(sim_.connect(listener_, at("192.0.2.1:5001"))));
+  sim_.accept(listener_, 1);
+  EXPECT_EQ(one().result, -EINVAL);
+  EXPECT_EQ(sim_.operations_in_flight(), 0u);
+}
+
 TEST_F(SimRingTest, AVanishedPeerHoldsASendUntilItIsCancelledOrShutDown) {
   const int connection = accepted();
   sim_.receive(connection, 2);
@@ -174,12 +198,13 @@ TEST_F(SimRingTest, DatagramsKeepTheirAddresses) {
   EXPECT_EQ(in.to, at("192.0.2.9").host);
   sim_.recycle(Group::udp, got.buffer);
 
-  OutDatagram out;
-  char bytes[] = "tell";
-  const std::array parts = {iovec{bytes, 2}, iovec{bytes + 2, 2}};
-  out.set(in.from, parse_host("192.0.2.10").value(), true, parts);
+  OutDatagram& out = sim_.new_datagram();
+  out.start(in.from, parse_host("192.0.2.10").value(), true);
+  out.copy(as_bytes("te"));
+  out.refer(as_bytes("ll"));
   sim_.send_datagram(socket, out, 5);
-  EXPECT_EQ(one().result, 4);
+  EXPECT_TRUE(sim_.take_datagrams().empty());
+  EXPECT_TRUE(sim_.wait(0).empty());
   const auto sent = sim_.take_datagrams();
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(sent[0].socket, socket);
@@ -307,17 +332,29 @@ TEST_F(SimRingDeathTest, BytesThatChangeUnderASend) {
   EXPECT_EQ(one().result, 4);
 }
 
+TEST_F(SimRingDeathTest, PiecesThatChangeUnderASend) {
+  const int connection = accepted();
+  Buffer bytes{'a', 'b', 'c'};
+  Gathered pieces;
+  pieces.set(std::array{as_bytes("x"), Bytes(bytes)});
+  sim_.send_gathered(connection, pieces, 3);
+  bytes[1] = 'd';
+  EXPECT_DEATH(turn(), "simulated ring: what was given to a send");
+}
+
 TEST_F(SimRingDeathTest, ADatagramThatChangesUnderASend) {
   const int socket = sim_.add_udp_socket(at("192.0.2.9:69"));
-  OutDatagram out;
-  char bytes[] = "tell";
-  const std::array parts = {iovec{bytes, 4}};
-  out.set(at("192.0.2.1"), {}, true, parts);
+  OutDatagram& out = sim_.new_datagram();
+  Buffer bytes = {'t', 'e', 'l', 'l'};
+  out.start(at("192.0.2.1"), {}, true);
+  out.refer(bytes);
   sim_.send_datagram(socket, out, 5);
   bytes[0] = 'b';
-  EXPECT_DEATH(sim_.wait(0), "changed before its completion");
+  EXPECT_DEATH(sim_.wait(0), "changed before it was submitted");
   bytes[0] = 't';
-  EXPECT_EQ(one().result, 4);
+  sim_.submit();
+  bytes[0] = 'b';
+  EXPECT_TRUE(sim_.wait(0).empty());
 }
 
 TEST_F(SimRingDeathTest, BuffersThatAreNotTheShards) {

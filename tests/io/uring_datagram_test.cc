@@ -1,5 +1,7 @@
 #include <arpa/inet.h>
 
+#include <algorithm>
+
 #include "uring_fixture.h"
 
 namespace anchord::io {
@@ -26,15 +28,59 @@ class UringDatagramTest : public UringTest {
     EXPECT_EQ(in.from, local_address(other.get()));
     EXPECT_EQ(in.to, at.host) << in.to.text();
 
-    OutDatagram out;
-    char head[] = "ans";
-    char tail[] = "wer";
-    const std::array parts = {iovec{head, 3}, iovec{tail, 3}};
-    out.set(in.from, in.to, is_v4_socket(socket.get()), parts);
+    OutDatagram& out = answer(in, socket);
+    out.copy(as_bytes("ans"));
+    out.refer(as_bytes("wer"));
     ring_->recycle(Group::udp, got.buffer);
     ring_->send_datagram(socket.get(), out, 2);
-    EXPECT_EQ(next(2).value().result, 6);
+    ring_->submit();
     EXPECT_EQ(take(other), "answer");
+  }
+  OutDatagram& answer(const Datagram& to, const Descriptor& socket) {
+    OutDatagram& out = ring_->new_datagram();
+    out.start(to.from, to.to, is_v4_socket(socket.get()));
+    return out;
+  }
+
+  // Asks on `host`, and is sent `blocks` of `size` bytes as one send, the last but half
+  // as long. What arrived.
+  std::vector<std::string> row(const char* host, std::size_t blocks, std::size_t size,
+                               std::optional<std::int32_t> failure = {}) {
+    auto socket = bound(parse_host(host).value().is_v4() ? "0.0.0.0" : "::");
+    const Address at{.host = parse_host(host).value(), .port = local_address(socket.get()).port};
+    auto other = client(at, SOCK_DGRAM);
+    ring_->receive_datagrams(socket.get(), 1);
+    put(other, "request");
+    auto got = next(1).value();
+    OutDatagram& out = answer(look(got), socket);
+    ring_->recycle(Group::udp, got.buffer);
+    Buffer bytes(blocks * size - size / 2);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>('a' + i / size);
+    for (std::size_t i = 0; i < bytes.size(); i += size) {
+      out.copy(Bytes(bytes).subspan(i, 2));
+      out.refer(Bytes(bytes).subspan(i + 2, std::min(size, bytes.size() - i) - 2));
+    }
+    out.segment(static_cast<std::uint16_t>(size));
+    ring_->send_datagram(socket.get(), out, 2);
+    ring_->submit();
+    std::ranges::fill(bytes, 'x');  // it was copied
+    std::vector<std::string> arrived;
+    if (failure) {
+      EXPECT_EQ(next(2).value().result, *failure);
+    } else {
+      for (std::size_t i = 0; i < blocks; ++i) arrived.push_back(take(other));
+    }
+    ring_->cancel(1);
+    EXPECT_FALSE(next(1).value().more);
+    return arrived;
+  }
+  void expect_row(const char* host, std::size_t blocks, std::size_t size) {
+    auto arrived = row(host, blocks, size);
+    ASSERT_EQ(arrived.size(), blocks);
+    for (std::size_t i = 0; i < blocks; ++i) {
+      std::size_t expected = i + 1 < blocks ? size : size - size / 2;
+      ASSERT_EQ(arrived[i], std::string(expected, static_cast<char>('a' + i))) << i;
+    }
   }
 };
 
@@ -111,12 +157,50 @@ TEST_F(UringDatagramTest, AFloodOnUdpLeavesTcpItsBuffers) {
 
 TEST_F(UringDatagramTest, ARefusedSourceAddressIsAnErrorOfThatSend) {
   auto socket = bound("0.0.0.0");
-  OutDatagram out;
-  char byte = 'x';
-  const std::array parts = {iovec{&byte, 1}};
-  out.set(loopback(9), parse_host("192.0.2.1").value(), true, parts);
+  OutDatagram& out = ring_->new_datagram();
+  out.start(loopback(9), parse_host("192.0.2.1").value(), true);
+  out.copy(as_bytes("x"));
   ring_->send_datagram(socket.get(), out, 2);
   EXPECT_LT(next(2).value().result, 0);
+}
+
+TEST_F(UringDatagramTest, MoreThanAreQueuedLeaveInOrder) {
+  auto socket = bound("127.0.0.1");
+  auto other = bound("127.0.0.1");
+  const timeval limit{.tv_sec = 20, .tv_usec = 0};
+  setsockopt(other.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  // More than the ring's entries and its datagrams, one of the entries something else.
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    OutDatagram& out = ring_->new_datagram();
+    out.start(local_address(other.get()), {}, true);
+    out.copy(Bytes(reinterpret_cast<const std::uint8_t*>(&i), sizeof i));
+    if (i == 3) ring_->receive_datagrams(socket.get(), 1);
+    ring_->send_datagram(socket.get(), out, 2);
+    if (i % 100 != 99) continue;
+    ring_->submit();
+    for (std::uint32_t expected = i - 99; expected <= i; ++expected) {
+      std::uint32_t got = 0;
+      ASSERT_EQ(::recv(other.get(), &got, sizeof got, 0), static_cast<ssize_t>(sizeof got));
+      ASSERT_EQ(got, expected);
+    }
+  }
+}
+
+TEST_F(UringDatagramTest, ARowOfDatagramsIsOneSend) {
+  for (const char* host : {"127.0.0.1", "127.0.0.2", "::1"}) {
+    if (host == std::string_view("::1") && !have_ipv6()) continue;
+    SCOPED_TRACE(host);
+    expect_row(host, 2, 12);
+    expect_row(host, 16, 1432);
+    expect_row(host, OutDatagram::kMaxSegments, 516);
+    expect_row(host, 45, 1432);  // 64 KB but for little
+  }
+}
+
+TEST_F(UringDatagramTest, ARowThatDoesNotFitIsRefused) {
+  row("127.0.0.1", 2, 50'000, -EMSGSIZE);
+  // One alone may be as long as any packet.
+  EXPECT_EQ(row("127.0.0.1", 1, 65'507).at(0).size(), 65'507u - 65'507u / 2);
 }
 
 }  // namespace

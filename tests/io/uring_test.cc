@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <thread>
 
@@ -82,6 +84,44 @@ TEST_F(UringTest, SendsAndReportsWhatWasTaken) {
   EXPECT_EQ(done.result, 6);
   EXPECT_FALSE(done.more);
   EXPECT_EQ(take(other), "answer");
+}
+
+TEST_F(UringTest, SendsPiecesAsOneAndTakesPartOfThem) {
+  auto [ours, other] = connection();
+  Gathered pieces;
+  pieces.set(std::array{as_bytes("head "), Bytes(), as_bytes("content")});
+  ring_->send_gathered(ours, pieces, 3);
+  EXPECT_EQ(next(3).value().result, 12);
+  EXPECT_EQ(take(other), "head content");
+
+  const Buffer much(8 << 20, 'x');  // more than a socket takes at once
+  std::size_t sent = 0;
+  std::size_t taken = 0;
+  while (sent < much.size()) {
+    pieces.set(std::array{Bytes(much).subspan(sent, 1), Bytes(much).subspan(sent + 1)});
+    ring_->send_gathered(ours, pieces, 3);
+    const int result = next(3).value().result;
+    ASSERT_GT(result, 0);
+    sent += static_cast<std::size_t>(result);
+    while (taken < sent) taken += take(other).size();
+  }
+  EXPECT_EQ(taken, much.size());
+}
+
+TEST_F(UringTest, AListenerThatIsShutDownRefuses) {
+  auto listener = listen_tcp(loopback(0), 16).value();
+  const Address at = local_address(listener.get());
+  ring_->accept(listener.get(), 1);
+  EXPECT_TRUE(ring_->wait(monotonic_now()).empty());
+  ring_->shutdown(listener.get());
+  const auto ended = next(1).value();
+  EXPECT_LT(ended.result, 0);
+  EXPECT_FALSE(ended.more);
+  Descriptor late(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage name;
+  const socklen_t length = to_kernel(at, true, name);
+  EXPECT_EQ(::connect(late.get(), reinterpret_cast<sockaddr*>(&name), length), -1);
+  EXPECT_EQ(errno, ECONNREFUSED);
 }
 
 TEST_F(UringTest, ASendToAClosedPeerIsAnErrorAndNoSignal) {

@@ -8,7 +8,7 @@
 namespace anchord::sim {
 namespace {
 
-constexpr service::TvsSettings kDefaults{};
+constexpr service::StreamSettings kDefaults{};
 
 TEST(Limits, ASilentConnectionEndsAtTheHandshakeDeadline) {
   World world({});
@@ -59,7 +59,7 @@ TEST(Limits, IdleConnectionsEndAfterTheirLastAnswer) {
 }
 
 TEST(Limits, OneAddressCannotTakeAllConnections) {
-  service::ShardSettings shard{.tvs = {.max_connections = 20, .max_per_address = 5}};
+  service::ShardSettings shard{.stream = {.max_connections = 20, .max_per_address = 5}};
   World world({.shard = shard});
   std::vector<int> peers;
   for (std::uint16_t port = 1; port <= 9; ++port)
@@ -79,7 +79,7 @@ TEST(Limits, OneAddressCannotTakeAllConnections) {
 }
 
 TEST(Limits, SilentConnectionsGiveWayAtTheLimit) {
-  service::ShardSettings shard{.tvs = {.max_connections = 20, .max_per_address = 1000}};
+  service::ShardSettings shard{.stream = {.max_connections = 20, .max_per_address = 1000}};
   World world({.shard = shard});
   for (unsigned i = 0; i < 200; ++i) world.sim.connect(world.listener, world.peer(i, 1));
   world.run_for(200);
@@ -94,7 +94,7 @@ TEST(Limits, SilentConnectionsGiveWayAtTheLimit) {
 }
 
 TEST(Limits, ABusyConnectionIsNotEvicted) {
-  service::ShardSettings shard{.tvs = {.max_connections = 4, .max_per_address = 1000}};
+  service::ShardSettings shard{.stream = {.max_connections = 4, .max_per_address = 1000}};
   World world({.shard = shard});
   std::vector<std::unique_ptr<Phone>> phones;
   for (unsigned i = 0; i < 4; ++i)

@@ -36,14 +36,13 @@ crypto::TlsContext server_context(crypto::TlsVersion min) {
   return crypto::TlsContext::server(settings).value();
 }
 
-// Made once for each version: what is under test is the server.
+}  // namespace
+
 const crypto::TlsContext& client_context(crypto::TlsVersion version) {
   static const auto v1_2 = crypto::TlsContext::client({.max = crypto::TlsVersion::v1_2}).value();
   static const auto v1_3 = crypto::TlsContext::client({}).value();
   return version == crypto::TlsVersion::v1_2 ? v1_2 : v1_3;
 }
-
-}  // namespace
 
 crypto::Certificate certificate(const std::string& name) {
   return crypto::Certificate::from_pem_or_der(test_file("certs/" + name + ".crt")).value();
@@ -60,7 +59,12 @@ Buffer file_content(std::uint8_t mark, std::size_t size) {
 }
 
 World::World(WorldSettings settings)
-    : sim(settings.ring), listener(sim.add_listener()), tls_(server_context(settings.tls_min)) {
+    : sim(settings.ring),
+      listener(sim.add_listener()),
+      http_listener(sim.add_listener()),
+      https_listener(sim.add_listener()),
+      tls_(server_context(settings.tls_min)),
+      https_ready_(settings.https_ready) {
   using Change = index::CertificateChange;
   crypto::Certificate tftp = certificate("tftp");
   crypto::Certificate odd = certificate("app-odd");
@@ -82,7 +86,10 @@ World::World(WorldSettings settings)
   }
   publish({{.name = "ITLFile.tlv", .body = index::FileBody{.content = index::Blob(file_content(1, 8812))}}});
   service::ShardSockets sockets{
-      .tvs = {listener}, .tftp = {{.requests = tftp_requests, .transfers = tftp_transfers, .v4 = true}}};
+      .tvs = {listener},
+      .http = {http_listener},
+      .https = {https_listener},
+      .tftp = {{.requests = tftp_requests, .transfers = tftp_transfers, .v4 = true}}};
   shard = std::make_unique<service::Shard>(0, sim, settings.shard, sockets, publisher,
                                            settings.ring.faults.seed, counters, activity);
 }
@@ -98,6 +105,7 @@ void World::publish(std::vector<index::FileChange> changes) {
   view->certificates = certificates_;
   view->files = files_;
   view->tls = {tls_};
+  if (https_ready_) view->https_tls = {tls_};
   publisher.publish(std::move(view));
   sim.wake();
 }
@@ -226,11 +234,13 @@ void Phone::send_raw(Bytes plain) {
   flush();
 }
 
-Fetcher::Fetcher(World& world, unsigned host, std::string file, wire::TftpOptions options, Millis patience)
+Fetcher::Fetcher(World& world, unsigned host, std::string file, wire::TftpOptions options, Millis patience,
+                 wire::TftpMode mode)
     : world_(world),
       self_(world.peer(host, static_cast<std::uint16_t>(2000 + host))),
       file_(std::move(file)),
       asked_(options),
+      mode_(mode),
       patience_(patience),
       socket_(world.tftp_requests) {
   request();
@@ -239,11 +249,13 @@ Fetcher::Fetcher(World& world, unsigned host, std::string file, wire::TftpOption
 void Fetcher::request() {
   socket_ = world_.tftp_requests;
   block_size_ = wire::kTftpDefaultBlockSize;
+  window_ = 1;
+  unacknowledged_ = 0;
   next_ = 1;
   content_.clear();
   Buffer packet(wire::kMaxTftpRequest);
   Writer out(packet);
-  wire::write_tftp_request(out, {.file = file_, .options = asked_});
+  wire::write_tftp_request(out, {.file = file_, .mode = mode_, .options = asked_});
   packet.resize(out.size());
   send(std::move(packet));
 }
@@ -252,6 +264,7 @@ void Fetcher::send(Buffer packet) {
   last_packet_ = std::move(packet);
   last_sent_ = world_.sim.time();
   world_.sim.datagram(socket_, self_, last_packet_);
+  world_.sim.at(last_sent_ + patience_, [] {});  // time stops there, for tick()
 }
 
 void Fetcher::tick() {
@@ -273,12 +286,20 @@ void Fetcher::take(const io::SimDatagram& datagram) {
   }
   if (!begun) socket_ = datagram.socket;
   if (const auto* oack = std::get_if<wire::TftpOack>(&*packet)) {
-    EXPECT_EQ(oack->options.blksize, asked_.blksize);
-    block_size_ = oack->options.blksize.value_or(wire::kTftpDefaultBlockSize);
-    if (next_ == 1) on_data({.block = 0});
+    if (next_ == 1) on_oack(oack->options);
   } else if (const auto* data = std::get_if<wire::TftpData>(&*packet)) {
     on_data(*data);
   }
+}
+
+void Fetcher::on_oack(const wire::TftpOptions& agreed) {
+  EXPECT_EQ(agreed.blksize.has_value(), asked_.blksize.has_value());
+  EXPECT_EQ(agreed.windowsize.has_value(), asked_.windowsize.has_value());
+  block_size_ = agreed.blksize.value_or(wire::kTftpDefaultBlockSize);
+  window_ = agreed.windowsize.value_or(1);
+  EXPECT_LE(block_size_, asked_.blksize.value_or(wire::kTftpDefaultBlockSize));
+  EXPECT_LE(window_, asked_.windowsize.value_or(1));
+  acknowledge(0);
 }
 
 void Fetcher::on_data(const wire::TftpData& data) {
@@ -288,11 +309,18 @@ void Fetcher::on_data(const wire::TftpData& data) {
     content_.insert(content_.end(), data.payload.begin(), data.payload.end());
     ++next_;
     done_ = data.payload.size() < block_size_;
+    if (++unacknowledged_ == window_ || done_) acknowledge(next_ - 1);
+  } else {
+    // A gap; or what came before, and our acknowledgement may have been lost.
+    acknowledge(next_ - 1);
   }
-  // What came before is acknowledged again: our acknowledgement may have been lost.
+}
+
+void Fetcher::acknowledge(std::uint64_t block) {
+  unacknowledged_ = 0;
   Buffer packet(4);
   Writer out(packet);
-  wire::write_tftp_ack(out, data.block);
+  wire::write_tftp_ack(out, static_cast<std::uint16_t>(block));
   send(std::move(packet));
 }
 

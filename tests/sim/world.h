@@ -29,7 +29,11 @@ struct WorldSettings {
   io::SimSettings ring;
   service::ShardSettings shard;
   crypto::TlsVersion tls_min = crypto::TlsVersion::v1_2;
+  bool https_ready = true;  // there is a certificate for it
 };
+
+// For clients of either version, made once: what is under test is the server.
+const crypto::TlsContext& client_context(crypto::TlsVersion version);
 
 class World {
  public:
@@ -54,6 +58,8 @@ class World {
 
   io::SimRing sim;
   int listener;
+  int http_listener;
+  int https_listener;
   int tftp_requests;
   std::vector<int> tftp_transfers;
   service::Publisher publisher{1};
@@ -64,6 +70,7 @@ class World {
 
  private:
   crypto::TlsContext tls_;
+  bool https_ready_;
   index::CertificateIndex certificates_;
   index::FileTable files_;
   std::uint64_t version_ = 0;
@@ -111,11 +118,13 @@ class Phone {
   bool ended_ = false;
 };
 
-// A TFTP client: lock step, repeats itself when nothing comes, and begins anew when
-// the server has given the transfer up.
+// A TFTP client: acknowledges each window, and what came in order when something did
+// not, repeats itself when nothing comes, and begins anew when the server has given
+// the transfer up.
 class Fetcher {
  public:
-  Fetcher(World& world, unsigned host, std::string file, wire::TftpOptions options, Millis patience = 300);
+  Fetcher(World& world, unsigned host, std::string file, wire::TftpOptions options, Millis patience = 300,
+          wire::TftpMode mode = wire::TftpMode::octet);
 
   void take(const io::SimDatagram& datagram);
   void tick();  // repeats the last packet when it is time
@@ -129,17 +138,22 @@ class Fetcher {
  private:
   void request();
   void send(Buffer packet);
+  void on_oack(const wire::TftpOptions& agreed);
   void on_data(const wire::TftpData& data);
+  void acknowledge(std::uint64_t block);
 
   World& world_;
   io::Address self_;
   std::string file_;
   wire::TftpOptions asked_;
+  wire::TftpMode mode_;
   Millis patience_;
   Millis last_sent_ = 0;
   Buffer last_packet_;
   int socket_;
   std::size_t block_size_ = wire::kTftpDefaultBlockSize;
+  unsigned window_ = 1;
+  unsigned unacknowledged_ = 0;
   std::uint64_t next_ = 1;
   Buffer content_;
   unsigned received_ = 0;

@@ -4,9 +4,10 @@
 // seeded one (sim_ring.h) that delays, splits, reorders and drops within what
 // the kernel is allowed to do. A shard cannot tell them apart.
 //
-// Every operation carries a tag that comes back in its completions. Memory that
-// an operation was given (bytes to send, a datagram) must stay as it is until its
-// completion. One thread uses a ring, from its making to its end.
+// Every operation carries a tag that comes back in its completions. Memory that an
+// operation was given (bytes to send) must stay as it is until its completion.
+// Datagrams are the exception: the kernel copies them when they are submitted, so
+// they complete only if they fail. One thread uses a ring, from its making to its end.
 #pragma once
 
 #include <netinet/in.h>
@@ -46,30 +47,70 @@ struct Datagram {
   bool valid = false;  // false: the buffer did not hold a whole message
 };
 
-// A datagram to send. set() fills everything that the kernel will look at; the
-// object must not move until the completion.
+// A datagram to send, or a row of them in one send (UDP_SEGMENT): all as long as
+// segment() says, but the last, which may be shorter.
+//
+// The ring owns it and uses it again after the next wait(). The bytes that refer()
+// was given must stay until then; those that copy() was given need not.
 class OutDatagram {
  public:
-  // A header and a piece of a file.
-  static constexpr std::size_t kMaxParts = 2;
+  static constexpr std::size_t kMaxSegments = 64;  // what Linux before 6.9 takes
+  static constexpr std::size_t kMaxSize = 65'507;  // in one send, as over IPv4: 65,535 less the headers
+  static constexpr std::size_t kRoom = 1'472;      // for copy(): the payload of one Ethernet frame
+  // A header and the two parts of a file for each segment.
+  static constexpr std::size_t kMaxParts = 3 * kMaxSegments;
 
-  // `from` is the local address to send from: the one that was asked, or any to
-  // let the kernel choose. At most kMaxParts parts, sent as one packet.
-  void set(const Address& to, const Host& from, bool v4_socket, std::span<const iovec> parts);
+  // Forgets what it held. `from` is the local address to send from: the one that was
+  // asked, or any to let the kernel choose.
+  void start(const Address& to, const Host& from, bool v4_socket);
+  // The next bytes. Empty ones are left out.
+  void copy(Bytes bytes);
+  void refer(Bytes bytes);
+  // To be written into, and then handed to copied() as far as it was filled.
+  MutableBytes room() { return MutableBytes(room_).subspan(room_used_); }
+  void copied(std::size_t size);
+  // Last of all: each segment's size. The kernel refuses what does not fit the path
+  // (EINVAL, EMSGSIZE) and paths that cannot segment (EIO).
+  void segment(std::uint16_t size);
+
   OutDatagram() = default;
   OutDatagram(const OutDatagram&) = delete;
   OutDatagram& operator=(const OutDatagram&) = delete;
 
   const msghdr* message() const { return &message_; }
-  std::size_t size() const;  // of all parts
   const Address& to() const { return to_; }
 
  private:
+  void add(const std::uint8_t* bytes, std::size_t size);
+
   msghdr message_{};
-  sockaddr_storage name_{};
-  std::array<iovec, kMaxParts> parts_{};
-  alignas(cmsghdr) std::array<std::uint8_t, 64> control_{};
+  std::size_t room_used_ = 0;
   Address to_;
+  sockaddr_storage name_{};
+  // The local address, in its IPv6 form the larger, and a segment's size.
+  alignas(cmsghdr) std::array<std::uint8_t,
+                              CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t))> control_{};
+  std::array<std::uint8_t, kRoom> room_;
+  std::array<iovec, kMaxParts> parts_;
+};
+
+// Pieces of a stream to send as one. The object must not move until the completion.
+class Gathered {
+ public:
+  // What was written for it, and the two parts of a file.
+  static constexpr std::size_t kMaxParts = 3;
+
+  // Empty pieces are left out.
+  void set(std::span<const Bytes> pieces);
+  Gathered() = default;
+  Gathered(const Gathered&) = delete;
+  Gathered& operator=(const Gathered&) = delete;
+
+  const msghdr* message() const { return &message_; }
+
+ private:
+  msghdr message_{};
+  std::array<iovec, kMaxParts> parts_{};
 };
 
 class Ring {
@@ -89,15 +130,23 @@ class Ring {
   virtual void receive_datagrams(int socket, std::uint64_t tag) = 0;
   // One completion each; a send may be short.
   virtual void send(int connection, Bytes bytes, std::uint64_t tag) = 0;
+  virtual void send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) = 0;
+  // One to fill and to send at once.
+  virtual OutDatagram& new_datagram() = 0;
+  // Completes with -errno when it could not be sent, -EAGAIN when the socket was full;
+  // otherwise not at all. The same tag may be used for several.
   virtual void send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) = 0;
+  // Hands over what is queued, as wait() does: what datagrams refer to may go.
+  virtual void submit() = 0;
   // Completes (multishot) whenever another thread calls wake() on the ring's waker.
   virtual void watch_waker(std::uint64_t tag) = 0;
 
   // Asks for the end of the operation with this tag. It still completes, with
   // -ECANCELED or with whatever came first.
   virtual void cancel(std::uint64_t tag) = 0;
-  // Ends both directions at once; operations in flight complete.
-  virtual void shutdown(int connection) = 0;
+  // Ends both directions of a connection at once; operations in flight complete. A
+  // listener refuses from then on, whoever waits in its backlog too.
+  virtual void shutdown(int socket) = 0;
   // Only when nothing is in flight on it.
   virtual void close(int descriptor) = 0;
   virtual Address peer(int connection) = 0;

@@ -8,7 +8,8 @@
 //   - no close with operations in flight on the descriptor;
 //   - one accept or receive per descriptor, one send per connection at a time;
 //   - no two operations in flight with the same tag;
-//   - bytes given to a send stay as they are until its completion;
+//   - bytes given to a send stay as they are until its completion, those of a datagram
+//     until the next wait() or submit();
 //   - a buffer is recycled once, by who got it (its bytes are overwritten then);
 //   - no turning in circles: a hundred thousand waits at one moment are too many.
 //
@@ -48,7 +49,11 @@ struct SimFaults {
   Millis max_delay = 0;
   unsigned lost_cancel = 0;       // the operation goes on as far as it can, then ends
   unsigned failed_datagram = 0;   // a datagram's send fails with -ENOBUFS
-  unsigned lost_datagram = 0;     // a datagram is lost on its way, either way
+  unsigned refused_segments = 0;  // a row of datagrams fails with -EIO
+  // On their way, either way; each datagram of a row for itself.
+  unsigned lost_datagram = 0;
+  unsigned doubled_datagram = 0;
+  unsigned overtaking_datagram = 0;  // comes before up to kMaxOvertaken others
   bool reorder = false;           // among different operations, within one moment
   bool reuse_descriptors = true;  // a closed descriptor's number may come again at once
 
@@ -64,6 +69,7 @@ struct SimSettings {
   unsigned udp_buffer_size = 2048;  // kDatagramOverhead of them are not payload, as in uring.h
   unsigned batch = 64;
   std::size_t socket_buffer = 65536;  // bytes that the server may send ahead of the peer's reading
+  std::size_t path_mtu = 65535;       // a row of datagrams that does not fit it fails with -EINVAL
 };
 
 struct SimDatagram {
@@ -76,6 +82,7 @@ struct SimDatagram {
 class SimRing final : public Ring {
  public:
   static constexpr Millis kStart = 1000;
+  static constexpr std::size_t kMaxOvertaken = 4;
 
   explicit SimRing(const SimSettings& settings);
   ~SimRing() override;
@@ -86,7 +93,7 @@ class SimRing final : public Ring {
   int add_udp_socket(const Address& local);
 
   // A new peer. It is refused, so closed by the server, when the listener is
-  // closed. The other calls take what this returns.
+  // closed or shut down. The other calls take what this returns.
   int connect(int listener, const Address& from);
   void peer_send(int peer, Bytes bytes);
   Buffer peer_take(int peer);               // what it has read so far, once
@@ -123,10 +130,13 @@ class SimRing final : public Ring {
   void receive(int connection, std::uint64_t tag) override;
   void receive_datagrams(int socket, std::uint64_t tag) override;
   void send(int connection, Bytes bytes, std::uint64_t tag) override;
+  void send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) override;
+  OutDatagram& new_datagram() override;
   void send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) override;
+  void submit() override;
   void watch_waker(std::uint64_t tag) override;
   void cancel(std::uint64_t tag) override;
-  void shutdown(int connection) override;
+  void shutdown(int socket) override;
   void close(int descriptor) override;
   Address peer(int connection) override;
   Bytes buffer(Group group, std::uint16_t id, std::size_t length) override;
@@ -136,7 +146,7 @@ class SimRing final : public Ring {
 
  private:
   enum class Kind { listener, connection, udp_socket, waker };
-  enum class Action { accept, receive, receive_datagrams, send, send_datagram, watch };
+  enum class Action { accept, receive, receive_datagrams, send, watch };
   enum class BufferState : std::uint8_t { free, posted, out };
 
   struct Operation {
@@ -145,9 +155,15 @@ class SimRing final : public Ring {
     bool ended = false;  // its last completion is on the way
     Millis last_due = 0;
     unsigned last_rank = 0;
-    Bytes bytes;  // what to send, where the shard keeps it
+    Bytes bytes;                      // what to send, where the shard keeps it
+    const msghdr* message = nullptr;  // ... or which pieces
+    Buffer copy;                      // what that was when it was given
+  };
+  struct Queued {  // a datagram between send_datagram() and the next submission
+    int socket = -1;
+    std::uint64_t tag = kIgnore;
     const OutDatagram* datagram = nullptr;
-    Buffer copy;  // what that was when it was given
+    Buffer copy;
   };
   struct Arrival {
     Address from;
@@ -161,6 +177,7 @@ class SimRing final : public Ring {
     int peer = -1;
     Address local;
     std::deque<int> waiting;       // peers to accept
+    bool shut = false;             // a listener that refuses
     std::deque<Arrival> arrivals;  // datagrams to receive
     bool woken = false;
   };
@@ -191,6 +208,8 @@ class SimRing final : public Ring {
     std::uint64_t below(std::uint64_t limit);  // 0 for 0
     bool chance(unsigned percent);
   };
+  // Completions at one moment are ordered by a rank drawn from this many.
+  static constexpr std::uint64_t kRanks = 64;
   // When, in which order within the moment, and after what else.
   struct Place {
     Millis due = 0;
@@ -205,6 +224,7 @@ class SimRing final : public Ring {
   Pool& pool(Group group) { return pools_[static_cast<std::size_t>(group)]; }
   void check_out(Group group, std::uint16_t id, const char* what);
 
+  Operation& start_send(int connection, Buffer copy, std::uint64_t tag);
   Operation& start(Action action, int descriptor, std::uint64_t tag, const char* what);
   void arm(Action action, int descriptor, Kind kind, std::uint64_t tag, const char* what);
   void post(std::uint64_t tag, Completion completion);
@@ -222,7 +242,10 @@ class SimRing final : public Ring {
   void receive_datagram(Socket& socket, Completion completion);
   bool take_buffer(Group group, Completion& completion);
   void send_some(std::uint64_t tag, const Operation& operation);
-  void send_out(std::uint64_t tag, const Operation& operation);
+  void send_out(const Queued& queued);
+  void fail_datagram(std::uint64_t tag, int error);
+  template <class List>
+  void deliver(List& to, typename List::value_type datagram);
   void flow_to(Peer& peer);
   void run_actions();
   Millis next_event() const;
@@ -245,6 +268,9 @@ class SimRing final : public Ring {
   std::map<Place, Completion> posted_;
   std::multimap<Millis, std::function<void()>> actions_;
   std::set<int> touched_;
+  std::array<OutDatagram, 8> datagrams_;  // few, so that they are used again soon
+  std::vector<Queued> queued_;
+  std::size_t datagrams_used_ = 0;
   std::vector<SimDatagram> sent_;
   std::array<Pool, 2> pools_;
   std::vector<Completion> batch_;

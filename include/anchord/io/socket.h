@@ -43,10 +43,15 @@ class Descriptor {
 // TCP_NODELAY. Fails with "cannot listen on ADDRESS (TCP): reason".
 Result<Descriptor> listen_tcp(const Address& address, int backlog, bool reuse_port = true);
 
-// Tells for each datagram which local address it was sent to. `receive_buffer`
-// is in bytes; the kernel caps it silently at net.core.rmem_max. Fails with
-// "cannot listen on ADDRESS (UDP): reason".
-Result<Descriptor> bind_udp(const Address& address, int receive_buffer, bool reuse_port);
+// Tells for each datagram which local address it was sent to. `buffer` is in bytes,
+// for what was received and for what is being sent; without CAP_NET_ADMIN the kernel
+// caps it silently at net.core.rmem_max and wmem_max. Fails with "cannot listen on
+// ADDRESS (UDP): reason".
+Result<Descriptor> bind_udp(const Address& address, int buffer, bool reuse_port);
+
+// The bytes of received datagrams that the kernel holds for a socket, as it counts
+// them; 0 when the descriptor is no socket.
+int receive_buffer(int fd);
 
 // Port 0 when the descriptor is no bound socket.
 Address local_address(int fd);

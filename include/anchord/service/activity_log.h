@@ -75,9 +75,10 @@ struct Question {
 enum class Protocol : std::uint8_t { tftp, http, https };
 enum class DownloadEnd : std::uint8_t { completed, failed };
 
-// Of a file with a device's name in it.
+// Of a file that was asked for with a device's name in it.
 struct Download {
-  ShortText<63> file;  // the name of the file that was served
+  ShortText<15> device;  // device_in() of the name that was asked for
+  ShortText<63> file;    // the name of the file that was served: perhaps the cluster's "ITLFile.tlv"
   std::uint64_t version = 0;
   io::Host from;
   Protocol protocol = Protocol::tftp;

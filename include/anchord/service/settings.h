@@ -10,13 +10,15 @@
 
 namespace anchord::service {
 
-// Connections that each shard may have above its limit: old ones that are being
-// closed while their successors are accepted. A part of the descriptors it needs.
+// Connections that each service of a shard may have above its limit: old ones that are
+// being closed while their successors are accepted. A part of the descriptors it needs.
 constexpr std::uint32_t kSpareConnections = 512;
 
-struct TvsSettings {
+// Of each service on TCP: TVS, HTTP and HTTPS have as many connections each, so that a
+// flood on one does not take the others'.
+struct StreamSettings {
   // Connections open at once. At the limit the quietest give way to new ones.
-  std::uint32_t max_connections = 8192;
+  std::uint32_t max_connections = 4096;
   // Of those, from one IPv4 address or one IPv6 /64: one machine must not push
   // everybody else out.
   std::uint32_t max_per_address = 512;
@@ -24,9 +26,15 @@ struct TvsSettings {
   Millis handshake_timeout = 5'000;
   // From there to the end of the first request.
   Millis request_timeout = 10'000;
-  // From one answered request to the next. Bytes of a request that is not
-  // complete do not extend it.
+  // From one answered request to the next, and for the peer to take a part of a large
+  // answer. Bytes of a request that is not complete do not extend it.
   Millis idle_timeout = 60'000;
+};
+
+// Of a source of packets: what it may spend at once, and how fast that comes back.
+struct BudgetSettings {
+  std::uint32_t burst;
+  std::uint32_t per_second;
 };
 
 struct TftpSettings {
@@ -37,15 +45,25 @@ struct TftpSettings {
   // Repetitions of one packet after the peer has acknowledged something. Before
   // that there is one, since the address may be forged.
   unsigned retries = 5;
+  // Transfers begun whose peer has not acknowledged anything: its address may be
+  // forged, and another's then gets our packets. A first acknowledgement gives back
+  // what the request took. From one IPv4 address or IPv6 /64; a thousand phones
+  // behind one address may boot at once.
+  BudgetSettings unproven_per_address{.burst = 2048, .per_second = 256};
+  // From one IPv4 /24 or IPv6 /48.
+  BudgetSettings unproven_per_network{.burst = 8192, .per_second = 1024};
 };
 
+// The guard tells devices apart by 4096 bits, which fill up beyond this.
+constexpr unsigned kMaxStrangers = 2048;
+
 struct ShardSettings {
-  TvsSettings tvs;
+  StreamSettings stream;
   TftpSettings tftp;
   // Who is served; empty: everybody.
   std::vector<io::Network> allow;
   // Devices that do not exist that one source (an IPv4 address, an IPv6 /64) may ask
-  // for before it is slowed down; 0: any number.
+  // for before it is slowed down, at most kMaxStrangers; 0: any number.
   unsigned max_strangers = 256;
   // How long a shard that was told to drain waits for what is under way.
   Millis drain_timeout = 10'000;

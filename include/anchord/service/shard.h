@@ -1,4 +1,4 @@
-// One core's worth of Anchord: a ring, and the TVS and TFTP services on it.
+// One core's worth of Anchord: a ring, and the TVS, HTTP and TFTP services on it.
 //
 // Everything is made on, and used by, one thread; only the counters and the log are
 // for others. The same shard runs on a simulated ring in tests, turn by turn.
@@ -24,7 +24,9 @@ struct ShardSockets {
     std::vector<int> transfers;  // bound to ports of their own; at least one
     bool v4 = true;
   };
-  std::vector<int> tvs;    // listening
+  std::vector<int> tvs;  // listening, as the next two
+  std::vector<int> http;
+  std::vector<int> https;
   std::vector<Tftp> tftp;  // one for each address
 };
 

@@ -16,6 +16,9 @@ struct View : index::Snapshot {
   // the same certificate and ticket keys: a session begun on one shard resumes on
   // any other.
   std::vector<crypto::TlsContext> tls;
+  // The same for HTTPS. Empty while there is no certificate for it: connections are
+  // then closed at once.
+  std::vector<crypto::TlsContext> https_tls;
 };
 
 using Publisher = index::Publisher<View>;

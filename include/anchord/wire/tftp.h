@@ -20,7 +20,7 @@ namespace anchord::wire {
 
 // RFC 2347 section 2. Stops a request from carrying thousands of options.
 constexpr std::size_t kMaxTftpRequest = 512;
-// What file systems hold; every longer name belongs to an attack.
+// What file systems hold. A request may bear a longer name, which no file has.
 constexpr std::size_t kMaxTftpFileName = 255;
 constexpr std::size_t kTftpDataHeaderSize = 4;
 constexpr std::uint16_t kTftpDefaultBlockSize = 512;
@@ -38,8 +38,8 @@ struct TftpOptions {
 };
 
 // Options that are unknown, or whose value is no number in the RFC's range, are
-// left out as RFC 2347 says. A larger blksize than any is cut to the largest, since
-// a server may always answer with less.
+// left out as RFC 2347 says. Of one that occurs twice the first counts. A larger
+// blksize than any is cut to the largest, since a server may always answer with less.
 struct TftpRequest {
   bool write = false;
   std::string_view file;
@@ -73,8 +73,8 @@ struct TftpError {
   std::string_view text;
 };
 
-// Unlike a request's, a known option's bad value is an error here: the server
-// already acts upon it.
+// Unlike a request's, a known option's bad value or second occurrence is an error
+// here: the server already acts upon it.
 struct TftpOack {
   TftpOptions options;
 };

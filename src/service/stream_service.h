@@ -1,16 +1,18 @@
-// The TVS connections of one shard: accepting, limits, deadlines, buffers. What is
-// said on a connection is TvsSession's business.
+// The connections of one shard's service on TCP: accepting, limits, deadlines, buffers.
+// What is said on a connection is the StreamProtocol's business.
 //
 // A connection's life:
 //
 //   accepted ─► shaking ─► serving ─► closing ─► (gone)
 //        └──────────┴──────────┴─► terminating ─► (gone)
 //
+// shaking: in a TLS handshake; without one a connection begins in serving.
 // closing: the last output is on its way. terminating: nothing more is wanted, and
 // the slot waits only for its operations to complete; it is released when none is
 // in flight, never before.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -18,18 +20,41 @@
 #include "anchord/base/slot_pool.h"
 #include "anchord/base/timer_wheel.h"
 #include "anchord/io/ring.h"
+#include "buffer_pool.h"
 #include "held_buffers.h"
 #include "peer_map.h"
 #include "shard_context.h"
 #include "slot_list.h"
+#include "stream_protocol.h"
 #include "tag.h"
-#include "tvs_session.h"
 
 namespace anchord::service {
 
-class TvsService {
+// What tells the services of a shard apart.
+struct StreamIdentity {
+  TagKind accept;
+  TagKind receive;
+  TagKind send;
+  Counter& accepted;
+  Counter& open;
+  Counter& refused_address;
+  Counter& refused_network;
+  Counter& refused_full;
+  Counter& evicted;
+  Counter& handshake_timeouts;
+  Counter& idle_timeouts;
+};
+
+// The received bytes of all of a shard's connections, which share the ring's buffers.
+struct TcpBuffers {
+  HeldBuffers held;
+  bool freed = false;  // one was given back since the last turn
+};
+
+class StreamService {
  public:
-  TvsService(ShardContext& shard, const std::vector<int>& listeners);
+  StreamService(ShardContext& shard, StreamProtocol& protocol, TcpBuffers& buffers,
+                const StreamIdentity& identity, const std::vector<int>& listeners);
 
   void start();  // arms the listeners
 
@@ -39,6 +64,10 @@ class TvsService {
 
   // Work that is rationed or waits for something; once in each turn.
   void turn(Millis now);
+  // Whether connections wait for a free buffer.
+  bool starving() const { return !starved_.empty(); }
+  // After the turns of all services, when one of them is starving.
+  void relieve_starvation(Millis now);
   // When turn() has something to do: kNever, a deadline, or `now` when at once.
   Millis next_wake(Millis now) const;
 
@@ -52,14 +81,16 @@ class TvsService {
   enum class Phase : std::uint8_t { shaking, serving, closing, terminating };
 
   struct Connection {
-    TvsSession session;
     HeldBuffers::Queue held;
     io::Address peer;
     int descriptor = -1;
     std::uint32_t output = BufferPool::kNone;
     std::uint32_t output_size = 0;
-    std::uint32_t output_sent = 0;
-    Millis since = 0;          // accept, then the handshake's end, then the last answer
+    std::array<Bytes, 2> body{};  // behind the output
+    std::size_t sent = 0;         // of both
+    std::size_t taken = 0;        // of them and of earlier ones, since `since`
+    io::Gathered gathered;
+    Millis since = 0;          // accept, then the handshake's end, then the last progress
     Millis holding_since = 0;  // of the send that holds back received buffers
     Phase phase = Phase::shaking;
     bool greeted = false;     // its first flight was served
@@ -68,7 +99,7 @@ class TvsService {
     bool sending = false;     // a send is in flight
     bool answered = false;    // has had at least one answer
     bool peer_ended = false;  // nothing more will come
-    bool must_flush = false;  // the session goes on after its output is sent
+    bool must_flush = false;  // the protocol goes on after its output is sent
   };
 
   struct Listener {
@@ -77,8 +108,8 @@ class TvsService {
     bool cancelling = false;
   };
 
-  // Handshake flights served in one turn, so that private-key work delays the
-  // other connections and TFTP by a few milliseconds at the most.
+  // Handshake flights that one service serves in one turn, so that private-key work
+  // delays the other connections and TFTP by a few milliseconds at the most.
   static constexpr unsigned kHandshakesPerTurn = 4;
   // Beyond this wait the newest handshake is served first: under overload some
   // clients get their answer in time, instead of all of them late.
@@ -98,6 +129,11 @@ class TvsService {
   static constexpr Millis kAcceptPause = 20;
   // For the last output of a connection to be taken by the peer.
   static constexpr Millis kClosingTimeout = 5'000;
+  // What a peer must take of a large answer, or all that is left of it, within the
+  // idle timeout: stops those who ask for much and read a byte a minute.
+  static constexpr std::size_t kMinTaken = 64 * 1024;
+  // The most in one send: the copying delays everything else of the shard.
+  static constexpr std::size_t kMaxSend = 256 * 1024;
   // How long a connection is safe from giving way to a newer one.
   static constexpr Millis kShakingGrace = 50;
   static constexpr Millis kQuietGrace = 1'000;
@@ -114,38 +150,39 @@ class TvsService {
   void after_output(std::uint32_t slot);
   void schedule(std::uint32_t slot);
   void keep_receiving(std::uint32_t slot);
-  void relieve_starvation(Millis now);
   void say_goodbye(std::uint32_t slot);
   void terminate(std::uint32_t slot);
   void release_when_quiet(std::uint32_t slot);
   void recycle_front(Connection& connection);
   void on_deadline(std::uint32_t slot, Millis now);
   Millis deadline(const Connection& connection) const;
-  void note_progress(std::uint32_t slot, const TvsSession::Progress& progress);
+  void note_progress(std::uint32_t slot, const StreamProgress& progress);
+  void note_moving(std::uint32_t slot);
+  static std::size_t output_left(const Connection& connection);
   std::uint64_t tag(TagKind kind, std::uint32_t slot) const {
     return Tag{kind, connections_.generation(slot), slot}.packed();
   }
 
   ShardContext& shard_;
-  const TvsSettings& settings_;
+  const StreamSettings& settings_;
+  StreamProtocol& protocol_;
+  TcpBuffers& buffers_;
+  const StreamIdentity identity_;
   std::vector<Listener> listeners_;
   unsigned armed_listeners_ = 0;
   SlotPool<Connection> connections_;
   std::uint32_t terminating_ = 0;  // of them
   TimerWheel timers_;
   BufferPool outputs_;
-  TvsWorkspace workspace_;
-  HeldBuffers held_;
   PeerMap per_address_;
-  SlotList shaking_;   // by time of accept: who gives way first
-  SlotList quiet_;     // serving, by time of the last answer
+  SlotList fresh_;     // has asked nothing, or is shaking; by time of accept: who gives way first
+  SlotList quiet_;     // the others that are serving, by time of the last progress
   SlotList greeting_;  // first flights that wait to be served
   SlotList resuming_;  // later flights of handshakes: nearly done, so served first
   SlotList starved_;   // waiting for a free buffer
   SlotList holding_;   // sending, with received buffers waiting
   Millis starved_retry_ = kNever;
   Millis accept_again_ = 0;
-  bool freed_ = false;    // a buffer was given back since the last turn
   bool crowded_ = false;  // far above the limit: accepting pauses
   bool draining_ = false;
 };

@@ -1,22 +1,23 @@
-#include "tvs_service.h"
+#include "stream_service.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
 
-#include "anchord/base/log.h"
-
 namespace anchord::service {
 
-TvsService::TvsService(ShardContext& shard, const std::vector<int>& listeners)
+StreamService::StreamService(ShardContext& shard, StreamProtocol& protocol, TcpBuffers& buffers,
+                             const StreamIdentity& identity, const std::vector<int>& listeners)
     : shard_(shard),
-      settings_(shard.settings.tvs),
-      connections_(settings_.max_connections + kSpareConnections),
+      settings_(shard.settings.stream),
+      protocol_(protocol),
+      buffers_(buffers),
+      identity_(identity),
+      connections_(stream_slots(settings_)),
       timers_(connections_.capacity(), shard.ring.now()),
-      outputs_(connections_.capacity(), kOutputRoom),
-      workspace_(connections_.capacity()),
+      outputs_(connections_.capacity(), protocol.room()),
       per_address_(connections_.capacity(), shard.seed),
-      shaking_(connections_.capacity()),
+      fresh_(connections_.capacity()),
       quiet_(connections_.capacity()),
       greeting_(connections_.capacity()),
       resuming_(connections_.capacity()),
@@ -25,30 +26,30 @@ TvsService::TvsService(ShardContext& shard, const std::vector<int>& listeners)
   for (int descriptor : listeners) listeners_.push_back({.descriptor = descriptor});
 }
 
-void TvsService::start() {
+void StreamService::start() {
   arm_listeners(shard_.ring.now());
 }
 
-void TvsService::arm_listeners(Millis now) {
+void StreamService::arm_listeners(Millis now) {
   crowded_ = crowded_ && connections_.used() > settings_.max_connections;
   if (draining_ || crowded_ || now < accept_again_) return;
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
     if (listeners_[i].armed) continue;
-    shard_.ring.accept(listeners_[i].descriptor, Tag{TagKind::tvs_accept, 0, i}.packed());
+    shard_.ring.accept(listeners_[i].descriptor, Tag{identity_.accept, 0, i}.packed());
     listeners_[i].armed = true;
     ++armed_listeners_;
   }
 }
 
-void TvsService::disarm_listeners() {
+void StreamService::disarm_listeners() {
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
     if (!listeners_[i].armed || listeners_[i].cancelling) continue;
-    shard_.ring.cancel(Tag{TagKind::tvs_accept, 0, i}.packed());
+    shard_.ring.cancel(Tag{identity_.accept, 0, i}.packed());
     listeners_[i].cancelling = true;
   }
 }
 
-void TvsService::on_accept(std::uint32_t listener, const io::Completion& completion) {
+void StreamService::on_accept(std::uint32_t listener, const io::Completion& completion) {
   if (!completion.more) {
     listeners_[listener].armed = listeners_[listener].cancelling = false;
     --armed_listeners_;
@@ -60,18 +61,18 @@ void TvsService::on_accept(std::uint32_t listener, const io::Completion& complet
   }
 }
 
-void TvsService::admit(int descriptor) {
+void StreamService::admit(int descriptor) {
   io::Address peer = shard_.ring.peer(descriptor);
   io::Address key = source_of(peer.host);
   std::uint32_t from_there = per_address_.find(key);
   if (from_there == PeerMap::kNone) from_there = 0;
   Counter* refused = nullptr;
   if (!shard_.allowed(peer.host)) {
-    refused = &shard_.counters.tvs_refused_network;
+    refused = &identity_.refused_network;
   } else if (from_there >= settings_.max_per_address) {
-    refused = &shard_.counters.tvs_refused_address;
+    refused = &identity_.refused_address;
   } else if (draining_ || connections_.full() || (open() >= settings_.max_connections && !make_room())) {
-    refused = &shard_.counters.tvs_refused_full;
+    refused = &identity_.refused_full;
   }
   if (refused != nullptr) {
     refused->add();
@@ -80,8 +81,7 @@ void TvsService::admit(int descriptor) {
   }
   std::uint32_t slot = connections_.acquire();
   Connection& c = connections_[slot];
-  if (Status started = c.session.start(shard_.pins.current().tls[shard_.shard]); !started) {
-    log::error("tvs: cannot begin a TLS connection: " + started.error().text);
+  if (!protocol_.start(slot, peer.host)) {
     connections_.release(slot);
     shard_.ring.close(descriptor);
     return;
@@ -90,9 +90,10 @@ void TvsService::admit(int descriptor) {
   c.peer = peer;
   c.since = shard_.ring.now();
   per_address_.set(key, from_there + 1);
-  shard_.counters.tvs_accepted.add();
-  shard_.counters.tvs_open.set(open());
-  shaking_.push_back(slot);
+  identity_.accepted.add();
+  identity_.open.set(open());
+  if (!protocol_.shaking(slot)) c.phase = Phase::serving;
+  fresh_.push_back(slot);
   timers_.arm(slot, deadline(c));
   keep_receiving(slot);
   if (connections_.used() >= settings_.max_connections + kEnoughAbove) {
@@ -101,34 +102,34 @@ void TvsService::admit(int descriptor) {
   }
 }
 
-// At the limit somebody gives way: who has been longest in a handshake, else who
-// has been silent longest. An attacker has to open as many connections as the
-// limit within the few milliseconds that an honest client needs.
-bool TvsService::make_room() {
+// At the limit somebody gives way: who has been longest without a handshake or a
+// question, else who has been silent longest. An attacker has to open as many
+// connections as the limit within the few milliseconds that an honest client needs.
+bool StreamService::make_room() {
   Millis now = shard_.ring.now();
   std::uint32_t victim = SlotList::kNone;
-  if (!shaking_.empty() && now - connections_[shaking_.front()].since >= kShakingGrace) {
-    victim = shaking_.front();
+  if (!fresh_.empty() && now - connections_[fresh_.front()].since >= kShakingGrace) {
+    victim = fresh_.front();
   } else if (!quiet_.empty() && now - connections_[quiet_.front()].since >= kQuietGrace) {
     victim = quiet_.front();
   }
   if (victim == SlotList::kNone) return false;
-  shard_.counters.tvs_evicted.add();
+  identity_.evicted.add();
   terminate(victim);
   return !connections_.full();
 }
 
-void TvsService::on_receive(const Tag& tag, const io::Completion& completion) {
+void StreamService::on_receive(const Tag& tag, const io::Completion& completion) {
   assert(connections_.alive(tag.slot, tag.generation));
   Connection& c = connections_[tag.slot];
   if (!completion.more) c.receiving = c.cancelling = false;
   bool wanted = c.phase == Phase::shaking || c.phase == Phase::serving;
   if (completion.has_buffer) {
     if (wanted && completion.result > 0) {
-      held_.push(c.held, completion.buffer, static_cast<std::uint32_t>(completion.result));
+      buffers_.held.push(c.held, completion.buffer, static_cast<std::uint32_t>(completion.result));
     } else {
       shard_.ring.recycle(io::Group::tcp, completion.buffer);
-      freed_ = true;
+      buffers_.freed = true;
     }
   }
   if (c.phase == Phase::terminating) return release_when_quiet(tag.slot);
@@ -153,7 +154,7 @@ void TvsService::on_receive(const Tag& tag, const io::Completion& completion) {
 }
 
 // Lets the connection go on with what it has: at once, or in the handshakes' turn.
-void TvsService::schedule(std::uint32_t slot) {
+void StreamService::schedule(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.held.empty() && !c.must_flush && !c.peer_ended) return;
   if (c.phase == Phase::serving) return work(slot);
@@ -162,35 +163,34 @@ void TvsService::schedule(std::uint32_t slot) {
 }
 
 // Keeps a receive armed, but for a connection whose earlier bytes still wait.
-void TvsService::keep_receiving(std::uint32_t slot) {
+void StreamService::keep_receiving(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.phase != Phase::shaking && c.phase != Phase::serving) return;
   if (c.held.count >= kMaxHeld) {
     if (c.receiving && !c.cancelling) {
-      shard_.ring.cancel(tag(TagKind::tvs_receive, slot));
+      shard_.ring.cancel(tag(identity_.receive, slot));
       c.cancelling = true;
     }
   } else if (!c.receiving && !c.peer_ended && !starved_.contains(slot)) {
-    shard_.ring.receive(c.descriptor, tag(TagKind::tvs_receive, slot));
+    shard_.ring.receive(c.descriptor, tag(identity_.receive, slot));
     c.receiving = true;
   }
 }
 
-void TvsService::turn(Millis now) {
+void StreamService::turn(Millis now) {
   serve_handshakes(now);
   timers_.advance(now, [&](std::uint32_t slot) { on_deadline(slot, now); });
-  relieve_starvation(now);
   arm_listeners(now);
 }
 
-Millis TvsService::next_wake(Millis now) const {
+Millis StreamService::next_wake(Millis now) const {
   if (!greeting_.empty() || !resuming_.empty()) return now;
   Millis wake = std::min(timers_.next_wake(), starved_.empty() ? kNever : starved_retry_);
   bool accept_paused = !draining_ && !crowded_ && armed_listeners_ < listeners_.size();
   return accept_paused ? std::min(wake, std::max(accept_again_, now)) : wake;
 }
 
-void TvsService::serve_handshakes(Millis now) {
+void StreamService::serve_handshakes(Millis now) {
   for (unsigned served = 0; served < kHandshakesPerTurn; ++served) {
     std::uint32_t slot = SlotList::kNone;
     if (!resuming_.empty()) {
@@ -208,62 +208,89 @@ void TvsService::serve_handshakes(Millis now) {
   }
 }
 
-// Gives the session what has come, and takes what it says. Ends with a send under
+// Gives the protocol what has come, and takes what it says. Ends with a send under
 // way, or with nothing left to do.
-void TvsService::work(std::uint32_t slot) {
+void StreamService::work(std::uint32_t slot) {
   Connection& c = connections_[slot];
   assert(!c.sending && (c.phase == Phase::shaking || c.phase == Phase::serving));
   while (!c.held.empty() || c.must_flush) {
-    // The front buffer has been given already when the session has not read all of it.
+    // The front buffer has been given already when the protocol has not read all of it.
     Bytes input;
-    if (c.session.unread() == 0 && !c.held.empty())
-      input = shard_.ring.buffer(io::Group::tcp, held_.front(c.held), held_.front_length(c.held));
+    if (protocol_.unread(slot) == 0 && !c.held.empty()) {
+      const HeldBuffers& held = buffers_.held;
+      input = shard_.ring.buffer(io::Group::tcp, held.front(c.held), held.front_length(c.held));
+    }
     if (c.output == BufferPool::kNone) c.output = outputs_.acquire();
     c.must_flush = false;
-    TvsSession::Progress progress = c.session.advance(input, outputs_[c.output], shard_.pins.current(),
-                                                      workspace_, shard_.counters, shard_.log.questions);
-    if (c.session.unread() == 0 && !c.held.empty()) recycle_front(c);
+    StreamProgress progress = protocol_.advance(slot, input, outputs_[c.output]);
+    if (protocol_.unread(slot) == 0 && !c.held.empty()) recycle_front(c);
     note_progress(slot, progress);
-    if (progress.produced > 0) {
-      c.output_size = static_cast<std::uint32_t>(progress.produced);
-      c.output_sent = 0;
-      send_output(slot);
-      return;
-    }
+    c.output_size = static_cast<std::uint32_t>(progress.produced);
+    c.body = progress.body;
+    c.sent = 0;
+    if (output_left(c) > 0) return send_output(slot);
     outputs_.release(c.output);
     c.output = BufferPool::kNone;
-    if (progress.next != TvsSession::Next::more_input) return terminate(slot);
+    if (progress.next != StreamNext::more_input) return terminate(slot);
   }
   if (c.peer_ended || (draining_ && c.answered)) return say_goodbye(slot);
   keep_receiving(slot);
 }
 
-void TvsService::note_progress(std::uint32_t slot, const TvsSession::Progress& progress) {
+void StreamService::note_progress(std::uint32_t slot, const StreamProgress& progress) {
   Connection& c = connections_[slot];
   Millis now = shard_.ring.now();
-  if (c.phase == Phase::shaking && c.session.state() != TvsSession::State::handshake) {
+  if (c.phase == Phase::shaking && !protocol_.shaking(slot)) {
     c.phase = Phase::serving;
     c.since = now;
-    shaking_.remove(slot);
+    fresh_.remove(slot);
     quiet_.push_back(slot);
   }
-  if (progress.answered > 0) {
+  if (progress.answered) {
     c.answered = true;
-    c.since = now;
-    quiet_.move_to_back(slot);
+    fresh_.remove(slot);
+    note_moving(slot);
   }
-  c.must_flush = progress.next == TvsSession::Next::flush_first;
-  if (progress.next == TvsSession::Next::finish) {
+  c.must_flush = progress.next == StreamNext::flush_first;
+  if (progress.next == StreamNext::finish) {
     c.phase = Phase::closing;
+    fresh_.remove(slot);
     quiet_.remove(slot);
     timers_.arm(slot, now + kClosingTimeout);
   }
 }
 
-void TvsService::send_output(std::uint32_t slot) {
+// The deadline begins anew.
+void StreamService::note_moving(std::uint32_t slot) {
+  connections_[slot].since = shard_.ring.now();
+  connections_[slot].taken = 0;
+  quiet_.move_to_back(slot);
+}
+
+std::size_t StreamService::output_left(const Connection& c) {
+  return c.output_size + c.body[0].size() + c.body[1].size() - c.sent;
+}
+
+void StreamService::send_output(std::uint32_t slot) {
   Connection& c = connections_[slot];
-  Bytes rest = outputs_[c.output].subspan(c.output_sent, c.output_size - c.output_sent);
-  shard_.ring.send(c.descriptor, rest, tag(TagKind::tvs_send, slot));
+  std::array<Bytes, io::Gathered::kMaxParts> pieces{outputs_[c.output].first(c.output_size), c.body[0],
+                                                    c.body[1]};
+  std::size_t skip = c.sent;
+  std::size_t room = kMaxSend;
+  unsigned count = 0;
+  for (Bytes& piece : pieces) {
+    std::size_t skipped = std::min(skip, piece.size());
+    skip -= skipped;
+    piece = piece.subspan(skipped, std::min(piece.size() - skipped, room));
+    room -= piece.size();
+    if (!piece.empty()) pieces[count++] = piece;
+  }
+  if (count == 1) {
+    shard_.ring.send(c.descriptor, pieces[0], tag(identity_.send, slot));
+  } else {
+    c.gathered.set(std::span(pieces).first(count));
+    shard_.ring.send_gathered(c.descriptor, c.gathered, tag(identity_.send, slot));
+  }
   c.sending = true;
   if (!c.held.empty() && !holding_.contains(slot)) {
     c.holding_since = shard_.ring.now();
@@ -271,42 +298,42 @@ void TvsService::send_output(std::uint32_t slot) {
   }
 }
 
-void TvsService::on_send(const Tag& tag, const io::Completion& completion) {
+void StreamService::on_send(const Tag& tag, const io::Completion& completion) {
   assert(connections_.alive(tag.slot, tag.generation));
   Connection& c = connections_[tag.slot];
   c.sending = false;
   if (c.phase == Phase::terminating) return release_when_quiet(tag.slot);
   bool again = completion.result == -EINTR || completion.result == -EAGAIN || completion.result == -ENOBUFS;
   if (completion.result <= 0 && !again) return terminate(tag.slot);
-  if (completion.result > 0) c.output_sent += static_cast<std::uint32_t>(completion.result);
-  if (c.output_sent < c.output_size) return send_output(tag.slot);
+  if (completion.result > 0) {
+    c.sent += static_cast<std::uint32_t>(completion.result);
+    c.taken += static_cast<std::uint32_t>(completion.result);
+  }
+  if (c.taken >= kMinTaken && c.phase == Phase::serving) note_moving(tag.slot);
+  if (output_left(c) > 0) return send_output(tag.slot);
   after_output(tag.slot);
 }
 
-void TvsService::after_output(std::uint32_t slot) {
+void StreamService::after_output(std::uint32_t slot) {
   Connection& c = connections_[slot];
   outputs_.release(c.output);
   c.output = BufferPool::kNone;
   holding_.remove(slot);
   if (c.phase == Phase::closing) return terminate(slot);
   if (draining_ && c.answered && c.held.empty() && !c.must_flush) return say_goodbye(slot);
+  std::uint32_t generation = connections_.generation(slot);
   schedule(slot);
-  if (c.phase == Phase::shaking || c.phase == Phase::serving) keep_receiving(slot);
+  if (connections_.alive(slot, generation)) keep_receiving(slot);
 }
 
 // When received data finds no buffer, connections wait until some are given back;
 // those that keep buffers because their own output does not move give way.
-void TvsService::relieve_starvation(Millis now) {
-  if (starved_.empty()) {
-    freed_ = false;
-    return;
-  }
+void StreamService::relieve_starvation(Millis now) {
   while (!holding_.empty() && now - connections_[holding_.front()].holding_since > kHoldingGrace) {
-    shard_.counters.tvs_evicted.add();
+    identity_.evicted.add();
     terminate(holding_.front());
   }
-  if (!freed_ && now < starved_retry_) return;
-  freed_ = false;
+  if (!buffers_.freed && now < starved_retry_) return;
   for (std::uint32_t waiting = starved_.size(); waiting > 0; --waiting) {
     std::uint32_t slot = starved_.front();
     starved_.remove(slot);
@@ -315,59 +342,59 @@ void TvsService::relieve_starvation(Millis now) {
   starved_retry_ = kNever;
 }
 
-void TvsService::recycle_front(Connection& c) {
-  shard_.ring.recycle(io::Group::tcp, held_.front(c.held));
-  held_.pop(c.held);
-  freed_ = true;
+void StreamService::recycle_front(Connection& c) {
+  shard_.ring.recycle(io::Group::tcp, buffers_.held.front(c.held));
+  buffers_.held.pop(c.held);
+  buffers_.freed = true;
 }
 
-Millis TvsService::deadline(const Connection& c) const {
+Millis StreamService::deadline(const Connection& c) const {
   if (c.phase == Phase::shaking) return c.since + settings_.handshake_timeout;
   return c.since + (c.answered ? settings_.idle_timeout : settings_.request_timeout);
 }
 
 // Timers are not moved at each answer: a deadline that has moved on is found here.
-void TvsService::on_deadline(std::uint32_t slot, Millis now) {
+void StreamService::on_deadline(std::uint32_t slot, Millis now) {
   Connection& c = connections_[slot];
   if (c.phase == Phase::closing) return terminate(slot);
   if (deadline(c) > now) return timers_.arm(slot, deadline(c));
-  (c.phase == Phase::shaking ? shard_.counters.tvs_handshake_timeouts : shard_.counters.tvs_idle_timeouts)
-      .add();
+  (c.phase == Phase::shaking ? identity_.handshake_timeouts : identity_.idle_timeouts).add();
   say_goodbye(slot);
 }
 
 // Ends a connection politely where that is possible at once.
-void TvsService::say_goodbye(std::uint32_t slot) {
+void StreamService::say_goodbye(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.sending || c.phase != Phase::serving) return terminate(slot);
   if (c.output == BufferPool::kNone) c.output = outputs_.acquire();
-  c.output_size = static_cast<std::uint32_t>(c.session.say_goodbye(outputs_[c.output]));
-  c.output_sent = 0;
+  c.output_size = static_cast<std::uint32_t>(protocol_.say_goodbye(slot, outputs_[c.output]));
+  c.body = {};
+  c.sent = 0;
   if (c.output_size == 0) return terminate(slot);
   c.phase = Phase::closing;
+  fresh_.remove(slot);
   quiet_.remove(slot);
   timers_.arm(slot, shard_.ring.now() + kClosingTimeout);
   send_output(slot);
 }
 
-void TvsService::terminate(std::uint32_t slot) {
+void StreamService::terminate(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.phase == Phase::terminating) return;
   c.phase = Phase::terminating;
   ++terminating_;
-  shard_.counters.tvs_open.set(open());
-  for (SlotList* list : {&shaking_, &quiet_, &greeting_, &resuming_, &starved_, &holding_})
-    list->remove(slot);
+  identity_.open.set(open());
+  for (SlotList* list : {&fresh_, &quiet_, &greeting_, &resuming_, &starved_, &holding_}) list->remove(slot);
   timers_.cancel(slot);
-  c.session.reset(workspace_);
   while (!c.held.empty()) recycle_front(c);
   shard_.ring.shutdown(c.descriptor);
   release_when_quiet(slot);
 }
 
-void TvsService::release_when_quiet(std::uint32_t slot) {
+void StreamService::release_when_quiet(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.sending || c.receiving) return;
+  protocol_.reset(slot);
   if (c.output != BufferPool::kNone) outputs_.release(c.output);
   shard_.ring.close(c.descriptor);
   io::Address key = source_of(c.peer.host);
@@ -378,6 +405,8 @@ void TvsService::release_when_quiet(std::uint32_t slot) {
     per_address_.erase(key);
   }
   c.held = {};
+  c.body = {};
+  c.sent = c.taken = 0;
   c.descriptor = -1;
   c.output = BufferPool::kNone;
   c.phase = Phase::shaking;
@@ -386,22 +415,27 @@ void TvsService::release_when_quiet(std::uint32_t slot) {
   connections_.release(slot);
 }
 
-void TvsService::drain() {
+void StreamService::drain() {
   if (draining_) return;
   draining_ = true;
   disarm_listeners();
+  // New clients are to go elsewhere at once, rather than wait in a backlog.
+  for (const Listener& listener : listeners_) shard_.ring.shutdown(listener.descriptor);
   Millis now = shard_.ring.now();
   for (std::uint32_t slot = 0; slot < connections_.capacity(); ++slot) {
     if (!connections_.in_use(slot)) continue;
     Connection& c = connections_[slot];
     if (c.sending || !c.held.empty()) continue;
     bool silent = now - c.since >= kQuietGrace;
-    if (c.phase == Phase::serving && (c.answered || silent)) say_goodbye(slot);
-    if (c.phase == Phase::shaking && silent) terminate(slot);
+    if (c.phase == Phase::serving && (c.answered || silent)) {
+      say_goodbye(slot);
+    } else if (c.phase == Phase::shaking && silent) {
+      terminate(slot);
+    }
   }
 }
 
-void TvsService::terminate_all() {
+void StreamService::terminate_all() {
   for (std::uint32_t slot = 0; slot < connections_.capacity(); ++slot)
     if (connections_.in_use(slot)) terminate(slot);
 }

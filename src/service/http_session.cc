@@ -1,0 +1,217 @@
+#include "http_session.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "anchord/base/log.h"
+#include "tls_greeting.h"
+
+namespace anchord::service {
+
+using Outcome = crypto::TlsEngine::Outcome;
+
+Status HttpSession::start(const crypto::TlsContext* context, const io::Host& peer) {
+  assert(state_ == State::ended && partial_.empty() && transfer_.answer.file == nullptr);
+  if (context != nullptr) {
+    if (Status started = engine_.start(*context); !started) return started;
+  }
+  state_ = context != nullptr ? State::handshake : State::open;
+  peer_ = peer;
+  return {};
+}
+
+void HttpSession::reset(HttpWorkspace& work) {
+  if (transfer_.answer.file != nullptr) end_transfer(DownloadEnd::failed, work.service);
+  engine_.reset();
+  input_ = {};
+  partial_.drop(work.partial);
+  state_ = State::ended;
+}
+
+StreamProgress HttpSession::advance(Bytes input, MutableBytes room, HttpWorkspace& work) {
+  StreamProgress progress;
+  if (engine_.active()) {
+    engine_.take_into(room);
+    if (!input.empty()) engine_.give(input);
+  } else if (!input.empty()) {
+    assert(input_.empty());
+    input_ = input;
+  }
+  if (state_ == State::handshake) shake_hands(progress, work);
+  if (state_ == State::open) progress.next = serve(room, work, progress);
+  if (state_ == State::ended) progress.next = StreamNext::finish;
+  if (engine_.active()) progress.produced = engine_.produced();
+  return progress;
+}
+
+std::size_t HttpSession::say_goodbye(MutableBytes room) {
+  if (!engine_.active()) return 0;
+  engine_.take_into(room);
+  if (state_ == State::open) (void)engine_.close();
+  state_ = State::ended;
+  return engine_.produced();
+}
+
+void HttpSession::shake_hands(StreamProgress& progress, HttpWorkspace& work) {
+  Counters& all = work.service.shard.counters;
+  TlsCounters counters{all.https_handshakes, all.https_resumed, all.https_handshake_failures};
+  Greeted greeted = service::shake_hands(engine_, counters, "https");
+  if (greeted == Greeted::done) state_ = State::open;
+  if (greeted == Greeted::full) progress.next = StreamNext::flush_first;
+  if (greeted == Greeted::refused) state_ = State::ended;
+}
+
+StreamNext HttpSession::serve(MutableBytes room, HttpWorkspace& work, StreamProgress& progress) {
+  if (transfer_.answer.file != nullptr) {
+    bool all_given = transfer_.at == transfer_.answer.end && transfer_.piece.empty();
+    if (!all_given) return give_file(room.size(), progress);
+    bool is_last = !transfer_.answer.keep_alive;
+    end_transfer(DownloadEnd::completed, work.service);
+    progress.answered = true;
+    if (is_last) return close();
+  }
+  Bytes plain = partial_.take(work.partial, work.plain);
+  Writer reply{engine_.active() ? MutableBytes(work.reply) : room};
+  Served served = answer_front(plain, reply, work, progress.answered);
+  Outcome outcome = Outcome::done;
+  while (served == Served::all && outcome == Outcome::done) {
+    // What is left is less than a request may have, so there is room behind it.
+    if (plain.data() != work.plain.data()) std::memmove(work.plain.data(), plain.data(), plain.size());
+    std::size_t count = 0;
+    outcome = read(MutableBytes(work.plain).subspan(plain.size()), count);
+    plain = Bytes(work.plain).first(plain.size() + count);
+    if (outcome == Outcome::done) served = answer_front(plain, reply, work, progress.answered);
+  }
+  if (!engine_.active()) {
+    progress.produced = reply.size();
+  } else if (reply.size() > 0 && engine_.write(reply.written()) != Outcome::done) {
+    return close();
+  }
+  if (served == Served::last || outcome == Outcome::peer_closed || outcome == Outcome::failed) return close();
+  partial_.keep(plain, work.partial);
+  if (served == Served::file) return give_file(room.size(), progress);
+  bool is_full = served == Served::reply_full || outcome == Outcome::output_full;
+  return is_full ? StreamNext::flush_first : StreamNext::more_input;
+}
+
+// Answers the whole requests at the front of `plain`, and moves it past them. Ends with
+// the first that is answered with a file.
+HttpSession::Served HttpSession::answer_front(Bytes& plain, Writer& reply, HttpWorkspace& work,
+                                              bool& answered) {
+  for (;;) {
+    if (reply.size() + kMaxHttpAnswer > HttpWorkspace::kReplyRoom) return Served::reply_full;
+    wire::HttpRequest request;
+    auto size = wire::parse_http_request(plain, request);
+    if (!size) {
+      if (log::debug_enabled()) log::debug(std::string("http: malformed request: ") + size.error().problem);
+      refuse_http(size.error().status, work.service, reply);
+      return Served::last;
+    }
+    if (*size == 0) return Served::all;
+    HttpAnswer answer = answer_http(request, peer_, work.service, reply);
+    assert(reply.ok());
+    plain = plain.subspan(*size);
+    answered = true;
+    if (answer.file != nullptr) {
+      transfer_ = {.pin = work.service.shard.pins.pin(), .answer = answer, .at = answer.begin};
+      return Served::file;
+    }
+    if (!answer.keep_alive) return Served::last;
+  }
+}
+
+Outcome HttpSession::read(MutableBytes room, std::size_t& count) {
+  if (engine_.active()) return engine_.read(room, count);
+  count = std::min(room.size(), input_.size());
+  if (count == 0) return Outcome::want_input;
+  std::memcpy(room.data(), input_.data(), count);
+  input_ = input_.subspan(count);
+  return Outcome::done;
+}
+
+// Hands on the file's next bytes: all that are left, or what fits into the room when
+// they are encrypted on the way.
+StreamNext HttpSession::give_file(std::size_t room, StreamProgress& progress) {
+  Transfer& t = transfer_;
+  const index::FileBody& body = t.answer.file->body;
+  if (!engine_.active()) {
+    progress.body = body.slice(t.at, t.answer.end - t.at);
+    t.at = t.answer.end;
+    return StreamNext::flush_first;
+  }
+  constexpr std::size_t kOverhead = HttpWorkspace::kTlsOverhead;
+  while (t.at < t.answer.end || !t.piece.empty()) {
+    if (t.piece.empty()) {
+      std::size_t free = room - engine_.produced();
+      std::size_t left = std::min(t.answer.end - t.at, HttpWorkspace::kMaxTlsRecord);
+      // The rest of the room is not worth a record of its own.
+      if (free < kOverhead + std::min(left, HttpWorkspace::kMaxTlsRecord / 4)) break;
+      auto parts = body.slice(t.at, std::min(left, free - kOverhead));
+      t.piece = parts[0].empty() ? parts[1] : parts[0];
+      t.at += t.piece.size();
+    }
+    Outcome outcome = engine_.write(t.piece);
+    if (outcome == Outcome::output_full) break;
+    if (outcome != Outcome::done) return close();
+    t.piece = {};
+  }
+  return StreamNext::flush_first;
+}
+
+void HttpSession::end_transfer(DownloadEnd end, HttpService& service) {
+  const HttpAnswer& answer = transfer_.answer;
+  bool completed = end == DownloadEnd::completed;
+  (completed ? service.counters.completed : service.counters.failed).add();
+  if (completed) service.counters.bytes.add(answer.end - answer.begin);
+  // A part that does not reach the file's end completes nothing.
+  bool is_download = !completed || answer.end == answer.file->body.size();
+  if (is_download && !answer.device.text().empty()) {
+    Download record{.device = answer.device,
+                    .version = answer.file->version,
+                    .from = peer_,
+                    .protocol = service.protocol,
+                    .end = end};
+    record.file.set(answer.file->name);
+    if (!service.shard.log.downloads.push(record)) service.counters.unrecorded.add();
+  }
+  service.shard.pins.unpin(transfer_.pin.version);
+  transfer_ = {};
+}
+
+StreamNext HttpSession::close() {
+  if (engine_.active()) (void)engine_.close();
+  state_ = State::ended;
+  return StreamNext::finish;
+}
+
+HttpProtocol::HttpProtocol(ShardContext& shard, Protocol protocol, const HttpCounters& counters)
+    : shard_(shard),
+      workspace_({.shard = shard, .protocol = protocol, .counters = counters, .date = {}},
+                 stream_slots(shard.settings.stream)),
+      sessions_(std::make_unique<HttpSession[]>(stream_slots(shard.settings.stream))) {}
+
+HttpProtocol::~HttpProtocol() {
+  for (std::uint32_t slot = 0; slot < stream_slots(shard_.settings.stream); ++slot) reset(slot);
+}
+
+std::size_t HttpProtocol::room() const {
+  return workspace_.service.protocol == Protocol::https ? HttpWorkspace::kTlsRoom : HttpWorkspace::kReplyRoom;
+}
+
+bool HttpProtocol::start(std::uint32_t slot, const io::Host& peer) {
+  const crypto::TlsContext* context = nullptr;
+  if (workspace_.service.protocol == Protocol::https) {
+    const auto& contexts = shard_.pins.current().https_tls;
+    if (contexts.empty()) {
+      shard_.counters.https_unready.add();
+      return false;
+    }
+    context = &contexts[shard_.shard];
+  }
+  Status started = sessions_[slot].start(context, peer);
+  if (!started) log::error("https: cannot begin a TLS connection: " + started.error().text);
+  return started.has_value();
+}
+
+}  // namespace anchord::service

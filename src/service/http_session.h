@@ -1,0 +1,109 @@
+// One HTTP connection, plain or on TLS, as a state machine over bytes: no sockets and
+// no clock. Requests may arrive split and joined in any way; answers leave in order.
+//
+//   handshake ──► open ◄──► sending a file ──► ended
+//       └──────────┴─────────────────────────────┘
+//
+// A file's bytes are references into the snapshot when the connection is plain, and
+// are encrypted piece by piece into the output's room when it is not. The view that
+// they lie in is pinned from the answer's head until the last byte was taken: no body
+// mixes two versions.
+#pragma once
+
+#include <memory>
+
+#include "anchord/crypto/tls.h"
+#include "buffer_pool.h"
+#include "http_answer.h"
+#include "partial_input.h"
+#include "stream_protocol.h"
+
+namespace anchord::service {
+
+// What all connections of a service share while they run, one after the other.
+struct HttpWorkspace {
+  // Answers without a file are gathered into one send, as many as fit.
+  static constexpr std::size_t kReplyRoom = 4 * 1024;
+  static constexpr std::size_t kMaxTlsRecord = 16 * 1024;
+  // What TLS adds to a record, and to the piece of one byte that TLS 1.0 splits off.
+  static constexpr std::size_t kTlsOverhead = 256;
+  // A send's room on TLS: two full records of a file.
+  static constexpr std::size_t kTlsRoom = kReplyRoom + 2 * (kMaxTlsRecord + kTlsOverhead);
+
+  HttpWorkspace(const HttpService& made, std::uint32_t sessions)
+      : service(made), partial(sessions, wire::kMaxHttpHead), plain(wire::kMaxHttpHead), reply(kReplyRoom) {}
+
+  HttpService service;
+  BufferPool partial;  // requests not answered yet, held only while there are any
+  Buffer plain;
+  Buffer reply;
+};
+
+class HttpSession {
+ public:
+  // Without a context the connection is plain.
+  Status start(const crypto::TlsContext* context, const io::Host& peer);
+  void reset(HttpWorkspace& work);
+
+  bool shaking() const { return state_ == State::handshake; }
+  std::size_t unread() const { return engine_.active() ? engine_.unread() : input_.size(); }
+
+  // As StreamProtocol's.
+  StreamProgress advance(Bytes input, MutableBytes room, HttpWorkspace& work);
+  std::size_t say_goodbye(MutableBytes room);
+
+ private:
+  enum class State : std::uint8_t { handshake, open, ended };
+  enum class Served : std::uint8_t { all, reply_full, file, last };
+
+  // The bytes of a file that are on their way.
+  struct Transfer {
+    Pins::Pin pin;
+    HttpAnswer answer;
+    std::size_t at = 0;  // what has been given to be sent, from answer.begin on
+    Bytes piece;         // ... and TLS has not taken yet
+  };
+
+  void shake_hands(StreamProgress& progress, HttpWorkspace& work);
+  StreamNext serve(MutableBytes room, HttpWorkspace& work, StreamProgress& progress);
+  Served answer_front(Bytes& plain, Writer& reply, HttpWorkspace& work, bool& answered);
+  crypto::TlsEngine::Outcome read(MutableBytes room, std::size_t& count);
+  StreamNext give_file(std::size_t room, StreamProgress& progress);
+  void end_transfer(DownloadEnd end, HttpService& service);
+  StreamNext close();
+
+  crypto::TlsEngine engine_;  // active on TLS only
+  Bytes input_;               // on plain connections: given, and not read yet
+  State state_ = State::ended;
+  PartialInput partial_;
+  Transfer transfer_;
+  io::Host peer_;
+};
+
+// The connections of one shard's service.
+class HttpProtocol final : public StreamProtocol {
+ public:
+  HttpProtocol(ShardContext& shard, Protocol protocol, const HttpCounters& counters);
+  ~HttpProtocol() override;
+  HttpProtocol(const HttpProtocol&) = delete;
+  HttpProtocol& operator=(const HttpProtocol&) = delete;
+
+  std::size_t room() const override;
+  bool start(std::uint32_t slot, const io::Host& peer) override;
+  bool shaking(std::uint32_t slot) const override { return sessions_[slot].shaking(); }
+  std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
+  StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override {
+    return sessions_[slot].advance(input, room, workspace_);
+  }
+  std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) override {
+    return sessions_[slot].say_goodbye(room);
+  }
+  void reset(std::uint32_t slot) override { sessions_[slot].reset(workspace_); }
+
+ private:
+  ShardContext& shard_;
+  HttpWorkspace workspace_;
+  std::unique_ptr<HttpSession[]> sessions_;
+};
+
+}  // namespace anchord::service

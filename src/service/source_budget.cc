@@ -1,0 +1,52 @@
+#include "source_budget.h"
+
+#include <algorithm>
+
+namespace anchord::service {
+
+SourceBudget::SourceBudget(const BudgetSettings& settings, std::uint64_t seed)
+    : most_(settings.burst * kToken),
+      per_millisecond_(settings.per_second),
+      by_source_(kMaxSources, seed),
+      by_use_(kMaxSources) {
+  buckets_.reserve(kMaxSources);
+}
+
+bool SourceBudget::take(const io::Address& source, Millis now) {
+  std::uint32_t slot = by_source_.find(source);
+  if (slot == PeerMap::kNone) slot = remember(source, now);
+  by_use_.move_to_back(slot);
+  Bucket& bucket = buckets_[slot];
+  // A long pause fills it, whatever its length.
+  std::uint64_t added = std::min<Millis>(now - bucket.filled, most_) * per_millisecond_;
+  bucket.tokens = std::min(most_, bucket.tokens + added);
+  bucket.filled = now;
+  if (bucket.tokens < kToken) return false;
+  bucket.tokens -= kToken;
+  return true;
+}
+
+void SourceBudget::give_back(const io::Address& source) {
+  std::uint32_t slot = by_source_.find(source);
+  if (slot == PeerMap::kNone) return;
+  Bucket& bucket = buckets_[slot];
+  bucket.tokens = std::min(most_, bucket.tokens + kToken);
+}
+
+std::uint32_t SourceBudget::remember(const io::Address& source, Millis now) {
+  std::uint32_t slot = 0;
+  if (buckets_.size() < kMaxSources) {
+    slot = static_cast<std::uint32_t>(buckets_.size());
+    buckets_.emplace_back();
+  } else {
+    slot = by_use_.front();
+    by_use_.remove(slot);
+    by_source_.erase(buckets_[slot].source);
+  }
+  buckets_[slot] = {.source = source, .tokens = most_, .filled = now};
+  by_source_.set(source, slot);
+  by_use_.push_back(slot);
+  return slot;
+}
+
+}  // namespace anchord::service

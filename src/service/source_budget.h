@@ -1,0 +1,48 @@
+// How many unproven transfers each source of packets may still begin: a bucket of
+// tokens for each, which fills up again with time.
+//
+// Of the sources heard of, those heard of last are kept. One that is forgotten has a
+// full bucket, as a new one has.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "anchord/base/clock.h"
+#include "anchord/io/address.h"
+#include "anchord/service/settings.h"
+#include "peer_map.h"
+#include "slot_list.h"
+
+namespace anchord::service {
+
+class SourceBudget {
+ public:
+  // Sources remembered at once. More are an attack's, whose addresses are forged.
+  static constexpr std::uint32_t kMaxSources = 16'384;
+
+  SourceBudget(const BudgetSettings& settings, std::uint64_t seed);
+
+  bool take(const io::Address& source, Millis now);  // false when the bucket is empty
+  void give_back(const io::Address& source);
+
+ private:
+  // In thousandths of a token, so that a millisecond adds a whole number.
+  static constexpr std::uint64_t kToken = 1000;
+
+  struct Bucket {
+    io::Address source;
+    std::uint64_t tokens = 0;
+    Millis filled = 0;  // when that was so
+  };
+
+  std::uint32_t remember(const io::Address& source, Millis now);
+
+  std::uint64_t most_;
+  std::uint64_t per_millisecond_;
+  std::vector<Bucket> buckets_;
+  PeerMap by_source_;
+  SlotList by_use_;
+};
+
+}  // namespace anchord::service

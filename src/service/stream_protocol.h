@@ -1,0 +1,57 @@
+// What is said on the connections of one service on TCP. A protocol takes bytes and
+// says what to send; sockets, buffers and deadlines are StreamService's business.
+//
+// Connections are known by their slots. A slot is started, advanced any number of
+// times, and reset; memory that a protocol has given to be sent stays in place from
+// then until the next call for its slot.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "anchord/base/bytes.h"
+#include "anchord/io/address.h"
+#include "anchord/service/settings.h"
+
+namespace anchord::service {
+
+// Slots of one shard's service.
+inline std::uint32_t stream_slots(const StreamSettings& settings) {
+  return settings.max_connections + kSpareConnections;
+}
+
+enum class StreamNext : std::uint8_t {
+  more_input,   // all input is used; come again when there is more
+  flush_first,  // send the output, then come again with no input and fresh room
+  finish,       // send the output, then close
+};
+
+struct StreamProgress {
+  StreamNext next = StreamNext::more_input;
+  std::size_t produced = 0;     // bytes of the room that are to be sent
+  std::array<Bytes, 2> body{};  // sent behind them; only with flush_first
+  bool answered = false;        // a request was answered, or a body's end was taken
+};
+
+class StreamProtocol {
+ public:
+  virtual ~StreamProtocol() = default;
+
+  // What advance() and say_goodbye() need of room, in bytes.
+  virtual std::size_t room() const = 0;
+
+  // A new connection. False: it cannot be served; the reason is logged or counted.
+  virtual bool start(std::uint32_t slot, const io::Host& peer) = 0;
+  // Whether a handshake is still to be completed. Those are rationed.
+  virtual bool shaking(std::uint32_t slot) const = 0;
+  // Input that was given and not used yet: it must stay in place.
+  virtual std::size_t unread(std::uint32_t slot) const = 0;
+  // `input` is empty or continues the stream; given only when unread() is 0.
+  virtual StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) = 0;
+  // The last bytes of a connection with no output under way.
+  virtual std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) = 0;
+  // The connection is gone, and nothing of it is being sent.
+  virtual void reset(std::uint32_t slot) = 0;
+};
+
+}  // namespace anchord::service

@@ -1,0 +1,22 @@
+// The handshake of a service on TLS, the same for each.
+#pragma once
+
+#include <cstdint>
+
+#include "anchord/crypto/tls.h"
+#include "anchord/service/counters.h"
+
+namespace anchord::service {
+
+struct TlsCounters {
+  Counter& handshakes;
+  Counter& resumed;
+  Counter& failures;
+};
+
+enum class Greeted : std::uint8_t { done, not_yet, full, refused };
+
+// Goes on with a handshake. When it is refused there may be an alert to send.
+Greeted shake_hands(crypto::TlsEngine& engine, const TlsCounters& counters, const char* service);
+
+}  // namespace anchord::service

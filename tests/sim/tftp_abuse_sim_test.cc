@@ -1,0 +1,406 @@
+// TFTP among those who forge, guess and flood, and what is written down about it.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <set>
+
+#include "world.h"
+
+namespace anchord::sim {
+namespace {
+
+constexpr const char* kDevice = "SEP001122334455";
+
+// Peers by hand, on a ring without faults.
+class TftpAbuse : public testing::Test {
+ protected:
+  void make(service::ShardSettings shard = {}) {
+    world_ = std::make_unique<World>(WorldSettings{.shard = std::move(shard)});
+    world_->publish({{.name = "f", .body = body(1, 5'000)},
+                     {.name = "big", .body = body(2, 512 * 640)},
+                     {.name = "SEP001122334455.cnf.xml.sgn", .body = body(3, 1'000)}});
+  }
+
+  static index::FileBody body(std::uint8_t mark, std::size_t size) {
+    return {.content = index::Blob(file_content(mark, size))};
+  }
+
+  void ask(const io::Address& from, std::string_view file, wire::TftpOptions options = {}) {
+    Buffer packet(1024);
+    Writer out(packet);
+    wire::write_tftp_request(out, {.file = file, .options = options});
+    world_->sim.datagram(world_->tftp_requests, from, out.written());
+  }
+  void ack(int socket, const io::Address& from, std::uint64_t block) {
+    world_->sim.datagram(
+        socket, from, Buffer{0, 4, static_cast<std::uint8_t>(block >> 8), static_cast<std::uint8_t>(block)});
+  }
+  // What was sent within a short while.
+  std::vector<io::SimDatagram> sent(Millis time = 5) {
+    world_->run_for(time);
+    return world_->sim.take_datagrams();
+  }
+  std::vector<io::SimDatagram> answers(const io::Address& from, std::string_view file,
+                                       wire::TftpOptions options = {}) {
+    ask(from, file, options);
+    return sent();
+  }
+  static wire::TftpErrorCode error_in(const io::SimDatagram& datagram) {
+    auto packet = wire::parse_tftp(datagram.bytes);
+    const auto* error = packet ? std::get_if<wire::TftpError>(&*packet) : nullptr;
+    EXPECT_NE(error, nullptr);
+    return error == nullptr ? wire::TftpErrorCode::undefined : error->code;
+  }
+  io::Address peer(unsigned host, unsigned port = 3000) const {
+    return world_->peer(host, static_cast<std::uint16_t>(port));
+  }
+  std::vector<service::Download> downloads() {
+    std::vector<service::Download> out;
+    world_->activity.downloads.drain([&](const service::Download& d) { out.push_back(d); });
+    return out;
+  }
+
+  std::unique_ptr<World> world_;
+};
+
+TEST_F(TftpAbuse, AForgedRequestCostsTwoPacketsWhateverItAsks) {
+  make();
+  for (wire::TftpOptions options :
+       {wire::TftpOptions{}, wire::TftpOptions{.blksize = std::uint16_t{65464}},
+        wire::TftpOptions{.timeout = std::uint8_t{1}, .windowsize = std::uint16_t{64}}}) {
+    ask(peer(1), "big", options);
+    EXPECT_EQ(sent(120'000).size(), 2u);
+  }
+}
+
+TEST_F(TftpAbuse, AnAddressCannotBeginWithoutEnd) {
+  make({.tftp = {.unproven_per_address = {.burst = 5, .per_second = 1}}});
+  for (unsigned port = 1; port <= 20; ++port) ask(peer(1, port), "f");
+  EXPECT_EQ(sent().size(), 5u);
+  EXPECT_EQ(world_->counters.tftp_over_budget.get(), 15u);
+  EXPECT_EQ(answers(peer(2), "f").size(), 1u);  // another's is its own
+  // Refusals are free: phones ask for much that there is not.
+  EXPECT_EQ(error_in(answers(peer(1, 50), "none").at(0)), wire::TftpErrorCode::file_not_found);
+  world_->run_for(2'500);
+  world_->sim.take_datagrams();
+  for (unsigned port = 30; port < 40; ++port) ask(peer(1, port), "f");
+  EXPECT_EQ(sent().size(), 2u);
+}
+
+TEST_F(TftpAbuse, ANetworkCannotBeginWithoutEnd) {
+  make({.tftp = {.unproven_per_network = {.burst = 5, .per_second = 1}}});
+  for (unsigned host = 1; host <= 20; ++host) ask(peer(host), "f");
+  EXPECT_EQ(sent().size(), 5u);
+  EXPECT_EQ(answers(peer(0x1ff), "f").size(), 1u);  // of another /24
+}
+
+TEST_F(TftpAbuse, WhatTheNetworkMayNotSpendTheAddressKeeps) {
+  make({.tftp = {.unproven_per_address = {.burst = 3, .per_second = 0},
+                 .unproven_per_network = {.burst = 1, .per_second = 1}}});
+  for (unsigned port = 1; port <= 10; ++port) ask(peer(1, port), "f");
+  EXPECT_EQ(sent().size(), 1u);
+  for (unsigned port = 11; port <= 12; ++port) {
+    world_->run_for(5'000);
+    world_->sim.take_datagrams();
+    EXPECT_EQ(answers(peer(1, port), "f").size(), 1u);
+  }
+}
+
+TEST_F(TftpAbuse, WhoAcknowledgesMayGoOn) {
+  make({.tftp = {.unproven_per_address = {.burst = 2, .per_second = 0},
+                 .unproven_per_network = {.burst = 2, .per_second = 0}}});
+  for (unsigned port = 1; port <= 100; ++port) {
+    auto first = answers(peer(1, port), "f");
+    ASSERT_EQ(first.size(), 1u) << port;
+    ack(first[0].socket, peer(1, port), 1);
+    EXPECT_EQ(sent().size(), 1u);
+  }
+  EXPECT_EQ(world_->counters.tftp_active.get(), 100u);
+}
+
+TEST_F(TftpAbuse, AThousandPhonesBehindOneAddressBoot) {
+  make();
+  for (unsigned port = 1; port <= 1000; ++port) ask(peer(1, port), "f");
+  EXPECT_EQ(sent().size(), 1000u);
+  EXPECT_EQ(world_->counters.tftp_active.get(), 1000u);
+  EXPECT_EQ(world_->counters.tftp_over_budget.get(), 0u);
+}
+
+TEST_F(TftpAbuse, HalfOpenTransfersDisturbNobody) {
+  make({.tftp = {.max_transfers = 1001}});
+  for (unsigned port = 1; port <= 1000; ++port) ask(peer(1, port), "f");
+  EXPECT_EQ(sent().size(), 1000u);
+  std::vector<std::unique_ptr<Fetcher>> fetchers;
+  fetchers.push_back(std::make_unique<Fetcher>(*world_, 2, "big", wire::TftpOptions{}));
+  world_->run_for(500, [&] { deliver(*world_, fetchers); });
+  EXPECT_TRUE(fetchers[0]->done());
+  // One beyond the table is answered at once.
+  ask(peer(4), "f");
+  EXPECT_EQ(sent().size(), 1u);
+  EXPECT_EQ(error_in(answers(peer(5), "f").at(0)), wire::TftpErrorCode::undefined);
+  EXPECT_EQ(world_->counters.tftp_full.get(), 1u);
+  world_->run_for(10'000);
+  EXPECT_EQ(world_->counters.tftp_active.get(), 0u);
+}
+
+// Who forges a peer's address does not see which port answered.
+TEST_F(TftpAbuse, AWrongGuessOfThePortEndsTheTransfer) {
+  make();
+  auto offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  ASSERT_EQ(offer.size(), 1u);
+  for (int socket : world_->tftp_transfers)
+    if (socket != offer[0].socket) ack(socket, peer(1), 0);
+  for (const io::SimDatagram& answer : sent())
+    EXPECT_EQ(error_in(answer), wire::TftpErrorCode::unknown_transfer);
+  ack(offer[0].socket, peer(1), 0);
+  auto answer = sent();
+  ASSERT_EQ(answer.size(), 1u);
+  EXPECT_EQ(error_in(answer[0]), wire::TftpErrorCode::unknown_transfer);
+  EXPECT_EQ(world_->counters.tftp_guessed.get(), 1u);
+  EXPECT_EQ(world_->counters.tftp_active.get(), 0u);
+
+  // An error is enough, and is not answered.
+  offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  for (int socket : world_->tftp_transfers)
+    if (socket != offer.at(0).socket) world_->sim.datagram(socket, peer(1), Buffer{0, 5, 0, 0, 0});
+  EXPECT_TRUE(sent().empty());
+  EXPECT_EQ(world_->counters.tftp_guessed.get(), 2u);
+}
+
+TEST_F(TftpAbuse, AProvenTransferGoesOnWhateverComesElsewhere) {
+  make();
+  auto first = answers(peer(1), "f");
+  ack(first.at(0).socket, peer(1), 1);
+  auto second = sent();
+  ASSERT_EQ(second.size(), 1u);
+  for (int socket : world_->tftp_transfers)
+    if (socket != first[0].socket) world_->sim.datagram(socket, peer(1), Buffer{0, 5, 0, 0, 0});
+  ack(first[0].socket, peer(1), 2);
+  EXPECT_EQ(sent().size(), 1u);
+}
+
+TEST_F(TftpAbuse, APeersPacketsAreSeenBeforeItsNextRequest) {
+  make();
+  world_->publish({{.name = "tiny", .body = body(4, 100)}});
+  for (int i = 0; i < 20; ++i) {
+    auto only = answers(peer(1), "tiny");
+    ASSERT_EQ(only.size(), 1u);
+    ask(peer(1), "f");
+    ack(only[0].socket, peer(1), 1);
+    auto next = sent();
+    ASSERT_EQ(next.size(), 1u);
+    EXPECT_EQ(next[0].bytes.size(), 516u);
+    world_->sim.datagram(next[0].socket, peer(1), Buffer{0, 5, 0, 0, 0});
+    sent();
+  }
+  EXPECT_EQ(world_->counters.tftp_completed.get(), 20u);
+  EXPECT_EQ(world_->counters.tftp_aborted.get(), 20u);
+  EXPECT_EQ(world_->counters.tftp_guessed.get(), 0u);
+}
+
+// A client that uses one port for all: its last acknowledgement may be read after its
+// next request, since they come on different sockets.
+TEST_F(TftpAbuse, ALateAcknowledgementOfTheLastFileIsNoGuess) {
+  make();
+  // Until the two transfers have different sockets.
+  for (unsigned host = 1; host < 100; ++host) {
+    auto old = answers(peer(host), "SEP001122334455.cnf.xml.sgn", {.blksize = std::uint16_t{600}});
+    ack(old.at(0).socket, peer(host), 0);
+    ASSERT_EQ(sent().size(), 1u);
+    ack(old[0].socket, peer(host), 1);
+    ASSERT_EQ(sent().size(), 1u);  // the last block
+    auto next = answers(peer(host), "f");
+    ASSERT_EQ(next.size(), 1u);
+    ASSERT_EQ(downloads().at(0).end, service::DownloadEnd::completed);
+    if (next[0].socket == old[0].socket) continue;
+    ack(old[0].socket, peer(host), 2);
+    EXPECT_TRUE(sent().empty());
+    ack(next[0].socket, peer(host), 1);
+    EXPECT_EQ(sent().size(), 1u);
+    EXPECT_EQ(world_->counters.tftp_guessed.get(), 0u);
+    return;
+  }
+  FAIL() << "all transfers have the same socket";
+}
+
+TEST_F(TftpAbuse, TransfersUseEveryPort) {
+  make();
+  std::set<int> used;
+  for (unsigned host = 1; host < 100; ++host) used.insert(answers(peer(host), "f").at(0).socket);
+  EXPECT_EQ(used, std::set<int>(world_->tftp_transfers.begin(), world_->tftp_transfers.end()));
+}
+
+// A client that acknowledges each block of a window, at once.
+TEST_F(TftpAbuse, AckingEveryBlockDoesNotMultiplyTheTraffic) {
+  make();
+  auto offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  ack(offer.at(0).socket, peer(1), 0);
+  std::uint64_t next = 1;
+  std::size_t received = 0;
+  for (int i = 0; i < 10'000 && next <= 641; ++i) {
+    for (const io::SimDatagram& datagram : sent(1)) {
+      ++received;
+      auto packet = wire::parse_tftp(datagram.bytes);
+      const auto* data = std::get_if<wire::TftpData>(&*packet);
+      ASSERT_NE(data, nullptr);
+      if (data->block == next) ack(offer[0].socket, peer(1), next++);
+    }
+  }
+  received += sent().size();
+  EXPECT_EQ(world_->counters.tftp_completed.get(), 1u);
+  EXPECT_LT(received, 641u * 3);
+}
+
+TEST_F(TftpAbuse, OneOldAcknowledgementIsWorthOneWindow) {
+  make();
+  auto offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  for (int i = 0; i < 500; ++i) {
+    Millis when = world_->sim.time() + static_cast<Millis>(i);
+    world_->sim.at(when, [&] { ack(offer.at(0).socket, peer(1), 0); });
+  }
+  std::size_t received = 0;
+  for (int i = 0; i < 600; ++i) received += sent(1).size();
+  EXPECT_EQ(received, 128u);
+}
+
+TEST_F(TftpAbuse, WhatIsNoFileIsNotFound) {
+  make();
+  world_->publish({{.name = "Desktops/320x212x16/List.xml", .body = body(1, 100)}});
+  std::string overlong(400, 'a');
+  unsigned port = 100;
+  for (std::string_view name :
+       {std::string_view("../f"), std::string_view("../../etc/passwd"), std::string_view("/etc/passwd"),
+        std::string_view("Desktops/../f"), std::string_view("..\\f"), std::string_view("C:\\f"),
+        std::string_view("f\n"), std::string_view("\x01"), std::string_view("."), std::string_view("/"),
+        std::string_view("//f"), std::string_view("Desktops"), std::string_view("Desktops/320x212x16/"),
+        std::string_view(overlong)}) {
+    auto answer = answers(peer(1, ++port), name);
+    ASSERT_EQ(answer.size(), 1u) << name;
+    EXPECT_EQ(error_in(answer[0]), wire::TftpErrorCode::file_not_found) << name;
+  }
+  EXPECT_EQ(answers(peer(2), "/desktops/320X212X16/list.XML").at(0).bytes.size(), 104u);
+}
+
+TEST_F(TftpAbuse, GuessersAreSlowedAndReported) {
+  make({.max_strangers = 5});
+  unsigned answered = 0;
+  for (unsigned i = 0; i < 50; ++i) {
+    std::string digits = std::to_string(i);
+    answered += static_cast<unsigned>(
+        answers(peer(1, 100 + i), "SEP" + std::string(12 - digits.size(), '0') + digits + ".cnf.xml.sgn")
+            .size());
+  }
+  EXPECT_LE(answered, 8u);
+  EXPECT_GE(world_->counters.tftp_slowed.get(), 42u);
+  EXPECT_TRUE(answers(peer(1, 200), std::string(kDevice) + ".cnf.xml.sgn").empty());
+  EXPECT_EQ(answers(peer(1, 201), "f").size(), 1u);  // names no device
+  EXPECT_EQ(answers(peer(2), std::string(kDevice) + ".cnf.xml.sgn").size(), 1u);
+  std::vector<service::Guessing> reports;
+  world_->activity.guessing.drain([&](const service::Guessing& g) { reports.push_back(g); });
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].from, peer(1).host);
+}
+
+TEST_F(TftpAbuse, DownloadsOfDevicesAreWrittenDown) {
+  make();
+  // Completed, and the list of the cluster in place of the device's own.
+  auto answer = answers(peer(1), "ITLSEP001122334455.tlv", {.blksize = std::uint16_t{10'000}});
+  for (std::uint64_t block : {0, 1}) {
+    ack(answer.at(0).socket, peer(1), block);
+    sent();
+  }
+  // Failed: by an error, and by silence.
+  for (unsigned host : {2, 3}) {
+    answer = answers(peer(host), "SEP001122334455.cnf.xml.sgn");
+    ack(answer.at(0).socket, peer(host), 1);
+    sent();
+    if (host == 2) world_->sim.datagram(answer[0].socket, peer(host), Buffer{0, 5, 0, 3, 0});
+  }
+  answers(peer(4), "SEP001122334455.cnf.xml.sgn");  // perhaps forged
+  answer = answers(peer(5), "f");                   // of no device
+  ack(answer.at(0).socket, peer(5), 1);
+  sent(120'000);
+
+  auto written = downloads();
+  ASSERT_EQ(written.size(), 3u);
+  EXPECT_EQ(written[0].file.text(), "ITLFile.tlv");
+  EXPECT_EQ(written[0].end, service::DownloadEnd::completed);
+  for (std::size_t i = 1; i < 3; ++i) {
+    EXPECT_EQ(written[i].file.text(), "SEP001122334455.cnf.xml.sgn");
+    EXPECT_EQ(written[i].end, service::DownloadEnd::failed);
+    EXPECT_NE(written[i].version, written[0].version);
+  }
+  for (const service::Download& download : written) {
+    EXPECT_EQ(download.device.text(), kDevice);
+    EXPECT_EQ(download.protocol, service::Protocol::tftp);
+  }
+}
+
+// What was queued in the turn in which a transfer ends still refers to its file.
+TEST_F(TftpAbuse, NothingIsSentFromAFileThatIsGone) {
+  make();
+  auto offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  world_->publish({{.name = "big", .body = std::nullopt}});
+  sent();
+  EXPECT_EQ(world_->publisher.reclaim(), 2u);
+  ack(offer.at(0).socket, peer(1), 0);
+  world_->sim.datagram(offer[0].socket, peer(1), Buffer{0, 5, 0, 0, 0});
+  world_->run_for(5, [&] {
+    if (!world_->alive || world_->publisher.reclaim() > 1) return;
+    auto window = world_->sim.take_datagrams();
+    ASSERT_EQ(window.size(), 64u);  // all left before the file could go
+    EXPECT_TRUE(same_bytes(Bytes(window[63].bytes).subspan(4),
+                           Bytes(file_content(2, 512 * 64)).subspan(std::size_t{512} * 63)));
+    world_->alive = false;
+  });
+  EXPECT_FALSE(world_->alive);
+}
+
+TEST_F(TftpAbuse, NoPortNoAnswer) {
+  make();
+  EXPECT_TRUE(answers(peer(1, 0), "f").empty());
+}
+
+class TftpNoise : public testing::TestWithParam<std::uint64_t> {};
+
+// Packets of all kinds, right and wrong, from peers with and without a transfer, while
+// others fetch.
+TEST_P(TftpNoise, DisturbsNobody) {
+  World world({.ring = {.faults = io::SimFaults::some(GetParam()), .udp_buffers = 16},
+               .shard = {.tftp = {.max_transfers = 12}}});
+  Buffer content = file_content(7, 60'000);
+  world.publish({{.name = "big", .body = index::FileBody{.content = index::Blob(content)}}});
+  std::mt19937_64 random(GetParam());
+  std::vector<std::unique_ptr<Fetcher>> fetchers;
+  for (unsigned i = 0; i < 4; ++i) {
+    wire::TftpOptions options;
+    if (i % 2) options.windowsize = static_cast<std::uint16_t>(1 + random() % 64);
+    fetchers.push_back(std::make_unique<Fetcher>(world, i, "big", options));
+  }
+  auto noise = [&] {
+    Buffer packet(64);
+    Writer out(packet);
+    std::uint64_t kind = random() % 6;
+    if (kind < 2) {
+      wire::write_tftp_request(out, {.file = "big", .options = {.windowsize = std::uint16_t{64}}});
+    } else if (kind < 5) {
+      wire::write_tftp_ack(out, static_cast<std::uint16_t>(random() % 80));
+    } else {
+      for (auto left = random() % 64; left > 0; --left) out.u8(static_cast<std::uint8_t>(random() % 8));
+    }
+    int socket = kind < 2 ? world.tftp_requests : world.tftp_transfers[random() % 3];
+    // Peers of its own: the fetchers' addresses would be an attack on them.
+    world.sim.datagram(socket, world.peer(100 + random() % 8, 99), out.written());
+  };
+  for (Millis t = 0; t < 5'000; t += 2) world.sim.at(world.sim.time() + t, noise);
+  world.run_for(600'000, [&] { deliver(world, fetchers); });
+  for (auto& fetcher : fetchers) EXPECT_TRUE(same_bytes(fetcher->content(), content));
+  EXPECT_EQ(world.counters.tftp_active.get(), 0u);
+  EXPECT_EQ(world.sim.buffers_out(io::Group::udp), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, TftpNoise, testing::Range<std::uint64_t>(1, 31));
+
+}  // namespace
+}  // namespace anchord::sim
