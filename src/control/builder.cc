@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cassert>
 
 #include "anchord/base/log.h"
 #include "anchord/crypto/name.h"
@@ -78,8 +79,8 @@ void Builder::rotate_ticket_keys() {
   ticket_keys_changed_ = true;
 }
 
-Result<std::unique_ptr<const service::View>> Builder::build() {
-  // A failed build is tried again when the store changes, not four times a second.
+Status Builder::stage() {
+  // A failed attempt is repeated when the store changes, not four times a second.
   if (Result<std::int64_t> counter = store_.change_counter(); counter) asked_for_ = *counter;
   Result<store::LoadedCluster> loaded = store_.load(store::KeyUse::with_keys);
   if (!loaded) return std::unexpected(loaded.error());
@@ -88,38 +89,74 @@ Result<std::unique_ptr<const service::View>> Builder::build() {
   if (me == cluster.hosts.end()) return fail(fmt::format("host '{}' is no longer in the cluster", host_));
   const trust::Identity& identity = cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())];
 
+  Staged next{.change_counter = loaded->change_counter};
   Result<PublishedByHash> certificates = certificates_of(cluster);
   if (!certificates) return std::unexpected(certificates.error());
-  std::vector<crypto::TlsContext> contexts = contexts_;
-  if (contexts.empty() || ticket_keys_changed_ || !(presented_ == identity.certificate)) {
-    auto made = contexts_for(identity);
-    if (!made) return std::unexpected(std::move(made.error()).within("TLS for host " + host_));
-    contexts = std::move(*made);
-  }
+  next.certificates = std::move(*certificates);
+  Result<Presented> tvs = present(staged_ ? staged_->tvs : tvs_, identity);
+  if (!tvs) return std::unexpected(std::move(tvs.error()).within("TLS for host " + host_));
+  next.tvs = std::move(*tvs);
+  Result<Presented> https = present(staged_ ? staged_->https : https_, cluster.tftp_ec);
+  if (!https) return std::unexpected(std::move(https.error()).within("TLS for HTTPS"));
+  next.https = std::move(*https);
   // The ITL comes last: a new one is saved, and what fails must change nothing.
   Result<store::SavedList> itl = store::current_itl(store_, cluster, calendar_now());
   if (!itl) return std::unexpected(std::move(itl.error()).within("building the ITL"));
   if (auto verified = trust::verify_trust_list(itl->content, cluster.tftp.certificate); !verified)
     return std::unexpected(std::move(verified.error()).within("the ITL does not verify"));
+  next.itl = std::move(itl->content);
 
-  // From here on nothing fails.
   warn_of_expiry(cluster);
-  certificates_ = updated_index(*certificates);
-  index::FileChange change{.name = trust::kItlFileName,
-                           .body = index::FileBody{.content = index::Blob(std::move(itl->content))}};
-  files_ = files_.with({&change, 1});
-  published_ = std::move(*certificates);
-  presented_ = identity.certificate;
-  contexts_ = std::move(contexts);
+  asked_for_ = loaded->change_counter;
   ticket_keys_changed_ = false;
-  asked_for_ = built_from_ = loaded->change_counter;
+  staged_ = std::move(next);
+  context_ = context_of(cluster);
+  return {};
+}
 
+void Builder::apply(Provisioner::Update update) {
+  files_ = files_.with(update.changes);
+  made_from_ = update.generation;
+}
+
+std::unique_ptr<const service::View> Builder::view() {
+  assert(ready());
+  if (staged_) {
+    certificates_ = updated_index(staged_->certificates);
+    index::FileChange change{.name = trust::kItlFileName,
+                             .body = index::FileBody{.content = index::Blob(std::move(staged_->itl))}};
+    files_ = files_.with({&change, 1});
+    published_ = std::move(staged_->certificates);
+    tvs_ = std::move(staged_->tvs);
+    https_ = std::move(staged_->https);
+    built_from_ = staged_->change_counter;
+    staged_.reset();
+  }
   auto view = std::make_unique<service::View>();
   view->version = ++version_;
   view->certificates = certificates_;
   view->files = files_;
-  view->tls = contexts_;
+  view->tls = tvs_.contexts;
+  view->https_tls = https_.contexts;
   return view;
+}
+
+// The same context as before when nothing of it has changed: then no file is made anew.
+std::shared_ptr<const ProvisioningContext> Builder::context_of(const trust::Cluster& cluster) const {
+  auto next = std::make_shared<ProvisioningContext>(ProvisioningContext{
+      .generation = context_ != nullptr ? context_->generation + 1 : 1,
+      .signer = cluster.tftp,
+      .recovery = cluster.recovery.certificate,
+      .signing = cluster.signing,
+      .mode = cluster.mode,
+  });
+  for (const trust::Phone& phone : cluster.phones)
+    if (phone.certificate) next->devices.emplace(phone.name, phone.certificate);
+  if (context_ != nullptr && next->signer.certificate == context_->signer.certificate &&
+      next->recovery == context_->recovery && next->signing == context_->signing &&
+      next->mode == context_->mode && next->devices == context_->devices)
+    return context_;
+  return next;
 }
 
 Result<Builder::PublishedByHash> Builder::certificates_of(const trust::Cluster& cluster) const {
@@ -157,18 +194,22 @@ index::CertificateIndex Builder::updated_index(const PublishedByHash& next) cons
   return certificates_.with(changes);
 }
 
-Result<std::vector<crypto::TlsContext>> Builder::contexts_for(const trust::Identity& identity) const {
-  if (!identity.key) return fail("the TVS key is missing");
+// What was presented before, unless the certificate or the ticket keys are new.
+Result<Builder::Presented> Builder::present(const Presented& before, const trust::Identity& identity) const {
+  if (!before.contexts.empty() && !ticket_keys_changed_ && before.certificate == identity.certificate)
+    return before;
+  if (!identity.key)
+    return fail(fmt::format("the key of {} is missing", identity.certificate.subject().to_vendor()));
   crypto::TlsServerSettings settings{.certificate = identity.certificate,
                                      .key = *identity.key,
                                      .min = options_.tls_min,
                                      .ciphers = options_.tls_ciphers,
                                      .ticket_keys = ticket_keys_};
-  std::vector<crypto::TlsContext> out;
+  Presented out{.certificate = identity.certificate};
   for (unsigned i = 0; i < shards_; ++i) {
     Result<crypto::TlsContext> context = crypto::TlsContext::server(settings);
     if (!context) return std::unexpected(context.error());
-    out.push_back(std::move(*context));
+    out.contexts.push_back(std::move(*context));
   }
   return out;
 }

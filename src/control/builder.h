@@ -1,5 +1,10 @@
-// From the store to what shards serve from. Each build() makes the next view aside
-// and checks it; when it fails nothing has changed, and the reason says what.
+// From the store and the provisioning folder to what shards serve from.
+//
+// stage() makes ready everything that follows from the store's state; when it fails,
+// nothing has changed, and the reason says what. Files come from the provisioner,
+// which makes them from the staged context(): a view is made when all of its files are
+// of that context, so that no view holds the lists of one signer and the files of
+// another.
 #pragma once
 
 #include <map>
@@ -11,6 +16,7 @@
 #include "anchord/control/options.h"
 #include "anchord/service/view.h"
 #include "anchord/store/store.h"
+#include "provisioner.h"
 
 namespace anchord::control {
 
@@ -24,15 +30,22 @@ class Builder {
   Status choose_host();
   const std::string& host() const { return host_; }
 
-  // What is in the store now, as a view with the next version.
-  Result<std::unique_ptr<const service::View>> build();
+  Status stage();
+  // What files must be made from now; after the first stage().
+  const std::shared_ptr<const ProvisioningContext>& context() const { return context_; }
+  // What the provisioner has made, in its order.
+  void apply(Provisioner::Update update);
+  // Whether a view can be made: the files are of the staged context.
+  bool ready() const { return context_ != nullptr && made_from_ == context_->generation; }
+  // What was staged and applied, as a view with the next version. Only when ready().
+  std::unique_ptr<const service::View> view();
 
-  // The store's state that the last successful build() showed.
+  // The store's state that the last view shows.
   std::int64_t built_from() const { return built_from_; }
-  // Whether the store has changed since build() was last called, whatever came of it.
+  // Whether the store has changed since stage() was last called, whatever came of it.
   Result<bool> store_changed();
 
-  // New ticket keys from the next build() on; the old ones stay good for one turn.
+  // New ticket keys from the next stage() on; the old ones stay good for one turn.
   void rotate_ticket_keys();
 
   store::Store& store() { return store_; }
@@ -47,9 +60,25 @@ class Builder {
   };
   using PublishedByHash = std::map<crypto::Sha256, Published>;
 
+  // The TLS contexts that present one certificate.
+  struct Presented {
+    std::optional<crypto::Certificate> certificate;
+    std::vector<crypto::TlsContext> contexts;
+  };
+
+  // What the store's state has come to, and no view shows yet.
+  struct Staged {
+    PublishedByHash certificates;
+    Presented tvs;
+    Presented https;
+    Buffer itl;
+    std::int64_t change_counter = 0;
+  };
+
   Result<PublishedByHash> certificates_of(const trust::Cluster& cluster) const;
   index::CertificateIndex updated_index(const PublishedByHash& next) const;
-  Result<std::vector<crypto::TlsContext>> contexts_for(const trust::Identity& identity) const;
+  Result<Presented> present(const Presented& before, const trust::Identity& identity) const;
+  std::shared_ptr<const ProvisioningContext> context_of(const trust::Cluster& cluster) const;
   void warn_of_expiry(const trust::Cluster& cluster) const;
 
   store::Store store_;
@@ -60,14 +89,17 @@ class Builder {
   bool ticket_keys_changed_ = false;
   std::int64_t asked_for_ = -1;
   std::int64_t built_from_ = -1;
+  std::shared_ptr<const ProvisioningContext> context_;
+  std::optional<Staged> staged_;
+  std::uint64_t made_from_ = 0;  // the context of what was applied last
 
-  // Of the last view that was built.
+  // Of the last view, but for the files, which may be ahead of it.
   std::uint64_t version_ = 0;
   PublishedByHash published_;
   index::CertificateIndex certificates_;
   index::FileTable files_;
-  std::optional<crypto::Certificate> presented_;
-  std::vector<crypto::TlsContext> contexts_;
+  Presented tvs_;
+  Presented https_;
 };
 
 }  // namespace anchord::control

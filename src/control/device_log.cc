@@ -1,26 +1,65 @@
 #include "device_log.h"
 
+#include <algorithm>
+
+#include "anchord/trust/cluster.h"
+
 namespace anchord::control {
+namespace {
+
+constexpr std::size_t kPhoneName = 15;  // SEP and twelve digits
+
+// A phone says its model in front of its name to one service and not to the other.
+std::string key_of(std::string_view name) {
+  if (name.size() >= kPhoneName) {
+    if (auto phone = trust::phone_name(name.substr(name.size() - kPhoneName))) return *phone;
+  }
+  return std::string(name);
+}
+
+}  // namespace
+
+DeviceLog::Device& DeviceLog::heard_of(std::string_view name) {
+  std::string key = key_of(name);
+  auto known = by_phone_.find(key);
+  if (known != by_phone_.end()) {
+    devices_.splice(devices_.begin(), devices_, known->second);
+    return devices_.front();
+  }
+  if (devices_.size() == kMaxDevices) {
+    by_phone_.erase(key_of(devices_.back().name));
+    devices_.pop_back();
+  }
+  devices_.push_front({.name = std::string(name)});
+  by_phone_.emplace(std::move(key), devices_.begin());
+  return devices_.front();
+}
 
 void DeviceLog::note(const service::Question& question, UnixSeconds now) {
-  std::string name(question.device.text());
+  std::string_view name = question.device.text();
   if (name.empty()) return;
-  auto known = by_name_.find(name);
-  if (known != by_name_.end()) {
-    devices_.splice(devices_.begin(), devices_, known->second);
-  } else {
-    if (devices_.size() == kMaxDevices) {
-      by_name_.erase(devices_.back().name);
-      devices_.pop_back();
-    }
-    devices_.push_front({.name = name});
-    by_name_.emplace(std::move(name), devices_.begin());
-  }
-  Device& device = devices_.front();
+  Device& device = heard_of(name);
+  device.name = name;
   ++device.questions;
   device.last_asked = now;
   device.last_kind = question.kind;
   device.last_yes = question.answered_yes;
+}
+
+void DeviceLog::note(const service::Download& download, UnixSeconds now) {
+  std::string_view file = download.file.text();
+  std::vector<FileCount>& files = heard_of(download.device.text()).files;
+  auto known = std::ranges::find_if(
+      files, [&](const FileCount& f) { return f.version == download.version && f.file == file; });
+  if (known == files.end()) {
+    if (files.size() == kMaxFiles) files.pop_back();
+    known = files.insert(files.end(), {.file = std::string(file), .version = download.version});
+  }
+  ++(download.end == service::DownloadEnd::completed ? known->completed : known->failed);
+  known->last = now;
+  known->protocol = download.protocol;
+  known->from = download.from;
+  std::rotate(files.begin(), known, known + 1);
 }
 
 }  // namespace anchord::control

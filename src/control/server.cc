@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -21,6 +23,7 @@
 #include "control_socket.h"
 #include "device_log.h"
 #include "listeners.h"
+#include "provisioner.h"
 #include "shard_threads.h"
 
 namespace anchord::control {
@@ -31,6 +34,8 @@ constexpr Millis kPollStore = 250;
 // How often a build that failed is tried again, should what was wrong lie outside the
 // store (the mode of a key file, a full disk).
 constexpr Millis kRetryBuild = 5'000;
+// Sources that were caught guessing devices' names, in the status.
+constexpr std::size_t kMaxGuessing = 100;
 // A ticket is good for one to two of these.
 constexpr Millis kTicketKeyLife = 12 * 3600 * Millis{1000};
 // Files, the database, the control socket and its clients, and a reserve.
@@ -42,8 +47,8 @@ unsigned shard_count(const Options& options) {
 }
 
 Status check_descriptors(const Options& options, unsigned shards) {
-  std::size_t needed = options.max_connections + std::size_t{shards} * service::kSpareConnections +
-                       Listeners::descriptors(options, shards) + kOtherDescriptors;
+  std::size_t needed =
+      Listeners::connections(options, shards) + Listeners::descriptors(options, shards) + kOtherDescriptors;
   std::size_t allowed = io::raise_descriptor_limit();
   if (allowed >= needed) return {};
   return fail(
@@ -58,6 +63,7 @@ Result<io::Descriptor> catch_signals() {
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGIO, SIG_IGN);  // somebody opens a file for writing while we look whether anybody has
   io::Descriptor out(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!out) return fail_errno("cannot wait for signals", errno);
   return out;
@@ -85,23 +91,25 @@ std::string addresses(const std::vector<io::Address>& list) {
 class Server::Impl {
  public:
   Impl(const Options& options, unsigned shards, io::Descriptor signals, Listeners listeners,
-       ControlSocket control, store::Store store)
+       ControlSocket control, store::Store store, std::unique_ptr<Provisioner> provisioner)
       : options_(options),
         signals_(std::move(signals)),
         listeners_(std::move(listeners)),
         control_(std::move(control)),
         builder_(std::move(store), options_, shards),
+        provisioner_(std::move(provisioner)),
         publisher_(shards),
         threads_(options_, shards, listeners_, publisher_) {}
 
   Status serve_first() {
     if (Status chosen = builder_.choose_host(); !chosen) return chosen;
-    auto view = builder_.build();
-    if (!view) return std::unexpected(view.error());
-    publish(std::move(*view));
+    if (Status staged = builder_.stage(); !staged) return staged;
+    provisioner_->set_context(builder_.context());
+    if (Status made = wait_for_files(); !made) return made;
+    publish();
     ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
     if (Status started = threads_.start(); !started) return started;
-    announce();
+    announce(true);
     return {};
   }
 
@@ -109,18 +117,22 @@ class Server::Impl {
     std::string out;
     if (!listeners_.tvs().empty()) out += " tvs=" + addresses(listeners_.tvs());
     if (!listeners_.tftp().empty()) out += " tftp=" + addresses(listeners_.tftp());
+    if (!listeners_.http().empty()) out += " http=" + addresses(listeners_.http());
+    if (!listeners_.https().empty()) out += " https=" + addresses(listeners_.https());
     return out.substr(1);
   }
 
   void run();
 
  private:
-  void publish(std::unique_ptr<const service::View> view);
-  void announce();
+  Status wait_for_files();
+  void take_files();
+  void publish();
+  void announce(bool of_the_store);
   void rebuild(std::string_view why);
   void follow_store();
   void take_signal();
-  void note_questions();
+  void note_activity();
   std::string answer(std::string_view line);
   std::string status() const;
   void report(bool ok, std::string message);
@@ -130,9 +142,11 @@ class Server::Impl {
   Listeners listeners_;
   ControlSocket control_;
   Builder builder_;
+  std::unique_ptr<Provisioner> provisioner_;
   service::Publisher publisher_;
   ShardThreads threads_;  // ends before the publisher
   DeviceLog devices_;
+  std::map<std::string, UnixSeconds> guessing_;  // when a source was last caught
   UnixSeconds started_ = calendar_now();
   UnixSeconds published_at_ = 0;
   std::string problem_;     // why the newest state is not in service
@@ -140,21 +154,52 @@ class Server::Impl {
   Millis ticket_keys_due_ = 0;
   Millis retry_build_ = 0;
   bool rebuild_asked_ = false;
+  bool unpublished_ = false;  // the builder has something that no view shows
   bool draining_ = false;
 };
 
-void Server::Impl::publish(std::unique_ptr<const service::View> view) {
-  publisher_.publish(std::move(view));
-  threads_.wake();
-  published_at_ = calendar_now();
+// The files of a large cluster that are signed for the first time take a while: a
+// service without them would send phones to the default configuration.
+Status Server::Impl::wait_for_files() {
+  while (!builder_.ready()) {
+    std::array<pollfd, 2> waiting{pollfd{signals_.get(), POLLIN, 0},
+                                  pollfd{provisioner_->descriptor(), POLLIN, 0}};
+    ::poll(waiting.data(), waiting.size(), -1);
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info))
+      if (info.ssi_signo != SIGHUP) return fail("ended by a signal before it served");
+    while (auto update = provisioner_->take()) builder_.apply(std::move(*update));
+  }
+  return {};
 }
 
-// Says, once shards serve from it, what was published.
-void Server::Impl::announce() {
+void Server::Impl::take_files() {
+  while (auto update = provisioner_->take()) {
+    builder_.apply(std::move(*update));
+    unpublished_ = true;
+  }
+}
+
+// Readers that lag keep old views alive: with as many as are allowed, the next look
+// publishes what this one would have.
+void Server::Impl::publish() {
+  unpublished_ = true;
+  if (!builder_.ready() || publisher_.reclaim() >= index::kMaxLiveViews) return;
+  unpublished_ = false;
+  std::int64_t before = builder_.built_from();
+  publisher_.publish(builder_.view());
+  threads_.wake();
+  published_at_ = calendar_now();
+  // Before there are shards nothing is in service; whoever started them says it.
+  if (before >= 0) announce(builder_.built_from() != before || !problem_.empty());
+}
+
+void Server::Impl::announce(bool of_the_store) {
   const service::View& view = *publisher_.current();
   log::info(fmt::format("snapshot {} in service: {} certificates, {} files, for host {}", view.version,
                         view.certificates.size(), view.files.size(), builder_.host()));
-  report(true, "");
+  // A write to the store, so not for every file that changes.
+  if (of_the_store) report(true, "");
 }
 
 void Server::Impl::report(bool ok, std::string message) {
@@ -170,19 +215,18 @@ void Server::Impl::report(bool ok, std::string message) {
 }
 
 void Server::Impl::rebuild(std::string_view why) {
-  // Readers that lag keep old views alive; the next look finds them gone.
-  if (publisher_.reclaim() >= index::kMaxLiveViews) return;
   rebuild_asked_ = false;
-  auto view = builder_.build();
-  if (view) {
-    publish(std::move(*view));
-    return announce();
+  Status staged = builder_.stage();
+  if (staged) {
+    // Files that must be made anew come later, and all of it is published then.
+    if (!builder_.ready()) provisioner_->set_context(builder_.context());
+    return publish();
   }
   retry_build_ = monotonic_now() + kRetryBuild;
-  if (view.error().text == problem_) return;  // said already
+  if (staged.error().text == problem_) return;  // said already
   log::error(fmt::format("snapshot {} stays in service ({}): {}", publisher_.current()->version, why,
-                         view.error().text));
-  report(false, view.error().text);
+                         staged.error().text));
+  report(false, staged.error().text);
 }
 
 void Server::Impl::follow_store() {
@@ -210,6 +254,7 @@ void Server::Impl::take_signal() {
   while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
     if (info.ssi_signo == SIGHUP) {
       rebuild_asked_ = true;
+      provisioner_->rescan();
     } else if (!draining_) {
       log::info("draining: nothing new is accepted, what is under way may end");
       ::sd_notify(0, "STOPPING=1");
@@ -219,21 +264,80 @@ void Server::Impl::take_signal() {
   }
 }
 
-void Server::Impl::note_questions() {
+void Server::Impl::note_activity() {
   UnixSeconds now = calendar_now();
-  for (unsigned i = 0; i < threads_.size(); ++i)
-    threads_.activity(i).questions.drain(
-        [&](const service::Question& question) { devices_.note(question, now); });
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    service::ActivityLog& activity = threads_.activity(i);
+    activity.questions.drain([&](const service::Question& question) { devices_.note(question, now); });
+    activity.downloads.drain([&](const service::Download& download) { devices_.note(download, now); });
+    activity.guessing.drain([&](const service::Guessing& guessing) {
+      log::warn(
+          fmt::format("{} asks for many devices that do not exist: it is answered slowly until it has been "
+                      "quiet for ten minutes (--max-strangers)",
+                      guessing.from.text()));
+      guessing_[guessing.from.text()] = now;
+      // Addresses can be forged; some of them tell as much as all.
+      if (guessing_.size() > kMaxGuessing) guessing_.erase(guessing_.begin());
+    });
+  }
 }
 
 std::string Server::Impl::answer(std::string_view line) {
-  if (line == "status") return status();
+  if (line == "status") {
+    note_activity();
+    return status();
+  }
   if (line == "changed") {
     follow_store();
     return "ok\n";
   }
   return "unknown request\n";
 }
+
+namespace {
+
+nlohmann::json to_json(const DeviceLog::Device& device) {
+  constexpr std::array kProtocols{"tftp", "http", "https"};
+  nlohmann::json files = nlohmann::json::array();
+  for (const DeviceLog::FileCount& file : device.files) {
+    files.push_back({{"file", file.file},
+                     {"version", fmt::format("{:016x}", file.version)},
+                     {"completed", file.completed},
+                     {"failed", file.failed},
+                     {"last", file.last},
+                     {"protocol", kProtocols.at(static_cast<std::size_t>(file.protocol))},
+                     {"from", file.from.text()}});
+  }
+  return {{"device", device.name},
+          {"questions", device.questions},
+          {"last_asked", device.last_asked},
+          {"last_question", device.last_kind == service::QuestionKind::verify ? "verify" : "query"},
+          {"last_answer", device.last_yes},
+          {"files", std::move(files)}};
+}
+
+nlohmann::json to_json(const Provisioner::Report& report) {
+  constexpr std::size_t kShown = 100;
+  constexpr std::array kServed{"nothing", "last good", "as it is"};
+  nlohmann::json problems = nlohmann::json::array();
+  for (const auto& [file, problem] : report.problems) {
+    if (problems.size() == kShown) break;
+    problems.push_back({{"file", file},
+                        {"reason", problem.reason},
+                        {"since", problem.since},
+                        {"served", kServed.at(static_cast<std::size_t>(problem.served))}});
+  }
+  return {{"files", report.files},
+          {"bytes", report.bytes},
+          {"signatures_made", report.signatures_made},
+          {"signatures_kept", report.signatures_kept},
+          {"watching", report.watching},
+          {"cache_problem", report.cache_problem},
+          {"problem_count", report.problems.size()},
+          {"problems", std::move(problems)}};
+}
+
+}  // namespace
 
 std::string Server::Impl::status() const {
   constexpr std::size_t kRecent = 20;
@@ -247,12 +351,7 @@ std::string Server::Impl::status() const {
   nlohmann::json recent = nlohmann::json::array();
   for (const DeviceLog::Device& device : devices_.newest_first()) {
     if (recent.size() == kRecent) break;
-    recent.push_back(
-        {{"device", device.name},
-         {"questions", device.questions},
-         {"last_asked", device.last_asked},
-         {"last_question", device.last_kind == service::QuestionKind::verify ? "verify" : "query"},
-         {"last_answer", device.last_yes}});
+    recent.push_back(to_json(device));
   }
   nlohmann::json out = {
       {"version", ANCHORD_VERSION},
@@ -261,7 +360,11 @@ std::string Server::Impl::status() const {
       {"started_at", started_},
       {"shards", threads_.size()},
       {"draining", draining_},
-      {"listening", {{"tvs", addresses(listeners_.tvs())}, {"tftp", addresses(listeners_.tftp())}}},
+      {"listening",
+       {{"tvs", addresses(listeners_.tvs())},
+        {"tftp", addresses(listeners_.tftp())},
+        {"http", addresses(listeners_.http())},
+        {"https", addresses(listeners_.https())}}},
       {"tls_min", crypto::to_text(options_.tls_min)},
       {"snapshot",
        {{"version", view->version},
@@ -270,8 +373,9 @@ std::string Server::Impl::status() const {
         {"certificates", view->certificates.size()},
         {"files", view->files.size()},
         {"problem", unreadable_.empty() ? problem_ : unreadable_}}},
+      {"provisioning", to_json(provisioner_->report())},
       {"counters", std::move(counters)},
-      {"devices", {{"known", devices_.size()}, {"recent", std::move(recent)}}},
+      {"devices", {{"known", devices_.size()}, {"recent", std::move(recent)}, {"guessing", guessing_}}},
   };
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -281,7 +385,8 @@ void Server::Impl::run() {
   Millis look_again = 0;
   std::vector<pollfd> waiting;
   while (!threads_.finished()) {
-    waiting.assign(1, {.fd = signals_.get(), .events = POLLIN});
+    waiting.assign(
+        {{.fd = signals_.get(), .events = POLLIN}, {.fd = provisioner_->descriptor(), .events = POLLIN}});
     control_.poll_for(waiting);
     Millis now = monotonic_now();
     // A drain ends on the shards' threads; it is seen a moment later.
@@ -289,9 +394,11 @@ void Server::Impl::run() {
     ::poll(waiting.data(), waiting.size(), static_cast<int>(until - now));
     take_signal();
     control_.serve(monotonic_now(), [this](std::string_view line) { return answer(line); });
+    take_files();
+    if (unpublished_ && builder_.ready()) publish();
     if (monotonic_now() < look_again && !rebuild_asked_) continue;
     look_again = monotonic_now() + kPollStore;
-    note_questions();
+    note_activity();
     publisher_.reclaim();
     if (!draining_) follow_store();
   }
@@ -325,8 +432,14 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   if (options.tls_min < crypto::TlsVersion::v1_2)
     log::warn(fmt::format("TLS {} is accepted, for the oldest phones: weak, and chosen with --tls-min",
                           crypto::to_text(options.tls_min)));
+  Result<store::Store> own_store = store::Store::open(options.state);
+  if (!own_store) return std::unexpected(own_store.error());
+  auto provisioner = Provisioner::start(
+      options.state, {.max_file = options.max_file_size, .max_folder = options.max_folder_size},
+      std::move(*own_store));
+  if (!provisioner) return std::unexpected(provisioner.error());
   auto impl = std::make_unique<Impl>(options, shards, std::move(*signals), std::move(*listeners),
-                                     std::move(*control), std::move(*store));
+                                     std::move(*control), std::move(*store), std::move(*provisioner));
   if (Status started = impl->serve_first(); !started) return std::unexpected(started.error());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

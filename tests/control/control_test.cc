@@ -5,69 +5,49 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-
-#include "anchord/base/file.h"
 #include "anchord/base/hex.h"
 #include "anchord/trust/trust_list.h"
 #include "builder.h"
 #include "control_socket.h"
 #include "device_log.h"
+#include "state.h"
 
 namespace anchord::control {
 namespace {
 
-class State : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
-    options_.state = folder_ + "/state";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  store::Store make_store() {
-    return store::Store::init(options_.state,
-                              {.cluster_name = "t", .hosts = {{"one", "192.0.2.1"}, {"two", "127.0.0.1"}}})
-        .value();
-  }
-  trust::KnownCertificate known(const std::string& name, std::vector<wire::Role> roles,
-                                std::uint32_t ttl = 60) {
-    Buffer file = read_file(std::string(ANCHORD_TEST_DATA) + "/certs/" + name + ".crt", 1 << 20).value();
-    return {.certificate = crypto::Certificate::from_pem_or_der(file).value(),
-            .roles = std::move(roles),
-            .ttl = ttl};
-  }
-
-  std::string folder_ = "/tmp/anchord-control-XXXXXX";
-  Options options_;
-};
+// What follows from the store alone, as if no file lay in the provisioning folder.
+Result<std::unique_ptr<const service::View>> build(Builder& builder) {
+  if (Status staged = builder.stage(); !staged) return std::unexpected(staged.error());
+  builder.apply({.generation = builder.context()->generation, .changes = {}});
+  return builder.view();
+}
 
 TEST_F(State, TheFirstViewHoldsOwnCertificatesAndTheItl) {
   Builder builder(make_store(), options_, 3);
   ASSERT_TRUE(builder.choose_host());
   EXPECT_EQ(builder.host(), "two");  // its address is this machine's
-  auto view = builder.build();
+  auto view = build(builder);
   ASSERT_TRUE(view) << view.error().text;
   EXPECT_EQ((*view)->version, 1u);
-  EXPECT_EQ((*view)->certificates.size(), 5u);
+  EXPECT_EQ((*view)->certificates.size(), 6u);
   EXPECT_EQ((*view)->tls.size(), 3u);
+  EXPECT_EQ((*view)->https_tls.size(), 3u);
   const index::FileEntry* itl = (*view)->files.find("/itlfile.TLV");
   ASSERT_NE(itl, nullptr);
   auto list = trust::verify_trust_list(itl->body.content.bytes());
   ASSERT_TRUE(list) << list.error().text;
-  EXPECT_EQ(list->list.records.size(), 6u);
+  EXPECT_EQ(list->list.records.size(), 7u);
 }
 
 TEST_F(State, ChangesGoIntoTheNextViewAndNotIntoOldOnes) {
   Builder builder(make_store(), options_, 1);
   ASSERT_TRUE(builder.choose_host());
-  auto first = builder.build().value();
+  auto first = build(builder).value();
   EXPECT_FALSE(builder.store_changed().value());
   auto odd = known("app-odd", {wire::Role::app_server});
   ASSERT_TRUE(builder.store().add_certificate(odd));
   EXPECT_TRUE(builder.store_changed().value());
-  auto second = builder.build().value();
+  auto second = build(builder).value();
   EXPECT_EQ(first->certificates.find(odd.certificate.der()), nullptr);
   ASSERT_NE(second->certificates.find(odd.certificate.der()), nullptr);
   EXPECT_EQ(second->certificates.find(odd.certificate.der())->ttl(), 60u);
@@ -75,14 +55,14 @@ TEST_F(State, ChangesGoIntoTheNextViewAndNotIntoOldOnes) {
   odd.roles = {wire::Role::app_server, wire::Role::tvs};
   odd.ttl = 5;
   ASSERT_TRUE(builder.store().add_certificate(odd));
-  auto third = builder.build().value();
+  auto third = build(builder).value();
   EXPECT_EQ(third->certificates.find(odd.certificate.der())->roles().size(), 2u);
   EXPECT_EQ(third->certificates.find(odd.certificate.der())->ttl(), 5u);
   EXPECT_EQ(second->certificates.find(odd.certificate.der())->ttl(), 60u);
   ASSERT_TRUE(builder.store().remove_certificate(to_hex(odd.certificate.sha256())));
-  auto fourth = builder.build().value();
+  auto fourth = build(builder).value();
   EXPECT_EQ(fourth->certificates.find(odd.certificate.der()), nullptr);
-  EXPECT_EQ(fourth->certificates.size(), 5u);
+  EXPECT_EQ(fourth->certificates.size(), 6u);
   // What phones hold has not changed by any of this.
   EXPECT_TRUE(same_bytes(first->files.find("ITLFile.tlv")->body.content.bytes(),
                          fourth->files.find("ITLFile.tlv")->body.content.bytes()));
@@ -91,22 +71,56 @@ TEST_F(State, ChangesGoIntoTheNextViewAndNotIntoOldOnes) {
 TEST_F(State, AFailedBuildChangesNothingAndIsNotRepeatedForNothing) {
   Builder builder(make_store(), options_, 1);
   ASSERT_TRUE(builder.choose_host());
-  ASSERT_TRUE(builder.build());
+  ASSERT_TRUE(build(builder));
   std::filesystem::path key;
   for (const auto& entry : std::filesystem::directory_iterator(options_.state / "keys"))
     if (entry.path().filename().string().starts_with("tftp")) key = entry.path();
   ASSERT_EQ(chmod(key.c_str(), 0644), 0);
   auto odd = known("app-odd", {wire::Role::app_server});
   ASSERT_TRUE(builder.store().add_certificate(odd));
-  auto refused = builder.build();
+  auto refused = build(builder);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().text.find(key.filename().string()), std::string::npos) << refused.error().text;
   EXPECT_FALSE(builder.store_changed().value());
   ASSERT_EQ(chmod(key.c_str(), 0600), 0);
-  auto repaired = builder.build();
+  auto repaired = build(builder);
   ASSERT_TRUE(repaired);
   EXPECT_EQ((*repaired)->version, 2u);
   EXPECT_NE((*repaired)->certificates.find(odd.certificate.der()), nullptr);
+}
+
+TEST_F(State, AViewWaitsForFilesOfItsOwnContext) {
+  Builder builder(make_store(), options_, 1);
+  ASSERT_TRUE(builder.choose_host());
+  ASSERT_TRUE(builder.stage());
+  EXPECT_FALSE(builder.ready());
+  auto file = [](std::string_view text) {
+    return index::FileChange{"a", index::FileBody{.content = index::Blob(to_buffer(as_bytes(text)))}};
+  };
+  builder.apply({.generation = builder.context()->generation, .changes = {file("one")}});
+  ASSERT_TRUE(builder.ready());
+  auto first = builder.view();
+  EXPECT_EQ(as_text(first->files.find("a")->body.content.bytes()), "one");
+
+  // A phone's certificate makes another context; what was made from the old one waits.
+  std::uint64_t before = builder.context()->generation;
+  trust::Phone phone{.name = "SEP001122334455", .certificate = test_certificate("phone")};
+  ASSERT_TRUE(builder.store().put_phones({&phone, 1}));
+  ASSERT_TRUE(builder.stage());
+  EXPECT_EQ(builder.context()->generation, before + 1);
+  EXPECT_EQ(builder.context()->devices.size(), 1u);
+  builder.apply({.generation = before, .changes = {file("two")}});
+  EXPECT_FALSE(builder.ready());
+  builder.apply({.generation = before + 1, .changes = {}});
+  ASSERT_TRUE(builder.ready());
+  auto second = builder.view();
+  EXPECT_EQ(as_text(second->files.find("a")->body.content.bytes()), "two");
+  EXPECT_EQ(as_text(first->files.find("a")->body.content.bytes()), "one");
+
+  // A change that files do not depend on needs none of them made anew.
+  ASSERT_TRUE(builder.store().add_certificate(known("app-odd", {wire::Role::app_server})));
+  ASSERT_TRUE(builder.stage());
+  EXPECT_TRUE(builder.ready());
 }
 
 TEST_F(State, AnUnknownHostIsNamedWithTheKnownOnes) {

@@ -145,11 +145,14 @@ class Case(unittest.TestCase):
 class Service:
     """A running anchord on loopback, with free ports. At its end: SIGTERM, exit 0, no sanitizer's report."""
 
-    def __init__(self, state, *flags, listen=("127.0.0.1",), ports=("auto", "auto"), preexec=None):
+    def __init__(self, state, *flags, listen=("127.0.0.1",), ports=("auto",) * 4, inside=(), preexec=None):
+        """`ports` of TVS, TFTP, HTTP and HTTPS, those left out switched off; `inside` runs it, as "ip netns exec X"."""
         self.state = pathlib.Path(state)
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=scratch()))
         self.log_file = self.folder / "log"
-        self.args = [program("anchord"), "--state", state, "--tvs-port", ports[0], "--tftp-port", ports[1]]
+        self.args = [*inside, program("anchord"), "--state", state]
+        for service, port in zip(("tvs", "tftp", "http", "https"), (*ports, "0", "0")):
+            self.args += [f"--{service}-port", port]
         for address in listen:
             self.args += ["--listen", address]
         self.args = [str(a) for a in (*self.args, *flags)]
@@ -166,8 +169,9 @@ class Service:
             self.kill()
             raise
         listening = dict(part.split("=", 1) for part in self.ready.split()[1:])
-        self.tvs = [self._address(a) for a in listening.get("tvs", "").split(",") if a]
-        self.tftp = [self._address(a) for a in listening.get("tftp", "").split(",") if a]
+        self.tvs, self.tftp, self.http, self.https = (
+            [self._address(a) for a in listening.get(service, "").split(",") if a]
+            for service in ("tvs", "tftp", "http", "https"))
         return self
 
     def _ready_line(self):

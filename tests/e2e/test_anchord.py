@@ -585,6 +585,8 @@ class Addresses(harness.Case):
             self.assertRegex(service.ready, r"^ready tftp=127\.0\.0\.1:\d+$")
         with Service(self.state, ports=("auto", "0")) as service:
             self.assertRegex(service.ready, r"^ready tvs=127\.0\.0\.1:\d+$")
+        with Service(self.state, ports=("0", "0", "auto", "0")) as service:
+            self.assertRegex(service.ready, r"^ready http=127\.0\.0\.1:\d+$")
 
     def test_log_as_json(self):
         with Service(self.state, "--log-format", "json") as service:

@@ -26,7 +26,8 @@ def picture(folder):
 
 
 class Refusals(harness.Case):
-    PORTS = ("--listen", "127.0.0.1", "--tvs-port", "auto", "--tftp-port", "auto")
+    PORTS = ("--listen", "127.0.0.1", "--tvs-port", "auto", "--tftp-port", "auto", "--http-port", "auto",
+             "--https-port", "auto")
 
     def start(self, *flags, state=None, ports=PORTS, anchord=None, **how):
         return run(anchord or harness.program("anchord"), "--state", state or self.state, *ports, *flags, **how)
@@ -176,15 +177,17 @@ class State(Refusals):
 
 
 class System(Refusals):
+    ONLY_THESE = ("--listen", "127.0.0.1", "--http-port", "0", "--https-port", "0")
+
     def test_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            self.refused("--tftp-port", "auto", "--tvs-port", port, ports=("--listen", "127.0.0.1"),
+            self.refused("--tftp-port", "auto", "--tvs-port", port, ports=self.ONLY_THESE,
                          says=[f"127.0.0.1:{port}", "TCP", "--tvs-port"])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-            self.refused("--tvs-port", "auto", "--tftp-port", port, ports=("--listen", "127.0.0.1"),
+            self.refused("--tvs-port", "auto", "--tftp-port", port, ports=self.ONLY_THESE,
                          says=[f"127.0.0.1:{port}", "UDP", "--tftp-port"])
 
     def test_port_of_another_anchord(self):
@@ -192,7 +195,7 @@ class System(Refusals):
         shutil.copytree(self.state, other)
         with Service(self.state) as service:
             tvs, tftp = service.tvs[0][1], service.tftp[0][1]
-            for listen in (["--listen", "127.0.0.1"], []):
+            for listen in (self.ONLY_THESE, self.ONLY_THESE[2:]):
                 self.refused("--tvs-port", tvs, "--tftp-port", 0, state=other, ports=listen, says="--tvs-port")
                 self.refused("--tvs-port", 0, "--tftp-port", tftp, state=other, ports=listen, says="--tftp-port")
 
@@ -208,7 +211,7 @@ class System(Refusals):
     def test_too_few_descriptors(self):
         self.refused(preexec_fn=harness.limit_descriptors(1000),
                      says=["1000 open files", "ulimit -n", "--max-connections"])
-        with Service(self.state, "--max-connections", "100", "--shards", "1",
+        with Service(self.state, "--max-connections", "100", "--shards", "1", ports=("auto", "auto"),
                      preexec=harness.limit_descriptors(1000)) as service:
             harness.tftp_get(service.tftp[0], b"ITLFile.tlv")
 
@@ -229,7 +232,8 @@ class System(Refusals):
         self.refused("--user", "nobody-of-that-name", says=["nobody-of-that-name", "--user"])
 
     def test_everything_off(self):
-        self.refused("--tvs-port", "0", "--tftp-port", "0", ports=(), says="switched off")
+        self.refused(*(f"--{service}-port=0" for service in ("tvs", "tftp", "http", "https")), ports=(),
+                     says="switched off")
 
 
 class CommandLine(Refusals):

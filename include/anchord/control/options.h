@@ -29,17 +29,22 @@ struct Options {
   std::vector<io::Host> listen;  // empty: all addresses
   PortChoice tvs_port{.number = 2445};
   PortChoice tftp_port{.number = 69};
+  PortChoice http_port{.number = 6970};
+  PortChoice https_port{.number = 6971};
   unsigned shards = 0;  // 0: one for each core
   bool pin = true;
   unsigned ring_entries = 4096;
   unsigned tcp_buffers = 1024;  // for each shard
   unsigned udp_buffers = 1024;
-  std::uint32_t max_connections = 8192;  // these three over all shards
+  // These three over all shards, the first two for each of TVS, HTTP and HTTPS.
+  std::uint32_t max_connections = 4096;
   std::uint32_t max_per_address = 1024;
   std::uint32_t max_transfers = 8192;
   crypto::TlsVersion tls_min = crypto::TlsVersion::v1_2;
   std::string tls_ciphers{crypto::kDefaultCiphers};
   service::ShardSettings shard;  // timeouts, networks; the limits are derived from the above
+  std::uint64_t max_file_size = 128u << 20;                  // bytes, in the provisioning folder
+  std::uint64_t max_folder_size = std::uint64_t{8} << 30;  // of all files in it
   std::string user;              // to become once the ports are bound; empty: stay
 };
 

@@ -22,8 +22,8 @@ struct Flags {
   std::vector<std::string> listen;
   std::string tvs_port = "2445";
   std::string tftp_port = "69";
-  std::string http_port = "0";
-  std::string https_port = "0";
+  std::string http_port = "6970";
+  std::string https_port = "6971";
   std::string admin;
   std::string shards = "auto";
   bool no_pin = false;
@@ -55,8 +55,8 @@ void define(CLI::App& app, Flags& flags) {
   app.add_option("--tvs-port", flags.tvs_port, "TCP port of the verification service; auto; 0: off")
       ->capture_default_str();
   app.add_option("--tftp-port", flags.tftp_port, "UDP port of TFTP; auto; 0: off")->capture_default_str();
-  app.add_option("--http-port", flags.http_port, "not served by this version: 0")->capture_default_str();
-  app.add_option("--https-port", flags.https_port, "not served by this version: 0")->capture_default_str();
+  app.add_option("--http-port", flags.http_port, "TCP port of HTTP; auto; 0: off")->capture_default_str();
+  app.add_option("--https-port", flags.https_port, "TCP port of HTTPS; auto; 0: off")->capture_default_str();
   app.add_option("--admin", flags.admin, "not served by this version: see anchorctl status");
   app.add_option("--shards", flags.shards, "threads that serve; auto: one for each core")
       ->capture_default_str();
@@ -70,11 +70,16 @@ void define(CLI::App& app, Flags& flags) {
   app.add_option("--udp-buffers", o.udp_buffers, "receive buffers of each shard for UDP")
       ->check(power_of_two)
       ->capture_default_str();
-  app.add_option("--max-connections", o.max_connections, "TVS connections at once")
+  app.add_option("--max-connections", o.max_connections,
+                 "connections at once, for each of TVS, HTTP and HTTPS")
       ->check(CLI::Range(1u, 1u << 20))
       ->capture_default_str();
-  app.add_option("--max-per-address", o.max_per_address, "TVS connections from one IPv4 address or IPv6 /64")
+  app.add_option("--max-per-address", o.max_per_address, "of those, from one IPv4 address or IPv6 /64")
       ->check(CLI::Range(1u, 1u << 20))
+      ->capture_default_str();
+  app.add_option("--max-strangers", o.shard.max_strangers,
+                 "devices that do not exist that one address may ask for before it is slowed; 0: any number")
+      ->check(CLI::Range(0u, anchord::service::kMaxStrangers))
       ->capture_default_str();
   app.add_option("--max-transfers", o.max_transfers, "TFTP transfers at once")
       ->check(CLI::Range(1u, 1u << 20))
@@ -82,15 +87,16 @@ void define(CLI::App& app, Flags& flags) {
   app.add_option("--tls-min", flags.tls_min, "oldest TLS version: 1.0, 1.1, 1.2 or 1.3")
       ->capture_default_str();
   app.add_option("--tls-ciphers", o.tls_ciphers, "for TLS 1.2 and older, in OpenSSL's notation");
-  app.add_option("--handshake-timeout", o.shard.tvs.handshake_timeout, "milliseconds from accept to its end")
+  app.add_option("--handshake-timeout", o.shard.stream.handshake_timeout,
+                 "milliseconds from accept to its end")
       ->check(CLI::Range(10, 3'600'000))
       ->capture_default_str();
-  app.add_option("--request-timeout", o.shard.tvs.request_timeout,
+  app.add_option("--request-timeout", o.shard.stream.request_timeout,
                  "milliseconds from there to the first request")
       ->check(CLI::Range(10, 3'600'000))
       ->capture_default_str();
-  app.add_option("--idle-timeout", o.shard.tvs.idle_timeout,
-                 "milliseconds from one answer to the next request")
+  app.add_option("--idle-timeout", o.shard.stream.idle_timeout,
+                 "milliseconds from one answer to the next, and for a part of a large file to be taken")
       ->check(CLI::Range(10, 3'600'000))
       ->capture_default_str();
   app.add_option("--tftp-timeout", o.shard.tftp.retry_timeout, "milliseconds until a TFTP packet is repeated")
@@ -103,6 +109,12 @@ void define(CLI::App& app, Flags& flags) {
                  "milliseconds that SIGTERM leaves to what is under way")
       ->check(CLI::Range(0, 3'600'000))
       ->capture_default_str();
+  app.add_option("--max-file-size", o.max_file_size, "bytes of the largest file in the provisioning folder")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
+      ->capture_default_str();
+  app.add_option("--max-folder-size", o.max_folder_size, "bytes of all its files: they are held in memory")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 44))
+      ->capture_default_str();
   app.add_option("--allow", flags.allow, "network (CIDR) that is served; may be repeated (default: all)");
   app.add_option("--user", o.user, "become this user once the ports are bound");
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
@@ -112,12 +124,7 @@ void define(CLI::App& app, Flags& flags) {
 
 // What was asked for and does not exist is said, not passed over.
 void warn_of_absent(const Flags& flags) {
-  auto absent = [](const char* flag) {
-    anchord::log::warn(std::string(flag) + " is ignored: this version does not serve it");
-  };
-  if (flags.http_port != "0") absent("--http-port");
-  if (flags.https_port != "0") absent("--https-port");
-  if (!flags.admin.empty()) absent("--admin");
+  if (!flags.admin.empty()) anchord::log::warn("--admin is ignored: this version does not serve it");
 }
 
 template <class T, class U>
@@ -142,6 +149,8 @@ Result<Options> options_from(Flags& flags) {
   for (anchord::Status status :
        {take(anchord::control::parse_port(flags.tvs_port), o.tvs_port, "--tvs-port"),
         take(anchord::control::parse_port(flags.tftp_port), o.tftp_port, "--tftp-port"),
+        take(anchord::control::parse_port(flags.http_port), o.http_port, "--http-port"),
+        take(anchord::control::parse_port(flags.https_port), o.https_port, "--https-port"),
         take(parse_shards(flags.shards), o.shards, "--shards"),
         take(anchord::crypto::parse_tls_version(flags.tls_min), o.tls_min, "--tls-min")}) {
     if (!status) return std::unexpected(status.error());

@@ -1,0 +1,216 @@
+#include "file_maker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "anchord/crypto/digest.h"
+#include "anchord/trust/encrypted_file.h"
+#include "anchord/trust/signed_file.h"
+#include "anchord/trust/trust_list.h"
+#include "anchord/trust/xml.h"
+
+namespace anchord::control {
+namespace {
+
+constexpr std::string_view kSigned = ".sgn";
+constexpr std::string_view kSha512 = ".sha512";
+constexpr std::string_view kEncrypted = ".enc.sgn";
+constexpr std::string_view kConfiguration = ".cnf.xml";
+constexpr std::string_view kDefaultConfiguration = "xmldefault.cnf.xml";
+
+std::string folded(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+std::string last_part(std::string_view name) {
+  return folded(name.substr(name.rfind('/') + 1));
+}
+
+Bytes text_bytes(std::string_view text) {
+  return as_bytes(text);
+}
+
+// Everything that a signature header depends on, but for the time in it. Parts are
+// preceded by their sizes, so that no two inputs look the same.
+Buffer input_digest(const std::string& served, Bytes content, const ProvisioningContext& context,
+                    const crypto::Certificate* device) {
+  crypto::Sha256 content_hash = crypto::sha256(content);
+  crypto::Sha256 device_hash = device != nullptr ? device->sha256() : crypto::Sha256{};
+  std::string settings = fmt::format("1 {} {} {} ", served.size(), static_cast<int>(context.signing.digest),
+                                     static_cast<int>(context.signing.spelling));
+  std::array<Bytes, 5> parts{text_bytes(settings), text_bytes(served), content_hash,
+                             context.signer.certificate.sha256(), device_hash};
+  crypto::Sha256 out = crypto::sha256(parts);
+  return {out.begin(), out.end()};
+}
+
+class Maker {
+ public:
+  Maker(const ProvisioningContext& context, const SavedSignatures& kept, UnixSeconds now)
+      : context_(context), kept_(kept), now_(now) {}
+
+  Status add_signed(const std::string& name, const index::Blob& content) {
+    if (Status added = add_signature(name + std::string(kSigned), content); !added) return added;
+    if (context_.signing.digest != wire::Digest::sha512) return {};
+    return add_signature(name + std::string(kSha512), content);
+  }
+
+  Status add_encrypted(const std::string& name, const index::Blob& content,
+                       const crypto::Certificate& device) {
+    std::string served = name + std::string(kEncrypted);
+    Buffer digest = input_digest(served, content.bytes(), context_, &device);
+    trust::ContentKey key;
+    if (const store::SavedSignature* saved = find(served, digest);
+        saved != nullptr && saved->content_key.size() == key.key.size() + key.iv.size()) {
+      std::copy_n(saved->content_key.begin(), key.key.size(), key.key.begin());
+      std::copy_n(saved->content_key.begin() + key.key.size(), key.iv.size(), key.iv.begin());
+      Buffer cipher = trust::encrypt_content(content.bytes(), key);
+      if (trust::verify_header(served, saved->header, cipher, context_.signer.certificate)) {
+        put(served, {index::Blob(saved->header), index::Blob(std::move(cipher))});
+        return {};
+      }
+    }
+    key = trust::ContentKey::random();
+    auto made =
+        trust::encrypt_file(served, content.bytes(), device, key, context_.signer, context_.signing, now_);
+    if (!made) return std::unexpected(made.error());
+    Buffer kept_key(key.key.begin(), key.key.end());
+    kept_key.insert(kept_key.end(), key.iv.begin(), key.iv.end());
+    out.made.push_back({served, std::move(digest), made->header, std::move(kept_key)});
+    put(served, {index::Blob(std::move(made->header)), index::Blob(std::move(made->content))});
+    return {};
+  }
+
+  void put(std::string served, index::FileBody body) {
+    out.files.push_back({std::move(served), std::move(body)});
+  }
+
+  MadeFiles out;
+
+ private:
+  const store::SavedSignature* find(const std::string& served, const Buffer& digest) const {
+    auto saved = kept_.find(served);
+    return saved != kept_.end() && saved->second.input_digest == digest ? &saved->second : nullptr;
+  }
+
+  Status add_signature(const std::string& served, const index::Blob& content) {
+    Buffer digest = input_digest(served, content.bytes(), context_, nullptr);
+    // The database's pages carry no checksums: what it kept is checked like a stranger's.
+    const store::SavedSignature* saved = find(served, digest);
+    if (saved != nullptr &&
+        trust::verify_header(served, saved->header, content.bytes(), context_.signer.certificate)) {
+      put(served, {index::Blob(saved->header), content});
+      return {};
+    }
+    auto header = trust::sign_header(served, content.bytes(), context_.signer, context_.signing, now_);
+    if (!header) return std::unexpected(header.error());
+    out.made.push_back({served, std::move(digest), *header, {}});
+    put(served, {index::Blob(std::move(*header)), content});
+    return {};
+  }
+
+  const ProvisioningContext& context_;
+  const SavedSignatures& kept_;
+  UnixSeconds now_;
+};
+
+// Of one phone's own list: signed by the cluster, and named inside as phones expect it.
+Status check_own_list(const std::string& name, Bytes content, const ProvisioningContext& context) {
+  auto list = trust::verify_trust_list(content, context.signer.certificate);
+  if (!list) list = trust::verify_trust_list(content, context.recovery);
+  if (!list) return fail(fmt::format("is no trust list signed by this cluster: {}", list.error().text));
+  std::string_view expected = folded(name).starts_with("itl") ? trust::kItlFileName : "CTLFile.tlv";
+  if (list->list.header.file_name != expected)
+    return fail(
+        fmt::format("is named '{}' inside; phones expect '{}'", list->list.header.file_name, expected));
+  return {};
+}
+
+bool is_own_list(const std::string& name) {
+  std::string lower = folded(name);
+  return (lower.starts_with("itlsep") || lower.starts_with("ctlsep")) && lower.size() == 22 &&
+         lower.ends_with(".tlv") && trust::phone_name(lower.substr(3, 15));
+}
+
+Result<MadeFiles> make_for_device(Maker& maker, const std::string& name, const index::Blob& content,
+                                  const crypto::Certificate& device) {
+  auto reduced = trust::reduced_config(content.bytes(), device);
+  if (!reduced) return std::unexpected(reduced.error());
+  Status added = maker.add_encrypted(name, content, device);
+  if (added) added = maker.add_signed(name, index::Blob(std::move(*reduced)));
+  if (!added) return std::unexpected(added.error());
+  return std::move(maker.out);
+}
+
+}  // namespace
+
+std::optional<std::string> configured_device(std::string_view name) {
+  constexpr std::size_t kDevice = 15;  // SEP and twelve digits
+  std::string last = last_part(name);
+  if (last.size() != kDevice + kConfiguration.size() || !last.starts_with("sep") ||
+      !last.ends_with(kConfiguration))
+    return std::nullopt;
+  return trust::phone_name(std::string_view(last).substr(0, kDevice));
+}
+
+bool is_default_configuration(std::string_view name) {
+  return last_part(name) == kDefaultConfiguration;
+}
+
+Status check_name(const std::string& name) {
+  if (!index::is_file_name(name) || name.size() + kEncrypted.size() > index::kMaxFileName)
+    return fail(fmt::format("has a name of more than {} bytes", index::kMaxFileName - kEncrypted.size()));
+  if (std::ranges::any_of(
+          name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\'; }))
+    return fail("has a control character or a backslash in its name");
+  std::string lower = folded(name);
+  for (std::string_view ending : {kSigned, kSha512})
+    if (lower.ends_with(ending))
+      return fail(fmt::format(
+          "is not served: files ending in {} are made here; put the unsigned file in its place", ending));
+  if (lower == "itlfile.tlv" || lower == "ctlfile.tlv")
+    return fail("is not served: the cluster's own list is built by the service");
+  return {};
+}
+
+Result<MadeFiles> make_files(const std::string& name, const index::Blob& content,
+                             const ProvisioningContext& context, const SavedSignatures& kept,
+                             UnixSeconds now) {
+  Maker maker(context, kept, now);
+  if (is_own_list(name)) {
+    if (Status good = check_own_list(name, content.bytes(), context); !good)
+      return std::unexpected(good.error());
+    maker.put(name, {.content = content});
+    return std::move(maker.out);
+  }
+  if (folded(name).ends_with(".xml")) {
+    if (Status good = trust::check_xml(content.bytes()); !good)
+      return std::unexpected(std::move(good.error()).within("is not well-formed XML"));
+  }
+  if (is_default_configuration(name) && context.mode == trust::Mode::mixed) return std::move(maker.out);
+  if (std::optional<std::string> device = configured_device(name)) {
+    auto known = context.devices.find(*device);
+    if (known != context.devices.end()) {
+      if (!known->second)
+        return fail(
+            fmt::format("is not served: the certificate of {} cannot be read, and without it its secrets "
+                        "would go out in the clear",
+                        *device));
+      if (Status can = trust::can_encrypt_to(*known->second); can)
+        return make_for_device(maker, name, content, *known->second);
+      else
+        maker.out.remark = "is served unencrypted: " + can.error().text;
+    }
+  }
+  maker.put(name, {.content = content});
+  if (Status added = maker.add_signed(name, content); !added) return std::unexpected(added.error());
+  return std::move(maker.out);
+}
+
+}  // namespace anchord::control

@@ -1,0 +1,65 @@
+// What one file of the provisioning folder becomes: the names that phones ask for,
+// signed for those that check, plain for those that cannot, encrypted for those that can.
+//
+//   F            F, F.sgn and, where the cluster signs with SHA-512, F.sha512
+//   SEP<mac>.cnf.xml of a phone with a certificate
+//                F.enc.sgn, and F.sgn (F.sha512) of the reduced file; nothing plain
+//   XMLDefault.cnf.xml
+//                as any F; in mixed mode nothing, since phones must not register themselves
+//   ITLSEP<mac>.tlv, CTLSEP<mac>.tlv
+//                itself: a list that the cluster signed for one phone
+//
+// No threads, no files: the same inputs give the same names. Signatures that were kept
+// are used again when everything that they were made from is the same.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "anchord/base/clock.h"
+#include "anchord/index/file_table.h"
+#include "anchord/store/store.h"
+#include "anchord/trust/cluster.h"
+
+namespace anchord::control {
+
+// The devices with a certificate; none where there is one that cannot be read: such a
+// device's secrets are not served in any form.
+using DeviceCertificates = std::map<std::string, std::optional<crypto::Certificate>>;
+
+// What files are made from besides their content. Never changes once in use.
+struct ProvisioningContext {
+  std::uint64_t generation = 0;  // grows with each change of it
+  trust::Identity signer;
+  crypto::Certificate recovery;  // the other one that may sign lists
+  trust::SigningSettings signing;
+  trust::Mode mode = trust::Mode::nonsecure;
+  DeviceCertificates devices;  // by phone_name()
+};
+
+using SavedSignatures = std::unordered_map<std::string, store::SavedSignature>;  // by name
+
+struct MadeFiles {
+  std::vector<index::FileChange> files;     // each with a body
+  std::vector<store::SavedSignature> made;  // what was not among those kept
+  std::string remark;                       // what an operator may not expect; mostly empty
+};
+
+// Whether the folder may hold a file of that name; the error is the reason.
+Status check_name(const std::string& name);
+
+// Fails, with the reason, when the content is not what the name says.
+Result<MadeFiles> make_files(const std::string& name, const index::Blob& content,
+                             const ProvisioningContext& context, const SavedSignatures& kept,
+                             UnixSeconds now);
+
+// The device whose configuration a file holds, by phone_name(), whatever folder it is in.
+std::optional<std::string> configured_device(std::string_view name);
+
+bool is_default_configuration(std::string_view name);
+
+}  // namespace anchord::control

@@ -1,0 +1,169 @@
+#include "folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include "anchord/base/clock.h"
+
+namespace anchord::control {
+namespace {
+
+// Where the kernel cannot say whether somebody still writes, a file must have been left
+// alone that long.
+constexpr std::int64_t kQuietNanos = 1'000'000'000;
+
+io::Descriptor open_below(int folder, const std::string& name, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  return io::Descriptor(
+      static_cast<int>(::syscall(SYS_openat2, folder, name.empty() ? "." : name.c_str(), &how, sizeof how)));
+}
+
+std::string reason_of(int error) {
+  if (error == EXDEV) return "is a link that leads out of the folder";
+  if (error == ELOOP) return "is a link that leads nowhere";
+  return fmt::format("cannot be read: {}", std::generic_category().message(error));
+}
+
+std::int64_t nanos(const timespec& t) {
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+FileStamp stamp_of(const struct stat& s) {
+  return {.device = s.st_dev,
+          .inode = s.st_ino,
+          .size = static_cast<std::uint64_t>(s.st_size),
+          .modified = nanos(s.st_mtim),
+          .changed = nanos(s.st_ctim)};
+}
+
+// A read lease is given only while nobody has the file open for writing.
+bool is_being_written(int file, const FileStamp& stamp) {
+  if (::fcntl(file, F_SETLEASE, F_RDLCK) == 0) {
+    ::fcntl(file, F_SETLEASE, F_UNLCK);
+    return false;
+  }
+  if (errno == EAGAIN) return true;
+  return calendar_now() * 1'000'000'000 - stamp.modified < kQuietNanos;
+}
+
+bool read_all(int file, Buffer& into) {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    ssize_t n = ::read(file, into.data() + done, into.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    done += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool is_visible(std::string_view name) {
+  return !name.empty() && name.front() != '.' && name.back() != '~';
+}
+
+Result<Folder> Folder::open(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directory(path, error);  // the state directory is there
+  io::Descriptor root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return fail_errno(fmt::format("cannot open the folder '{}'", path.string()), errno);
+  return Folder(path, std::move(root));
+}
+
+void Folder::walk(const Visitor& visitor) const {
+  struct Pending {
+    std::string name;
+    unsigned depth;
+  };
+  std::vector<Pending> folders{{"", 0}};
+  std::size_t seen = 0;
+  while (!folders.empty()) {
+    auto [folder, depth] = std::move(folders.back());
+    folders.pop_back();
+    visitor.enter(folder);
+    io::Descriptor opened = open_below(root_.get(), folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    std::unique_ptr<DIR, int (*)(DIR*)> list(opened ? ::fdopendir(opened.get()) : nullptr, ::closedir);
+    if (!list) {
+      if (errno != ENOENT) visitor.problem(folder, reason_of(errno));
+      continue;
+    }
+    const int at = opened.release();
+    while (const dirent* entry = ::readdir(list.get())) {
+      if (!is_visible(entry->d_name)) continue;
+      std::string name = folder.empty() ? entry->d_name : folder + "/" + entry->d_name;
+      struct stat found{};
+      if (::fstatat(at, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (S_ISDIR(found.st_mode)) {
+        if (depth == kMaxDepth) {
+          visitor.problem(name, fmt::format("is more than {} folders deep", kMaxDepth));
+        } else {
+          folders.push_back({std::move(name), depth + 1});
+        }
+        continue;
+      }
+      if (++seen > kMaxFiles) {
+        visitor.problem(name, fmt::format("is one file too many: the limit is {}", kMaxFiles));
+        return;
+      }
+      if (S_ISLNK(found.st_mode)) {
+        // A version of a link is a version of what it leads to; read() says what is wrong with one.
+        if (io::Descriptor target = open_below(root_.get(), name, O_PATH); target)
+          ::fstat(target.get(), &found);
+      }
+      visitor.see(std::move(name), stamp_of(found));
+    }
+  }
+}
+
+ReadFile Folder::read(const std::string& name, std::uint64_t max_size) const {
+  ReadFile out;
+  auto refuse = [&](std::string reason) {
+    out.state = ReadFile::State::refused;
+    out.reason = std::move(reason);
+    return out;
+  };
+  // Not blocked by a pipe's missing other end.
+  io::Descriptor file = open_below(root_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat found{};
+  if (!file) {
+    int error = errno;
+    if (error == ENOENT && ::fstatat(root_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0)
+      error = ELOOP;
+    if (error == ENOENT || error == ENOTDIR) return out;
+    return refuse(reason_of(error));
+  }
+  if (::fstat(file.get(), &found) != 0) return refuse(reason_of(errno));
+  out.stamp = stamp_of(found);
+  if (S_ISDIR(found.st_mode)) {
+    bool link =
+        ::fstatat(root_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(found.st_mode);
+    return link ? refuse("is a link to a folder") : out;
+  }
+  if (!S_ISREG(found.st_mode)) return refuse("is no ordinary file");
+  if (out.stamp.size > max_size)
+    return refuse(fmt::format("has {} bytes; the limit is {} (--max-file-size)", out.stamp.size, max_size));
+  out.state = ReadFile::State::unfinished;
+  if (is_being_written(file.get(), out.stamp)) return out;
+  out.content.resize(out.stamp.size);
+  bool read = read_all(file.get(), out.content);
+  struct stat after{};
+  if (::fstat(file.get(), &after) != 0 || stamp_of(after) != out.stamp) return out;
+  if (!read) return refuse("cannot be read to its end");
+  out.state = ReadFile::State::whole;
+  return out;
+}
+
+}  // namespace anchord::control

@@ -1,0 +1,77 @@
+// A folder of files that other people write, read without being led out of it and
+// without taking a file that is not finished.
+//
+// Names are relative to the folder, with "/" between their parts. What begins with a
+// dot or ends with "~" is somebody's temporary file and does not exist here. Links
+// are followed inside of the folder only, and to files only.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "anchord/base/bytes.h"
+#include "anchord/base/error.h"
+#include "anchord/io/socket.h"
+
+namespace anchord::control {
+
+// Tells versions of a file apart without reading it. Times in nanoseconds.
+struct FileStamp {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::int64_t modified = 0;
+  std::int64_t changed = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+
+struct ReadFile {
+  enum class State : std::uint8_t {
+    whole,
+    missing,
+    unfinished,  // somebody has it open for writing, or wrote while it was read
+    refused      // `reason` says why, without the name
+  };
+  State state = State::missing;
+  Buffer content;
+  FileStamp stamp;
+  std::string reason;
+};
+
+class Folder {
+ public:
+  // Folders below folders: stops a loop of mounts.
+  static constexpr unsigned kMaxDepth = 16;
+  // In all. Phones, four files each, of the largest cluster there is.
+  static constexpr std::size_t kMaxFiles = 1'000'000;
+
+  // Makes the folder when there is none.
+  static Result<Folder> open(const std::filesystem::path& path);
+
+  // Every file below: `see(name, stamp)`; and each folder before what is in it, ""
+  // first: `enter(name)`. What cannot be looked into goes to `problem(name, reason)`.
+  struct Visitor {
+    std::function<void(const std::string& folder)> enter;
+    std::function<void(std::string name, const FileStamp& stamp)> see;
+    std::function<void(const std::string& name, std::string reason)> problem;
+  };
+  void walk(const Visitor& visitor) const;
+
+  ReadFile read(const std::string& name, std::uint64_t max_size) const;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  Folder(std::filesystem::path path, io::Descriptor root) : path_(std::move(path)), root_(std::move(root)) {}
+
+  std::filesystem::path path_;
+  io::Descriptor root_;
+};
+
+// Whether a name, or a part of one, is of a file that is to be looked at.
+bool is_visible(std::string_view name);
+
+}  // namespace anchord::control

@@ -1,0 +1,516 @@
+#include "provisioner.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "anchord/base/log.h"
+
+namespace anchord::control {
+namespace {
+
+// A look at everything: heals lost events. Without events it is all there is.
+constexpr Millis kRescan = 30'000;
+constexpr Millis kRescanBlind = 2'000;
+// Files that are read, signed and kept together: a bound on memory, and on the work
+// that a kill can lose.
+constexpr std::size_t kChunkFiles = 512;
+constexpr std::uint64_t kChunkBytes = 256u << 20;
+// Fewer than these are quicker done than threads are made.
+constexpr std::size_t kFilesPerHelper = 4;
+constexpr Millis kSayProgress = 5'000;
+constexpr Millis kLookAtUnfinished = 20;
+constexpr unsigned kUnfinishedLooks = 50;
+constexpr int kNice = 10;  // the shards come first
+
+constexpr std::array<std::string_view, 4> kEndings{"", ".sgn", ".sha512", ".enc.sgn"};
+
+unsigned ending_bit(const std::string& name, const std::string& served) {
+  for (unsigned i = 0; i < kEndings.size(); ++i)
+    if (std::string_view(served).substr(name.size()) == kEndings[i]) return 1u << i;
+  return 0;
+}
+
+bool same_signing(const ProvisioningContext& a, const ProvisioningContext& b) {
+  return a.signer.certificate == b.signer.certificate && a.recovery == b.recovery && a.signing == b.signing;
+}
+
+void be_nice() {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Provisioner>> Provisioner::start(const std::filesystem::path& state,
+                                                        const ProvisioningLimits& limits,
+                                                        store::Store store) {
+  auto files = Folder::open(state / "provisioning");
+  if (!files) return std::unexpected(files.error());
+  auto devices = Folder::open(state / "devices");
+  if (!devices) return std::unexpected(devices.error());
+  auto file_watch = FolderWatch::open(files->path());
+  if (!file_watch) return std::unexpected(file_watch.error());
+  auto device_watch = FolderWatch::open(devices->path());
+  if (!device_watch) return std::unexpected(device_watch.error());
+  auto asked = io::Waker::create();
+  if (!asked) return std::unexpected(asked.error());
+  auto updated = io::Waker::create();
+  if (!updated) return std::unexpected(updated.error());
+  auto out = std::unique_ptr<Provisioner>(new Provisioner(
+      std::move(*files), std::move(*devices), std::move(*file_watch), std::move(*device_watch), limits,
+      std::move(store), std::move(*asked), std::move(*updated)));
+  auto kept = out->store_.saved_signatures();
+  if (!kept) return std::unexpected(std::move(kept.error()).within("reading the kept signatures"));
+  for (store::SavedSignature& one : *kept) {
+    std::string name = one.name;
+    out->kept_.emplace(std::move(name), std::move(one));
+  }
+  out->thread_ = std::thread(&Provisioner::run, out.get());
+  return out;
+}
+
+Provisioner::Provisioner(Folder files, Folder devices, FolderWatch file_watch, FolderWatch device_watch,
+                         const ProvisioningLimits& limits, store::Store store, io::Waker asked,
+                         io::Waker updated)
+    : files_(std::move(files)),
+      devices_(std::move(devices)),
+      file_watch_(std::move(file_watch)),
+      device_watch_(std::move(device_watch)),
+      limits_(limits),
+      store_(std::move(store)),
+      asked_(std::move(asked)),
+      updated_(std::move(updated)) {}
+
+Provisioner::~Provisioner() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  asked_.wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Provisioner::set_context(std::shared_ptr<const ProvisioningContext> context) {
+  {
+    std::lock_guard lock(mutex_);
+    next_ = std::move(context);
+  }
+  asked_.wake();
+}
+
+void Provisioner::rescan() {
+  {
+    std::lock_guard lock(mutex_);
+    rescan_asked_ = true;
+  }
+  asked_.wake();
+}
+
+std::optional<Provisioner::Update> Provisioner::take() {
+  updated_.drain();
+  std::lock_guard lock(mutex_);
+  if (updates_.empty()) return std::nullopt;
+  Update out = std::move(updates_.front());
+  updates_.pop_front();
+  if (!updates_.empty()) updated_.wake();
+  return out;
+}
+
+Provisioner::Report Provisioner::report() const {
+  std::lock_guard lock(mutex_);
+  return report_;
+}
+
+// --- the thread
+
+void Provisioner::run() {
+  ::pthread_setname_np(::pthread_self(), "provisioner");
+  be_nice();
+  Millis look_again = 0;
+  for (;;) {
+    Millis wake = unfinished_.empty() ? look_again : std::min(look_again, look_at_unfinished_);
+    wait_for_work(given_ == nullptr ? kNever : wake);
+    FolderWatch::Events files = file_watch_.take();
+    FolderWatch::Events devices = device_watch_.take();
+    take_unfinished(files.names, devices.names);
+    bool everything = files.rescan || devices.rescan || monotonic_now() >= look_again;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      everything = everything || rescan_asked_;
+      if (given_ == nullptr && next_ == nullptr) continue;
+    }
+    if (given_ == nullptr) everything = true;
+    follow_context();
+    if (everything) {
+      {
+        std::lock_guard lock(mutex_);
+        rescan_asked_ = false;
+      }
+      look_at_everything();
+      look_again = monotonic_now() + (watching_ ? kRescan : kRescanBlind);
+      continue;
+    }
+    if (!devices.names.empty()) look_at_devices(devices.names);
+    std::vector<Job> jobs;
+    for (const std::string& name : files.names) jobs.push_back({.name = name});
+    process(std::move(jobs));
+    emit();
+  }
+}
+
+void Provisioner::wait_for_work(Millis until) {
+  std::array<pollfd, 3> waiting{pollfd{file_watch_.descriptor(), POLLIN, 0},
+                                pollfd{device_watch_.descriptor(), POLLIN, 0},
+                                pollfd{asked_.descriptor(), POLLIN, 0}};
+  // Events that come before the first context are looked at with it.
+  std::span<pollfd> wanted(waiting);
+  if (given_ == nullptr) wanted = wanted.last(1);
+  Millis now = monotonic_now();
+  int timeout = until == kNever ? -1 : static_cast<int>(until > now ? until - now : 0);
+  ::poll(wanted.data(), wanted.size(), timeout);
+  asked_.drain();
+}
+
+// Everything that a new context makes different comes out in one update.
+void Provisioner::follow_context() {
+  std::shared_ptr<const ProvisioningContext> next;
+  {
+    std::lock_guard lock(mutex_);
+    next = std::move(next_);
+  }
+  if (next == nullptr) return;
+  std::shared_ptr<const ProvisioningContext> before = std::exchange(given_, std::move(next));
+  if (before == nullptr) {
+    whole_pass_ = true;  // the first: nothing is known, and a look at everything follows
+    merge_devices();
+    return;
+  }
+  DeviceCertificates old_devices = context_->devices;
+  merge_devices();
+  bool all = !same_signing(*before, *given_);
+  bool mode = before->mode != given_->mode;
+  whole_pass_ = true;
+  process(remake([&](const std::string& name) {
+    return all || (mode && is_default_configuration(name)) || has_other_certificate(name, old_devices);
+  }));
+  whole_pass_ = false;
+  // An update even when nothing is different: somebody waits for this generation.
+  std::lock_guard lock(mutex_);
+  updates_.push_back({given_->generation, std::exchange(changes_, {})});
+  updated_.wake();
+}
+
+std::vector<Provisioner::Job> Provisioner::remake(
+    const std::function<bool(const std::string& name)>& wanted) const {
+  std::vector<Job> jobs;
+  for (const auto& [name, known] : known_)
+    if (wanted(name)) jobs.push_back({.name = name, .known = &known, .from_memory = true});
+  // What was refused may be good now; its newest content is on the disk alone.
+  for (const auto& [file, problem] : report().problems) {
+    if (!file.starts_with(kFiles)) continue;
+    if (std::string name = file.substr(kFiles.size()); wanted(name))
+      jobs.push_back({.name = std::move(name)});
+  }
+  return jobs;
+}
+
+void Provisioner::look_at_everything() {
+  bool first = whole_pass_;
+  watching_ = true;
+  std::set<std::string> there;
+  std::vector<Job> jobs;
+  std::map<std::string, std::string> unreadable;
+
+  std::set<std::string> device_names;
+  for (const auto& [name, stamp] : device_files_) device_names.insert(name);  // those that have gone
+  devices_.walk(
+      {.enter = [&](const std::string& folder) { watching_ = device_watch_.watch(folder) && watching_; },
+       .see =
+           [&](std::string name, const FileStamp& stamp) {
+             auto known = device_files_.find(name);
+             if (known != device_files_.end() && known->second == stamp) {
+               device_names.erase(name);
+             } else {
+               device_names.insert(std::move(name));
+             }
+           },
+       .problem =
+           [&](const std::string& name, std::string reason) {
+             unreadable.emplace(std::string(kDevices) + name, std::move(reason));
+           }});
+  if (!device_names.empty()) look_at_devices(device_names);
+
+  files_.walk(
+      {.enter = [&](const std::string& folder) { watching_ = file_watch_.watch(folder) && watching_; },
+       .see =
+           [&](std::string name, const FileStamp& stamp) {
+             auto known = known_.find(name);
+             if (known == known_.end() || known->second.stamp != stamp)
+               jobs.push_back({.name = name, .read = {.stamp = stamp}});
+             there.insert(std::move(name));
+           },
+       .problem =
+           [&](const std::string& name, std::string reason) {
+             unreadable.emplace(std::string(kFiles) + name, std::move(reason));
+           }});
+  for (const auto& [name, known] : known_)
+    if (!there.contains(name)) jobs.push_back({.name = name});
+  process(std::move(jobs));
+  if (stopping()) return;
+  for (auto& [name, reason] : unreadable) set_problem(name, std::move(reason), Served::nothing);
+  // What was broken and has gone is no problem any more.
+  std::vector<std::string> gone;
+  for (const auto& [file, problem] : report().problems) {
+    if (unreadable.contains(file)) continue;
+    if (file.starts_with(kFiles) ? !there.contains(file.substr(kFiles.size()))
+                                 : !device_files_.contains(file.substr(kDevices.size())))
+      gone.push_back(file);
+  }
+  for (const std::string& file : gone) clear_problem(file);
+  if (first) {
+    for (auto& [name, saved] : kept_) to_forget_.insert(name);
+    kept_.clear();
+  }
+  save_signatures();
+  whole_pass_ = false;
+  if (first) {
+    Report now = report();
+    log::info(fmt::format("provisioning: {} files, {} signatures kept from before, {} made", now.files,
+                          now.signatures_kept, now.signatures_made));
+    std::lock_guard lock(mutex_);
+    updates_.push_back({given_->generation, std::exchange(changes_, {})});
+    updated_.wake();
+  } else {
+    emit();
+  }
+}
+
+// A file is told of a moment before its writer has let go of it, and may be found
+// unfinished for that reason alone; whoever goes on writing will close it again.
+void Provisioner::note_unfinished(const std::string& file) {
+  if (++unfinished_[file] > kUnfinishedLooks) {
+    unfinished_.erase(file);
+    return;
+  }
+  look_at_unfinished_ = monotonic_now() + kLookAtUnfinished;
+}
+
+void Provisioner::take_unfinished(std::set<std::string>& files, std::set<std::string>& devices) const {
+  if (monotonic_now() < look_at_unfinished_) return;
+  for (const auto& [file, looks] : unfinished_) {
+    bool of_a_device = file.starts_with(kDevices);
+    (of_a_device ? devices : files).insert(file.substr(of_a_device ? kDevices.size() : kFiles.size()));
+  }
+}
+
+void Provisioner::process(std::vector<Job> jobs) {
+  Millis say = monotonic_now() + kSayProgress;
+  for (std::size_t at = 0; at < jobs.size();) {
+    std::size_t end = at;
+    for (std::uint64_t bytes = 0; end < jobs.size() && end - at < kChunkFiles && bytes < kChunkBytes; ++end) {
+      Job& job = jobs[end];
+      auto known = known_.find(job.name);
+      job.known = known != known_.end() ? &known->second : nullptr;
+      job.troubled = has_problem(std::string(kFiles) + job.name);
+      bytes += job.from_memory ? job.known->content.size() : std::min(job.read.stamp.size, limits_.max_file);
+    }
+    std::span<Job> chunk(jobs.data() + at, end - at);
+    do_jobs(chunk);
+    for (Job& job : chunk) {
+      settle(job);
+      job = {};
+    }
+    save_signatures();
+    if (!whole_pass_) emit();
+    at = end;
+    if (monotonic_now() >= say && at < jobs.size()) {
+      log::info(fmt::format("provisioning: {} of {} files made", at, jobs.size()));
+      say = monotonic_now() + kSayProgress;
+    }
+    if (stopping()) return;
+  }
+}
+
+bool Provisioner::stopping() const {
+  std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+void Provisioner::do_jobs(std::span<Job> jobs) {
+  std::atomic<std::size_t> next{0};
+  auto work = [&] {
+    for (std::size_t i = next++; i < jobs.size(); i = next++) do_job(jobs[i]);
+  };
+  std::size_t helpers = std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()),
+                                              (jobs.size() + kFilesPerHelper - 1) / kFilesPerHelper);
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 1; i < helpers; ++i) {
+    threads.emplace_back([&] {
+      be_nice();
+      work();
+    });
+  }
+  work();
+}
+
+void Provisioner::do_job(Job& job) const {
+  if (job.from_memory) {
+    job.content = job.known->content;
+  } else {
+    if (Status good = check_name(job.name); !good) {
+      job.read = files_.read(job.name, 0);
+      if (job.read.state == ReadFile::State::missing) return;
+      job.read = {.state = ReadFile::State::refused, .stamp = job.read.stamp, .reason = good.error().text};
+      return;
+    }
+    job.read = files_.read(job.name, limits_.max_file);
+    if (job.read.state != ReadFile::State::whole) return;
+    if (!job.troubled && job.known != nullptr && same_bytes(job.known->content.bytes(), job.read.content))
+      return;
+    job.content = index::Blob(std::move(job.read.content));
+  }
+  job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
+}
+
+// What came of a job, on this thread alone.
+void Provisioner::settle(Job& job) {
+  const std::string file = std::string(kFiles) + job.name;
+  auto known = known_.find(job.name);
+  if (job.read.state != ReadFile::State::unfinished) unfinished_.erase(file);
+  if (job.made) {
+    if (*job.made) return settle_made(job);
+    set_problem(file, job.made->error().text, what_is_left(known));
+    return;
+  }
+  switch (job.read.state) {
+    case ReadFile::State::missing:
+      remove(job.name);
+      return clear_problem(file);
+    case ReadFile::State::unfinished:
+      return note_unfinished(file);
+    case ReadFile::State::refused:
+      return set_problem(file, job.read.reason, what_is_left(known));
+    case ReadFile::State::whole:
+      known->second.stamp = job.read.stamp;  // the same again
+      return;
+  }
+}
+
+void Provisioner::settle_made(Job& job) {
+  const std::string file = std::string(kFiles) + job.name;
+  auto known = known_.find(job.name);
+  std::uint64_t before = known != known_.end() ? known->second.content.size() : 0;
+  if (bytes_ - before + job.content.size() > limits_.max_folder) {
+    return set_problem(
+        file, fmt::format("would take the folder beyond {} bytes (--max-folder-size)", limits_.max_folder),
+        what_is_left(known));
+  }
+  MadeFiles& made = **job.made;
+  bytes_ += job.content.size() - before;
+  if (known == known_.end()) known = known_.emplace(job.name, Known{}).first;
+  if (!job.from_memory) known->second.stamp = job.read.stamp;
+  known->second.content = job.content;
+  unsigned served = 0;
+  for (const index::FileChange& change : made.files) {
+    served |= ending_bit(job.name, change.name);
+    kept_.erase(change.name);
+    to_forget_.erase(change.name);
+  }
+  drop_endings(job.name, known->second.served & ~served);
+  known->second.served = served;
+  std::uint64_t signed_files = 0;
+  for (const index::FileChange& change : made.files) signed_files += change.body->header.size() > 0;
+  std::ranges::move(made.files, std::back_inserter(changes_));
+  {
+    std::lock_guard lock(mutex_);
+    report_.signatures_made += made.made.size();
+    report_.signatures_kept += signed_files - made.made.size();
+    report_.files = known_.size();
+    report_.bytes = bytes_;
+  }
+  std::ranges::move(made.made, std::back_inserter(to_keep_));
+  if (made.remark.empty()) return clear_problem(file);
+  set_problem(file, made.remark, Served::as_it_is);
+}
+
+void Provisioner::remove(const std::string& name) {
+  auto known = known_.find(name);
+  if (known == known_.end()) return;
+  drop_endings(name, known->second.served);
+  bytes_ -= known->second.content.size();
+  known_.erase(known);
+  std::lock_guard lock(mutex_);
+  report_.files = known_.size();
+  report_.bytes = bytes_;
+}
+
+void Provisioner::drop_endings(const std::string& name, unsigned endings) {
+  for (unsigned i = 0; i < kEndings.size(); ++i) {
+    if ((endings & 1u << i) == 0) continue;
+    std::string served = name + std::string(kEndings[i]);
+    if (i != 0) to_forget_.insert(served);
+    std::erase_if(to_keep_, [&](const store::SavedSignature& s) { return s.name == served; });
+    changes_.push_back({std::move(served), std::nullopt});
+  }
+}
+
+// A failure costs signing again after a restart, nothing now; it is tried again with
+// the next change and with the next look at everything.
+void Provisioner::save_signatures() {
+  std::string problem;
+  if (!to_keep_.empty() || !to_forget_.empty()) {
+    std::vector<std::string> forget(to_forget_.begin(), to_forget_.end());
+    if (Status saved = store_.save_signatures(to_keep_, forget); saved) {
+      to_keep_.clear();
+      to_forget_.clear();
+    } else {
+      problem = "signatures are not kept, and will be made again after a restart: " + saved.error().text;
+    }
+  }
+  std::lock_guard lock(mutex_);
+  if (problem != report_.cache_problem && !problem.empty()) log::error("provisioning: " + problem);
+  report_.cache_problem = std::move(problem);
+  report_.watching = watching_;
+}
+
+void Provisioner::emit() {
+  if (changes_.empty()) return;
+  std::lock_guard lock(mutex_);
+  updates_.push_back({given_->generation, std::exchange(changes_, {})});
+  updated_.wake();
+}
+
+bool Provisioner::has_problem(const std::string& file) const {
+  std::lock_guard lock(mutex_);
+  return report_.problems.contains(file);
+}
+
+void Provisioner::set_problem(const std::string& file, std::string reason, Served served) {
+  std::lock_guard lock(mutex_);
+  auto [problem, added] = report_.problems.try_emplace(file);
+  bool said = !added && problem->second.reason == reason;
+  problem->second.served = served;
+  if (said) return;
+  log::warn(fmt::format("'{}' {}{}", file, reason,
+                        served == Served::last_good ? "; the last good version stays" : ""));
+  problem->second.reason = std::move(reason);
+  problem->second.since = calendar_now();
+}
+
+Provisioner::Served Provisioner::what_is_left(std::map<std::string, Known>::const_iterator known) const {
+  return known != known_.end() && known->second.served != 0 ? Served::last_good : Served::nothing;
+}
+
+void Provisioner::clear_problem(const std::string& file) {
+  std::lock_guard lock(mutex_);
+  if (report_.problems.erase(file) > 0) log::info(fmt::format("'{}' is good now, or gone", file));
+}
+
+}  // namespace anchord::control

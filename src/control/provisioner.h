@@ -1,0 +1,163 @@
+// Follows the provisioning folder and the devices' certificates, and makes from them
+// what is served: on a thread of its own, with as many helpers as there are cores when
+// much is to be signed. Shards never wait for it.
+//
+// What it makes comes out as updates, in order, each made wholly from one context: a
+// new signer's files come together, never mixed with the old one's.
+//
+// A file that is broken stays as it was when it was last good, and is named in the
+// report. Events tell at once what has changed; a look at everything, from time to
+// time, heals what they missed.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "anchord/base/clock.h"
+#include "anchord/io/socket.h"
+#include "anchord/store/store.h"
+#include "file_maker.h"
+#include "folder.h"
+#include "folder_watch.h"
+
+namespace anchord::control {
+
+struct ProvisioningLimits {
+  std::uint64_t max_file = 0;    // bytes of one file
+  std::uint64_t max_folder = 0;  // of all
+};
+
+class Provisioner {
+ public:
+  struct Update {
+    std::uint64_t generation = 0;  // of the context
+    std::vector<index::FileChange> changes;
+  };
+  // What is served of a file that there is something to say of.
+  enum class Served : std::uint8_t { nothing, last_good, as_it_is };
+  struct Problem {
+    std::string reason;
+    UnixSeconds since = 0;
+    Served served = Served::nothing;
+  };
+  struct Report {
+    std::size_t files = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t signatures_made = 0;        // since the start
+    std::uint64_t signatures_kept = 0;        // used again at the start
+    bool watching = false;                    // changes are told by the kernel
+    std::string cache_problem;                // why signatures cannot be kept
+    std::map<std::string, Problem> problems;  // by file, "provisioning/..." or "devices/..."
+  };
+
+  // `store` is this one's own connection. Nothing is made before the first context.
+  static Result<std::unique_ptr<Provisioner>> start(const std::filesystem::path& state,
+                                                    const ProvisioningLimits& limits, store::Store store);
+  ~Provisioner();
+  Provisioner(const Provisioner&) = delete;
+  Provisioner& operator=(const Provisioner&) = delete;
+
+  void set_context(std::shared_ptr<const ProvisioningContext> context);
+  void rescan();
+
+  int descriptor() const { return updated_.descriptor(); }  // readable when there is an update
+  std::optional<Update> take();
+  Report report() const;
+
+ private:
+  // In front of names in the report.
+  static constexpr std::string_view kFiles = "provisioning/";
+  static constexpr std::string_view kDevices = "devices/";
+
+  // A file as it is served.
+  struct Known {
+    FileStamp stamp;
+    index::Blob content;
+    unsigned served = 0;  // endings, a bit each
+  };
+  struct Job {
+    std::string name;
+    const Known* known = nullptr;  // what is served of it now
+    bool troubled = false;         // there is something to say of it: look again
+    bool from_memory = false;      // its content has not changed, only the context
+    ReadFile read;
+    index::Blob content;
+    std::optional<Result<MadeFiles>> made;
+  };
+
+  Provisioner(Folder files, Folder devices, FolderWatch file_watch, FolderWatch device_watch,
+              const ProvisioningLimits& limits, store::Store store, io::Waker asked, io::Waker updated);
+
+  void run();
+  void wait_for_work(Millis until);
+  void follow_context();
+  void look_at_everything();
+  void look_at_devices(const std::set<std::string>& names);
+  void read_device(const std::string& name);
+  void merge_devices();
+  bool has_other_certificate(const std::string& name, const DeviceCertificates& before) const;
+  void note_unfinished(const std::string& file);
+  void take_unfinished(std::set<std::string>& files, std::set<std::string>& devices) const;
+  void process(std::vector<Job> jobs);
+  void do_jobs(std::span<Job> jobs);
+  void do_job(Job& job) const;
+  void settle(Job& job);
+  void settle_made(Job& job);
+  void remove(const std::string& name);
+  void drop_endings(const std::string& name, unsigned endings);
+  void save_signatures();
+  void emit();
+  void set_problem(const std::string& file, std::string reason, Served served);
+  Served what_is_left(std::map<std::string, Known>::const_iterator known) const;
+  void clear_problem(const std::string& file);
+  bool has_problem(const std::string& file) const;
+  bool stopping() const;
+  std::vector<Job> remake(const std::function<bool(const std::string& name)>& wanted) const;
+
+  const Folder files_;
+  const Folder devices_;
+  FolderWatch file_watch_;
+  FolderWatch device_watch_;
+  const ProvisioningLimits limits_;
+  store::Store store_;
+  io::Waker asked_;
+  io::Waker updated_;
+
+  // The thread's own.
+  std::shared_ptr<const ProvisioningContext> given_;
+  std::shared_ptr<const ProvisioningContext> context_;  // given_, with the certificates in the folder
+  DeviceCertificates in_folder_;
+  std::map<std::string, FileStamp> device_files_;
+  SavedSignatures kept_;
+  std::map<std::string, Known> known_;
+  std::map<std::string, unsigned> unfinished_;  // by file; how often it was found so
+  Millis look_at_unfinished_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::vector<index::FileChange> changes_;
+  std::vector<store::SavedSignature> to_keep_;
+  std::set<std::string> to_forget_;
+  bool watching_ = true;
+  bool whole_pass_ = false;  // an update comes at its end alone
+
+  mutable std::mutex mutex_;  // over what follows
+  std::shared_ptr<const ProvisioningContext> next_;
+  std::deque<Update> updates_;
+  Report report_;
+  bool rescan_asked_ = false;
+  bool stopping_ = false;
+
+  std::thread thread_;  // the last: it uses all of the above
+};
+
+}  // namespace anchord::control

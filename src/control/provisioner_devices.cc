@@ -1,0 +1,65 @@
+// The devices' certificates: from the store, and from the folder beside the files.
+#include "provisioner.h"
+
+namespace anchord::control {
+namespace {
+
+constexpr std::uint64_t kMaxCertificateFile = 64 << 10;
+
+}  // namespace
+
+// The store's word, given by command, comes before the folder's.
+void Provisioner::merge_devices() {
+  auto merged = std::make_shared<ProvisioningContext>(*given_);
+  merged->devices.insert(in_folder_.begin(), in_folder_.end());
+  context_ = std::move(merged);
+}
+
+void Provisioner::look_at_devices(const std::set<std::string>& names) {
+  DeviceCertificates before = context_->devices;
+  for (const std::string& name : names) read_device(name);
+  merge_devices();
+  if (before == context_->devices) return;
+  process(remake([&](const std::string& name) { return has_other_certificate(name, before); }));
+}
+
+bool Provisioner::has_other_certificate(const std::string& name, const DeviceCertificates& before) const {
+  auto device = configured_device(name);
+  if (!device) return false;
+  auto was = before.find(*device);
+  auto is = context_->devices.find(*device);
+  if (was == before.end() || is == context_->devices.end())
+    return (was == before.end()) != (is == context_->devices.end());
+  return !(was->second == is->second);
+}
+
+void Provisioner::read_device(const std::string& name) {
+  constexpr std::string_view kPem = ".pem";
+  const std::string file = std::string(kDevices) + name;
+  std::optional<std::string> device;
+  if (name.ends_with(kPem))
+    device = trust::phone_name(std::string_view(name).substr(0, name.size() - kPem.size()));
+  ReadFile read = devices_.read(name, kMaxCertificateFile);
+  if (read.state == ReadFile::State::missing) {
+    device_files_.erase(name);
+    if (device) in_folder_.erase(*device);
+    return clear_problem(file);
+  }
+  if (read.state == ReadFile::State::unfinished) return note_unfinished(file);
+  unfinished_.erase(file);
+  device_files_[name] = read.stamp;
+  if (!device)
+    return set_problem(file, "is not named as a device's certificate is, SEP and twelve digits and .pem",
+                       Served::nothing);
+  auto certificate = read.state == ReadFile::State::whole ? crypto::Certificate::from_pem_or_der(read.content)
+                                                          : Result<crypto::Certificate>(fail(read.reason));
+  if (certificate) {
+    in_folder_.insert_or_assign(*device, std::move(*certificate));
+    return clear_problem(file);
+  }
+  // One that was good stays; none at all is remembered, so that secrets stay here.
+  auto [known, added] = in_folder_.try_emplace(*device, std::nullopt);
+  set_problem(file, certificate.error().text, known->second ? Served::last_good : Served::nothing);
+}
+
+}  // namespace anchord::control

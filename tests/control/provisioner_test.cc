@@ -1,0 +1,232 @@
+// The provisioner on a real folder: what it makes, keeps, refuses and forgets.
+#include "provisioner.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "anchord/trust/signed_file.h"
+#include "state.h"
+
+namespace anchord::control {
+namespace {
+
+// Ends a test that hangs; nothing here is timed.
+constexpr int kBound = 60'000;
+
+class Provisioning : public State {
+ protected:
+  void SetUp() override {
+    State::SetUp();
+    ::signal(SIGIO, SIG_IGN);
+    store_.emplace(make_store());
+  }
+  void TearDown() override {
+    provisioner_.reset();
+    State::TearDown();
+  }
+
+  void start(ProvisioningLimits limits = {.max_file = 1 << 20, .max_folder = 1 << 24}) {
+    provisioner_.reset();
+    files_ = {};
+    provisioner_ =
+        Provisioner::start(options_.state, limits, store::Store::open(options_.state).value()).value();
+    set_context();
+  }
+  void set_context() {
+    auto cluster = store_->load(store::KeyUse::with_keys).value().cluster;
+    auto context =
+        std::make_shared<ProvisioningContext>(ProvisioningContext{.generation = ++generation_,
+                                                                  .signer = cluster.tftp,
+                                                                  .recovery = cluster.recovery.certificate,
+                                                                  .mode = mode_});
+    if (other_signer_) context->signer = {cluster.capf.certificate, cluster.capf.key};
+    for (const trust::Phone& phone : cluster.phones) context->devices.emplace(phone.name, phone.certificate);
+    provisioner_->set_context(context);
+    until([&] { return generation_ == seen_; });
+  }
+  // Takes updates until that is so.
+  template <class Condition>
+  void until(Condition&& condition) {
+    Millis end = monotonic_now() + kBound;
+    while (!condition()) {
+      ASSERT_LT(monotonic_now(), end) << "waited in vain";
+      pollfd waiting{provisioner_->descriptor(), POLLIN, 0};
+      ::poll(&waiting, 1, 20);
+      while (auto update = provisioner_->take()) {
+        EXPECT_GE(update->generation, seen_);
+        seen_ = update->generation;
+        files_ = files_.with(update->changes);
+      }
+    }
+  }
+  void write(const std::string& name, std::string_view text) {
+    std::filesystem::path path = options_.state / "provisioning" / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  bool serves(const std::string& name, std::string_view text) {
+    const index::FileEntry* file = files_.find(name);
+    return file != nullptr && as_text(file->body.content.bytes()) == text;
+  }
+  std::string problem(const std::string& file) {
+    auto report = provisioner_->report();
+    auto found = report.problems.find(file);
+    return found == report.problems.end() ? "" : found->second.reason;
+  }
+
+  std::optional<store::Store> store_;
+  std::unique_ptr<Provisioner> provisioner_;
+  index::FileTable files_;
+  std::uint64_t generation_ = 0;
+  std::uint64_t seen_ = 0;
+  trust::Mode mode_ = trust::Mode::nonsecure;
+  bool other_signer_ = false;
+};
+
+TEST_F(Provisioning, ServesWhatIsThereAtTheStartAndWhatComesAndGoes) {
+  write("a.xml", "<a/>");
+  write("de/b.xml", "<b/>");
+  start();
+  EXPECT_EQ(files_.size(), 6u);
+  EXPECT_TRUE(serves("de/b.xml.sgn", "<b/>"));
+  write("c.xml", "<c/>");
+  until([&] { return serves("c.xml.sgn", "<c/>"); });
+  write("a.xml", "<a>2</a>");
+  until([&] { return serves("a.xml.sgn", "<a>2</a>") && serves("a.xml", "<a>2</a>"); });
+  write("new/folder/d.txt", "d");
+  until([&] { return serves("new/folder/d.txt", "d"); });
+  std::filesystem::remove_all(options_.state / "provisioning/new");
+  std::filesystem::remove(options_.state / "provisioning/a.xml");
+  until([&] { return files_.size() == 6u; });
+  EXPECT_EQ(files_.find("a.xml.sgn"), nullptr);
+  EXPECT_EQ(provisioner_->report().files, 2u);
+}
+
+TEST_F(Provisioning, ABrokenFileStaysAsItWasAndIsNamed) {
+  start();
+  write("a.xml", "<a>1</a>");
+  until([&] { return serves("a.xml", "<a>1</a>"); });
+  write("a.xml", "<a>\n<a>");
+  until([&] { return !problem("provisioning/a.xml").empty(); });
+  EXPECT_NE(problem("provisioning/a.xml").find("line 2"), std::string::npos) << problem("provisioning/a.xml");
+  EXPECT_EQ(provisioner_->report().problems.at("provisioning/a.xml").served, Provisioner::Served::last_good);
+  EXPECT_TRUE(serves("a.xml", "<a>1</a>"));
+  write("a.xml", "<a>1</a>");  // the very same as before
+  until([&] { return problem("provisioning/a.xml").empty(); });
+  write("b.xml", "no");
+  until([&] { return !problem("provisioning/b.xml").empty(); });
+  std::filesystem::remove(options_.state / "provisioning/b.xml");
+  until([&] { return problem("provisioning/b.xml").empty(); });
+}
+
+TEST_F(Provisioning, SignaturesAreKeptForTheNextStart) {
+  for (int i = 0; i < 20; ++i) write("f" + std::to_string(i), std::to_string(i));
+  start();
+  EXPECT_EQ(provisioner_->report().signatures_made, 40u);
+  Buffer header = to_buffer(files_.find("f7.sgn")->body.header.bytes());
+  write("f3", "changed");
+  until([&] { return serves("f3", "changed"); });
+  std::filesystem::remove(options_.state / "provisioning/f4");
+  until([&] { return files_.find("f4") == nullptr; });
+  start();
+  EXPECT_EQ(provisioner_->report().signatures_made, 0u);
+  EXPECT_EQ(provisioner_->report().signatures_kept, 38u);
+  EXPECT_TRUE(same_bytes(files_.find("f7.sgn")->body.header.bytes(), header));
+  EXPECT_EQ(store_->saved_signatures().value().size(), 38u);
+  // What went while nobody looked is forgotten too.
+  provisioner_.reset();
+  std::filesystem::remove(options_.state / "provisioning/f5");
+  start();
+  EXPECT_EQ(store_->saved_signatures().value().size(), 36u);
+}
+
+TEST_F(Provisioning, ANewSignerSignsEverythingInOneUpdate) {
+  write("a.xml", "<a/>");
+  write("XMLDefault.cnf.xml", "<Default/>");
+  start();
+  // Broken on the disk; its last good content is what is signed again.
+  write("a.xml", "<a>");
+  until([&] { return !problem("provisioning/a.xml").empty(); });
+  other_signer_ = true;
+  set_context();
+  auto signer = store_->load(store::KeyUse::without_keys).value().cluster.capf.certificate;
+  for (const char* name : {"a.xml.sgn", "XMLDefault.cnf.xml.sgn"}) {
+    const index::FileBody& body = files_.find(name)->body;
+    EXPECT_TRUE(trust::verify_header(name, body.header.bytes(), body.content.bytes(), signer)) << name;
+  }
+  mode_ = trust::Mode::mixed;
+  set_context();
+  EXPECT_EQ(files_.find("XMLDefault.cnf.xml"), nullptr);
+  EXPECT_EQ(files_.find("XMLDefault.cnf.xml.sgn"), nullptr);
+  EXPECT_NE(files_.find("a.xml.sgn"), nullptr);
+  mode_ = trust::Mode::nonsecure;
+  set_context();
+  EXPECT_TRUE(serves("XMLDefault.cnf.xml.sgn", "<Default/>"));
+}
+
+TEST_F(Provisioning, ADevicesCertificateComesAndGoes) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  write(file, as_text(test_file(file)));
+  start();
+  EXPECT_EQ(files_.find(file + ".enc.sgn"), nullptr);
+  EXPECT_NE(files_.find(file), nullptr);
+  std::filesystem::path pem = options_.state / "devices/SEP001122334455.pem";
+  std::filesystem::copy_file(std::string(ANCHORD_TEST_DATA) + "/certs/phone.crt", pem);
+  until([&] { return files_.find(file + ".enc.sgn") != nullptr; });
+  EXPECT_EQ(files_.find(file), nullptr);
+  // A broken one does not end the encryption.
+  std::ofstream(pem) << "broken";
+  until([&] { return !problem("devices/SEP001122334455.pem").empty(); });
+  EXPECT_EQ(files_.find(file), nullptr);
+  EXPECT_NE(files_.find(file + ".enc.sgn"), nullptr);
+  start();
+  EXPECT_EQ(files_.find(file), nullptr);
+  EXPECT_EQ(files_.find(file + ".sgn"), nullptr);
+  EXPECT_NE(problem("provisioning/" + file).find("cannot be read"), std::string::npos);
+  std::filesystem::remove(pem);
+  until([&] { return files_.find(file) != nullptr; });
+  EXPECT_EQ(files_.find(file + ".enc.sgn"), nullptr);
+  until([&] { return provisioner_->report().problems.empty(); });
+  // The store's own word.
+  trust::Phone phone{.name = "SEP001122334455", .certificate = test_certificate("phone")};
+  ASSERT_TRUE(store_->put_phones({&phone, 1}));
+  set_context();
+  EXPECT_NE(files_.find(file + ".enc.sgn"), nullptr);
+  EXPECT_EQ(files_.find(file), nullptr);
+}
+
+TEST_F(Provisioning, LimitsNameWhatIsBeyondThem) {
+  write("large", std::string(2000, 'x'));
+  write("a", std::string(900, 'x'));
+  write("b", std::string(900, 'x'));
+  start({.max_file = 1000, .max_folder = 1500});
+  EXPECT_EQ(problem("provisioning/large"), "has 2000 bytes; the limit is 1000 (--max-file-size)");
+  // Whichever came second.
+  EXPECT_EQ(problem("provisioning/a") + problem("provisioning/b"),
+            "would take the folder beyond 1500 bytes (--max-folder-size)");
+  EXPECT_NE(files_.find("a.sgn") == nullptr, files_.find("b.sgn") == nullptr);
+  EXPECT_EQ(files_.size(), 3u);
+}
+
+TEST_F(Provisioning, AFullDiskUnderTheCacheCostsOnlyTheCache) {
+  start();
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  // Nothing can be written beyond that: enough for a small file, not for the database.
+  rlimit small{.rlim_cur = 4096, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  write("a", "x");
+  until([&] { return serves("a.sgn", "x") && !provisioner_->report().cache_problem.empty(); });
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  write("b", "y");
+  until([&] { return serves("b.sgn", "y") && provisioner_->report().cache_problem.empty(); });
+  EXPECT_EQ(store_->saved_signatures().value().size(), 4u);
+}
+
+}  // namespace
+}  // namespace anchord::control

@@ -1,0 +1,493 @@
+"""The provisioning folder through the real programs: what a phone asks for at boot, by TFTP, HTTP and HTTPS."""
+
+import http.client
+import os
+import pathlib
+import random
+import shutil
+import socket
+import sqlite3
+import ssl
+import threading
+import time
+
+import harness
+import lossy
+from harness import CERTS, DATA, SLOW, Service, client, program, run, wait_for
+
+PHONE = "SEP001122334455"
+CONFIGURATION = (DATA / f"{PHONE}.cnf.xml").read_bytes()
+
+
+class Folder(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.files = self.state / "provisioning"
+        self.out = self.folder / "out"
+
+    def put(self, name, content):
+        path = self.files / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def serve(self, *flags, **how):
+        service = Service(self.state, *flags, **how)
+        self.enterContext(service) if hasattr(self, "enterContext") else self._enter(service)
+        self.service = service
+        return service
+
+    def _enter(self, manager):
+        manager.__enter__()
+        self.addCleanup(manager.__exit__, None, None, None)
+
+    def get(self, name, scheme="http"):
+        """The status and body of one GET."""
+        if scheme == "https":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            connection = http.client.HTTPSConnection(*self.service.https[0], timeout=harness.BOUND, context=context)
+        else:
+            connection = http.client.HTTPConnection(*self.service.http[0], timeout=harness.BOUND)
+        connection.request("GET", "/" + name)
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer.status, body
+
+    def tftp(self, name):
+        """A file's content, or None when there is none."""
+        try:
+            return harness.tftp_get(self.service.tftp[0], name.encode())[0]
+        except OSError as e:
+            if "error 1" not in str(e):
+                raise
+            return None
+
+    def becomes(self, name, content):
+        wait_for(lambda: self.tftp(name) == content, f"{name} is served as {content and content[:40]}")
+
+    def signed(self, name, content, fetch=None):
+        """Fails unless the name is served with a good signature over that content."""
+        file = self.folder / "signed"
+        file.write_bytes((fetch or self.tftp)(name) or b"")
+        said = self.ctl("file", "verify", file)
+        self.assertIn(f"valid: {name},", said)
+        self.ctl("file", "strip", file, "--out", self.out)
+        self.assertEqual(self.out.read_bytes(), content)
+
+    def problems(self):
+        return {p["file"]: p for p in self.service.status()["provisioning"]["problems"]}
+
+
+class TheFolder(Folder):
+    def test_files_come_change_break_and_go(self):
+        self.put("dialplan.xml", "<DIALTEMPLATE/>")
+        self.serve()
+        self.assertEqual(self.tftp("dialplan.xml"), b"<DIALTEMPLATE/>")
+        self.signed("dialplan.xml.sgn", b"<DIALTEMPLATE/>")
+        self.signed("dialplan.xml.sha512", b"<DIALTEMPLATE/>")
+        self.put("New_Zealand/g3-tones.xml", "<tones/>")
+        self.becomes("New_Zealand/g3-tones.xml", b"<tones/>")
+        self.signed("New_Zealand/g3-tones.xml.sgn", b"<tones/>")
+        self.assertEqual(self.tftp("/new_zealand/G3-TONES.xml"), b"<tones/>")
+        self.put("dialplan.xml", "<DIALTEMPLATE>2</DIALTEMPLATE>")
+        self.becomes("dialplan.xml", b"<DIALTEMPLATE>2</DIALTEMPLATE>")
+        self.put("dialplan.xml", "<DIALTEMPLATE>\n<broken></DIALTEMPLATE>\n")
+        wait_for(self.problems, "the broken file is named")
+        problem = self.problems()["provisioning/dialplan.xml"]
+        self.assertIn("line 2", problem["reason"])
+        self.assertEqual(problem["served"], "last good")
+        self.assertEqual(self.tftp("dialplan.xml"), b"<DIALTEMPLATE>2</DIALTEMPLATE>")
+        self.assertRegex(self.service.log(), r"warn.*'provisioning/dialplan.xml' is not well-formed XML: line 2")
+        said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
+        self.assertIn("'provisioning/dialplan.xml' is not well-formed XML: line 2", said)
+        (self.files / "dialplan.xml").unlink()
+        self.becomes("dialplan.xml", None)
+        self.assertIsNone(self.tftp("dialplan.xml.sgn"))
+        self.assertEqual(self.problems(), {})
+
+    def test_a_file_is_taken_when_it_is_closed(self):
+        self.serve()
+        with open(self.files / "late.txt", "wb") as file:
+            file.write(b"half")
+            file.flush()
+            self.put("other.txt", "other")
+            self.becomes("other.txt", b"other")
+            self.assertIsNone(self.tftp("late.txt"))
+            os.kill(self.service.process.pid, 1)  # a look at everything does not take it either
+            self.put("another.txt", "another")
+            self.becomes("another.txt", b"another")
+            self.assertIsNone(self.tftp("late.txt"))
+            file.write(b" whole")
+        self.becomes("late.txt", b"half whole")
+        # Written aside and renamed, as careful people do.
+        (self.files / ".late.txt.tmp").write_bytes(b"renamed")
+        (self.files / ".late.txt.tmp").rename(self.files / "late.txt")
+        self.becomes("late.txt", b"renamed")
+        self.assertIsNone(self.tftp(".late.txt.tmp"))
+
+    def test_what_is_refused_is_named_and_nothing_else_suffers(self):
+        secret = self.folder / "secret"
+        secret.write_bytes(b"secret")
+        self.put("good.txt", "good")
+        (self.files / "out.txt").symlink_to(secret)
+        (self.files / "loop").symlink_to("loop")
+        os.mkfifo(self.files / "pipe.txt")
+        with open(self.files / "sparse.bin", "wb") as file:
+            file.truncate(1 << 40)
+        self.put("large.bin", bytes(5000))
+        self.put("ITLFile.tlv", "mine")
+        self.put("good.txt.sgn", "forged")
+        self.put("empty.xml", "")
+        self.put("two\nlines.txt", "x")
+        self.serve("--max-file-size", "4096")
+        reasons = {name.removeprefix("provisioning/"): p["reason"] for name, p in self.problems().items()}
+        for name, words in {"out.txt": "leads out", "loop": "leads nowhere", "pipe.txt": "no ordinary file",
+                            "sparse.bin": "1099511627776 bytes; the limit is 4096", "large.bin": "the limit is 4096",
+                            "ITLFile.tlv": "built by the service", "good.txt.sgn": "are made here",
+                            "empty.xml": "not well-formed", "two\nlines.txt": "control character"}.items():
+            self.assertIn(words, reasons.pop(name))
+        self.assertEqual(reasons, {})
+        self.signed("good.txt.sgn", b"good")
+        for name in ("out.txt", "pipe.txt", "sparse.bin", "large.bin", "empty.xml", "../secret", "/etc/passwd"):
+            self.assertIsNone(self.tftp(name), name)
+            self.assertEqual(self.get(name)[0], 404, name)
+        for line in self.service.log().splitlines():
+            self.assertRegex(line, harness.LOG_LINE)
+
+    def test_signatures_are_made_once(self):
+        count = 300 if SLOW else 3000
+        for i in range(count):
+            self.put(f"SEP{i:012X}.cnf.xml", f"<device><n>{i}</n></device>")
+        with Service(self.state) as service:
+            made = service.status()["provisioning"]
+            self.assertEqual((made["files"], made["signatures_made"]), (count, 2 * count))
+            first = harness.tftp_get(service.tftp[0], b"SEP000000000007.cnf.xml.sgn")[0]
+            service.kill()
+        self.put("SEP000000000007.cnf.xml", "<device><n>new</n></device>")
+        self.serve()
+        kept = self.service.status()["provisioning"]
+        self.assertEqual((kept["signatures_made"], kept["signatures_kept"]), (2, 2 * count - 2))
+        self.assertNotEqual(self.tftp("SEP000000000007.cnf.xml.sgn"), first)
+        self.signed("SEP000000000008.cnf.xml.sgn", b"<device><n>8</n></device>")
+
+    def test_a_change_is_seen_by_ten_thousand_phones(self):
+        count = 500 if SLOW else 10_000
+        for i in range(count):
+            self.put(f"SEP{i:012X}.cnf.xml", f"<device><n>{i}</n></device>")
+        self.put("dialplan.xml", "<D>1</D>")
+        self.serve("--max-connections", "256")
+        self.put("dialplan.xml", "<D>2</D>")
+        self.becomes("dialplan.xml", b"<D>2</D>")
+        connection = http.client.HTTPConnection(*self.service.http[0], timeout=harness.BOUND)
+        for i in range(count):
+            for name, content in ((f"SEP{i:012X}.cnf.xml", b"<device><n>%d</n></device>" % i),
+                                  ("dialplan.xml", b"<D>2</D>")):
+                connection.request("GET", "/" + name)
+                self.assertEqual(connection.getresponse().read(), content)
+        connection.close()
+        self.assertEqual(self.service.status()["devices"]["known"], count)
+
+
+class Encryption(Folder):
+    def secrets(self):
+        """Every name under which the phone's password can be read."""
+        out = []
+        for name in (f"{PHONE}.cnf.xml", f"{PHONE}.cnf.xml.sgn", f"{PHONE}.cnf.xml.sha512", f"{PHONE}.cnf.xml.enc.sgn"):
+            for scheme in ("tftp", "http", "https"):
+                body = self.tftp(name) if scheme == "tftp" else self.get(name, scheme)[1]
+                if b"not-a-real-password" in (body or b""):
+                    out.append((scheme, name))
+        return out
+
+    def decrypted(self, name=f"{PHONE}.cnf.xml.enc.sgn"):
+        file = self.folder / "encrypted"
+        file.write_bytes(self.tftp(name))
+        self.ctl("file", "verify", file)
+        self.ctl("file", "decrypt", file, "--key", CERTS / "phone.key", "--out", self.out)
+        return self.out.read_bytes()
+
+    def test_a_phone_with_a_certificate_gets_its_secrets_encrypted_alone(self):
+        self.put(f"{PHONE}.cnf.xml", CONFIGURATION)
+        self.serve()
+        self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml.enc.sgn"))
+        self.assertEqual(self.tftp(f"{PHONE}.cnf.xml"), CONFIGURATION)
+        self.ctl("phone", "add", PHONE, "--certificate", CERTS / "phone.crt")
+        wait_for(lambda: self.tftp(f"{PHONE}.cnf.xml.enc.sgn"), "the file is encrypted")
+        self.assertEqual(self.secrets(), [])
+        self.assertEqual(self.decrypted(), CONFIGURATION)
+        reduced = (DATA / "sha1" / f"{PHONE}.cnf.xml.sgn").read_bytes()
+        self.signed(f"{PHONE}.cnf.xml.sgn", reduced[reduced.index(b"<?xml"):])
+        self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml"))
+        # A new key for each update.
+        before = self.tftp(f"{PHONE}.cnf.xml.enc.sgn")
+        changed = CONFIGURATION.replace(b"not-a-real-password", b"not-a-real-password-2")
+        self.put(f"{PHONE}.cnf.xml", changed)
+        wait_for(lambda: self.tftp(f"{PHONE}.cnf.xml.enc.sgn") != before, "the update is served")
+        self.assertEqual(self.decrypted(), changed)
+        self.assertNotEqual(self.tftp(f"{PHONE}.cnf.xml.enc.sgn")[-len(CONFIGURATION):][:64],
+                            before[-len(CONFIGURATION):][:64])
+        self.ctl("phone", "remove", PHONE, "--yes")
+        self.becomes(f"{PHONE}.cnf.xml", changed)
+        self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml.enc.sgn"))
+
+    def test_certificates_in_the_folder_and_ones_that_cannot_encrypt(self):
+        self.put(f"{PHONE}.cnf.xml", CONFIGURATION)
+        devices = self.state / "devices"
+        devices.mkdir(exist_ok=True)
+        shutil.copy(CERTS / "app-ec.crt", devices / f"{PHONE}.pem")
+        self.serve()
+        self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml.enc.sgn"))
+        self.assertEqual(self.tftp(f"{PHONE}.cnf.xml"), CONFIGURATION)
+        problem = self.problems()[f"provisioning/{PHONE}.cnf.xml"]
+        self.assertEqual(problem["served"], "as it is")
+        self.assertIn("unencrypted", problem["reason"])
+        shutil.copy(CERTS / "phone.crt", devices / f"{PHONE}.pem")
+        wait_for(lambda: self.tftp(f"{PHONE}.cnf.xml.enc.sgn"), "the file is encrypted")
+        self.assertEqual(self.secrets(), [])
+        self.assertEqual(self.decrypted(), CONFIGURATION)
+
+
+class Modes(Folder):
+    def test_the_default_file_follows_the_mode(self):
+        self.put("XMLDefault.cnf.xml", "<Default/>")
+        self.serve()
+        self.assertEqual(self.tftp("XMLDefault.cnf.xml"), b"<Default/>")
+        self.signed("XMLDefault.cnf.xml.sgn", b"<Default/>")
+        # As a command that sets the mode does it.
+        with sqlite3.connect(self.state / "anchord.db") as db:
+            db.execute("UPDATE cluster SET mode = 'mixed', change_counter = change_counter + 1")
+        db.close()
+        self.becomes("XMLDefault.cnf.xml", None)
+        for name in ("XMLDefault.cnf.xml", "XMLDefault.cnf.xml.sgn", "XMLDefault.cnf.xml.sha512"):
+            self.assertIsNone(self.tftp(name))
+            self.assertEqual(self.get(name)[0], 404)
+
+    def test_a_phones_own_list_or_the_clusters(self):
+        self.serve()
+        cluster = self.tftp("ITLFile.tlv")
+        for name in (f"ITL{PHONE}.tlv", "ITLSEPFFFFFFFFFFFF.tlv", f"/itl{PHONE.lower()}.tlv"):
+            self.assertEqual(self.tftp(name), cluster)
+            self.assertEqual(self.get(name.lstrip("/")), (200, cluster))
+        for name in (f"CTL{PHONE}.tlv", "CTLFile.tlv", "ITLSEP0011.tlv", "ITLSEPGGGGGGGGGGGG.tlv", f"{PHONE}.tlv"):
+            self.assertIsNone(self.tftp(name))
+        own = self.folder / "own.tlv"
+        self.ctl("itl", "build", "--out", own)
+        shutil.copy(own, self.files / f"ITL{PHONE}.tlv")
+        self.becomes(f"ITL{PHONE}.tlv", own.read_bytes())
+        self.assertEqual(self.tftp("ITLSEPFFFFFFFFFFFF.tlv"), cluster)
+        shutil.copy(DATA / "sha512" / "ITLFile.tlv", self.files / f"ITL{PHONE}.tlv")
+        wait_for(self.problems, "a stranger's list is refused")
+        self.assertEqual(self.tftp(f"ITL{PHONE}.tlv"), own.read_bytes())
+
+
+class Http(Folder):
+    def setUp(self):
+        super().setUp()
+        self.large = random.Random(1).randbytes(3_000_000)
+        self.put("firmware.loads", self.large)
+        self.put(f"{PHONE}.cnf.xml", CONFIGURATION)
+        self.serve()
+        self.url = "http://{}:{}".format(*self.service.http[0])
+
+    def curl(self, *args, code=0):
+        result = run(client("curl"), "-sS", *args)
+        self.assertEqual(result.returncode, code, result.stderr.decode())
+        return result.stdout
+
+    def test_curl(self):
+        self.assertEqual(self.curl(f"{self.url}/firmware.loads"), self.large)
+        self.assertEqual(self.curl("-r", "1000-1999", f"{self.url}/firmware.loads"), self.large[1000:2000])
+        self.assertEqual(self.curl("-r", "-500", f"{self.url}/firmware.loads"), self.large[-500:])
+        self.assertEqual(self.curl("-0", f"{self.url}/firmware.loads"), self.large)
+        self.assertEqual(self.curl(f"{self.url}/{PHONE}.cnf.xml", f"{self.url}/{PHONE}.cnf.xml"), CONFIGURATION * 2)
+        head = self.curl("-I", f"{self.url}/firmware.loads").decode().lower()
+        self.assertIn("200 ok", head.splitlines()[0])
+        self.assertIn("content-length: 3000000", head)
+        tag = next(line.split(": ")[1] for line in head.splitlines() if line.startswith("etag"))
+        code = ("-o", self.out, "-w", "%{http_code}")
+        self.assertEqual(self.curl(*code, "-H", f"If-None-Match: {tag}", f"{self.url}/firmware.loads"), b"304")
+        self.assertEqual(self.curl(*code, "-H", 'If-None-Match: "x"', f"{self.url}/firmware.loads"), b"200")
+        self.assertEqual(self.curl(*code, "-r", "3000000-", f"{self.url}/firmware.loads"), b"416")
+        for path in ("", "nothing", "New_Zealand", "%2e%2e/secret", "a/%2e%2e/firmware.loads", "firmware.loads%00",
+                     "..%2f..%2fetc/passwd", "x" * 300):
+            self.assertEqual(self.curl("--path-as-is", *code, f"{self.url}/{path}"), b"404", path)
+        self.assertEqual(self.curl(*code, "-X", "POST", f"{self.url}/firmware.loads"), b"405")
+        self.assertEqual(self.curl(*code, "-H", "X: " + "x" * 20000, f"{self.url}/firmware.loads"), b"431")
+
+    def test_wget_continues_and_keeps_the_connection(self):
+        self.out.write_bytes(self.large[:1_000_000])
+        got = run(client("wget"), "-nv", "-c", "-O", self.out, f"{self.url}/firmware.loads")
+        self.assertEqual(got.returncode, 0, got.stderr.decode())
+        self.assertEqual(self.out.read_bytes(), self.large)
+        folder = self.folder / "wget"
+        folder.mkdir()
+        said = run(client("wget"), "-d", "-P", folder, *(f"{self.url}/{name}" for name in
+                                                       ("firmware.loads", f"{PHONE}.cnf.xml", f"{PHONE}.cnf.xml.sgn")))
+        self.assertEqual(said.returncode, 0, said.stderr.decode()[-2000:])
+        self.assertIn("Reusing existing connection", said.stderr.decode())
+        self.assertEqual((folder / f"{PHONE}.cnf.xml").read_bytes(), CONFIGURATION)
+
+    def test_https_presents_the_listed_certificate_and_the_unsigned_file(self):
+        host, port = self.service.https[0]
+        pem = self.own_certificate("tftp-ec")
+        shown = run(client("openssl"), "s_client", "-connect", f"{host}:{port}", "-showcerts")
+        presented = ssl.PEM_cert_to_DER_cert(shown.stdout.decode()[shown.stdout.decode().index("-----BEGIN"):].split(
+            "-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n")
+        self.assertEqual(presented, ssl.PEM_cert_to_DER_cert(pem.read_text()))
+        listed = self.ctl("itl", "show", "--json")
+        self.assertIn("tftp", listed)
+        url = f"https://{host}:{port}"
+        self.assertEqual(self.curl("-k", f"{url}/{PHONE}.cnf.xml.sgn"), CONFIGURATION)
+        self.assertEqual(self.curl("-k", f"{url}/firmware.loads"), self.large)
+        self.assertEqual(self.curl("-k", "-r", "5-9", f"{url}/firmware.loads"), self.large[5:10])
+        self.signed("firmware.loads.sgn", self.large, lambda name: self.curl("-k", f"{url}/{name}"))
+
+    def test_downloads_are_counted_by_device_and_version(self):
+        def counts():
+            recent = {d["device"]: d for d in self.service.status()["devices"]["recent"]}
+            return {(f["file"], f["protocol"]): (f["completed"], f["failed"]) for f in recent.get(PHONE, {}).get("files", ())}
+        for _ in range(3):
+            self.assertEqual(self.get(f"{PHONE}.cnf.xml.sgn")[0], 200)
+        self.tftp(f"{PHONE}.cnf.xml")
+        self.get(f"{PHONE}.cnf.xml.sgn", "https")
+        self.tftp(f"ITL{PHONE}.tlv")
+        wait_for(lambda: counts().get(("ITLFile.tlv", "tftp")) == (1, 0), "the list is counted")
+        seen = counts()
+        self.assertEqual(seen[(f"{PHONE}.cnf.xml", "tftp")], (1, 0))
+        self.assertEqual(sum(v[0] for k, v in seen.items() if k[0] == f"{PHONE}.cnf.xml.sgn"), 4)
+
+    def test_who_guesses_devices_is_slowed_and_reported(self):
+        connection = http.client.HTTPConnection(*self.service.http[0], timeout=harness.BOUND)
+        slowed = False
+        for i in range(3000):
+            connection.request("GET", f"/SEP{i + 0x5000:012X}.cnf.xml")
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status == 503:
+                slowed = True
+                break
+            self.assertEqual(answer.status, 404)
+        connection.close()
+        self.assertTrue(slowed)
+        wait_for(lambda: "127.0.0.1" in self.service.status()["devices"]["guessing"], "it is reported")
+        self.assertIn("127.0.0.1 asks for many devices that do not exist", self.service.log())
+        self.assertEqual(self.get("firmware.loads")[0], 200)
+
+    def test_nothing_mixes_two_versions(self):
+        versions = [bytes([i]) * 2_000_000 for i in range(1, 4)]
+        self.put("image.bin", versions[0])
+        self.becomes("image.bin", versions[0])
+        wrong, stop = [], threading.Event()
+
+        def fetch():
+            while not stop.is_set():
+                body = self.get("image.bin")[1]
+                if body not in versions:
+                    wrong.append(len(body))
+
+        threads = [threading.Thread(target=fetch) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for i in range(6 if SLOW else 30):
+            (self.files / ".next").write_bytes(versions[i % 3])
+            (self.files / ".next").rename(self.files / "image.bin")
+            time.sleep(0.05)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
+
+class Tftp(Folder):
+    def setUp(self):
+        super().setUp()
+        self.content = random.Random(2).randbytes(300_001)
+        self.text = b"".join(b"line %d\r and\nmore\r\n" % i for i in range(3000))
+        self.put("image.bin", self.content)
+        self.put("text.txt", self.text)
+
+    def windowed(self, address, window, blksize, name=b"image.bin", inside=()):
+        """A download with a window, by a client of our own: Debian's have none but atftp's."""
+        script = pathlib.Path(__file__).with_name("windowed_client.py")
+        return run(*inside, "python3", script, address[0], address[1], name.decode(), window, blksize).stdout
+
+    def test_clients_with_every_option(self):
+        self.serve()
+        host, port = self.service.tftp[0]
+        for options in ([], ["blksize 1428"], ["blksize 65464"], ["tsize enable"], ["timeout 3"], ["windowsize 16"],
+                        ["blksize 1428", "windowsize 16", "tsize enable", "timeout 2"]):
+            args = [a for o in options for a in ("--option", o)]
+            got = run(client("atftp"), *args, "--get", "-r", "image.bin", "-l", self.out, host, port)
+            self.assertEqual(got.returncode, 0, (options, got.stderr))
+            self.assertEqual(self.out.read_bytes(), self.content, options)
+        for window in (1, 2, 7, 16, 64, 65535):
+            for blksize in (8, 512, 1428, 65464):
+                if blksize == 8 and window != 64:
+                    continue
+                self.assertEqual(self.windowed((host, port), window, blksize), self.content, (window, blksize))
+
+    def test_netascii(self):
+        self.serve()
+        host, port = self.service.tftp[0]
+        on_the_wire = self.text.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n")
+        got = run(client("curl"), "-sS", "-B", "-o", self.out, f"tftp://{host}:{port}/text.txt")
+        self.assertEqual(got.returncode, 0, got.stderr)
+        self.assertEqual(self.out.read_bytes(), on_the_wire)
+        got = run(client("tftp"), "-m", "ascii", host, port, "-c", "get", "text.txt", self.out)
+        self.assertEqual(self.out.read_bytes(), self.text)
+
+    def test_a_thousand_half_open_transfers_hold_nobody_up(self):
+        self.serve()
+        address = self.service.tftp[0]
+        silent = []
+        for _ in range(1000):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.connect(address)
+            s.send(b"\0\1image.bin\0octet\0blksize\x001428\0windowsize\x0016\0")
+            silent.append(s)
+        wait_for(lambda: self.service.counters()["tftp_active"] >= 1000, "they are all under way")
+        for _ in range(5):
+            self.assertEqual(self.tftp("text.txt"), self.text)
+            self.assertEqual(self.windowed(address, 16, 1428), self.content)
+        for s in silent:
+            s.close()
+        # Each had one packet and at most one repetition.
+        wait_for(lambda: self.service.counters()["tftp_active"] == 0, "they are given up")
+        self.assertLessEqual(self.service.counters()["tftp_repeats"], 1000 + 20)
+
+
+class BadLine(Folder):
+    """Through a line that loses 5 % and reorders 5 % of the packets, each way."""
+
+    def test_every_option(self):
+        content = random.Random(3).randbytes(100_000)
+        text = b"a line\nand\ranother\n" * 2000
+        self.put("image.bin", content)
+        self.put("text.txt", text)
+        with lossy.Line(loss=5, reorder=5, seed=7) as line:
+            self.serve("--tftp-timeout", "200", "--tftp-retries", "20", inside=line.a,
+                       listen=(line.a_address, line.a_address6))
+            for host, port in self.service.tftp:
+                url = f"tftp://[{host}]:{port}" if ":" in host else f"tftp://{host}:{port}"
+                for args in ([], ["--tftp-blksize", "1400"], ["--tftp-blksize", "16384"], ["--tftp-no-options"]):
+                    got = run(*line.b, client("curl"), "-sS", "--max-time", "50", *args, "-o", self.out, f"{url}/image.bin")
+                    self.assertEqual(got.returncode, 0, (host, args, got.stderr))
+                    self.assertEqual(self.out.read_bytes(), content)
+                for window, blksize in ((1, 512), (4, 1428), (16, 1428), (64, 1428), (16, 8192)):
+                    script = pathlib.Path(__file__).with_name("windowed_client.py")
+                    got = run(*line.b, "python3", script, host, port, "image.bin", window, blksize)
+                    self.assertEqual(got.stdout, content, (host, window, blksize, got.stderr))
+                got = run(*line.b, client("curl"), "-sS", "-B", "--max-time", "50", "-o", self.out, f"{url}/text.txt")
+                self.assertEqual(self.out.read_bytes(), text.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n"), got.stderr)
+            for host, port in self.service.http:
+                url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+                got = run(*line.b, client("curl"), "-sSg", "--max-time", "50", "-o", self.out, f"{url}/image.bin")
+                self.assertEqual(self.out.read_bytes(), content, got.stderr)
+            self.assertGreater(line.lost, 50)
+            self.assertGreater(self.service.counters()["tftp_repeats"], 0)
+
+
+if __name__ == "__main__":
+    harness.main()
