@@ -26,6 +26,8 @@ def fetch(host, port, name, window, blksize, bound=50):
             try:
                 packet, peer = s.recvfrom(70000)
             except TimeoutError:
+                if expected > 1:
+                    last = struct.pack(">HH", 4, (expected - 1) & 0xFFFF)
                 s.sendto(last, to)
                 in_window = 0
                 continue
