@@ -42,10 +42,10 @@ struct Options {
   std::uint32_t max_transfers = 8192;
   crypto::TlsVersion tls_min = crypto::TlsVersion::v1_2;
   std::string tls_ciphers{crypto::kDefaultCiphers};
-  service::ShardSettings shard;  // timeouts, networks; the limits are derived from the above
-  std::uint64_t max_file_size = 128u << 20;                  // bytes, in the provisioning folder
+  service::ShardSettings shard;              // timeouts, networks; the limits are derived from the above
+  std::uint64_t max_file_size = 128u << 20;  // bytes, in the provisioning folder
   std::uint64_t max_folder_size = std::uint64_t{8} << 30;  // of all files in it
-  std::string user;              // to become once the ports are bound; empty: stay
+  std::string user;                                        // to become once the ports are bound; empty: stay
 };
 
 }  // namespace anchord::control
