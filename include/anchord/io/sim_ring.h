@@ -54,8 +54,8 @@ struct SimFaults {
   unsigned lost_datagram = 0;
   unsigned doubled_datagram = 0;
   unsigned overtaking_datagram = 0;  // comes before up to kMaxOvertaken others
-  bool reorder = false;           // among different operations, within one moment
-  bool reuse_descriptors = true;  // a closed descriptor's number may come again at once
+  bool reorder = false;              // among different operations, within one moment
+  bool reuse_descriptors = true;     // a closed descriptor's number may come again at once
 
   // A bit of everything.
   static SimFaults some(std::uint64_t seed);

@@ -99,7 +99,7 @@ class Counter {
   X(tftp_repeats)    /* packets or windows sent again */                           \
   X(tftp_unsent)     /* sends that failed */                                       \
   X(tftp_unrecorded) /* downloads whose record found the log full */               \
-  X(tftp_bytes)     /* of file content acknowledged */
+  X(tftp_bytes)      /* of file content acknowledged */
 
 struct Counters {
 #define ANCHORD_COUNTER_MEMBER(name) Counter name;
