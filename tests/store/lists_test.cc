@@ -67,13 +67,17 @@ TEST_F(Lists, NewItlNeedsTheKeyAndAFailureChangesNothing) {
 }
 
 TEST_F(Lists, DamagedSavedItlIsNotHandedOut) {
-  ASSERT_TRUE(current_itl(store_, load(), 1000));
+  auto saved = current_itl(store_, load(), 1000);
+  ASSERT_TRUE(saved) << saved.error().text;
   store_ = open();
   {
     Store closed = std::move(store_);  // so that all is in the database's file
   }
   std::string content = read_database();
-  std::size_t at = content.find(std::string("ITLFile.tlv\0", 12));
+  // The row's key is the name too: the beginning of the list says which of the two is meant.
+  std::size_t at = content.find(as_text(saved->content).substr(0, 16));
+  ASSERT_NE(at, content.npos);
+  at = content.find("ITLFile.tlv", at);
   ASSERT_NE(at, content.npos);
   content[at] = 'i';
   write_database(content);
