@@ -9,18 +9,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <memory>
 #include <system_error>
 #include <vector>
 
-#include "anchord/base/clock.h"
-
 namespace anchord::control {
 namespace {
 
-// Where the kernel cannot say whether somebody still writes, a file must have been left
-// alone that long.
-constexpr std::int64_t kQuietNanos = 1'000'000'000;
+// More than the pauses of somebody who copies a file, and less than anybody waits for it.
+constexpr std::int64_t kQuietNanos = 300'000'000;
 
 io::Descriptor open_below(int folder, const std::string& name, int flags) {
   open_how how{};
@@ -55,7 +53,9 @@ bool is_being_written(int file, const FileStamp& stamp) {
     return false;
   }
   if (errno == EAGAIN) return true;
-  return calendar_now() * 1'000'000'000 - stamp.modified < kQuietNanos;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return !is_quiet(stamp, nanos(now));
 }
 
 bool read_all(int file, Buffer& into) {
@@ -70,6 +70,12 @@ bool read_all(int file, Buffer& into) {
 }
 
 }  // namespace
+
+// Writers can set the time of modification, and copiers do; not the other one. A time to
+// come is of a clock that was set back since: the next write would have moved it.
+bool is_quiet(const FileStamp& stamp, std::int64_t now) {
+  return now < stamp.changed || now - stamp.changed >= kQuietNanos;
+}
 
 bool is_visible(std::string_view name) {
   return !name.empty() && name.front() != '.' && name.back() != '~';
@@ -128,7 +134,7 @@ void Folder::walk(const Visitor& visitor) const {
   }
 }
 
-ReadFile Folder::read(const std::string& name, std::uint64_t max_size) const {
+ReadFile Folder::read(const std::string& name, const SizeLimit& limit) const {
   ReadFile out;
   auto refuse = [&](std::string reason) {
     out.state = ReadFile::State::refused;
@@ -153,8 +159,8 @@ ReadFile Folder::read(const std::string& name, std::uint64_t max_size) const {
     return link ? refuse("is a link to a folder") : out;
   }
   if (!S_ISREG(found.st_mode)) return refuse("is no ordinary file");
-  if (out.stamp.size > max_size)
-    return refuse(fmt::format("has {} bytes; the limit is {} (--max-file-size)", out.stamp.size, max_size));
+  if (out.stamp.size > limit.bytes)
+    return refuse(fmt::format("has {} bytes; the limit is {} ({})", out.stamp.size, limit.bytes, limit.name));
   out.state = ReadFile::State::unfinished;
   if (is_being_written(file.get(), out.stamp)) return out;
   out.content.resize(out.stamp.size);

@@ -28,6 +28,16 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 
+// Nobody has written the file, nor made or renamed it, for so long that it is taken where
+// the kernel does not say whether somebody still writes. Time in nanoseconds since 1970.
+bool is_quiet(const FileStamp& stamp, std::int64_t now);
+
+// Of one file, in bytes; `name` tells people which limit it is.
+struct SizeLimit {
+  std::uint64_t bytes = 0;
+  std::string_view name;
+};
+
 struct ReadFile {
   enum class State : std::uint8_t {
     whole,
@@ -60,7 +70,7 @@ class Folder {
   };
   void walk(const Visitor& visitor) const;
 
-  ReadFile read(const std::string& name, std::uint64_t max_size) const;
+  ReadFile read(const std::string& name, const SizeLimit& limit) const;
 
   const std::filesystem::path& path() const { return path_; }
 

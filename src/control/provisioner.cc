@@ -25,8 +25,12 @@ constexpr std::uint64_t kChunkBytes = 256u << 20;
 // Fewer than these are quicker done than threads are made.
 constexpr std::size_t kFilesPerHelper = 4;
 constexpr Millis kSayProgress = 5'000;
+// From one look at an unfinished file to the next: twice as long each time, up to the latter.
 constexpr Millis kLookAtUnfinished = 20;
-constexpr unsigned kUnfinishedLooks = 50;
+constexpr Millis kLookAtUnfinishedMost = 1'000;
+// For copies of what was last good, before others have their turn, and at the end.
+constexpr Millis kCopyTime = 20;
+constexpr Millis kCopyTimeAtEnd = 1'000;
 constexpr int kNice = 10;  // the shards come first
 
 constexpr std::array<std::string_view, 4> kEndings{"", ".sgn", ".sha512", ".enc.sgn"};
@@ -38,7 +42,8 @@ unsigned ending_bit(const std::string& name, const std::string& served) {
 }
 
 bool same_signing(const ProvisioningContext& a, const ProvisioningContext& b) {
-  return a.signer.certificate == b.signer.certificate && a.recovery == b.recovery && a.signing == b.signing;
+  return a.signer.certificate == b.signer.certificate && a.recovery == b.recovery && a.signing == b.signing &&
+         a.rolling_back == b.rolling_back;
 }
 
 void be_nice() {
@@ -63,8 +68,8 @@ Result<std::unique_ptr<Provisioner>> Provisioner::start(const std::filesystem::p
   auto updated = io::Waker::create();
   if (!updated) return std::unexpected(updated.error());
   auto out = std::unique_ptr<Provisioner>(new Provisioner(
-      std::move(*files), std::move(*devices), std::move(*file_watch), std::move(*device_watch), limits,
-      std::move(store), std::move(*asked), std::move(*updated)));
+      std::move(*files), std::move(*devices), std::move(*file_watch), std::move(*device_watch),
+      LastGood(state / "last-good"), limits, std::move(store), std::move(*asked), std::move(*updated)));
   auto kept = out->store_.saved_signatures();
   if (!kept) return std::unexpected(std::move(kept.error()).within("reading the kept signatures"));
   for (store::SavedSignature& one : *kept) {
@@ -76,8 +81,8 @@ Result<std::unique_ptr<Provisioner>> Provisioner::start(const std::filesystem::p
 }
 
 Provisioner::Provisioner(Folder files, Folder devices, FolderWatch file_watch, FolderWatch device_watch,
-                         const ProvisioningLimits& limits, store::Store store, io::Waker asked,
-                         io::Waker updated)
+                         LastGood last_good, const ProvisioningLimits& limits, store::Store store,
+                         io::Waker asked, io::Waker updated)
     : files_(std::move(files)),
       devices_(std::move(devices)),
       file_watch_(std::move(file_watch)),
@@ -85,7 +90,8 @@ Provisioner::Provisioner(Folder files, Folder devices, FolderWatch file_watch, F
       limits_(limits),
       store_(std::move(store)),
       asked_(std::move(asked)),
-      updated_(std::move(updated)) {}
+      updated_(std::move(updated)),
+      last_good_(std::move(last_good)) {}
 
 Provisioner::~Provisioner() {
   {
@@ -134,7 +140,8 @@ void Provisioner::run() {
   be_nice();
   Millis look_again = 0;
   for (;;) {
-    Millis wake = unfinished_.empty() ? look_again : std::min(look_again, look_at_unfinished_);
+    copy_last_good(kCopyTime);
+    Millis wake = to_copy_.empty() ? std::min(look_again, next_look_at_unfinished()) : 0;
     wait_for_work(given_ == nullptr ? kNever : wake);
     FolderWatch::Events files = file_watch_.take();
     FolderWatch::Events devices = device_watch_.take();
@@ -142,7 +149,7 @@ void Provisioner::run() {
     bool everything = files.rescan || devices.rescan || monotonic_now() >= look_again;
     {
       std::lock_guard lock(mutex_);
-      if (stopping_) return;
+      if (stopping_) break;
       everything = everything || rescan_asked_;
       if (given_ == nullptr && next_ == nullptr) continue;
     }
@@ -163,6 +170,7 @@ void Provisioner::run() {
     process(std::move(jobs));
     emit();
   }
+  copy_last_good(kCopyTimeAtEnd);
 }
 
 void Provisioner::wait_for_work(Millis until) {
@@ -268,12 +276,13 @@ void Provisioner::look_at_everything() {
   // What was broken and has gone is no problem any more.
   std::vector<std::string> gone;
   for (const auto& [file, problem] : report().problems) {
-    if (unreadable.contains(file)) continue;
+    if (unreadable.contains(file) || file.starts_with(kCopies)) continue;
     if (file.starts_with(kFiles) ? !there.contains(file.substr(kFiles.size()))
                                  : !device_files_.contains(file.substr(kDevices.size())))
       gone.push_back(file);
   }
   for (const std::string& file : gone) clear_problem(file);
+  if (unreadable.empty()) forget_copies_but(there);
   if (first) {
     for (auto& [name, saved] : kept_) to_forget_.insert(name);
     kept_.clear();
@@ -293,21 +302,32 @@ void Provisioner::look_at_everything() {
 }
 
 // A file is told of a moment before its writer has let go of it, and may be found
-// unfinished for that reason alone; whoever goes on writing will close it again.
+// unfinished for that reason alone. Where the kernel does not say who writes, time does.
 void Provisioner::note_unfinished(const std::string& file) {
-  if (++unfinished_[file] > kUnfinishedLooks) {
-    unfinished_.erase(file);
-    return;
-  }
-  look_at_unfinished_ = monotonic_now() + kLookAtUnfinished;
+  Unfinished& found = unfinished_[file];
+  Millis pause = kLookAtUnfinished;
+  for (unsigned i = 0; i < found.looks && pause < kLookAtUnfinishedMost; ++i) pause *= 2;
+  ++found.looks;
+  found.next_look = monotonic_now() + std::min(pause, kLookAtUnfinishedMost);
 }
 
-void Provisioner::take_unfinished(std::set<std::string>& files, std::set<std::string>& devices) const {
-  if (monotonic_now() < look_at_unfinished_) return;
-  for (const auto& [file, looks] : unfinished_) {
+// Those whose time has come. Looks at the ones that were told of begin anew: somebody has
+// closed them.
+void Provisioner::take_unfinished(std::set<std::string>& files, std::set<std::string>& devices) {
+  Millis now = monotonic_now();
+  for (const std::string& name : files) unfinished_.erase(std::string(kFiles) + name);
+  for (const std::string& name : devices) unfinished_.erase(std::string(kDevices) + name);
+  for (const auto& [file, found] : unfinished_) {
+    if (found.next_look > now) continue;
     bool of_a_device = file.starts_with(kDevices);
     (of_a_device ? devices : files).insert(file.substr(of_a_device ? kDevices.size() : kFiles.size()));
   }
+}
+
+Millis Provisioner::next_look_at_unfinished() const {
+  Millis next = kNever;
+  for (const auto& [file, found] : unfinished_) next = std::min(next, found.next_look);
+  return next;
 }
 
 void Provisioner::process(std::vector<Job> jobs) {
@@ -363,59 +383,78 @@ void Provisioner::do_jobs(std::span<Job> jobs) {
 void Provisioner::do_job(Job& job) const {
   if (job.from_memory) {
     job.content = job.known->content;
-  } else {
-    if (Status good = check_name(job.name); !good) {
-      job.read = files_.read(job.name, 0);
-      if (job.read.state == ReadFile::State::missing) return;
-      job.read = {.state = ReadFile::State::refused, .stamp = job.read.stamp, .reason = good.error().text};
-      return;
-    }
-    job.read = files_.read(job.name, limits_.max_file);
-    if (job.read.state != ReadFile::State::whole) return;
-    if (!job.troubled && job.known != nullptr && same_bytes(job.known->content.bytes(), job.read.content))
-      return;
-    job.content = index::Blob(std::move(job.read.content));
+    job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
+    return;
   }
-  job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
+  Status good = check_name(job.name);
+  job.read = files_.read(job.name, {.bytes = good ? limits_.max_file : 0, .name = "--max-file-size"});
+  if (job.read.state == ReadFile::State::missing) return;
+  if (!good) {
+    job.read = {.state = ReadFile::State::refused, .stamp = job.read.stamp, .reason = good.error().text};
+    return;
+  }
+  if (job.read.state == ReadFile::State::whole) {
+    bool same = job.known != nullptr && same_bytes(job.known->content.bytes(), job.read.content);
+    if (same && !job.troubled) return;
+    job.content = index::Blob(std::move(job.read.content));
+    job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
+    if (*job.made) return;
+    job.is_known_content = same;
+    job.read.state = ReadFile::State::refused;
+    job.read.reason = std::exchange(job.made, std::nullopt)->error().text;
+  }
+  if (job.known == nullptr) make_from_copy(job);
 }
 
 // What came of a job, on this thread alone.
 void Provisioner::settle(Job& job) {
   const std::string file = std::string(kFiles) + job.name;
-  auto known = known_.find(job.name);
-  if (job.read.state != ReadFile::State::unfinished) unfinished_.erase(file);
-  if (job.made) {
-    if (*job.made) return settle_made(job);
-    set_problem(file, job.made->error().text, what_is_left(known));
-    return;
+  if (job.from_memory && !*job.made) return set_refused(job.name, job.made->error().text);
+  if (!job.from_memory && job.read.state != ReadFile::State::unfinished) unfinished_.erase(file);
+  if (job.made && !job.from_copy) {
+    Status taken = take_over(job);
+    if (taken) return settle_good(job);
+    job.read.state = ReadFile::State::refused;
+    job.read.reason = taken.error().text;
+    if (!known_.contains(job.name)) make_from_copy(job);
   }
+  if (job.from_copy) (void)take_over(job);  // the file's own reason is what there is to say
   switch (job.read.state) {
     case ReadFile::State::missing:
       remove(job.name);
+      forget_copy(job.name);
       return clear_problem(file);
     case ReadFile::State::unfinished:
       return note_unfinished(file);
     case ReadFile::State::refused:
-      return set_problem(file, job.read.reason, what_is_left(known));
+      copy_later(job);
+      return set_refused(job.name, job.read.reason);
     case ReadFile::State::whole:
-      known->second.stamp = job.read.stamp;  // the same again
-      return;
+      known_.at(job.name).stamp = job.read.stamp;  // the same again
+      return forget_copy(job.name);
   }
 }
 
-void Provisioner::settle_made(Job& job) {
+void Provisioner::settle_good(const Job& job) {
   const std::string file = std::string(kFiles) + job.name;
+  const std::string& remark = (*job.made)->remark;
+  if (!remark.empty()) set_problem(file, remark, Served::as_it_is);
+  // Of a file that is broken on the disk this says nothing; what is there is looked at too.
+  if (job.from_memory) return;
+  forget_copy(job.name);
+  if (remark.empty()) clear_problem(file);
+}
+
+// From now on that is what is served of the file.
+Status Provisioner::take_over(Job& job) {
   auto known = known_.find(job.name);
   std::uint64_t before = known != known_.end() ? known->second.content.size() : 0;
-  if (bytes_ - before + job.content.size() > limits_.max_folder) {
-    return set_problem(
-        file, fmt::format("would take the folder beyond {} bytes (--max-folder-size)", limits_.max_folder),
-        what_is_left(known));
-  }
+  if (bytes_ - before + job.content.size() > limits_.max_folder)
+    return fail(fmt::format("would take the folder beyond {} bytes (--max-folder-size)", limits_.max_folder));
   MadeFiles& made = **job.made;
   bytes_ += job.content.size() - before;
   if (known == known_.end()) known = known_.emplace(job.name, Known{}).first;
-  if (!job.from_memory) known->second.stamp = job.read.stamp;
+  if (!job.from_memory && !job.from_copy) known->second.stamp = job.read.stamp;
   known->second.content = job.content;
   unsigned served = 0;
   for (const index::FileChange& change : made.files) {
@@ -436,8 +475,7 @@ void Provisioner::settle_made(Job& job) {
     report_.bytes = bytes_;
   }
   std::ranges::move(made.made, std::back_inserter(to_keep_));
-  if (made.remark.empty()) return clear_problem(file);
-  set_problem(file, made.remark, Served::as_it_is);
+  return {};
 }
 
 void Provisioner::remove(const std::string& name) {
@@ -504,8 +542,17 @@ void Provisioner::set_problem(const std::string& file, std::string reason, Serve
   problem->second.since = calendar_now();
 }
 
-Provisioner::Served Provisioner::what_is_left(std::map<std::string, Known>::const_iterator known) const {
-  return known != known_.end() && known->second.served != 0 ? Served::last_good : Served::nothing;
+// With what is left of it in service.
+void Provisioner::set_refused(const std::string& name, std::string reason) {
+  auto known = known_.find(name);
+  unsigned served = known != known_.end() ? known->second.served : 0;
+  if (auto device = configured_device(name); device && (served & ending_bit(name, name)) != 0) {
+    auto certificate = context_->devices.find(*device);
+    if (certificate != context_->devices.end() && !certificate->second)
+      reason += ", and its last good version is not encrypted either";
+  }
+  set_problem(std::string(kFiles) + name, std::move(reason),
+              served != 0 ? Served::last_good : Served::nothing);
 }
 
 void Provisioner::clear_problem(const std::string& file) {

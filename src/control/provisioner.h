@@ -5,9 +5,9 @@
 // What it makes comes out as updates, in order, each made wholly from one context: a
 // new signer's files come together, never mixed with the old one's.
 //
-// A file that is broken stays as it was when it was last good, and is named in the
-// report. Events tell at once what has changed; a look at everything, from time to
-// time, heals what they missed.
+// A file that is broken stays as it was when it was last good, over a restart too, and
+// is named in the report. Events tell at once what has changed; a look at everything,
+// from time to time, heals what they missed.
 #pragma once
 
 #include <atomic>
@@ -30,6 +30,7 @@
 #include "file_maker.h"
 #include "folder.h"
 #include "folder_watch.h"
+#include "last_good.h"
 
 namespace anchord::control {
 
@@ -58,7 +59,7 @@ class Provisioner {
     std::uint64_t signatures_kept = 0;        // used again at the start
     bool watching = false;                    // changes are told by the kernel
     std::string cache_problem;                // why signatures cannot be kept
-    std::map<std::string, Problem> problems;  // by file, "provisioning/..." or "devices/..."
+    std::map<std::string, Problem> problems;  // by file, with its folder in front
   };
 
   // `store` is this one's own connection. Nothing is made before the first context.
@@ -79,6 +80,7 @@ class Provisioner {
   // In front of names in the report.
   static constexpr std::string_view kFiles = "provisioning/";
   static constexpr std::string_view kDevices = "devices/";
+  static constexpr std::string_view kCopies = "last-good/";
 
   // A file as it is served.
   struct Known {
@@ -88,16 +90,23 @@ class Provisioner {
   };
   struct Job {
     std::string name;
-    const Known* known = nullptr;  // what is served of it now
-    bool troubled = false;         // there is something to say of it: look again
-    bool from_memory = false;      // its content has not changed, only the context
+    const Known* known = nullptr;   // what is served of it now
+    bool troubled = false;          // there is something to say of it: look again
+    bool from_memory = false;       // its content has not changed, only the context
+    bool from_copy = false;         // what is made is of the last good content; `read` says why
+    bool is_known_content = false;  // refused, though it is what is served
     ReadFile read;
     index::Blob content;
     std::optional<Result<MadeFiles>> made;
   };
+  struct Unfinished {
+    unsigned looks = 0;
+    Millis next_look = 0;
+  };
 
   Provisioner(Folder files, Folder devices, FolderWatch file_watch, FolderWatch device_watch,
-              const ProvisioningLimits& limits, store::Store store, io::Waker asked, io::Waker updated);
+              LastGood last_good, const ProvisioningLimits& limits, store::Store store, io::Waker asked,
+              io::Waker updated);
 
   void run();
   void wait_for_work(Millis until);
@@ -108,18 +117,25 @@ class Provisioner {
   void merge_devices();
   bool has_other_certificate(const std::string& name, const DeviceCertificates& before) const;
   void note_unfinished(const std::string& file);
-  void take_unfinished(std::set<std::string>& files, std::set<std::string>& devices) const;
+  void take_unfinished(std::set<std::string>& files, std::set<std::string>& devices);
+  Millis next_look_at_unfinished() const;
   void process(std::vector<Job> jobs);
   void do_jobs(std::span<Job> jobs);
   void do_job(Job& job) const;
   void settle(Job& job);
-  void settle_made(Job& job);
+  void settle_good(const Job& job);
+  Status take_over(Job& job);
+  void make_from_copy(Job& job) const;
+  void copy_later(const Job& job);
+  void copy_last_good(Millis time);
+  void forget_copy(const std::string& name);
+  void forget_copies_but(const std::set<std::string>& names);
   void remove(const std::string& name);
   void drop_endings(const std::string& name, unsigned endings);
   void save_signatures();
   void emit();
   void set_problem(const std::string& file, std::string reason, Served served);
-  Served what_is_left(std::map<std::string, Known>::const_iterator known) const;
+  void set_refused(const std::string& name, std::string reason);
   void clear_problem(const std::string& file);
   bool has_problem(const std::string& file) const;
   bool stopping() const;
@@ -141,8 +157,9 @@ class Provisioner {
   std::map<std::string, FileStamp> device_files_;
   SavedSignatures kept_;
   std::map<std::string, Known> known_;
-  std::map<std::string, unsigned> unfinished_;  // by file; how often it was found so
-  Millis look_at_unfinished_ = 0;
+  LastGood last_good_;
+  std::set<std::string> to_copy_;                 // broken, and last_good_ does not hold them yet
+  std::map<std::string, Unfinished> unfinished_;  // by file
   std::uint64_t bytes_ = 0;
   std::vector<index::FileChange> changes_;
   std::vector<store::SavedSignature> to_keep_;

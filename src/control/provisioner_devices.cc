@@ -39,14 +39,14 @@ void Provisioner::read_device(const std::string& name) {
   std::optional<std::string> device;
   if (name.ends_with(kPem))
     device = trust::phone_name(std::string_view(name).substr(0, name.size() - kPem.size()));
-  ReadFile read = devices_.read(name, kMaxCertificateFile);
+  ReadFile read = devices_.read(name, {.bytes = kMaxCertificateFile, .name = "of a file with a certificate"});
+  if (read.state == ReadFile::State::unfinished) return note_unfinished(file);
+  unfinished_.erase(file);
   if (read.state == ReadFile::State::missing) {
     device_files_.erase(name);
     if (device) in_folder_.erase(*device);
     return clear_problem(file);
   }
-  if (read.state == ReadFile::State::unfinished) return note_unfinished(file);
-  unfinished_.erase(file);
   device_files_[name] = read.stamp;
   if (!device)
     return set_problem(file, "is not named as a device's certificate is, SEP and twelve digits and .pem",

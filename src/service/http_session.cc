@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "anchord/base/log.h"
+#include "provisioned_file.h"
 #include "tls_greeting.h"
 
 namespace anchord::service {
@@ -166,7 +168,7 @@ void HttpSession::end_transfer(DownloadEnd end, HttpService& service) {
   if (completed) service.counters.bytes.add(answer.end - answer.begin);
   // A part that does not reach the file's end completes nothing.
   bool is_download = !completed || answer.end == answer.file->body.size();
-  if (is_download && !answer.device.text().empty()) {
+  if (is_download && is_recorded(answer.device.text(), answer.file->name)) {
     Download record{.device = answer.device,
                     .version = answer.file->version,
                     .from = peer_,
@@ -175,8 +177,17 @@ void HttpSession::end_transfer(DownloadEnd end, HttpService& service) {
     record.file.set(answer.file->name);
     if (!service.shard.log.downloads.push(record)) service.counters.unrecorded.add();
   }
-  service.shard.pins.unpin(transfer_.pin.version);
+  if (transfer_.pin) service.shard.pins.unpin(transfer_.pin.version);
   transfer_ = {};
+}
+
+// The copy shares the file's bytes, so that what is on its way stays in place.
+void HttpSession::let_go_of_view(HttpWorkspace& work) {
+  assert(transfer_.pin);
+  transfer_.entry = std::make_unique<const index::FileEntry>(*transfer_.answer.file);
+  transfer_.answer.file = transfer_.entry.get();
+  work.service.shard.pins.unpin(transfer_.pin.version);
+  transfer_.pin = {};
 }
 
 StreamNext HttpSession::close() {
@@ -189,6 +200,7 @@ HttpProtocol::HttpProtocol(ShardContext& shard, Protocol protocol, const HttpCou
     : shard_(shard),
       workspace_({.shard = shard, .protocol = protocol, .counters = counters, .date = {}},
                  stream_slots(shard.settings.stream)),
+      holding_(stream_slots(shard.settings.stream)),
       sessions_(std::make_unique<HttpSession[]>(stream_slots(shard.settings.stream))) {}
 
 HttpProtocol::~HttpProtocol() {
@@ -212,6 +224,27 @@ bool HttpProtocol::start(std::uint32_t slot, const io::Host& peer) {
   Status started = sessions_[slot].start(context, peer);
   if (!started) log::error("https: cannot begin a TLS connection: " + started.error().text);
   return started.has_value();
+}
+
+StreamProgress HttpProtocol::advance(std::uint32_t slot, Bytes input, MutableBytes room) {
+  StreamProgress progress = sessions_[slot].advance(input, room, workspace_);
+  holding_.remove(slot);
+  if (sessions_[slot].holds_view()) holding_.push_back(slot);
+  return progress;
+}
+
+void HttpProtocol::reset(std::uint32_t slot) {
+  sessions_[slot].reset(workspace_);
+  holding_.remove(slot);
+}
+
+void HttpProtocol::turn() {
+  std::uint64_t version = shard_.pins.current().version;
+  if (std::exchange(version_, version) == version) return;
+  while (!holding_.empty()) {
+    sessions_[holding_.front()].let_go_of_view(workspace_);
+    holding_.remove(holding_.front());
+  }
 }
 
 }  // namespace anchord::service

@@ -6,8 +6,9 @@
 //
 // A file's bytes are references into the snapshot when the connection is plain, and
 // are encrypted piece by piece into the output's room when it is not. The view that
-// they lie in is pinned from the answer's head until the last byte was taken: no body
-// mixes two versions.
+// they lie in is pinned from the answer's head until the last byte was taken, or until
+// there is a newer view: then the file's bytes alone are held. No body mixes two
+// versions, and a slow reader holds no view.
 #pragma once
 
 #include <memory>
@@ -16,6 +17,7 @@
 #include "buffer_pool.h"
 #include "http_answer.h"
 #include "partial_input.h"
+#include "slot_list.h"
 #include "stream_protocol.h"
 
 namespace anchord::service {
@@ -48,6 +50,10 @@ class HttpSession {
   bool shaking() const { return state_ == State::handshake; }
   std::size_t unread() const { return engine_.active() ? engine_.unread() : input_.size(); }
 
+  bool holds_view() const { return static_cast<bool>(transfer_.pin); }
+  // Goes on with a hold on its file alone. Allocates: for when a newer view is there.
+  void let_go_of_view(HttpWorkspace& work);
+
   // As StreamProtocol's.
   StreamProgress advance(Bytes input, MutableBytes room, HttpWorkspace& work);
   std::size_t say_goodbye(MutableBytes room);
@@ -58,7 +64,8 @@ class HttpSession {
 
   // The bytes of a file that are on their way.
   struct Transfer {
-    Pins::Pin pin;
+    Pins::Pin pin;  // none any more: the answer's file is `entry`
+    std::unique_ptr<const index::FileEntry> entry{};
     HttpAnswer answer;
     std::size_t at = 0;  // what has been given to be sent, from answer.begin on
     Bytes piece;         // ... and TLS has not taken yet
@@ -92,17 +99,18 @@ class HttpProtocol final : public StreamProtocol {
   bool start(std::uint32_t slot, const io::Host& peer) override;
   bool shaking(std::uint32_t slot) const override { return sessions_[slot].shaking(); }
   std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
-  StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override {
-    return sessions_[slot].advance(input, room, workspace_);
-  }
+  StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override;
   std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) override {
     return sessions_[slot].say_goodbye(room);
   }
-  void reset(std::uint32_t slot) override { sessions_[slot].reset(workspace_); }
+  void reset(std::uint32_t slot) override;
+  void turn() override;
 
  private:
   ShardContext& shard_;
   HttpWorkspace workspace_;
+  SlotList holding_;           // those that hold a view
+  std::uint64_t version_ = 0;  // of the view in the last turn
   std::unique_ptr<HttpSession[]> sessions_;
 };
 

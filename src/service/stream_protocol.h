@@ -52,6 +52,8 @@ class StreamProtocol {
   virtual std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) = 0;
   // The connection is gone, and nothing of it is being sent.
   virtual void reset(std::uint32_t slot) = 0;
+  // Once in each turn of the shard: there may be a newer view.
+  virtual void turn() {}
 };
 
 }  // namespace anchord::service

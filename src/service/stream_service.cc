@@ -178,6 +178,7 @@ void StreamService::keep_receiving(std::uint32_t slot) {
 }
 
 void StreamService::turn(Millis now) {
+  protocol_.turn();
   serve_handshakes(now);
   timers_.advance(now, [&](std::uint32_t slot) { on_deadline(slot, now); });
   arm_listeners(now);

@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 
+#include "anchord/base/clock.h"
 #include "folder_watch.h"
 #include "state.h"
 
@@ -30,7 +33,7 @@ class FolderTest : public State {
     std::ofstream(folder_path_ + "/" + name) << text;
   }
   ReadFile read(const std::string& name, std::uint64_t limit = 1000) {
-    return folder_object_->read(name, limit);
+    return folder_object_->read(name, {.bytes = limit, .name = "--flag"});
   }
 
   std::map<std::string, FileStamp> walk() {
@@ -86,12 +89,12 @@ TEST_F(FolderTest, RefusesWhatIsNoFileOrTooLarge) {
   ASSERT_EQ(mkfifo((folder_path_ + "/pipe").c_str(), 0600), 0);
   EXPECT_EQ(read("pipe").reason, "is no ordinary file");
   write("large", std::string(101, 'x'));
-  EXPECT_EQ(read("large", 100).reason, "has 101 bytes; the limit is 100 (--max-file-size)");
+  EXPECT_EQ(read("large", 100).reason, "has 101 bytes; the limit is 100 (--flag)");
   EXPECT_EQ(read("large", 101).state, ReadFile::State::whole);
   // A sparse one costs its writer nothing and would cost us its size.
   write("sparse", "");
   ASSERT_EQ(truncate((folder_path_ + "/sparse").c_str(), off_t{1} << 40), 0);
-  EXPECT_EQ(read("sparse").reason, "has 1099511627776 bytes; the limit is 1000 (--max-file-size)");
+  EXPECT_EQ(read("sparse").reason, "has 1099511627776 bytes; the limit is 1000 (--flag)");
   std::filesystem::create_directory(folder_path_ + "/folder");
   EXPECT_EQ(read("folder").state, ReadFile::State::missing);
   EXPECT_EQ(read("none").state, ReadFile::State::missing);
@@ -105,6 +108,50 @@ TEST_F(FolderTest, LeavesAFileAloneThatSomebodyStillWrites) {
   EXPECT_EQ(read("a").state, ReadFile::State::unfinished);
   writer.close();
   EXPECT_EQ(read("a").state, ReadFile::State::whole);
+}
+
+TEST(IsQuiet, GoesByNanosecondsSinceTheLastChange) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  FileStamp stamp{.modified = 5, .changed = 1'000 * kSecond + 999'999'999};
+  EXPECT_FALSE(is_quiet(stamp, stamp.changed));
+  EXPECT_FALSE(is_quiet(stamp, stamp.changed + kSecond / 4));
+  EXPECT_FALSE(is_quiet(stamp, stamp.changed + 299'999'999));
+  EXPECT_TRUE(is_quiet(stamp, stamp.changed + 300'000'000));
+  // Of a clock that was set back since: it would have to wait for that time to come.
+  EXPECT_TRUE(is_quiet(stamp, stamp.changed - 1));
+}
+
+// Without a lease, which the kernel gives for one's own files, and for all with CAP_LEASE.
+class AsAnotherUser {
+ public:
+  AsAnotherUser() : is_other_(::geteuid() == 0 && ::seteuid(65534) == 0) {}
+  ~AsAnotherUser() {
+    if (is_other_ && ::seteuid(0) != 0) std::abort();
+  }
+  explicit operator bool() const { return is_other_; }
+
+ private:
+  bool is_other_;
+};
+
+TEST_F(FolderTest, AFileOfAnotherUserIsTakenWhenItIsLeftAlone) {
+  write("a", "half");
+  ReadFile::State state = ReadFile::State::missing;
+  // However slow this machine is, one of the looks comes soon after a change.
+  for (int i = 0; i < 1000 && state != ReadFile::State::unfinished; ++i) {
+    write("a", "whole");
+    AsAnotherUser other;
+    if (!other) GTEST_SKIP() << "not root: there is no other user";
+    state = read("a").state;
+  }
+  EXPECT_EQ(state, ReadFile::State::unfinished);
+  // A time that its writer has set says nothing of that.
+  std::filesystem::last_write_time(folder_path_ + "/a",
+                                   std::filesystem::file_time_type::clock::now() + std::chrono::hours(24));
+  AsAnotherUser other;
+  for (Millis end = monotonic_now() + 60'000; state == ReadFile::State::unfinished && monotonic_now() < end;)
+    state = read("a").state;
+  EXPECT_EQ(state, ReadFile::State::whole);
 }
 
 TEST_F(FolderTest, DeepFoldersAreNamed) {

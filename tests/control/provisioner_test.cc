@@ -77,6 +77,15 @@ class Provisioning : public State {
     auto found = report.problems.find(file);
     return found == report.problems.end() ? "" : found->second.reason;
   }
+  std::optional<Provisioner::Served> served(const std::string& file) {
+    auto report = provisioner_->report();
+    auto found = report.problems.find(file);
+    return found == report.problems.end() ? std::nullopt : std::optional(found->second.served);
+  }
+  std::filesystem::path copy(const std::string& name = "") {
+    return name.empty() ? options_.state / "last-good" : options_.state / "last-good" / name;
+  }
+  void stop() { provisioner_.reset(); }
 
   std::optional<store::Store> store_;
   std::unique_ptr<Provisioner> provisioner_;
@@ -186,7 +195,9 @@ TEST_F(Provisioning, ADevicesCertificateComesAndGoes) {
   start();
   EXPECT_EQ(files_.find(file), nullptr);
   EXPECT_EQ(files_.find(file + ".sgn"), nullptr);
-  EXPECT_NE(problem("provisioning/" + file).find("cannot be read"), std::string::npos);
+  EXPECT_EQ(problem("provisioning/" + file),
+            "cannot be encrypted: the certificate of SEP001122334455 cannot be read");
+  EXPECT_EQ(served("provisioning/" + file), Provisioner::Served::nothing);
   std::filesystem::remove(pem);
   until([&] { return files_.find(file) != nullptr; });
   EXPECT_EQ(files_.find(file + ".enc.sgn"), nullptr);
@@ -197,6 +208,134 @@ TEST_F(Provisioning, ADevicesCertificateComesAndGoes) {
   set_context();
   EXPECT_NE(files_.find(file + ".enc.sgn"), nullptr);
   EXPECT_EQ(files_.find(file), nullptr);
+}
+
+TEST_F(Provisioning, ACertificateThatWasNeverGoodLeavesWhatWasServedAndSaysSo) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  write(file, as_text(test_file(file)));
+  start();
+  std::ofstream(options_.state / "devices/SEP001122334455.pem") << std::string(70'000, 'x');
+  until([&] { return !problem("provisioning/" + file).empty(); });
+  EXPECT_EQ(problem("devices/SEP001122334455.pem"),
+            "has 70000 bytes; the limit is 65536 (of a file with a certificate)");
+  EXPECT_EQ(
+      problem("provisioning/" + file),
+      "cannot be encrypted: the certificate of SEP001122334455 cannot be read, and its last good version "
+      "is not encrypted either");
+  EXPECT_EQ(served("provisioning/" + file), Provisioner::Served::last_good);
+  EXPECT_NE(files_.find(file), nullptr);
+  // The file itself is good, and after a restart none of its secrets go out.
+  stop();
+  EXPECT_FALSE(std::filesystem::exists(copy()));
+  start();
+  EXPECT_EQ(files_.size(), 0u);
+}
+
+TEST_F(Provisioning, AFileIsLookedAtForAsLongAsItIsUnfinished) {
+  start();
+  write("other", "x");
+  std::filesystem::path path = options_.state / "provisioning/a";
+  // It is told of when it is linked. That it was closed outside of the folder is not.
+  std::ofstream writer(options_.state / "a");
+  writer << "whole" << std::flush;
+  std::filesystem::create_hard_link(options_.state / "a", path);
+  until([&] { return serves("other", "x"); });
+  // Longer than a number of looks at short notice would last.
+  ::poll(nullptr, 0, 1'500);
+  EXPECT_EQ(files_.find("a"), nullptr);
+  writer.close();
+  Millis closed = monotonic_now();
+  until([&] { return serves("a", "whole"); });
+  EXPECT_LT(monotonic_now() - closed, 25'000) << "found by the look at everything";
+}
+
+TEST_F(Provisioning, ABrokenFilesLastGoodVersionIsServedAfterARestart) {
+  write("de/a.xml", "<a>1</a>");
+  write("b.txt", "b");
+  start();
+  EXPECT_FALSE(std::filesystem::exists(copy()));
+  write("de/a.xml", "<a>");
+  until([&] { return !problem("provisioning/de/a.xml").empty(); });
+  stop();
+  EXPECT_EQ(as_text(read_file(copy("de/a.xml"), 100).value()), "<a>1</a>");
+  EXPECT_FALSE(std::filesystem::exists(copy("b.txt")));
+  for (const char* folder : {"", "de"})
+    EXPECT_EQ(std::filesystem::status(copy(folder)).permissions(), std::filesystem::perms::owner_all)
+        << folder;
+  EXPECT_EQ(std::filesystem::status(copy("de/a.xml")).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  for (int i = 0; i < 2; ++i) {
+    start();
+    EXPECT_TRUE(serves("de/a.xml.sgn", "<a>1</a>"));
+    EXPECT_EQ(served("provisioning/de/a.xml"), Provisioner::Served::last_good);
+    EXPECT_EQ(provisioner_->report().signatures_made, 0u);
+  }
+  write("de/a.xml", "<a>2</a>");
+  until([&] { return serves("de/a.xml.sgn", "<a>2</a>") && problem("provisioning/de/a.xml").empty(); });
+  EXPECT_FALSE(std::filesystem::exists(copy()));
+}
+
+TEST_F(Provisioning, ACopyGoesWithItsFile) {
+  for (const char* name : {"a.xml", "b.xml", "c.xml"}) write(name, "<a/>");
+  start();
+  for (const char* name : {"a.xml", "b.xml", "c.xml"}) write(name, "no");
+  until([&] {
+    return std::filesystem::exists(copy("a.xml")) && std::filesystem::exists(copy("b.xml")) &&
+           std::filesystem::exists(copy("c.xml"));
+  });
+  std::filesystem::remove(options_.state / "provisioning/a.xml");
+  until([&] { return files_.find("a.xml") == nullptr && !std::filesystem::exists(copy("a.xml")); });
+  // While nobody looks; and mended to what it was.
+  stop();
+  std::filesystem::remove(options_.state / "provisioning/b.xml");
+  write("c.xml", "<a/>");
+  start();
+  EXPECT_EQ(files_.find("b.xml"), nullptr);
+  EXPECT_TRUE(serves("c.xml", "<a/>"));
+  EXPECT_FALSE(std::filesystem::exists(copy()));
+}
+
+TEST_F(Provisioning, ACopyOfADevicesFileIsEncryptedTooOrNotServed) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  std::filesystem::path pem = options_.state / "devices/SEP001122334455.pem";
+  write(file, as_text(test_file(file)));
+  start();
+  write(file, "<broken");
+  until([&] { return std::filesystem::exists(copy(file)); });
+  stop();
+  std::filesystem::copy_file(std::string(ANCHORD_TEST_DATA) + "/certs/phone.crt", pem);
+  start();
+  EXPECT_EQ(files_.find(file), nullptr);
+  EXPECT_NE(files_.find(file + ".enc.sgn"), nullptr);
+  stop();
+  std::ofstream(pem) << "broken";
+  start();
+  EXPECT_EQ(files_.size(), 0u);
+  EXPECT_EQ(served("provisioning/" + file), Provisioner::Served::nothing);
+  EXPECT_NE(problem("provisioning/" + file).find("not well-formed"), std::string::npos);
+  EXPECT_NE(
+      problem("provisioning/" + file).find("nor can its last good version be served: cannot be encrypted"),
+      std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(copy(file)));
+}
+
+TEST_F(Provisioning, WhenACopyCannotBeKeptThatIsSaidAndNothingElseSuffers) {
+  // No folder can be made there.
+  std::ofstream(copy()) << "a file";
+  write("a.xml", "<a>1</a>");
+  start();
+  write("a.xml", "<a>");
+  until([&] { return !problem("last-good/a.xml").empty(); });
+  EXPECT_EQ(problem("last-good/a.xml").find("cannot be kept for after a restart: "), 0u);
+  EXPECT_TRUE(serves("a.xml", "<a>1</a>"));
+  write("b.xml", "<b/>");
+  until([&] { return serves("b.xml.sgn", "<b/>"); });
+  std::filesystem::remove(copy());
+  provisioner_->rescan();
+  until([&] { return problem("last-good/a.xml").empty() && std::filesystem::exists(copy("a.xml")); });
+  write("a.xml", "<a>2</a>");
+  until([&] { return serves("a.xml", "<a>2</a>"); });
+  EXPECT_TRUE(provisioner_->report().problems.empty());
 }
 
 TEST_F(Provisioning, LimitsNameWhatIsBeyondThem) {

@@ -466,7 +466,6 @@ class TftpRecovery(Load):
             self.assertEqual(self.fetch(server), list(range(11)))
 
     def test_loss(self):
-        (self.state / "provisioning").mkdir(exist_ok=True)
         content = os.urandom(40_000)
         (self.state / "provisioning/ring.bin").write_bytes(content)
         (self.folder / "ring.bin").write_bytes(content)
@@ -554,7 +553,6 @@ class GoodServer(Load):
     def setUp(self):
         super().setUp()
         folder = self.state / "provisioning"
-        folder.mkdir(exist_ok=True)
         for number in range(0x20):
             (folder / f"SEP0000000000{number:02X}.cnf.xml").write_text(f"<device><n>{number}</n></device>\n")
         (folder / "large.bin").write_bytes(os.urandom(300_000))

@@ -105,6 +105,26 @@ TEST_F(HttpSessionTest, TheViewIsHeldUntilTheLastByteWasTaken) {
   EXPECT_EQ(counters_.http_failed.get(), 1u);
 }
 
+TEST_F(HttpSessionTest, ABodyOutlivesItsView) {
+  start();
+  StreamProgress progress = give(kGet);
+  EXPECT_TRUE(session_.holds_view());
+  publish(2);
+  session_.let_go_of_view(work_);
+  EXPECT_FALSE(session_.holds_view());
+  EXPECT_EQ(publisher_.reclaim(), 1u);
+  // What was given to be sent is still there, and still of the first version.
+  EXPECT_EQ(as_text(progress.body[0]), std::string(30, 'h'));
+  EXPECT_TRUE(same_bytes(progress.body[1], Buffer(5000, 1)));
+  EXPECT_EQ(give("").next, StreamNext::more_input);
+  EXPECT_EQ(counters_.http_completed.get(), 1u);
+  EXPECT_EQ(counters_.http_bytes.get(), 5030u);
+  EXPECT_TRUE(same_bytes(give(kGet).body[1], Buffer(5000, 2)));
+  session_.let_go_of_view(work_);
+  session_.reset(work_);
+  EXPECT_EQ(counters_.http_failed.get(), 1u);
+}
+
 TEST_F(HttpSessionTest, RequestsComeByteByByte) {
   start();
   for (char c : kGet.substr(0, kGet.size() - 1)) {

@@ -433,5 +433,37 @@ TEST(HttpSim, ABodyEndsOnTheVersionItBeganWith) {
   }
 }
 
+// More versions than a shard holds, each with somebody who does not read on.
+TEST(HttpSim, SlowReadersHoldNoViews) {
+  World world({.ring = {.socket_buffer = 64 * 1024}});
+  std::vector<std::unique_ptr<Browser>> readers;
+  bool slow = true;
+  auto pump = [&] {
+    for (auto& reader : readers) {
+      reader->pump();
+      world.sim.peer_stall(reader->peer(), slow && reader->body_so_far() > 0);
+    }
+  };
+  auto content = [](unsigned version) { return file_content(static_cast<std::uint8_t>(version), 1'000'000); };
+  constexpr unsigned kVersions = index::kMaxLiveViews + 10;
+  for (unsigned i = 0; i < kVersions; ++i) {
+    world.publish({file("f", content(i))});
+    Browser::Manner manner{.tls = i % 2 == 0};
+    readers.push_back(std::make_unique<Browser>(world, i, manner, std::vector{get("f")}));
+    world.run_for(100, pump);
+    EXPECT_GT(readers.back()->body_so_far(), 0u);
+    EXPECT_LE(world.publisher.reclaim(), 2u);
+  }
+  EXPECT_EQ(world.counters.http_completed.get() + world.counters.https_completed.get(), 0u);
+  EXPECT_EQ(ask(world, {get("f")})[0].body, content(kVersions - 1));
+  slow = false;
+  world.run_for(10'000, pump);
+  for (unsigned i = 0; i < kVersions; ++i) {
+    ASSERT_TRUE(readers[i]->satisfied()) << i;
+    EXPECT_EQ(readers[i]->responses()[0].body, content(i)) << i;
+  }
+  EXPECT_EQ(world.publisher.reclaim(), 1u);
+}
+
 }  // namespace
 }  // namespace anchord::sim

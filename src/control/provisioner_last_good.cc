@@ -1,0 +1,56 @@
+// What is served of a file that is broken, over a restart.
+#include "anchord/base/log.h"
+#include "provisioner.h"
+
+namespace anchord::control {
+
+// Of a file that nothing is served of yet. In any of the helpers.
+void Provisioner::make_from_copy(Job& job) const {
+  if (!last_good_.holds(job.name)) return;
+  auto copy = last_good_.read(job.name, limits_.max_file);
+  if (copy) {
+    job.content = index::Blob(std::move(*copy));
+    job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
+    job.from_copy = job.made->has_value();
+    if (job.from_copy) return;
+  }
+  job.read.reason += "; nor can its last good version be served: " +
+                     (copy ? std::exchange(job.made, std::nullopt)->error().text : copy.error().text);
+}
+
+void Provisioner::copy_later(const Job& job) {
+  if (known_.contains(job.name) && !job.is_known_content && !last_good_.holds(job.name))
+    to_copy_.insert(job.name);
+}
+
+// Each copy waits for the disk. When many files break at once, others come in between.
+void Provisioner::copy_last_good(Millis time) {
+  for (const Millis end = monotonic_now() + time; !to_copy_.empty();) {
+    std::string name = std::move(to_copy_.extract(to_copy_.begin()).value());
+    auto known = known_.find(name);
+    if (known == known_.end()) continue;
+    std::string file = std::string(kCopies) + name;
+    // One that cannot be kept is tried again with the next look at everything.
+    if (Status kept = last_good_.keep(name, known->second.content.bytes()); kept) {
+      clear_problem(file);
+    } else {
+      set_problem(file, "cannot be kept for after a restart: " + kept.error().text, Served::last_good);
+    }
+    if (monotonic_now() >= end) return;
+  }
+}
+
+void Provisioner::forget_copy(const std::string& name) {
+  to_copy_.erase(name);
+  if (Status forgotten = last_good_.forget(name); !forgotten)
+    log::warn("provisioning: " + forgotten.error().text);
+  clear_problem(std::string(kCopies) + name);
+}
+
+void Provisioner::forget_copies_but(const std::set<std::string>& names) {
+  std::set<std::string> there = last_good_.names();
+  for (const std::string& name : there)
+    if (!names.contains(name)) forget_copy(name);
+}
+
+}  // namespace anchord::control
