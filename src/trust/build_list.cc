@@ -1,8 +1,10 @@
 // Making trust lists.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 #include "anchord/base/writer.h"
 #include "anchord/crypto/digest.h"
@@ -20,17 +22,34 @@ struct RecordNames {
   std::string issuer;
 };
 
+std::optional<std::array<std::uint8_t, 4>> ipv4(const std::string& address) {
+  std::array<std::uint8_t, 4> bytes{};
+  if (::inet_pton(AF_INET, address.c_str(), bytes.data()) != 1) return std::nullopt;
+  return bytes;
+}
+
 wire::Record make_record(const ListedCertificate& listed, const RecordNames& names) {
   wire::Record record;
+  record.role = listed.role;
   if (!listed.dns_name.empty()) record.dns_name = listed.dns_name;
+  if (!listed.certificate) {
+    record.ip = ipv4(listed.address);
+    return record;
+  }
   record.subject = names.subject;
   record.issuer = names.issuer;
-  record.serial = listed.certificate.serial();
-  record.role = listed.role;
-  record.public_key = listed.certificate.public_key_raw();
-  record.signature = listed.certificate.signature();
-  record.certificate = listed.certificate.der();
+  record.serial = listed.certificate->serial();
+  record.public_key = listed.certificate->public_key_raw();
+  record.signature = listed.certificate->signature();
+  record.certificate = listed.certificate->der();
   return record;
+}
+
+// The record of a server that has no certificate at present. The address takes the
+// name's place, as the vendor's lists have it.
+ListedCertificate emptied(wire::Role role, const Host& host) {
+  bool has_ipv4 = ipv4(host.address).has_value();
+  return {std::nullopt, role, has_ipv4 ? host.address : host.name, has_ipv4 ? host.address : ""};
 }
 
 Status check_signers(const TrustListFields& fields) {
@@ -55,7 +74,8 @@ std::string what_to_drop(const wire::HeaderFields& header, std::span<const wire:
       fmt::format("leave out {} of its {} certificates", records.size() - keep, records.size());
   const char* separator = ": ";
   for (std::size_t i = keep; i < std::min(records.size(), keep + kMaxNamed); ++i) {
-    text += fmt::format("{}{} '{}'", separator, wire::role_name(records[i].role), *records[i].subject);
+    text += fmt::format("{}{} '{}'", separator, wire::role_name(records[i].role),
+                        records[i].subject ? *records[i].subject : "(emptied)");
     separator = ", ";
   }
   if (records.size() - keep > kMaxNamed) text += " and the ones after";
@@ -76,20 +96,41 @@ wire::Version signer_version(wire::Digest digest) {
 }
 
 TrustListFields itl_fields(const Cluster& cluster) {
+  auto listed = [&](const crypto::Certificate& certificate, wire::Role role, const Host& host,
+                    const std::string& dns_name) {
+    return cluster.rolling_back ? emptied(role, host) : ListedCertificate{certificate, role, dns_name};
+  };
   wire::Role file_signer = cluster.mode == Mode::mixed ? wire::Role::ccm_tftp : wire::Role::tftp;
+  const Host& first = cluster.hosts.front();
   TrustListFields fields{.signer = cluster.tftp,
                          .signing = cluster.signing,
                          .signer_version = signer_version(cluster.signing.digest),
                          .records = {{cluster.tftp.certificate, wire::Role::sast, {}},
                                      {cluster.recovery.certificate, wire::Role::sast, {}},
-                                     {cluster.tftp.certificate, file_signer, {}}}};
+                                     listed(cluster.tftp.certificate, file_signer, first, {})}};
   // Who knows only 1.0 cannot use an EC certificate and may give up on the list.
   if (fields.signer_version != wire::Version{1, 0})
-    fields.records.push_back({cluster.tftp_ec.certificate, wire::Role::tftp, {}});
+    fields.records.push_back(listed(cluster.tftp_ec.certificate, wire::Role::tftp, first, {}));
   for (std::size_t i = 0; i < cluster.tvs.size(); ++i)
-    fields.records.push_back({cluster.tvs[i].certificate, wire::Role::tvs, cluster.hosts[i].name});
+    fields.records.push_back(
+        listed(cluster.tvs[i].certificate, wire::Role::tvs, cluster.hosts[i], cluster.hosts[i].name));
   fields.records.push_back({cluster.capf.certificate, wire::Role::capf, {}});
   return fields;
+}
+
+TrustListFields ctl_fields(const Cluster& cluster) {
+  assert(cluster.has_ctl);
+  const Host& first = cluster.hosts.front();
+  return {.file_name = kCtlFileName,
+          .signer = cluster.tftp,
+          .signing = cluster.signing,
+          .signer_version = signer_version(cluster.signing.digest),
+          .records = {{cluster.tftp.certificate, wire::Role::sast, {}},
+                      {cluster.recovery.certificate, wire::Role::sast, {}},
+                      cluster.mode == Mode::mixed
+                          ? ListedCertificate{cluster.tftp.certificate, wire::Role::ccm_tftp, first.name}
+                          : emptied(wire::Role::ccm_tftp, first),
+                      {cluster.capf.certificate, wire::Role::capf, {}}}};
 }
 
 Buffer fields_digest(const TrustListFields& fields) {
@@ -103,8 +144,9 @@ Buffer fields_digest(const TrustListFields& fields) {
   input.push_back(fields.signer_version.major);
   input.push_back(fields.signer_version.minor);
   for (const ListedCertificate& listed : fields.records) {
-    append_sized(input, listed.certificate.der());
+    append_sized(input, listed.certificate ? listed.certificate->der() : Bytes());
     append_sized(input, as_bytes(listed.dns_name));
+    if (!listed.certificate) append_sized(input, as_bytes(listed.address));
     auto role = static_cast<std::uint16_t>(listed.role);
     input.push_back(static_cast<std::uint8_t>(role >> 8));
     input.push_back(static_cast<std::uint8_t>(role & 0xff));
@@ -123,8 +165,10 @@ Result<Buffer> build_trust_list(const TrustListFields& fields, UnixSeconds times
   names.reserve(fields.records.size());
   std::vector<wire::Record> records;
   for (const ListedCertificate& listed : fields.records) {
-    names.push_back({listed.certificate.subject().to_text(fields.signing.spelling),
-                     listed.certificate.issuer().to_text(fields.signing.spelling)});
+    names.push_back(listed.certificate
+                        ? RecordNames{listed.certificate->subject().to_text(fields.signing.spelling),
+                                      listed.certificate->issuer().to_text(fields.signing.spelling)}
+                        : RecordNames{});
     records.push_back(make_record(listed, names.back()));
   }
   auto unsigned_file = wire::build_trust_list(header_fields, records);

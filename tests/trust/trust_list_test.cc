@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "anchord/base/hex.h"
 #include "anchord/crypto/digest.h"
 #include "anchord/crypto/self_signed.h"
 #include "vectors.h"
@@ -284,6 +285,106 @@ TEST(FieldsDigest, ChangesWithEveryFieldAndNothingElse) {
   EXPECT_TRUE(is_new(changed));
   (changed = base).records.pop_back();
   EXPECT_TRUE(is_new(changed));
+}
+
+// --- Emptied records
+
+TEST(EmptiedRecord, IsAsTheVendorsListsHaveIt) {
+  Cluster cluster = vector_cluster();
+  cluster.hosts[0].address = "10.48.47.153";
+  cluster.has_ctl = true;
+  Buffer file = build_trust_list(ctl_fields(cluster), 1).value();
+  wire::TrustList list = verify_trust_list(file).value().list;
+  const wire::Record& record = list.records[2];
+  EXPECT_EQ(record.role, Role::ccm_tftp);
+  EXPECT_EQ(record.dns_name, "10.48.47.153");
+  EXPECT_EQ(record.ip, (std::array<std::uint8_t, 4>{10, 48, 47, 153}));
+  EXPECT_TRUE(record.certificate.empty());
+  EXPECT_FALSE(record.subject);
+  EXPECT_FALSE(record.issuer);
+  EXPECT_TRUE(record.serial.empty());
+  // Length, name, function and address: 33 bytes in all.
+  std::string front{
+      "\x01\x00\x02\x00\x21\x02\x00\x0d"
+      "10.48.47.153\x00"
+      "\x04\x00\x02\x00\x02\x0a\x00\x04\x0a\x30\x2f\x99",
+      33};
+  EXPECT_NE(as_text(file).find(front), std::string_view::npos);
+}
+
+TEST(EmptiedRecord, OfAHostWithoutAnIpv4AddressHasItsName) {
+  for (const char* address : {"", "2001:db8::1"}) {
+    Cluster cluster = vector_cluster();
+    cluster.hosts[0].address = address;
+    cluster.has_ctl = true;
+    Buffer file = build_trust_list(ctl_fields(cluster), 1).value();
+    wire::TrustList list = verify_trust_list(file).value().list;
+    EXPECT_EQ(list.records[2].dns_name, "cucm1.example.com");
+    EXPECT_FALSE(list.records[2].ip);
+  }
+}
+
+TEST(EmptiedRecord, CountsInTheDigest) {
+  std::set<Buffer> seen;
+  TrustListFields fields = vector_fields("sha512");
+  auto is_new = [&] { return seen.insert(fields_digest(fields)).second; };
+  EXPECT_TRUE(is_new());
+  fields.records[3].address = "192.0.2.1";  // not in the record while it has a certificate
+  EXPECT_FALSE(is_new());
+  fields.records[3].certificate.reset();
+  EXPECT_TRUE(is_new());
+  fields.records[3].address = "192.0.2.2";
+  EXPECT_TRUE(is_new());
+  fields.records[3].dns_name = "192.0.2.2";
+  EXPECT_TRUE(is_new());
+}
+
+// Lists that were saved by a store before there were emptied records stay in use.
+TEST(FieldsDigest, OfFullListsNeverChanges) {
+  EXPECT_EQ(to_hex(fields_digest(vector_fields("sha512"))),
+            "e09dbbbc2c672660c75453bdbb8abb5a580573b578c9d3500e66e3a6f7284271");
+}
+
+TEST(BuildTrustList, NeedsACertificateInItsSignersRecord) {
+  TrustListFields fields = vector_fields("sha512");
+  fields.records[0].certificate.reset();
+  expect_error(build_trust_list(fields, 1).error(), {"must list its signer"});
+}
+
+TEST(CtlFields, CarrySignersModeAndCapf) {
+  Cluster cluster = vector_cluster();
+  cluster.mode = Mode::mixed;
+  cluster.has_ctl = true;
+  Buffer file = build_trust_list(ctl_fields(cluster), 1).value();
+  auto verified = verify_trust_list(file).value();
+  EXPECT_EQ(verified.signer, cluster.tftp.certificate);
+  const auto& records = verified.list.records;
+  std::vector<Role> roles;
+  for (const auto& record : records) roles.push_back(record.role);
+  EXPECT_EQ(roles, (std::vector{Role::sast, Role::sast, Role::ccm_tftp, Role::capf}));
+  EXPECT_EQ(verified.list.header.file_name, kCtlFileName);
+  EXPECT_TRUE(same_bytes(records[0].certificate, cluster.tftp.certificate.der()));
+  EXPECT_TRUE(same_bytes(records[1].certificate, cluster.recovery.certificate.der()));
+  EXPECT_TRUE(same_bytes(records[2].certificate, cluster.tftp.certificate.der()));
+  EXPECT_EQ(records[2].dns_name, "cucm1.example.com");
+  EXPECT_TRUE(same_bytes(records[3].certificate, cluster.capf.certificate.der()));
+}
+
+TEST(ItlFields, AreBlankWhileRollingBack) {
+  Cluster cluster = vector_cluster();
+  cluster.hosts.push_back({"cucm2.example.com", "192.0.2.2"});
+  cluster.tvs.push_back(vector_identity("phone"));
+  cluster.rolling_back = true;
+  Buffer file = build_itl(cluster, 1).value();
+  auto verified = verify_trust_list(file).value();
+  EXPECT_EQ(verified.signer, cluster.tftp.certificate);
+  std::vector<Role> filled;
+  std::vector<Role> blank;
+  for (const auto& record : verified.list.records)
+    (record.certificate.empty() ? blank : filled).push_back(record.role);
+  EXPECT_EQ(filled, (std::vector{Role::sast, Role::sast, Role::capf}));
+  EXPECT_EQ(blank, (std::vector{Role::tftp, Role::tftp, Role::tvs, Role::tvs}));
+  EXPECT_EQ(verified.list.records[5].dns_name, "192.0.2.2");
 }
 
 TEST(Cluster, NamesReadBack) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "anchord/base/clock.h"
 #include "anchord/crypto/certificate.h"
 #include "anchord/crypto/name.h"
 #include "anchord/crypto/private_key.h"
@@ -51,6 +52,10 @@ struct KnownCertificate {
   std::vector<wire::Role> roles;  // in the order in which they are answered
   std::uint32_t ttl = kDefaultTtl;
   std::optional<Service> own;  // set for the cluster's own certificates
+  // What it was the cluster's own for until it was replaced: phones that hold a list
+  // from before still know it.
+  std::optional<Service> retired_from = {};
+  UnixSeconds retired_at = 0;
 };
 
 // A phone that the cluster provisions. Its configuration is encrypted to the
@@ -74,7 +79,14 @@ struct SigningSettings {
 
 struct Cluster {
   std::string name;
+  std::string id;  // 32 hexadecimal digits, made once: tells clusters of one name apart
   Mode mode = Mode::nonsecure;
+  // Whether phones have been given a CTL. From the first time in mixed mode on there is
+  // one: phones keep theirs, and it alone can tell them of a change of mode.
+  bool has_ctl = false;
+  // Prepared for a release without Security by Default: the ITL is empty, files are
+  // not signed, and the verification service vouches for nothing.
+  bool rolling_back = false;
   SigningSettings signing;
   std::vector<Host> hosts;    // at least one; the first names the TFTP signer
   std::vector<Identity> tvs;  // one for each of hosts, in the same order

@@ -19,11 +19,15 @@ namespace anchord::trust {
 constexpr std::size_t kMaxSigners = 2;
 
 constexpr char kItlFileName[] = "ITLFile.tlv";
+constexpr char kCtlFileName[] = "CTLFile.tlv";
 
 struct ListedCertificate {
-  crypto::Certificate certificate;
+  // None: an emptied record, of a role that nobody has at present. It is only the DNS
+  // name, the role and the address.
+  std::optional<crypto::Certificate> certificate;
   wire::Role role;
-  std::string dns_name;  // of the server that presents it; empty: the record has none
+  std::string dns_name;      // of the server that presents it; empty: the record has none
+  std::string address = {};  // IPv4, in emptied records; empty: none
 };
 
 // All that a list says, but for its time.
@@ -41,8 +45,13 @@ wire::Version signer_version(wire::Digest digest);
 
 // What the cluster's ITL says: who may sign lists (TFTP, then recovery), who
 // signs files, who serves them by HTTPS (not with 1.0), every host's verification
-// service, and CAPF.
+// service, and CAPF. While the cluster is rolling back, the records of those who sign
+// or serve files and of the verification services are emptied.
 TrustListFields itl_fields(const Cluster& cluster);
+
+// What its CTL says: the same list signers, who signs files and may secure signalling
+// (CCM+TFTP; emptied in non-secure mode), and CAPF. Only when has_ctl.
+TrustListFields ctl_fields(const Cluster& cluster);
 
 // A digest over the fields: equal when and only when the lists that they give
 // differ in nothing but the time and the signature over it.

@@ -1,0 +1,185 @@
+#include "anchord/trust/lifecycle.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "anchord/trust/served.h"
+#include "anchord/trust/virtual_phone.h"
+#include "held_list.h"
+
+namespace anchord::trust {
+namespace {
+
+// More names say no more in one line.
+constexpr std::size_t kNamedPhones = 3;
+
+// Phones are told of three to five verification services; the fewest is what all have.
+constexpr std::size_t kServersOfAll = 3;
+
+// What one boot takes decides what the next one makes of what it refused; two lists can
+// change no more often than this before nothing changes any more.
+constexpr std::size_t kBootsToSettle = 4;
+
+constexpr std::array kAllRoles{wire::Role::sast, wire::Role::ccm,  wire::Role::ccm_tftp,
+                               wire::Role::tftp, wire::Role::capf, wire::Role::app_server,
+                               wire::Role::tvs};
+
+Identity& identity_of(Cluster& cluster, Service service, std::string_view host) {
+  switch (service) {
+    case Service::tvs: {
+      auto found = std::ranges::find(cluster.hosts, host, &Host::name);
+      assert(found != cluster.hosts.end());
+      return cluster.tvs[static_cast<std::size_t>(found - cluster.hosts.begin())];
+    }
+    case Service::tftp:
+      return cluster.tftp;
+    case Service::tftp_ec:
+      return cluster.tftp_ec;
+    case Service::capf:
+      return cluster.capf;
+    case Service::recovery:
+      return cluster.recovery;
+  }
+  std::unreachable();
+}
+
+VirtualPhone::Done settled_end(const Holders& holders, const Served& served, UnixSeconds now) {
+  VirtualPhone phone({.tvs_servers = std::min(served.tvs.size(), kServersOfAll)},
+                     {.ctl = holders.ctl, .itl = holders.itl, .configuration = {}});
+  VirtualPhone::Done done;
+  for (std::size_t i = 0; i < kBootsToSettle; ++i) {
+    PhoneMemory before = phone.memory();
+    done = boot_in_memory(phone, served, now);
+    if (before.ctl == phone.memory().ctl && before.itl == phone.memory().itl) break;
+  }
+  return done;
+}
+
+bool is_locked(const VirtualPhone::Done& done) {
+  return done.end == BootEnd::locked;
+}
+
+template <class Counted>
+void count_in(Counted& counted, const Holders& group) {
+  counted.count += group.count;
+  for (const std::string& name : group.first)
+    if (counted.first.size() < kNamedPhones) counted.first.push_back(name);
+}
+
+std::string with_commas(std::size_t count) {
+  std::string text = fmt::format("{}", count);
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+}  // namespace
+
+Cluster with_identity(Cluster cluster, Service service, std::string_view host, Identity identity,
+                      UnixSeconds now) {
+  Identity& present = identity_of(cluster, service, host);
+  KnownCertificate retired{.certificate = present.certificate,
+                           .roles = own_roles(service, cluster.mode),
+                           .own = {},
+                           .retired_from = service,
+                           .retired_at = now};
+  KnownCertificate own{
+      .certificate = identity.certificate, .roles = own_roles(service, cluster.mode), .own = service};
+  std::erase_if(cluster.known,
+                [&](const auto& known) { return !known.own && known.certificate == identity.certificate; });
+  auto known = std::ranges::find(cluster.known, present.certificate, &KnownCertificate::certificate);
+  if (known != cluster.known.end()) {
+    retired.roles = known->roles;
+    retired.ttl = known->ttl;
+    *known = std::move(own);
+  } else {
+    cluster.known.insert(cluster.known.begin(), std::move(own));
+  }
+  cluster.known.push_back(std::move(retired));
+  present = std::move(identity);
+  return cluster;
+}
+
+Cluster with_mode(Cluster cluster, Mode mode) {
+  cluster.mode = mode;
+  cluster.has_ctl = cluster.has_ctl || mode == Mode::mixed;
+  for (KnownCertificate& known : cluster.known)
+    if (known.own) known.roles = own_roles(*known.own, mode);
+  return cluster;
+}
+
+Cluster with_rollback(Cluster cluster, bool rolling_back) {
+  cluster.rolling_back = rolling_back;
+  return cluster;
+}
+
+Cluster without_certificate(Cluster cluster, const crypto::Certificate& certificate) {
+  std::erase_if(cluster.known, [&](const auto& known) { return known.certificate == certificate; });
+  return cluster;
+}
+
+Result<std::optional<Locked>> who_would_lock(const Cluster& before, const Cluster& after,
+                                             std::span<const Holders> holders, UnixSeconds now) {
+  auto served = served_by(after, now);
+  if (!served) return std::unexpected(served.error());
+  std::optional<Served> served_before;
+  Locked locked;
+  std::size_t largest = 0;
+  for (const Holders& group : holders) {
+    if (group.count == 0) continue;
+    VirtualPhone::Done end = settled_end(group, *served, now);
+    if (!is_locked(end)) continue;
+    if (!served_before) {
+      auto made = served_by(before, now);
+      if (!made) return std::unexpected(made.error());
+      served_before = std::move(*made);
+    }
+    if (is_locked(settled_end(group, *served_before, now))) continue;
+    count_in(locked, group);
+    if (group.count <= largest) continue;
+    largest = group.count;
+    locked.reason = end.reason;
+    locked.of_tvs = !end.tvs_trust;
+  }
+  if (locked.count == 0) return std::nullopt;
+  return locked;
+}
+
+std::optional<Needed> who_needs(const crypto::Certificate& certificate, std::span<const Holders> holders) {
+  Needed needed;
+  for (const Holders& group : holders) {
+    if (!lists_certificate(group.itl, certificate.der(), kAllRoles) &&
+        !lists_certificate(group.ctl, certificate.der(), kAllRoles))
+      continue;
+    count_in(needed, group);
+  }
+  if (needed.count == 0) return std::nullopt;
+  return needed;
+}
+
+std::optional<Needed> who_could_not_move(const KnownCertificate& known, std::span<const Holders> holders) {
+  if (known.own || known.retired_from ||
+      std::ranges::find(known.roles, wire::Role::sast) == known.roles.end())
+    return std::nullopt;
+  constexpr std::array kListSigners{wire::Role::sast};
+  Needed needed;
+  for (const Holders& group : holders) {
+    bool holds_some = is_readable(group.itl) || is_readable(group.ctl);
+    if (!holds_some || lists_certificate(group.itl, known.certificate.der(), kListSigners)) continue;
+    count_in(needed, group);
+  }
+  if (needed.count == 0) return std::nullopt;
+  return needed;
+}
+
+std::string phones_text(std::size_t count, std::span<const std::string> first) {
+  std::string text = with_commas(count) + (count == 1 ? " phone" : " phones");
+  std::size_t named = std::min(first.size(), kNamedPhones);
+  if (named == 0) return text;
+  for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? " (" : ", ") + first[i];
+  return text + (named < count ? " and more)" : ")");
+}
+
+}  // namespace anchord::trust

@@ -1,0 +1,104 @@
+#include "anchord/trust/served.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "anchord/trust/signed_file.h"
+#include "anchord/trust/trust_list.h"
+#include "anchord/trust/virtual_phone.h"
+#include "anchord/wire/tvs.h"
+#include "signing.h"
+
+namespace anchord::trust {
+namespace {
+
+constexpr char kConfigurationName[] = "XMLDefault.cnf.xml";
+constexpr std::string_view kConfiguration = "<device></device>\n";
+
+const KnownCertificate* find(const Served& served, const wire::VerifyRequest& asked) {
+  auto found = std::ranges::find_if(served.answered, [&](const KnownCertificate& known) {
+    return same_bytes(known.certificate.der(), asked.certificate);
+  });
+  return found == served.answered.end() ? nullptr : &*found;
+}
+
+const KnownCertificate* find(const Served& served, const wire::QueryRequest& asked) {
+  auto found = std::ranges::find_if(served.answered, [&](const KnownCertificate& known) {
+    const crypto::Certificate& certificate = known.certificate;
+    return same_bytes(certificate.serial(), asked.serial) &&
+           names_agree(asked.issuer, certificate.issuer(), certificate.issuer_der()) &&
+           (asked.subject.empty() ||
+            names_agree(asked.subject, certificate.subject(), certificate.subject_der()));
+  });
+  return found == served.answered.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::vector<KnownCertificate> answered_by(const Cluster& cluster) {
+  return cluster.rolling_back ? std::vector<KnownCertificate>() : cluster.known;
+}
+
+Result<Served> served_by(const Cluster& cluster, UnixSeconds now) {
+  Served served{.files = {}, .tvs = {}, .answered = answered_by(cluster)};
+  std::vector<TrustListFields> lists{itl_fields(cluster)};
+  if (cluster.has_ctl) lists.push_back(ctl_fields(cluster));
+  for (const TrustListFields& fields : lists) {
+    auto list = build_trust_list(fields, now);
+    if (!list) return std::unexpected(list.error());
+    served.files[fields.file_name] = std::move(*list);
+  }
+  served.files[kConfigurationName] = to_buffer(as_bytes(kConfiguration));
+  if (!cluster.rolling_back) {
+    std::string name = std::string(kConfigurationName) + ".sgn";
+    auto file = sign_file(name, as_bytes(kConfiguration), cluster.tftp, cluster.signing, now);
+    if (!file) return std::unexpected(file.error());
+    served.files[name] = std::move(*file);
+  }
+  for (const Identity& identity : cluster.tvs) served.tvs.push_back(identity.certificate);
+  return served;
+}
+
+Buffer answer_of(const Served& served, Bytes question) {
+  auto request = wire::parse_tvs_request(question);
+  if (!request) return {};
+  const KnownCertificate* known =
+      std::visit([&](const auto& asked) { return find(served, asked); }, *request);
+  Buffer roles;
+  if (known != nullptr)
+    for (wire::Role role : known->roles) roles.push_back(static_cast<std::uint8_t>(role));
+  Buffer message(wire::kTvsHeaderSize + wire::kMaxTvsBody);
+  Writer out(message);
+  std::uint32_t session = std::visit([](const auto& asked) { return asked.session; }, *request);
+  std::uint32_t ttl = known == nullptr ? 0 : known->ttl;
+  if (std::holds_alternative<wire::VerifyRequest>(*request)) {
+    wire::write_verify_response(out, session, known != nullptr, roles, ttl);
+  } else {
+    wire::write_query_response(out, session, known == nullptr ? Bytes() : known->certificate.der(), roles,
+                               ttl);
+  }
+  message.resize(out.size());
+  return message;
+}
+
+VirtualPhone::Done boot_in_memory(VirtualPhone& phone, const Served& served, UnixSeconds now) {
+  VirtualPhone::Want want = phone.boot(now);
+  for (;;) {
+    if (const auto* fetch = std::get_if<VirtualPhone::Fetch>(&want)) {
+      auto file = served.files.find(fetch->name);
+      want = file == served.files.end() ? phone.not_found(now) : phone.got_file(file->second, now);
+    } else if (const auto* ask = std::get_if<VirtualPhone::Ask>(&want)) {
+      // One that is not there at all will not be trusted later either.
+      bool trusted = ask->server < served.tvs.size() && phone.trusts_tvs(served.tvs[ask->server].der());
+      if (!trusted) {
+        want = phone.no_answer(true, now);
+      } else {
+        want = phone.got_answer(answer_of(served, ask->message), now);
+      }
+    } else {
+      return std::get<VirtualPhone::Done>(want);
+    }
+  }
+}
+
+}  // namespace anchord::trust

@@ -1,0 +1,281 @@
+// The course of a boot: what is asked for, and what follows from the answers.
+#include "anchord/trust/virtual_phone.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cctype>
+#include <utility>
+
+#include "anchord/crypto/name.h"
+#include "anchord/trust/encrypted_file.h"
+#include "anchord/trust/signed_file.h"
+#include "anchord/trust/trust_list.h"
+#include "anchord/trust/xml.h"
+#include "anchord/wire/signed_file.h"
+#include "anchord/wire/tvs.h"
+#include "held_list.h"
+#include "signing.h"
+
+namespace anchord::trust {
+namespace {
+
+// A certificate's serial number has 20 bytes; a header's field could have 65535, which no
+// question has room for.
+constexpr std::size_t kMaxSerial = 64;
+
+// A peer's text in a reason.
+constexpr std::size_t kMaxShown = 128;
+
+std::string shown(std::string_view text) {
+  std::string out{text.substr(0, kMaxShown)};
+  for (char& c : out)
+    if (c < ' ' || c > '~') c = '?';
+  return out;
+}
+
+bool same_folded(std::string_view a, std::string_view b) {
+  auto lower = [](unsigned char c) { return std::tolower(c); };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+}  // namespace
+
+std::string_view boot_end_name(BootEnd end) {
+  switch (end) {
+    case BootEnd::fine:
+      return "fine";
+    case BootEnd::degraded:
+      return "degraded";
+    case BootEnd::locked:
+      return "locked";
+  }
+  std::unreachable();
+}
+
+VirtualPhone::VirtualPhone(PhoneSettings settings, PhoneMemory memory)
+    : settings_(std::move(settings)), memory_(std::move(memory)) {
+  settings_.tvs_servers = std::clamp(settings_.tvs_servers, std::size_t{1}, kMaxTvsServers);
+}
+
+std::string VirtualPhone::file_name(Step step) const {
+  switch (step) {
+    case Step::ctl_own:
+      return "CTL" + settings_.name + ".tlv";
+    case Step::ctl_any:
+      return kCtlFileName;
+    case Step::itl_own:
+      return "ITL" + settings_.name + ".tlv";
+    case Step::itl_any:
+      return kItlFileName;
+    case Step::encrypted_own:
+      return settings_.name + ".cnf.xml.enc.sgn";
+    case Step::signed_own:
+      return settings_.name + ".cnf.xml.sgn";
+    case Step::signed_default:
+      return "XMLDefault.cnf.xml.sgn";
+    case Step::plain_own:
+      return settings_.name + ".cnf.xml";
+    case Step::plain_default:
+      return "XMLDefault.cnf.xml";
+    case Step::ended:
+      break;
+  }
+  std::unreachable();
+}
+
+VirtualPhone::Want VirtualPhone::boot(UnixSeconds) {
+  questions_ = 0;
+  locked_.clear();
+  degraded_.clear();
+  tvs_trust_ = true;
+  unsettled_ = false;
+  return fetch(settings_.security_by_default ? Step::ctl_own : Step::plain_own);
+}
+
+VirtualPhone::Want VirtualPhone::fetch(Step step) {
+  step_ = step;
+  waiting_ = Waiting::file;
+  retries_ = 0;
+  return Fetch{file_name(step)};
+}
+
+VirtualPhone::Want VirtualPhone::got_file(Bytes content, UnixSeconds now) {
+  assert(waiting_ == Waiting::file);
+  waiting_ = Waiting::nothing;
+  return is_list(step_) ? got_list(content, now) : got_configuration(content, now);
+}
+
+VirtualPhone::Want VirtualPhone::not_found(UnixSeconds) {
+  assert(waiting_ == Waiting::file);
+  switch (step_) {
+    case Step::ctl_own:
+      return fetch(Step::ctl_any);
+    case Step::ctl_any:
+      return after_list();  // the cluster has none
+    case Step::itl_own:
+      return fetch(Step::itl_any);
+    case Step::encrypted_own:
+      return fetch(Step::signed_own);
+    case Step::signed_own:
+      return fetch(Step::signed_default);
+    case Step::plain_own:
+      return fetch(Step::plain_default);
+    default:
+      return fall_short(fmt::format("'{}' is not there", file_name(step_)));
+  }
+}
+
+VirtualPhone::Want VirtualPhone::no_file(UnixSeconds) {
+  assert(waiting_ == Waiting::file);
+  if (is_list(step_) && retries_ < kListRetries) {
+    ++retries_;
+    return Fetch{file_name(step_)};
+  }
+  return fall_short(fmt::format("nobody answered for '{}'", file_name(step_)));
+}
+
+VirtualPhone::Want VirtualPhone::after_list() {
+  if (is_ctl(step_)) return fetch(Step::itl_own);
+  if (takes_unsigned()) return fetch(Step::plain_own);
+  return fetch(settings_.key ? Step::encrypted_own : Step::signed_own);
+}
+
+VirtualPhone::Want VirtualPhone::fall_short(std::string reason) {
+  if (degraded_.empty()) degraded_ = std::move(reason);
+  if (!is_list(step_)) return finish();
+  unsettled_ = true;
+  return after_list();
+}
+
+VirtualPhone::Want VirtualPhone::got_list(Bytes content, UnixSeconds now) {
+  if (same_bytes(content, is_ctl(step_) ? memory_.ctl : memory_.itl)) return after_list();
+  auto list = wire::parse_trust_list(content);
+  if (!list) return fall_short(fmt::format("'{}' is broken: {}", file_name(step_), list.error().text()));
+  if (!same_folded(list->header.file_name.substr(0, 3), is_ctl(step_) ? "CTL" : "ITL"))
+    return fall_short(fmt::format("'{}' is another kind of list", file_name(step_)));
+  bool has_ctl = is_readable(memory_.ctl);
+  bool has_itl = is_readable(memory_.itl);
+  bool first = !has_ctl && (is_ctl(step_) ? !has_itl : takes_unsigned());
+  return first ? settle_list(content, std::nullopt) : judge(content, list->header, now);
+}
+
+VirtualPhone::Want VirtualPhone::got_configuration(Bytes content, UnixSeconds now) {
+  if (step_ == Step::plain_own || step_ == Step::plain_default) return take_configuration(to_buffer(content));
+  auto file = wire::parse_signed_file(content);
+  if (!file) return fall_short(fmt::format("'{}' is broken: {}", file_name(step_), file.error().text()));
+  if (!same_folded(file->header.file_name, file_name(step_)))
+    return fall_short(fmt::format("'{}' is another file", file_name(step_)));
+  return judge(content, file->header, now);
+}
+
+VirtualPhone::Want VirtualPhone::judge(Bytes file, const wire::Header& header, UnixSeconds now) {
+  if (header.issuer_name.size() > crypto::kMaxNormalName ||
+      header.signer_name.size() > crypto::kMaxNormalName || header.serial.size() > kMaxSerial)
+    return fall_short(fmt::format("'{}' names a signer that no certificate can have", file_name(step_)));
+  if (auto listed = listed_signer(header)) return settle(file, *listed);
+  const Answer* kept = kept_answer(header.issuer_name, header.serial, now);
+  if (kept != nullptr && has_role(kept->roles)) return settle(file, kept->certificate);
+  file_ = to_buffer(file);
+  if (!lists_tvs()) return refuse("the ITL that it holds lists no verification service", false);
+  server_ = 0;
+  unreachable_ = false;
+  return ask();
+}
+
+VirtualPhone::Want VirtualPhone::ask() {
+  wire::Header header = wire::parse_header(file_).value();
+  Buffer text = device();
+  Buffer message(wire::kTvsHeaderSize + wire::kMaxTvsBody);
+  Writer out(message);
+  wire::write_query_request(out, {.session = ++session_,
+                                  .device = text,
+                                  .subject = header.signer_name,
+                                  .issuer = header.issuer_name,
+                                  .serial = header.serial});
+  assert(out.ok());
+  message.resize(out.size());
+  waiting_ = Waiting::answer;
+  ++questions_;
+  return Ask{server_, std::move(message)};
+}
+
+VirtualPhone::Want VirtualPhone::got_answer(Bytes response, UnixSeconds now) {
+  assert(waiting_ == Waiting::answer);
+  wire::Header header = wire::parse_header(file_).value();
+  auto answer = wire::parse_tvs_response(response);
+  if (!answer || answer->command != wire::TvsCommand::query_response || answer->session != session_)
+    return no_answer(false, now);
+  if (!answer->valid) return refuse("the verification service does not know it", true);
+  auto certificate = crypto::Certificate::from_der(answer->certificate);
+  if (!certificate || !names_signer(header, *certificate)) return no_answer(false, now);
+  keep_answer(header.issuer_name, header.serial,
+              {*certificate, to_buffer(answer->roles), now + answer->ttl.value_or(0)});
+  if (!has_role(answer->roles)) return refuse("the verification service knows it for something else", true);
+  waiting_ = Waiting::nothing;
+  Buffer file = std::exchange(file_, {});
+  return settle(file, *certificate);
+}
+
+VirtualPhone::Want VirtualPhone::no_answer(bool not_trusted, UnixSeconds) {
+  assert(waiting_ == Waiting::answer);
+  if (!not_trusted) unreachable_ = true;
+  if (++server_ < settings_.tvs_servers) return ask();
+  if (!unreachable_)
+    return refuse("the ITL that it holds lists no verification service that there is", false);
+  return fall_short(
+      fmt::format("no verification service answered about the signer of '{}'", file_name(step_)));
+}
+
+VirtualPhone::Want VirtualPhone::refuse(std::string_view why, bool tvs_trust) {
+  if (locked_.empty()) {
+    wire::Header header = wire::parse_header(file_).value();
+    locked_ = fmt::format("it cannot trust '{}', the signer of '{}': {}", shown(header.signer_name),
+                          file_name(step_), why);
+    tvs_trust_ = tvs_trust;
+  }
+  return is_list(step_) ? after_list() : finish();
+}
+
+VirtualPhone::Want VirtualPhone::settle(Bytes file, const crypto::Certificate& signer) {
+  return is_list(step_) ? settle_list(file, signer) : settle_configuration(file, signer);
+}
+
+VirtualPhone::Want VirtualPhone::settle_list(Bytes file, const std::optional<crypto::Certificate>& signer) {
+  if (auto good = verify_trust_list(file, signer); !good)
+    return fall_short(fmt::format("'{}' is broken: {}", file_name(step_), shown(good.error().text)));
+  (is_ctl(step_) ? memory_.ctl : memory_.itl) = to_buffer(file);
+  // What was refused before is judged by this list the next time.
+  if (!locked_.empty()) unsettled_ = true;
+  return after_list();
+}
+
+VirtualPhone::Want VirtualPhone::settle_configuration(Bytes file, const crypto::Certificate& signer) {
+  auto verified = verify_signed_file(file, signer);
+  if (!verified)
+    return fall_short(fmt::format("'{}' is broken: {}", file_name(step_), shown(verified.error().text)));
+  if (!verified->header.encryption) return take_configuration(to_buffer(verified->content));
+  if (!settings_.key) return fall_short(fmt::format("'{}' is encrypted", file_name(step_)));
+  auto plain = decrypt_file(file, *settings_.key);
+  if (!plain) return fall_short(fmt::format("'{}' is encrypted to another phone", file_name(step_)));
+  return take_configuration(std::move(*plain));
+}
+
+VirtualPhone::Want VirtualPhone::take_configuration(Buffer plain) {
+  if (auto good = check_xml(plain); !good)
+    return fall_short(fmt::format("'{}' is no good XML: {}", file_name(step_), good.error().text));
+  memory_.configuration = std::move(plain);
+  return finish();
+}
+
+VirtualPhone::Want VirtualPhone::finish() {
+  waiting_ = Waiting::nothing;
+  step_ = Step::ended;
+  if (!locked_.empty() && !unsettled_) return Done{BootEnd::locked, locked_, tvs_trust_};
+  if (!locked_.empty()) return Done{BootEnd::degraded, locked_ + "; it may at its next boot"};
+  if (!degraded_.empty()) return Done{BootEnd::degraded, degraded_};
+  return Done{};
+}
+
+}  // namespace anchord::trust
