@@ -24,14 +24,6 @@ char fold(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-std::uint64_t version_of(const FileBody& body) {
-  const Bytes header = body.header.bytes();
-  const Bytes content = body.content.bytes();
-  // The header's hash as the seed: one pass over the content, no state to allocate.
-  const std::uint64_t seed = header.empty() ? 0 : XXH3_64bits(header.data(), header.size());
-  return XXH3_64bits_withSeed(content.data(), content.size(), seed);
-}
-
 class FoldedName {
  public:
   explicit FoldedName(std::string_view name) : size_(name.size()) {
@@ -50,6 +42,14 @@ class FoldedName {
 };
 
 }  // namespace
+
+std::uint64_t version_of(const FileBody& body) {
+  const Bytes header = body.header.bytes();
+  const Bytes content = body.content.bytes();
+  // The header's hash as the seed: one pass over the content, no state to allocate.
+  const std::uint64_t seed = header.empty() ? 0 : XXH3_64bits(header.data(), header.size());
+  return XXH3_64bits_withSeed(content.data(), content.size(), seed);
+}
 
 struct FileTable::State {
   static_assert(kPartitions == std::size_t{1} << kPartitionBits);

@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::size_t kHashDigits = 2 * crypto::kSha256Size;
 
-std::string describe(const crypto::Certificate& certificate) {
-  return fmt::format("certificate {} ({})", short_hash(certificate), certificate.subject().to_vendor());
-}
-
 Result<std::string> to_prefix(std::string_view typed) {
   std::string prefix;
   for (char c : typed) {
@@ -29,19 +25,24 @@ Result<std::string> to_prefix(std::string_view typed) {
   return prefix;
 }
 
-std::unexpected<Error> not_found(std::string_view prefix) {
-  return fail(fmt::format("there is no certificate {}: 'anchorctl cert list' shows all", prefix));
-}
+// Whose own certificate one is.
+struct Owner {
+  trust::Service service;
+  std::string host;
+  bool last_of_tvs = false;
 
-// The service and host whose own certificate this is; empty for any other.
-Result<std::string> owner_of(Database& database, std::string_view sha256) {
-  Statement row(database, R"(SELECT service, ifnull((SELECT name FROM hosts WHERE position = host), '')
+  std::string text() const { return service_text(service, host); }
+};
+
+Result<std::optional<Owner>> owner_of(Database& database, std::string_view sha256) {
+  Statement row(database, R"(SELECT service, ifnull((SELECT name FROM hosts WHERE position = host), ''),
+                               (SELECT count(*) FROM hosts)
                              FROM identities WHERE sha256 = ?)",
                 sha256);
-  if (!row.next()) return row.ok() ? Result<std::string>("") : row.failure();
+  if (!row.next()) return row.ok() ? Result<std::optional<Owner>>(std::nullopt) : row.failure();
   auto service = trust::service_from_name(row.text(0));
   if (!service) return database.damaged("an unknown service");
-  return service_text(*service, row.text(1));
+  return Owner{*service, std::string(row.text(1)), *service == trust::Service::tvs && row.integer(2) == 1};
 }
 
 Status check_new(Database& database, const trust::KnownCertificate& known) {
@@ -57,10 +58,10 @@ Status check_new(Database& database, const trust::KnownCertificate& known) {
   }
   auto owner = owner_of(database, to_hex(known.certificate.sha256()));
   if (!owner) return std::unexpected(owner.error());
-  if (!owner->empty())
+  if (*owner)
     return fail(
         fmt::format("{} is the cluster's own ({}): it is known already, and its roles follow from that",
-                    describe(known.certificate), *owner));
+                    describe(known.certificate), (*owner)->text()));
   return {};
 }
 
@@ -73,7 +74,8 @@ Result<Added> put(Database& database, const trust::KnownCertificate& known) {
   std::string roles = roles_text(known.roles);
   auto done = execute(database,
                       R"(INSERT INTO certificates (sha256, roles, ttl, certificate) VALUES (?, ?, ?, ?)
-                         ON CONFLICT (sha256) DO UPDATE SET roles = excluded.roles, ttl = excluded.ttl)",
+                         ON CONFLICT (sha256) DO UPDATE SET roles = excluded.roles, ttl = excluded.ttl,
+                           retired_from = NULL, retired_at = NULL)",
                       sha256, roles, known.ttl, known.certificate.der());
   if (done)
     done = note_change(database,
@@ -84,6 +86,30 @@ Result<Added> put(Database& database, const trust::KnownCertificate& known) {
 }
 
 }  // namespace
+
+std::string describe(const crypto::Certificate& certificate) {
+  return fmt::format("certificate {} ({})", short_hash(certificate), certificate.subject().to_vendor());
+}
+
+std::unexpected<Error> no_certificate(std::string_view sha256) {
+  return fail(fmt::format("there is no certificate {}: 'anchorctl cert list' shows all", sha256));
+}
+
+Result<std::string> hash_to_remove(Database& database, std::string_view typed) {
+  auto hash = to_prefix(typed);
+  if (!hash) return hash;
+  if (hash->size() != kHashDigits)
+    return fail(fmt::format("'{}' is not a whole SHA-256: removing needs all {} digits", typed, kHashDigits));
+  auto owner = owner_of(database, *hash);
+  if (!owner) return std::unexpected(owner.error());
+  if (!*owner) return hash;
+  const Owner& own = **owner;
+  return fail(fmt::format(
+      "certificate {} cannot be removed: it is the cluster's own ({}{}), and phones would no longer "
+      "trust what it vouches for; 'anchorctl cert regenerate {}{}' puts another in its place",
+      hash->substr(0, 8), own.text(), own.last_of_tvs ? ", the last of the verification services" : "",
+      trust::service_name(own.service), own.host.empty() ? "" : " --host " + own.host));
+}
 
 std::string roles_text(std::span<const wire::Role> roles) {
   std::string text;
@@ -134,14 +160,15 @@ Result<trust::KnownCertificate> Store::find_certificate(std::string_view sha256_
   if (!reading) return std::unexpected(reading.error());
   // 'g' follows every hexadecimal digit.
   std::string end = *prefix + 'g';
-  Statement row(database, R"(SELECT sha256, certificate, roles, ttl, '' FROM certificates
+  Statement row(database, R"(SELECT sha256, certificate, roles, ttl, '', retired_from, retired_at
+                             FROM certificates
                              WHERE sha256 >= ?1 AND sha256 < ?2
                              UNION ALL
-                             SELECT sha256, certificate, (SELECT mode FROM cluster), 0, service
+                             SELECT sha256, certificate, (SELECT mode FROM cluster), 0, service, NULL, NULL
                              FROM identities
                              WHERE sha256 >= ?1 AND sha256 < ?2)",
                 *prefix, end);
-  if (!row.next()) return row.ok() ? not_found(*prefix) : row.failure();
+  if (!row.next()) return row.ok() ? no_certificate(*prefix) : row.failure();
   auto certificate = read_certificate(database, row, 0, 1);
   if (!certificate) return std::unexpected(certificate.error());
   trust::KnownCertificate found{std::move(*certificate), {}, trust::kDefaultTtl, {}};
@@ -150,6 +177,8 @@ Result<trust::KnownCertificate> Store::find_certificate(std::string_view sha256_
     if (!roles) return database.damaged(fmt::format("the roles of {}", describe(found.certificate)));
     found.roles = std::move(*roles);
     found.ttl = static_cast<std::uint32_t>(row.integer(3));
+    found.retired_from = trust::service_from_name(row.text(5));
+    found.retired_at = row.integer(6);
   } else {
     auto service = trust::service_from_name(row.text(4));
     auto mode = trust::mode_from_name(row.text(2));
@@ -167,23 +196,13 @@ Result<trust::KnownCertificate> Store::find_certificate(std::string_view sha256_
 
 Status Store::remove_certificate(std::string_view sha256) {
   Database& database = impl_->database;
-  auto hash = to_prefix(sha256);
-  if (!hash) return std::unexpected(hash.error());
-  if (hash->size() != kHashDigits)
-    return fail(
-        fmt::format("'{}' is not a whole SHA-256: removing needs all {} digits", sha256, kHashDigits));
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
-  auto owner = owner_of(database, *hash);
-  if (!owner) return std::unexpected(owner.error());
-  if (!owner->empty())
-    return fail(
-        fmt::format("certificate {} cannot be removed: it is the cluster's own ({}), and phones would "
-                    "no longer trust what it vouches for",
-                    hash->substr(0, 8), *owner));
+  auto hash = hash_to_remove(database, sha256);
+  if (!hash) return std::unexpected(hash.error());
   {
     Statement row(database, "DELETE FROM certificates WHERE sha256 = ? RETURNING sha256, certificate", *hash);
-    if (!row.next()) return row.ok() ? Status(not_found(*hash)) : row.failure();
+    if (!row.next()) return row.ok() ? Status(no_certificate(*hash)) : row.failure();
     // Even one that no longer parses can be removed.
     auto certificate = crypto::Certificate::from_der(row.blob(1));
     std::string what = certificate ? describe(*certificate) : fmt::format("certificate {}", *hash);

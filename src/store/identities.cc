@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <set>
 
 #include "anchord/base/hex.h"
+#include "anchord/crypto/random.h"
 #include "anchord/crypto/self_signed.h"
 #include "keys.h"
 
@@ -21,6 +23,12 @@ constexpr unsigned kRecoveryDays = 20 * 365 + 5;
 constexpr UnixSeconds kClockSlack = 3600;
 
 }  // namespace
+
+std::string new_cluster_id() {
+  std::array<std::uint8_t, 16> random;
+  crypto::fill_random(random);
+  return to_hex(random);
+}
 
 bool is_address(const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> room;
@@ -58,6 +66,24 @@ Status put_identity(Database& database, const NewIdentity& made) {
                     VALUES (?, (SELECT position FROM hosts WHERE name = ?), ?, ?, ?))",
                  trust::service_name(made.service), made.host, to_hex(certificate.sha256()),
                  certificate.der(), key_file_name(made.service, made.host, certificate));
+}
+
+Status remove_unused_keys(const std::filesystem::path& directory, Database& database) {
+  std::set<std::string, std::less<>> used;
+  Statement row(database, "SELECT key_file FROM identities");
+  while (row.next()) used.emplace(row.text(0));
+  if (!row.ok()) return row.failure();
+  std::error_code problem;
+  std::vector<std::filesystem::path> unused;
+  for (const auto& entry : std::filesystem::directory_iterator(key_folder(directory), problem)) {
+    std::string name = entry.path().filename().string();
+    // Half written ones too (write_file()'s); what is not ours is left alone.
+    bool key = name.ends_with(".key") || name.find(".key.new-") != name.npos;
+    if (key && !used.contains(name)) unused.push_back(entry.path());
+  }
+  // What cannot be removed is in nobody's way.
+  for (const auto& file : unused) std::filesystem::remove(file, problem);
+  return {};
 }
 
 }  // namespace anchord::store

@@ -1,6 +1,7 @@
 // The certificates and keys that a cluster makes for itself.
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "anchord/base/clock.h"
@@ -25,6 +26,8 @@ struct NewIdentity {
   trust::Identity identity;
 };
 
+std::string new_cluster_id();
+
 bool is_address(const std::string& text);  // IPv4 or IPv6
 
 Result<NewIdentity> make_identity(const IdentityRequest& request);
@@ -34,5 +37,9 @@ Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::H
 
 // Its row, in the open transaction. Its key's file comes first.
 Status put_identity(Database& database, const NewIdentity& made);
+
+// Those that an operation which was killed, or an earlier certificate, left behind. Only
+// with the store held for writing: a key's file comes before its row.
+Status remove_unused_keys(const std::filesystem::path& directory, Database& database);
 
 }  // namespace anchord::store

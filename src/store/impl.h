@@ -22,11 +22,23 @@ class Store::Impl {
   Database database;
 };
 
+// For what is not a member of Store.
+struct Inside {
+  static Database& database(Store& store) { return store.impl_->database; }
+  static const std::filesystem::path& directory(const Store& store) { return store.impl_->directory; }
+};
+
+// What Store::load() gives, in the open transaction.
+Result<LoadedCluster> read_cluster(const std::filesystem::path& directory, Database& database, KeyUse keys);
+
 // By name, in the open transaction.
 Result<std::vector<trust::Phone>> read_phones(Database& database);
 
 // Enough of a certificate's SHA-256 for people to tell it by: as in key file names.
 std::string short_hash(const crypto::Certificate& certificate);
+
+// "certificate 0a1b2c3d (CN=...)"
+std::string describe(const crypto::Certificate& certificate);
 
 // "tvs of cucm1", "capf".
 std::string service_text(trust::Service service, std::string_view host);
@@ -50,7 +62,18 @@ Status migrate(const std::filesystem::path& directory, Database& database);
 
 // Says in the open transaction who changed what. For a change to what load() gives
 // use note_change().
-Status note_audit(Database& database, std::string_view what);
-Status note_change(Database& database, std::string_view what);
+Status note_audit(Database& database, std::string_view what, bool forced = false,
+                  UnixSeconds when = calendar_now());
+Status note_change(Database& database, std::string_view what, bool forced = false,
+                   UnixSeconds when = calendar_now());
+
+// A list that phones are given from now on, in the open transaction. What is old and held by
+// no phone goes.
+Status keep_handed_out(Database& database, std::string_view name, Bytes content, UnixSeconds built_at);
+
+// The SHA-256 that somebody typed, in lower case: all of it, of a certificate that may be
+// removed as it is not the cluster's own.
+Result<std::string> hash_to_remove(Database& database, std::string_view typed);
+std::unexpected<Error> no_certificate(std::string_view sha256);
 
 }  // namespace anchord::store

@@ -9,9 +9,11 @@
 #include <array>
 #include <cerrno>
 
+#include "adopt.h"
 #include "anchord/base/hex.h"
 #include "anchord/crypto/random.h"
 #include "anchord/trust/trust_list.h"
+#include "file_descriptor.h"
 #include "identities.h"
 #include "impl.h"
 #include "keys.h"
@@ -90,7 +92,11 @@ Result<std::vector<NewIdentity>> make_identities(const InitRequest& request) {
   std::vector<Result<NewIdentity>> made;
   auto make = [&](Service service, const trust::Host* host, const std::string& common_name,
                   crypto::KeyKind key) {
-    made.push_back(make_identity({service, host, make_subject(request, common_name), key, request.now}));
+    if (auto adopted = adopted_identity(request, service, host)) {
+      made.push_back(std::move(*adopted));
+    } else {
+      made.push_back(make_identity({service, host, make_subject(request, common_name), key, request.now}));
+    }
   };
   for (const trust::Host& host : request.hosts) make(Service::tvs, &host, "TVS-" + host.name, request.key);
   make(Service::tftp, &first, first.name, signer);
@@ -105,10 +111,10 @@ Result<std::vector<NewIdentity>> make_identities(const InitRequest& request) {
   return identities;
 }
 
-// A cluster whose list phones would not load is better refused now than met later.
-Status check_list(const InitRequest& request, const std::vector<NewIdentity>& identities) {
+trust::Cluster make_cluster(const InitRequest& request, const std::vector<NewIdentity>& identities) {
   std::size_t hosts = request.hosts.size();
-  trust::Cluster cluster{.signing = request.signing,
+  trust::Cluster cluster{.name = request.cluster_name,
+                         .signing = request.signing,
                          .hosts = request.hosts,
                          .tvs = {},
                          .tftp = identities[hosts].identity,
@@ -116,27 +122,38 @@ Status check_list(const InitRequest& request, const std::vector<NewIdentity>& id
                          .capf = identities[hosts + 2].identity,
                          .recovery = identities[hosts + 3].identity};
   for (std::size_t i = 0; i < hosts; ++i) cluster.tvs.push_back(identities[i].identity);
-  auto list = trust::build_itl(cluster, request.now);
+  for (const NewIdentity& made : identities)
+    cluster.known.push_back({made.identity.certificate, trust::own_roles(made.service, cluster.mode),
+                             trust::kDefaultTtl, made.service});
+  return cluster;
+}
+
+// A cluster whose list phones would not load is better refused now than met later.
+Status check_list(const trust::Cluster& cluster, UnixSeconds now) {
+  auto list = trust::build_itl(cluster, now);
   if (!list) return std::unexpected(list.error());
   return {};
 }
 
 Status write_database(const std::filesystem::path& file, const InitRequest& request,
-                      const std::vector<NewIdentity>& identities) {
+                      const std::vector<NewIdentity>& identities,
+                      std::span<const trust::KnownCertificate> held) {
   auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   if (!database) return std::unexpected(database.error());
   if (::chmod(file.c_str(), 0600) != 0) return fail_errno("cannot protect '" + file.string() + "'", errno);
   auto done = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
-  for (const char* tables : {kClusterTables, kIdentityTable, kProvisioningTables})
+  for (const char* tables :
+       {kFirstTables, kExtendedTables, kIdentityTable, kProvisioningTables, kLedgerTables})
     if (done) done = database->run(tables);
   if (done)
     done = database->run(
         fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion));
   if (done)
     done = execute(*database,
-                   R"(INSERT INTO cluster (id, name, mode, digest, spelling, change_counter)
-                      VALUES (1, ?, ?, ?, ?, 1))",
-                   request.cluster_name, trust::mode_name(trust::Mode::nonsecure),
+                   R"(INSERT INTO cluster (id, cluster_id, name, mode, has_ctl, rolling_back, digest,
+                                           spelling, change_counter)
+                      VALUES (1, ?, ?, ?, 0, 0, ?, ?, 1))",
+                   new_cluster_id(), request.cluster_name, trust::mode_name(trust::Mode::nonsecure),
                    wire::digest_name(request.signing.digest),
                    request.signing.spelling == crypto::NameSpelling::open ? "open" : "vendor");
   for (std::size_t i = 0; done && i < request.hosts.size(); ++i)
@@ -144,17 +161,10 @@ Status write_database(const std::filesystem::path& file, const InitRequest& requ
                    request.hosts[i].name, request.hosts[i].address);
   for (const NewIdentity& made : identities)
     if (done) done = put_identity(*database, made);
+  if (done) done = put_adopted(*database, request, held);
   if (done) done = note_audit(*database, fmt::format("made the cluster '{}'", request.cluster_name));
   if (done) done = database->run("COMMIT");
   return done;
-}
-
-// New names must survive a power cut. There is nothing to be done where it fails.
-void sync_folder(const std::filesystem::path& folder) {
-  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
 }
 
 // The directory while a store is being made in it. Held by a lock, so that two
@@ -174,7 +184,8 @@ class Site {
   }
 
   Status prepare();
-  Status write(const InitRequest& request, const std::vector<NewIdentity>& identities);
+  Status write(const InitRequest& request, const std::vector<NewIdentity>& identities,
+               std::span<const trust::KnownCertificate> held);
 
  private:
   Status check_empty() const;
@@ -214,7 +225,8 @@ Status Site::prepare() {
   return check_empty();
 }
 
-Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& identities) {
+Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& identities,
+                   std::span<const trust::KnownCertificate> held) {
   std::filesystem::path keys = key_folder(directory_);
   // The last two are for the administrator to fill.
   for (const auto& folder : {keys, directory_ / "provisioning", directory_ / "devices"}) {
@@ -237,7 +249,7 @@ Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& i
     made_.push_back(aside.string() + suffix);
     ::unlink(made_.back().c_str());
   }
-  if (auto done = write_database(aside, request, identities); !done) return done;
+  if (auto done = write_database(aside, request, identities, held); !done) return done;
   if (::rename(aside.c_str(), file.c_str()) != 0)
     return fail_errno(fmt::format("cannot put '{}' in place", file.string()), errno);
   kept_ = true;
@@ -250,13 +262,17 @@ Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& i
 
 Result<Store> Store::init(const std::filesystem::path& directory, const InitRequest& request) {
   if (auto good = check_request(request); !good) return std::unexpected(good.error());
+  if (auto good = check_adopted(request); !good) return std::unexpected(good.error());
   {
     Site site(directory);
     if (auto ready = site.prepare(); !ready) return std::unexpected(ready.error());
     auto identities = make_identities(request);
     if (!identities) return std::unexpected(identities.error());
-    if (auto good = check_list(request, *identities); !good) return std::unexpected(good.error());
-    if (auto done = site.write(request, *identities); !done) return std::unexpected(done.error());
+    trust::Cluster cluster = make_cluster(request, *identities);
+    if (auto good = check_list(cluster, request.now); !good) return std::unexpected(good.error());
+    auto held = held_by_phones(request, cluster);
+    if (!held) return std::unexpected(held.error());
+    if (auto done = site.write(request, *identities, *held); !done) return std::unexpected(done.error());
   }
   return open(directory);
 }

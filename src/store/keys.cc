@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -14,6 +15,16 @@ namespace {
 
 // The largest key in use, RSA-4096, takes 3.3 KB as PEM: more is another file.
 constexpr std::size_t kMaxKeyFile = 16 * 1024;
+
+// As SQLite does with its own files: one that root makes must not lock the service out.
+Status give_to_owner(const std::filesystem::path& file, const std::filesystem::path& model) {
+  if (::geteuid() != 0) return {};
+  struct stat owner{};
+  if (::stat(model.c_str(), &owner) != 0 || ::chown(file.c_str(), owner.st_uid, owner.st_gid) != 0)
+    return fail_errno(fmt::format("cannot give '{}' to the owner of '{}'", file.string(), model.string()),
+                      errno);
+  return {};
+}
 
 }  // namespace
 
@@ -30,6 +41,15 @@ std::string key_file_name(trust::Service service, std::string_view host,
 
 Status write_key(const std::filesystem::path& file, const crypto::PrivateKey& key) {
   return write_file(file, key.to_pem().bytes(), 0600);
+}
+
+Status add_key(const std::filesystem::path& directory, const std::string& name,
+               const crypto::PrivateKey& key) {
+  std::filesystem::path file = key_folder(directory) / name;
+  if (auto done = write_key(file, key); !done) return done;
+  auto done = give_to_owner(file, directory / kDatabaseName);
+  if (!done) ::unlink(file.c_str());
+  return done;
 }
 
 Result<crypto::PrivateKey> read_key(const std::filesystem::path& file, const crypto::Certificate& certificate,

@@ -21,6 +21,10 @@ std::string key_file_name(trust::Service service, std::string_view host,
 
 Status write_key(const std::filesystem::path& file, const crypto::PrivateKey& key);
 
+// For a store that is there already: the file belongs to whom the database belongs to.
+Status add_key(const std::filesystem::path& directory, const std::string& name,
+               const crypto::PrivateKey& key);
+
 // `owner` names the service in errors. The file must be readable by its owner
 // alone, and its key be the certificate's.
 Result<crypto::PrivateKey> read_key(const std::filesystem::path& file, const crypto::Certificate& certificate,

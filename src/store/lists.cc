@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 
 #include "anchord/trust/trust_list.h"
 #include "impl.h"
@@ -38,23 +39,36 @@ Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, Uni
                       R"(INSERT OR REPLACE INTO lists (name, input_digest, built_at, content)
                          VALUES (?, ?, ?, ?))",
                       name, input_digest, list.built_at, Bytes(list.content));
+  if (done) done = keep_handed_out(database, name, list.content, list.built_at);
   if (done) done = note_audit(database, fmt::format("built '{}', {} bytes", name, list.content.size()));
   if (done) done = writing->commit();
   if (!done) return std::unexpected(done.error());
   return list;
 }
 
-Result<SavedList> current_itl(Store& store, const trust::Cluster& cluster, UnixSeconds now) {
-  trust::TrustListFields fields = trust::itl_fields(cluster);
+namespace {
+
+Result<SavedList> current_list(Store& store, const trust::TrustListFields& fields, UnixSeconds now) {
   auto list = store.list_for(fields.file_name, trust::fields_digest(fields), now, [&](UnixSeconds timestamp) {
     return trust::build_trust_list(fields, timestamp);
   });
   if (!list) return list;
   // The database's pages carry no checksums, and phones ignore a list that does not verify.
-  if (auto good = trust::verify_trust_list(list->content, cluster.tftp.certificate); !good)
+  if (auto good = trust::verify_trust_list(list->content, fields.signer.certificate); !good)
     return fail(fmt::format("the saved '{}' is damaged ({}): restore the state directory from a backup",
                             fields.file_name, good.error().text));
   return list;
+}
+
+}  // namespace
+
+Result<SavedList> current_itl(Store& store, const trust::Cluster& cluster, UnixSeconds now) {
+  return current_list(store, trust::itl_fields(cluster), now);
+}
+
+Result<SavedList> current_ctl(Store& store, const trust::Cluster& cluster, UnixSeconds now) {
+  assert(cluster.has_ctl);
+  return current_list(store, trust::ctl_fields(cluster), now);
 }
 
 Status Store::report_status(const StatusReport& report) {
@@ -77,8 +91,11 @@ Result<std::vector<StatusReport>> Store::last_status() {
 
 Result<std::vector<AuditEntry>> Store::audit(std::size_t newest) {
   std::vector<AuditEntry> entries;
-  Statement row(impl_->database, "SELECT time, who, what FROM audit ORDER BY id DESC LIMIT ?", newest);
-  while (row.next()) entries.push_back({row.integer(0), std::string(row.text(1)), std::string(row.text(2))});
+  Statement row(impl_->database, "SELECT time, who, what, forced FROM audit ORDER BY id DESC LIMIT ?",
+                newest);
+  while (row.next())
+    entries.push_back(
+        {row.integer(0), std::string(row.text(1)), std::string(row.text(2)), row.integer(3) != 0});
   if (!row.ok()) return row.failure();
   return entries;
 }

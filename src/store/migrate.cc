@@ -1,10 +1,9 @@
 // Stores that an older version made.
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cassert>
-#include <cerrno>
+#include <optional>
 
 #include "identities.h"
 #include "impl.h"
@@ -28,18 +27,8 @@ Result<NewIdentity> identity_for_https(Database& database) {
   return make_tftp_ec(*tftp, host, calendar_now());
 }
 
-// As SQLite does with its own files: one that root makes must not lock the service out.
-Status give_to_owner(const std::filesystem::path& file, const std::filesystem::path& model) {
-  if (::geteuid() != 0) return {};
-  struct stat owner{};
-  if (::stat(model.c_str(), &owner) != 0 || ::chown(file.c_str(), owner.st_uid, owner.st_gid) != 0)
-    return fail_errno(fmt::format("cannot give '{}' to the owner of '{}'", file.string(), model.string()),
-                      errno);
-  return {};
-}
-
 // SQLite cannot change a table's checks: its rows move to a new one.
-Status change_tables(Database& database) {
+Status to_version_2(Database& database) {
   auto done = database.run("ALTER TABLE identities RENAME TO identities_1; DROP INDEX identity_of_service");
   if (done) done = database.run(kIdentityTable);
   if (done)
@@ -47,23 +36,64 @@ Status change_tables(Database& database) {
                              SELECT service, host, sha256, certificate, key_file FROM identities_1;
                            DROP TABLE identities_1)");
   if (done) done = database.run(kProvisioningTables);
-  if (done) done = database.run(fmt::format("PRAGMA user_version = {}", kSchemaVersion));
   return done;
 }
 
-Status migrate_1(const std::filesystem::path& directory, Database& database) {
+Status to_version_3(Database& database) {
+  auto done = database.run(R"(ALTER TABLE cluster RENAME TO cluster_2;
+                              ALTER TABLE certificates RENAME TO certificates_2;
+                              ALTER TABLE audit RENAME TO audit_2)");
+  if (done) done = database.run(kExtendedTables);
+  if (done) done = database.run(kLedgerTables);
+  if (done)
+    done = execute(database,
+                   R"(INSERT INTO cluster (id, cluster_id, name, mode, has_ctl, rolling_back, digest,
+                                           spelling, change_counter)
+                      SELECT id, ?, name, mode, mode = 'mixed', 0, digest, spelling, change_counter
+                      FROM cluster_2)",
+                   new_cluster_id());
+  if (done)
+    done = database.run(R"(INSERT INTO certificates (sha256, roles, ttl, certificate)
+                             SELECT sha256, roles, ttl, certificate FROM certificates_2 ORDER BY rowid;
+                           INSERT INTO audit (id, time, who, what, forced)
+                             SELECT id, time, who, what, 0 FROM audit_2;
+                           DROP TABLE cluster_2;
+                           DROP TABLE certificates_2;
+                           DROP TABLE audit_2)");
+  return done;
+}
+
+// Phones hold them already.
+Status keep_saved_lists(Database& database) {
+  Statement row(database, "SELECT name, content, built_at FROM lists");
+  while (row.next())
+    if (auto done = keep_handed_out(database, row.text(0), row.blob(1), row.integer(2)); !done) return done;
+  if (!row.ok()) return row.failure();
+  return {};
+}
+
+// `added` comes with version 2.
+Status bring_up(Database& database, int version, const std::optional<NewIdentity>& added) {
+  Status done;
+  if (version < 2) done = to_version_2(database);
+  if (done) done = to_version_3(database);
+  if (done && added) done = put_identity(database, *added);
+  if (done) done = keep_saved_lists(database);
+  if (done) done = database.run(fmt::format("PRAGMA user_version = {}", kSchemaVersion));
+  if (done)
+    done = note_change(database, fmt::format("brought the store to version {}{}", kSchemaVersion,
+                                             added ? ", with a certificate for HTTPS (tftp-ec)" : ""));
+  return done;
+}
+
+Status migrate_from(int version, const std::filesystem::path& directory, Database& database) {
+  if (version >= 2) return bring_up(database, version, std::nullopt);
   auto made = identity_for_https(database);
   if (!made) return std::unexpected(made.error());
-  std::filesystem::path key =
-      key_folder(directory) / key_file_name(made->service, made->host, made->identity.certificate);
-  auto done = write_key(key, *made->identity.key);
-  if (!done) return done;
-  done = give_to_owner(key, directory / kDatabaseName);
-  if (done) done = change_tables(database);
-  if (done) done = put_identity(database, *made);
-  if (done)
-    done = note_change(database, "brought the store to version 2, with a certificate for HTTPS (tftp-ec)");
-  if (!done) ::unlink(key.c_str());
+  std::string key = key_file_name(made->service, made->host, made->identity.certificate);
+  if (auto done = add_key(directory, key, *made->identity.key); !done) return done;
+  auto done = bring_up(database, version, *made);
+  if (!done) ::unlink((key_folder(directory) / key).c_str());
   return done;
 }
 
@@ -76,8 +106,8 @@ Status migrate(const std::filesystem::path& directory, Database& database) {
   auto version = schema_version(database, directory / kDatabaseName);
   if (!version) return std::unexpected(version.error());
   if (*version == kSchemaVersion) return {};
-  assert(*version == 1);
-  if (auto done = migrate_1(directory, database); !done)
+  assert(*version < kSchemaVersion);
+  if (auto done = migrate_from(*version, directory, database); !done)
     return std::unexpected(std::move(done.error())
                                .within(fmt::format("cannot bring the store in '{}' to version {}",
                                                    directory.string(), kSchemaVersion)));

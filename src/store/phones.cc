@@ -96,12 +96,17 @@ Status Store::remove_phones(std::span<const std::string> names) {
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   Statement remove(database, "DELETE FROM phones WHERE name = ? RETURNING 1");
+  Statement forget(database, "DELETE FROM ledger WHERE device = ? RETURNING 1");
   for (const std::string& name : names) {
     remove.restart(name);
     auto removed = gives_row(remove);
     if (!removed) return std::unexpected(removed.error());
-    if (!*removed) return no_phone(name);
-    if (auto done = note_change(database, "removed phone " + name); !done) return done;
+    forget.restart(name);
+    auto forgotten = gives_row(forget);
+    if (!forgotten) return std::unexpected(forgotten.error());
+    if (!*removed && !*forgotten) return no_phone(name);
+    std::string what = fmt::format("removed phone {}{}", name, *forgotten ? " and what it was given" : "");
+    if (auto done = *removed ? note_change(database, what) : note_audit(database, what); !done) return done;
   }
   return writing->commit();
 }

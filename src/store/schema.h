@@ -5,30 +5,17 @@ namespace anchord::store {
 
 constexpr int kApplicationId = 0x414e4348;  // "ANCH"
 
-// 1: without phones, signatures and the service tftp-ec. migrate() brings it to 2.
-constexpr int kSchemaVersion = 2;
+// 1: without phones, signatures and the service tftp-ec. 2: without the cluster's id, lists
+// that were handed out and the ledger. migrate() brings both to 3.
+constexpr int kSchemaVersion = 3;
 
 // SHA-256 are lower-case hexadecimal where people may type them, else bytes. What
 // the checks here refuse, load() need not expect.
-constexpr char kClusterTables[] = R"sql(
-CREATE TABLE cluster (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  name TEXT NOT NULL,
-  mode TEXT NOT NULL CHECK (mode IN ('nonsecure', 'mixed')),
-  digest TEXT NOT NULL CHECK (digest IN ('sha1', 'sha512')),
-  spelling TEXT NOT NULL CHECK (spelling IN ('vendor', 'open')),
-  change_counter INTEGER NOT NULL
-) STRICT;
+constexpr char kFirstTables[] = R"sql(
 CREATE TABLE hosts (
   position INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE COLLATE NOCASE,
   address TEXT NOT NULL
-) STRICT;
-CREATE TABLE certificates (
-  sha256 TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64),
-  roles TEXT NOT NULL,
-  ttl INTEGER NOT NULL CHECK (ttl BETWEEN 0 AND 4294967295),
-  certificate BLOB NOT NULL
 ) STRICT;
 CREATE TABLE lists (
   name TEXT NOT NULL PRIMARY KEY,
@@ -43,11 +30,41 @@ CREATE TABLE service_status (
   ok INTEGER NOT NULL,
   message TEXT NOT NULL
 ) STRICT;
+)sql";
+
+// Those that version 3 has extended. A certificate that was the cluster's own says for
+// what, and until when.
+constexpr char kExtendedTables[] = R"sql(
+CREATE TABLE cluster (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  cluster_id TEXT NOT NULL CHECK (length(cluster_id) = 32),
+  name TEXT NOT NULL,
+  mode TEXT NOT NULL CHECK (mode IN ('nonsecure', 'mixed')),
+  has_ctl INTEGER NOT NULL CHECK (has_ctl IN (0, 1)),
+  rolling_back INTEGER NOT NULL CHECK (rolling_back IN (0, 1)),
+  digest TEXT NOT NULL CHECK (digest IN ('sha1', 'sha512')),
+  spelling TEXT NOT NULL CHECK (spelling IN ('vendor', 'open')),
+  change_counter INTEGER NOT NULL,
+  backup_at INTEGER,
+  backup_tftp TEXT,
+  CHECK (mode = 'nonsecure' OR (has_ctl AND NOT rolling_back)),
+  CHECK ((backup_at IS NULL) = (backup_tftp IS NULL))
+) STRICT;
+CREATE TABLE certificates (
+  sha256 TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64),
+  roles TEXT NOT NULL,
+  ttl INTEGER NOT NULL CHECK (ttl BETWEEN 0 AND 4294967295),
+  certificate BLOB NOT NULL,
+  retired_from TEXT CHECK (retired_from IN ('tvs', 'tftp', 'tftp-ec', 'capf', 'recovery')),
+  retired_at INTEGER,
+  CHECK ((retired_from IS NULL) = (retired_at IS NULL))
+) STRICT;
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY,
   time INTEGER NOT NULL,
   who TEXT NOT NULL,
-  what TEXT NOT NULL
+  what TEXT NOT NULL,
+  forced INTEGER NOT NULL CHECK (forced IN (0, 1))
 ) STRICT;
 )sql";
 
@@ -81,6 +98,37 @@ CREATE TABLE signatures (
   content_key BLOB NOT NULL,
   whole BLOB NOT NULL
 ) STRICT;
+)sql";
+
+// Versions are the file table's 64 bits, 0 for none. A kind is the place of one of `Given` in
+// its list.
+constexpr char kLedgerTables[] = R"sql(
+CREATE TABLE handed_out (
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  built_at INTEGER NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (name, version)
+) STRICT;
+CREATE TABLE ledger (
+  device TEXT NOT NULL PRIMARY KEY CHECK (length(device) = 15),
+  model TEXT NOT NULL,
+  questions INTEGER NOT NULL,
+  last_asked INTEGER NOT NULL,
+  seen INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ledger_by_silence ON ledger (seen);
+CREATE TABLE ledger_given (
+  device TEXT NOT NULL REFERENCES ledger (device) ON DELETE CASCADE,
+  kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),
+  file TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  unsure INTEGER NOT NULL,
+  protocol TEXT NOT NULL,
+  address TEXT NOT NULL,
+  PRIMARY KEY (device, kind)
+) STRICT, WITHOUT ROWID;
 )sql";
 
 }  // namespace anchord::store

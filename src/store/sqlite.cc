@@ -8,6 +8,17 @@
 #include "anchord/store/store.h"
 
 namespace anchord::store {
+namespace {
+
+// SQLite's messages quote the schema, and what is damaged.
+std::string one_line(std::string_view message) {
+  std::string line{message};
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  return line;
+}
+
+}  // namespace
 
 Result<Database> Database::open(const std::filesystem::path& path, int flags) {
   Database database(path);
@@ -33,7 +44,7 @@ Status Database::run(const std::string& sql) {
 
 std::unexpected<Error> Database::damaged(std::string_view what) const {
   return fail(fmt::format("the database '{}' is damaged ({}): restore the state directory from a backup",
-                          path_.string(), what));
+                          path_.string(), one_line(what)));
 }
 
 std::unexpected<Error> Database::failure() const {
@@ -60,7 +71,7 @@ std::unexpected<Error> Database::failure() const {
       return fail(fmt::format("cannot open '{}' for writing ({}): run as the owner of the state directory",
                               file, message));
     default:
-      return fail(fmt::format("cannot use the database '{}': {}", file, message));
+      return fail(fmt::format("cannot use the database '{}': {}", file, one_line(message)));
   }
 }
 

@@ -63,6 +63,7 @@ class Statement {
   std::int64_t integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
   std::string_view text(int column) const { return as_text(blob(column)); }
   Bytes blob(int column) const;
+  int columns() const { return sqlite3_column_count(handle_.get()); }
 
  private:
   struct Finalize {

@@ -51,12 +51,7 @@ Result<std::int64_t> read_number(Database& database, const char* sql) {
 Status check_structure(Database& database) {
   Statement statement(database, "PRAGMA quick_check(1)");
   if (!statement.next()) return statement.failure();
-  if (statement.text(0) != "ok") {
-    std::string found{statement.text(0)};
-    for (char& c : found)
-      if (c == '\n') c = ' ';
-    return database.damaged(found);
-  }
+  if (statement.text(0) != "ok") return database.damaged(statement.text(0));
   return {};
 }
 
@@ -102,13 +97,19 @@ Result<std::vector<IdentityRow>> read_identities(Database& database) {
 }
 
 Status read_known(Database& database, std::vector<trust::KnownCertificate>& known) {
-  Statement row(database, "SELECT sha256, certificate, roles, ttl FROM certificates ORDER BY rowid");
+  Statement row(database, R"(SELECT sha256, certificate, roles, ttl, retired_from, retired_at
+                             FROM certificates ORDER BY rowid)");
   while (row.next()) {
     auto certificate = read_certificate(database, row, 0, 1);
     if (!certificate) return std::unexpected(certificate.error());
     auto roles = roles_from_text(row.text(2));
     if (!roles) return database.damaged(fmt::format("the roles of certificate {}", short_hash(*certificate)));
-    known.push_back({*certificate, std::move(*roles), static_cast<std::uint32_t>(row.integer(3)), {}});
+    known.push_back({*certificate,
+                     std::move(*roles),
+                     static_cast<std::uint32_t>(row.integer(3)),
+                     {},
+                     trust::service_from_name(row.text(4)),
+                     row.integer(5)});
   }
   if (!row.ok()) return row.failure();
   return {};
@@ -139,14 +140,18 @@ Result<trust::Cluster> assemble(const Database& database, std::vector<trust::Hos
 Result<LoadedCluster> read_state(Database& database, std::vector<IdentityRow>& identities) {
   auto hosts = read_hosts(database);
   if (!hosts) return std::unexpected(hosts.error());
-  Statement row(database, "SELECT name, mode, digest, spelling, change_counter FROM cluster");
+  Statement row(database, R"(SELECT name, mode, digest, spelling, change_counter, cluster_id, has_ctl,
+                               rolling_back FROM cluster)");
   if (!row.next()) return row.ok() ? database.damaged("the cluster's row is missing") : row.failure();
   auto cluster = assemble(database, std::move(*hosts), identities);
   if (!cluster) return std::unexpected(cluster.error());
   auto mode = trust::mode_from_name(row.text(1));
   if (!mode) return database.damaged("an unknown mode");
   cluster->name = row.text(0);
+  cluster->id = row.text(5);
   cluster->mode = *mode;
+  cluster->has_ctl = row.integer(6) != 0;
+  cluster->rolling_back = row.integer(7) != 0;
   cluster->signing.digest = row.text(2) == "sha1" ? wire::Digest::sha1 : wire::Digest::sha512;
   cluster->signing.spelling =
       row.text(3) == "open" ? crypto::NameSpelling::open : crypto::NameSpelling::vendor;
@@ -217,13 +222,13 @@ Result<int> schema_version(Database& database, const std::filesystem::path& file
   return static_cast<int>(*version);
 }
 
-Status note_audit(Database& database, std::string_view what) {
-  return execute(database, "INSERT INTO audit (time, who, what) VALUES (?, ?, ?)", calendar_now(),
-                 user_name(), what);
+Status note_audit(Database& database, std::string_view what, bool forced, UnixSeconds when) {
+  return execute(database, "INSERT INTO audit (time, who, what, forced) VALUES (?, ?, ?, ?)", when,
+                 user_name(), what, forced);
 }
 
-Status note_change(Database& database, std::string_view what) {
-  if (auto done = note_audit(database, what); !done) return done;
+Status note_change(Database& database, std::string_view what, bool forced, UnixSeconds when) {
+  if (auto done = note_audit(database, what, forced, when); !done) return done;
   return execute(database, "UPDATE cluster SET change_counter = change_counter + 1");
 }
 
@@ -249,21 +254,24 @@ Result<Store> Store::open(const std::filesystem::path& directory) {
   return Store(std::make_unique<Impl>(directory, std::move(*database)));
 }
 
-Result<LoadedCluster> Store::load(KeyUse keys) {
-  Database& database = impl_->database;
-  auto reading = Transaction::read(database);
-  if (!reading) return std::unexpected(reading.error());
+Result<LoadedCluster> read_cluster(const std::filesystem::path& directory, Database& database, KeyUse keys) {
   auto identities = read_identities(database);
   if (!identities) return std::unexpected(identities.error());
   if (keys == KeyUse::with_keys) {
     for (IdentityRow& row : *identities) {
       std::string owner = row.key_file.substr(0, row.key_file.rfind('-'));
-      auto key = read_key(key_folder(impl_->directory) / row.key_file, row.identity.certificate, owner);
+      auto key = read_key(key_folder(directory) / row.key_file, row.identity.certificate, owner);
       if (!key) return std::unexpected(key.error());
       row.identity.key = std::move(*key);
     }
   }
   return read_state(database, *identities);
+}
+
+Result<LoadedCluster> Store::load(KeyUse keys) {
+  auto reading = Transaction::read(impl_->database);
+  if (!reading) return std::unexpected(reading.error());
+  return read_cluster(impl_->directory, impl_->database, keys);
 }
 
 Result<std::int64_t> Store::change_counter() {

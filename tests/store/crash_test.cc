@@ -128,7 +128,7 @@ TEST_F(Crash, KilledMigrationLeavesTheOldVersionOrTheNew) {
   std::mt19937 random(5);
   for (int round = 0; round < 40; ++round) {
     fs::path dir = folder_.path / ("old-" + std::to_string(round));
-    make_version_1(dir);
+    make_version(1, dir);
     pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) ::_exit(Store::open(dir) ? 0 : 1);
@@ -145,10 +145,10 @@ TEST_F(Crash, KilledMigrationLeavesTheOldVersionOrTheNew) {
     ::waitpid(child, nullptr, 0);
 
     auto version = ask_database(dir, "PRAGMA user_version");
-    EXPECT_TRUE(version == 1 || version == 2) << version;
+    EXPECT_TRUE(version == 1 || version == 3) << version;
     EXPECT_EQ(ask_database(dir, "SELECT count(*) FROM identities"), version == 1 ? 5 : 6);
     EXPECT_EQ(ask_database(dir, "SELECT change_counter FROM cluster"), version == 1 ? 2 : 3);
-    EXPECT_EQ(ask_database(dir, "SELECT count(*) FROM sqlite_master WHERE name = 'phones'"), version - 1);
+    EXPECT_EQ(ask_database(dir, "SELECT count(*) FROM sqlite_master WHERE name = 'phones'"), version != 1);
     auto store = Store::open(dir);
     ASSERT_TRUE(store) << store.error().text;
     EXPECT_TRUE(store->check());
@@ -160,7 +160,7 @@ TEST_F(Crash, KilledMigrationLeavesTheOldVersionOrTheNew) {
 
 TEST_F(Crash, OfManyThatMigrateOneDoes) {
   fs::path dir = folder_.path / "old";
-  make_version_1(dir);
+  make_version(1, dir);
   std::array<pid_t, 6> children{};
   for (pid_t& child : children) {
     child = ::fork();

@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 class Folder {
  public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "anchord-store-XXXXXX").string();
+  explicit Folder(const fs::path& where = fs::temp_directory_path()) {
+    std::string name = (where / "anchord-store-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
     path = name;
   }
@@ -93,9 +93,9 @@ inline crypto::Certificate example_certificate(const std::string& common_name) {
   return crypto::make_self_signed(key, request).value();
 }
 
-// What the first version of the store left behind: tests/data/store-1.
-inline void make_version_1(const fs::path& dir) {
-  const fs::path data = ANCHORD_TEST_DATA "/store-1";
+// What an older version of the store left behind: tests/data/store-1 and store-2.
+inline void make_version(int version, const fs::path& dir) {
+  const fs::path data = ANCHORD_TEST_DATA "/store-" + std::to_string(version);
   fs::create_directory(dir);
   fs::copy(data / "keys", dir / "keys");
   for (const auto& entry : fs::directory_iterator(dir / "keys"))

@@ -5,15 +5,24 @@
 
 #include <set>
 
+#include "anchord/store/lifecycle.h"
 #include "anchord/trust/trust_list.h"
 #include "fixture.h"
 
 namespace anchord::store {
 namespace {
 
+std::set<std::string> tables_of(const fs::path& dir) {
+  auto database = Database::open(dir / "anchord.db", SQLITE_OPEN_READWRITE).value();
+  std::set<std::string> out;
+  Statement row(database, "SELECT type || ' ' || name || ': ' || ifnull(sql, '') FROM sqlite_master");
+  while (row.next()) out.emplace(row.text(0));
+  return out;
+}
+
 class Migrate : public testing::Test {
  protected:
-  Migrate() { make_version_1(dir_); }
+  Migrate() { make_version(1, dir_); }
   std::set<std::string> keys() {
     std::set<std::string> names;
     for (const auto& entry : fs::directory_iterator(dir_ / "keys"))
@@ -60,14 +69,7 @@ TEST_F(Migrate, HasTheTablesOfANewStore) {
   ASSERT_TRUE(Store::open(dir_));
   fs::path fresh = folder_.path / "fresh";
   ASSERT_TRUE(Store::init(fresh, example_request()));
-  auto tables = [](const fs::path& dir) {
-    auto database = Database::open(dir / "anchord.db", SQLITE_OPEN_READWRITE).value();
-    std::set<std::string> out;
-    Statement row(database, "SELECT type || ' ' || name || ': ' || ifnull(sql, '') FROM sqlite_master");
-    while (row.next()) out.emplace(row.text(0));
-    return out;
-  };
-  EXPECT_EQ(tables(dir_), tables(fresh));
+  EXPECT_EQ(tables_of(dir_), tables_of(fresh));
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
   EXPECT_EQ(version(), ask_database(fresh, "PRAGMA user_version"));
 }
@@ -75,7 +77,7 @@ TEST_F(Migrate, HasTheTablesOfANewStore) {
 TEST_F(Migrate, IsAChangeAndHappensOnce) {
   auto store = Store::open(dir_).value();
   EXPECT_EQ(store.change_counter().value(), 3);
-  expect_text(store.audit(1).value()[0].what, {"version 2", "tftp-ec"});
+  expect_text(store.audit(1).value()[0].what, {"version 3", "tftp-ec"});
   EXPECT_TRUE(store.check());
   auto again = Store::open(dir_).value();
   EXPECT_EQ(again.change_counter().value(), 3);
@@ -104,12 +106,91 @@ TEST_F(Migrate, TakesWhatCameNew) {
   EXPECT_TRUE(store.save_signatures({&saved, 1}, {}));
 }
 
+class MigrateFrom2 : public testing::Test {
+ protected:
+  MigrateFrom2() { make_version(2, dir_); }
+  Folder folder_;
+  fs::path dir_ = folder_.path / "state";
+};
+
+TEST_F(MigrateFrom2, KeepsEverything) {
+  ASSERT_EQ(ask_database(dir_, "PRAGMA user_version"), 2);
+  auto store = Store::open(dir_);
+  ASSERT_TRUE(store) << store.error().text;
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 3);
+  auto loaded = store->load(KeyUse::with_keys);
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  const trust::Cluster& cluster = loaded->cluster;
+  EXPECT_EQ(loaded->change_counter, 5);
+  EXPECT_EQ(cluster.name, "Example");
+  EXPECT_EQ(cluster.mode, trust::Mode::nonsecure);
+  EXPECT_FALSE(cluster.has_ctl);
+  EXPECT_FALSE(cluster.rolling_back);
+  EXPECT_TRUE(hash_of(cluster.tvs[1].certificate).starts_with("d69becec"));
+  EXPECT_TRUE(hash_of(cluster.tftp_ec.certificate).starts_with("383b0508"));
+  ASSERT_EQ(cluster.known.size(), 7U);
+  EXPECT_EQ(cluster.known.back().roles, (std::vector{wire::Role::app_server, wire::Role::capf}));
+  EXPECT_EQ(cluster.known.back().ttl, 600U);
+  EXPECT_FALSE(cluster.known.back().retired_from);
+  ASSERT_EQ(cluster.phones.size(), 2U);
+  EXPECT_TRUE(hash_of(*cluster.phones[0].certificate).starts_with("6c52fb46"));
+  auto audit = store->audit(100).value();
+  ASSERT_EQ(audit.size(), 6U);
+  expect_text(audit[0].what, {"version 3"});
+  EXPECT_EQ(audit[0].what.find("tftp-ec"), std::string::npos);
+  expect_text(audit[5].what, {"made the cluster 'Example'"});
+  EXPECT_FALSE(audit[5].forced);
+  EXPECT_TRUE(store->check());
+}
+
+// Phones hold it, so that the guards must know it.
+TEST_F(MigrateFrom2, ListThatWasHandedOutIsKept) {
+  auto store = Store::open(dir_).value();
+  auto saved = store.saved_list("ITLFile.tlv").value();
+  ASSERT_TRUE(saved);
+  auto kept = handed_out_lists(store).value();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].name, "ITLFile.tlv");
+  EXPECT_EQ(kept[0].built_at, saved->built_at);
+  EXPECT_EQ(kept[0].content, saved->content);
+  EXPECT_FALSE(backup_state(store)->last);
+}
+
+TEST_F(MigrateFrom2, GivesAnIdOnceAndToEachItsOwn) {
+  auto id = [](const fs::path& dir) {
+    return Store::open(dir).value().load(KeyUse::without_keys).value().cluster.id;
+  };
+  std::string first = id(dir_);
+  EXPECT_EQ(first.size(), 32U);
+  EXPECT_EQ(from_hex(first)->size(), 16U);
+  EXPECT_EQ(id(dir_), first);
+  make_version(2, folder_.path / "other");
+  EXPECT_NE(id(folder_.path / "other"), first);
+}
+
+TEST_F(MigrateFrom2, OneInMixedModeHasACtl) {
+  {
+    auto database = Database::open(dir_ / "anchord.db", SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(database.run("UPDATE cluster SET mode = 'mixed'"));
+  }
+  auto cluster = Store::open(dir_).value().load(KeyUse::without_keys).value().cluster;
+  EXPECT_EQ(cluster.mode, trust::Mode::mixed);
+  EXPECT_TRUE(cluster.has_ctl);
+}
+
+TEST_F(MigrateFrom2, HasTheTablesOfANewStore) {
+  ASSERT_TRUE(Store::open(dir_));
+  fs::path fresh = folder_.path / "fresh";
+  ASSERT_TRUE(Store::init(fresh, example_request()));
+  EXPECT_EQ(tables_of(dir_), tables_of(fresh));
+}
+
 TEST_F(Migrate, FailureLeavesTheOldVersion) {
   fs::rename(dir_ / "keys", dir_ / "keys-away");
   std::ofstream(dir_ / "keys") << "not a folder";
   auto store = Store::open(dir_);
   ASSERT_FALSE(store);
-  expect_text(store.error().text, {dir_.string(), "to version 2", "tftp-ec-"});
+  expect_text(store.error().text, {dir_.string(), "to version 3", "tftp-ec-"});
   EXPECT_EQ(version(), 1);
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
   EXPECT_EQ(ask_database(dir_, "SELECT change_counter FROM cluster"), 2);
@@ -128,7 +209,7 @@ TEST_F(Migrate, FailureAfterTheKeyTakesItAway) {
   }
   auto store = Store::open(dir_);
   ASSERT_FALSE(store);
-  expect_text(store.error().text, {"to version 2", "phones"});
+  expect_text(store.error().text, {"to version 3", "phones"});
   EXPECT_EQ(version(), 1);
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
   EXPECT_EQ(keys(), before);

@@ -84,8 +84,8 @@ TEST_F(Open, UnreadableOneNamesTheOwner) {
 }
 
 TEST_F(Open, NewerVersionAsksForAnUpgrade) {
-  put_u32(kUserVersionAt, 3);
-  expect_text(open_error(), {"newer Anchord", "its version is 3", "upgrade"});
+  put_u32(kUserVersionAt, 4);
+  expect_text(open_error(), {"newer Anchord", "its version is 4", "upgrade"});
   put_u32(kUserVersionAt, 0);
   expect_text(open_error(), {"damaged"});
 }

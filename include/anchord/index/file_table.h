@@ -46,6 +46,9 @@ struct FileChange {
   std::optional<FileBody> body;  // none removes the file; putting replaces it
 };
 
+// The version of an entry with this body.
+std::uint64_t version_of(const FileBody& body);
+
 // Whether a file may bear this name in a table: 1 to kMaxFileName bytes, no NUL, and
 // no slash in front, as find() takes that away from what is asked.
 bool is_file_name(std::string_view name);

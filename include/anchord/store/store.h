@@ -33,6 +33,16 @@ constexpr int kBusySeconds = 5;
 // A certificate's common name holds 64 characters, of which "ITLRECOVERY_" takes 12.
 constexpr std::size_t kMaxHostName = 52;
 
+// Keys that phones trust already, of what served them until now.
+struct Adopted {
+  std::vector<trust::Identity> signers;  // RSA: the TFTP signer, then ITLRecovery
+  std::vector<trust::Identity> tvs;      // of the hosts, in their order
+  std::optional<trust::Identity> capf = {};
+  // The ITL that phones hold now: they must accept the new one. Its other certificates
+  // become known ones. Empty: none.
+  Buffer itl = {};
+};
+
 struct InitRequest {
   std::string cluster_name;
   std::vector<trust::Host> hosts;  // at least one
@@ -44,6 +54,7 @@ struct InitRequest {
   crypto::KeyKind key = crypto::KeyKind::rsa2048;
   trust::SigningSettings signing;
   UnixSeconds now = calendar_now();  // when the certificates' validity begins
+  Adopted adopted = {};              // what is not here is made
 };
 
 enum class KeyUse { without_keys, with_keys };
@@ -83,6 +94,7 @@ struct AuditEntry {
   UnixSeconds time = 0;
   std::string who;
   std::string what;
+  bool forced = false;  // with --force
 };
 
 class Store {
@@ -111,14 +123,16 @@ class Store {
   // read of one row: made for asking a few times a second.
   Result<std::int64_t> change_counter();
 
-  // All or none. One that is there already gets the new roles and TTL. Own
-  // certificates are refused: their roles follow from their service. `own` is ignored.
+  // All or none. One that is there already gets the new roles and TTL; one that was the
+  // cluster's own is then like any other, and stays. Own certificates are refused: their
+  // roles follow from their service. `own` and `retired_from` are ignored.
   Result<std::vector<Added>> add_certificates(std::span<const trust::KnownCertificate> certificates);
   Result<Added> add_certificate(const trust::KnownCertificate& certificate);
 
   // By SHA-256 of the DER in hexadecimal (colons and upper case are taken); the
   // first may be given by its first digits if no other begins so. Own
-  // certificates are found but cannot be removed. The whole list is load()'s `known`.
+  // certificates are found but cannot be removed, only regenerated. Removing asks no
+  // phone: remove_known() (lifecycle.h) does. The whole list is load()'s `known`.
   Result<trust::KnownCertificate> find_certificate(std::string_view sha256_prefix);
   Status remove_certificate(std::string_view sha256);
 
@@ -127,7 +141,8 @@ class Store {
   // must not end the encryption of its configuration. Names are phone_name()'s.
   Status put_phones(std::span<const trust::Phone> phones);
 
-  // All or none; the error names the first one that is not there.
+  // All or none; the error names the first one that is not there. What the ledger has of
+  // them is forgotten too, and who is only there can be removed as well.
   Status remove_phones(std::span<const std::string> names);
 
   // One that is not there is an error that says so.
@@ -145,7 +160,8 @@ class Store {
   // `build` gives, saved in the same transaction, so that of two processes one
   // builds and both hand out the same bytes. The timestamp that `build` gets is
   // `now`, or the last one plus one second where the clock has not moved on. `build`
-  // runs while the store is held for writing, and must not use it.
+  // runs while the store is held for writing, and must not use it. What was built is
+  // kept among the lists that were handed out (ledger.h), too.
   Result<SavedList> list_for(std::string_view name, Bytes input_digest, UnixSeconds now,
                              const std::function<Result<Buffer>(UnixSeconds timestamp)>& build);
 
@@ -159,6 +175,7 @@ class Store {
 
  private:
   class Impl;
+  friend struct Inside;  // for ledger.h and lifecycle.h
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
@@ -167,5 +184,8 @@ class Store {
 // (restarts hand out identical bytes), else a new one. The cluster needs its TFTP
 // key only when a new one is to be built.
 Result<SavedList> current_itl(Store& store, const trust::Cluster& cluster, UnixSeconds now);
+
+// The same of its CTL. Only for a cluster that has one (has_ctl).
+Result<SavedList> current_ctl(Store& store, const trust::Cluster& cluster, UnixSeconds now);
 
 }  // namespace anchord::store

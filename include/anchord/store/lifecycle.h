@@ -1,0 +1,67 @@
+// Changes to a cluster's trust, each one transaction with an entry in the audit: all of
+// it or, killed at any point, nothing. Each asks first what the phones that the ledger
+// knows would say (trust/lifecycle.h), in the same transaction, so that two
+// administrators cannot do together what neither may do alone.
+//
+// Errors are one line that names what stands in the way, the phones (how many, the first
+// few) and the order that is safe. Times are seconds since 1970.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "anchord/store/ledger.h"
+#include "anchord/store/store.h"
+#include "anchord/trust/lifecycle.h"
+
+namespace anchord::store {
+
+struct ChangeRequest {
+  bool force = false;  // although phones would lock; noted in the audit
+  UnixSeconds now = calendar_now();
+};
+
+// A change was refused only for the phones' sake when `force` would help: the error's text
+// ends in "; --force does it all the same" then.
+
+struct Regenerated {
+  crypto::Certificate before;
+  crypto::Certificate after;
+  std::string host;                          // of tvs
+  std::optional<trust::Locked> locked = {};  // those who were locked by force
+};
+// A new key and certificate of the same kind, names and lifetime for `service`; `host` for tvs
+// only (empty: the first). The old certificate stays known until nobody needs it; the old
+// key's file is removed by the next regeneration. Making the key, which may take seconds,
+// keeps nobody waiting; of two who regenerate the same one, the second fails.
+Result<Regenerated> regenerate(Store& store, trust::Service service, std::string_view host,
+                               const ChangeRequest& request);
+
+// False: it was in that mode already.
+Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& request);
+
+// False: it was so already. Refused in mixed mode: the CTL would still hold.
+Result<bool> prepare_rollback(Store& store, const ChangeRequest& request);
+Result<bool> cancel_rollback(Store& store, const ChangeRequest& request);
+
+// As Store::remove_certificate(), but refused while a phone needs it.
+Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& request);
+
+// Own certificates that were replaced and are in no list that a phone may still hold, for a day
+// at least (phones keep answers for so long): removed, and returned. Nothing is removed while the
+// ledger knows no phone at all.
+Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now);
+
+// When the keys were last put into a backup, and whether that holds the TFTP key of now.
+struct BackupState {
+  std::optional<UnixSeconds> last;
+  bool holds_tftp_key = false;
+};
+Result<BackupState> backup_state(Store& store);
+// `tftp_sha256`: of the TFTP certificate whose key is in it, in hexadecimal.
+Status note_backup(Store& store, UnixSeconds when, std::string_view tftp_sha256);
+
+}  // namespace anchord::store

@@ -1,0 +1,167 @@
+#include "adopt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "anchord/base/hex.h"
+#include "anchord/trust/trust_list.h"
+#include "anchord/trust/virtual_phone.h"
+#include "impl.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::Service;
+
+std::vector<const trust::Identity*> all_of(const Adopted& adopted) {
+  std::vector<const trust::Identity*> all;
+  for (const trust::Identity& signer : adopted.signers) all.push_back(&signer);
+  for (const trust::Identity& tvs : adopted.tvs) all.push_back(&tvs);
+  if (adopted.capf) all.push_back(&*adopted.capf);
+  return all;
+}
+
+Result<trust::KnownCertificate> known_from(const wire::Record& record, std::size_t number) {
+  auto certificate = crypto::Certificate::from_der(record.certificate);
+  if (!certificate)
+    return std::unexpected(std::move(certificate.error()).within(fmt::format("its record {}", number)));
+  return trust::KnownCertificate{*certificate, {record.role}, trust::kDefaultTtl, {}};
+}
+
+// Each once, with all roles that it has in the list. Roles that have no name cannot be kept.
+Result<std::vector<trust::KnownCertificate>> certificates_in(const wire::TrustList& list) {
+  std::vector<trust::KnownCertificate> all;
+  for (std::size_t i = 0; i < list.records.size(); ++i) {
+    const wire::Record& record = list.records[i];
+    if (record.certificate.empty() || !wire::role_from_name(wire::role_name(record.role))) continue;
+    auto known = known_from(record, i + 1);
+    if (!known) return std::unexpected(known.error());
+    auto there = std::ranges::find(all, known->certificate, &trust::KnownCertificate::certificate);
+    if (there == all.end()) {
+      all.push_back(std::move(*known));
+    } else if (std::ranges::find(there->roles, record.role) == there->roles.end()) {
+      there->roles.push_back(record.role);
+    }
+  }
+  return all;
+}
+
+// "'CN=cucm1', 'CN=ITLRECOVERY_cucm1'"
+std::string names_with(std::span<const trust::KnownCertificate> held, wire::Role role) {
+  std::string text;
+  for (const trust::KnownCertificate& known : held) {
+    if (std::ranges::find(known.roles, role) == known.roles.end()) continue;
+    if (!text.empty()) text += ", ";
+    text += fmt::format("'{}'", known.certificate.subject().to_vendor());
+  }
+  return text.empty() ? "none" : text;
+}
+
+// A phone that holds the list, as it finds the new cluster: it must take the new list and a
+// configuration, and again after it was switched off.
+Status check_phones(Bytes itl, const trust::Cluster& cluster, UnixSeconds now,
+                    std::span<const trust::KnownCertificate> held) {
+  auto served = trust::served_by(cluster, now);
+  if (!served) return std::unexpected(served.error());
+  trust::PhoneSettings settings;
+  settings.tvs_servers = cluster.tvs.size();
+  trust::VirtualPhone phone(settings, {.itl = to_buffer(itl)});
+  for (int boot = 0; boot < 2; ++boot) {
+    auto end = trust::boot_in_memory(phone, *served, now);
+    if (end.end != trust::BootEnd::fine)
+      return fail(
+          fmt::format("phones that hold the list would not go over to this cluster ({}): give one of its "
+                      "list signers as the first --sast ({}), or one of its verification services "
+                      "with --tvs ({})",
+                      end.reason, names_with(held, wire::Role::sast), names_with(held, wire::Role::tvs)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_adopted(const InitRequest& request) {
+  const Adopted& adopted = request.adopted;
+  if (adopted.signers.size() > trust::kMaxSigners)
+    return fail(fmt::format("{} list signers are given where phones look at {}: leave some out",
+                            adopted.signers.size(), trust::kMaxSigners));
+  if (adopted.tvs.size() > request.hosts.size())
+    return fail(
+        fmt::format("{} verification services' certificates are given for {} hosts: name a host for each",
+                    adopted.tvs.size(), request.hosts.size()));
+  auto all = all_of(adopted);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const crypto::Certificate& certificate = all[i]->certificate;
+    std::string name = describe(certificate);
+    if (!all[i]->key) return fail(fmt::format("{} has no key: what is adopted needs one", name));
+    if (!all[i]->key->matches(certificate)) return fail(fmt::format("the key for {} is not its", name));
+    if (i < adopted.signers.size() && certificate.key_type() != crypto::KeyType::rsa)
+      return fail(fmt::format("{} has an EC key: phones check lists with RSA only", name));
+    for (std::size_t j = 0; j < i; ++j)
+      if (all[j]->certificate == certificate)
+        return fail(fmt::format("{} is given twice: each service needs a certificate of its own", name));
+  }
+  return {};
+}
+
+std::optional<NewIdentity> adopted_identity(const InitRequest& request, Service service,
+                                            const trust::Host* host) {
+  const Adopted& adopted = request.adopted;
+  auto given = [&](std::span<const trust::Identity> from, std::size_t place,
+                   std::string name) -> std::optional<NewIdentity> {
+    if (place >= from.size()) return std::nullopt;
+    return NewIdentity{service, std::move(name), from[place]};
+  };
+  switch (service) {
+    case Service::tvs:
+      return given(adopted.tvs, static_cast<std::size_t>(host - request.hosts.data()), host->name);
+    case Service::tftp:
+      return given(adopted.signers, 0, "");
+    case Service::recovery:
+      return given(adopted.signers, 1, "");
+    case Service::capf:
+      if (adopted.capf) return NewIdentity{service, "", *adopted.capf};
+      return std::nullopt;
+    case Service::tftp_ec:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<trust::KnownCertificate>> held_by_phones(const InitRequest& request,
+                                                            trust::Cluster cluster) {
+  if (request.adopted.itl.empty()) return std::vector<trust::KnownCertificate>();
+  auto verified = trust::verify_trust_list(request.adopted.itl);
+  if (!verified) return std::unexpected(std::move(verified.error()).within("the list that phones hold"));
+  auto held = certificates_in(verified->list);
+  if (!held) return std::unexpected(std::move(held.error()).within("the list that phones hold"));
+  std::vector<trust::KnownCertificate> others;
+  for (const trust::KnownCertificate& known : *held)
+    if (std::ranges::find(cluster.known, known.certificate, &trust::KnownCertificate::certificate) ==
+        cluster.known.end())
+      others.push_back(known);
+  cluster.known.insert(cluster.known.end(), others.begin(), others.end());
+  if (auto good = check_phones(request.adopted.itl, cluster, request.now, *held); !good)
+    return std::unexpected(good.error());
+  return others;
+}
+
+Status put_adopted(Database& database, const InitRequest& request,
+                   std::span<const trust::KnownCertificate> held) {
+  for (const trust::KnownCertificate& known : held) {
+    auto done = execute(
+        database, "INSERT INTO certificates (sha256, roles, ttl, certificate) VALUES (?, ?, ?, ?)",
+        to_hex(known.certificate.sha256()), roles_text(known.roles), known.ttl, known.certificate.der());
+    if (done)
+      done = note_audit(database, fmt::format("added {}: roles {}, of the list that phones hold",
+                                              describe(known.certificate), roles_text(known.roles)));
+    if (!done) return done;
+  }
+  for (const trust::Identity* identity : all_of(request.adopted))
+    if (auto done = note_audit(database, "adopted " + describe(identity->certificate)); !done) return done;
+  if (request.adopted.itl.empty()) return {};
+  return keep_handed_out(database, trust::kItlFileName, request.adopted.itl, request.now);
+}
+
+}  // namespace anchord::store

@@ -1,0 +1,30 @@
+// Making a cluster of keys that phones trust already.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "anchord/store/store.h"
+#include "identities.h"
+#include "sqlite.h"
+
+namespace anchord::store {
+
+// That each has its key, and that nothing is given twice or for a host that there is not.
+Status check_adopted(const InitRequest& request);
+
+// What is adopted for the service; `host` for tvs. Nothing: it is to be made.
+std::optional<NewIdentity> adopted_identity(const InitRequest& request, trust::Service service,
+                                            const trust::Host* host);
+
+// Of the list that phones hold, every certificate that is not the cluster's own, with its
+// roles. Fails when these phones would not go over to the cluster, and says what is missing.
+Result<std::vector<trust::KnownCertificate>> held_by_phones(const InitRequest& request,
+                                                            trust::Cluster cluster);
+
+// Those certificates, and the list, in the open transaction.
+Status put_adopted(Database& database, const InitRequest& request,
+                   std::span<const trust::KnownCertificate> held);
+
+}  // namespace anchord::store

@@ -1,0 +1,250 @@
+// Putting what is in a backup in a state directory's place.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ranges>
+
+#include "anchord/store/ledger.h"
+#include "anchord/trust/lifecycle.h"
+#include "backup_impl.h"
+#include "impl.h"
+#include "keys.h"
+#include "store_copy.h"
+
+namespace anchord::store {
+namespace {
+
+std::string quoted(const std::filesystem::path& path) {
+  return "'" + path.string() + "'";
+}
+
+std::string time_text(UnixSeconds time) {
+  time_t seconds = time;
+  tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+// Where the state goes, and what is there now.
+struct Place {
+  std::filesystem::path state;  // absolute, no links in it, no slash at its end
+  bool there = false;
+  bool empty = true;
+  std::optional<Owner> owner;  // to give files to
+};
+
+Status check_no_service(const std::filesystem::path& state) {
+  FileDescriptor folder(::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!folder || !socket) return fail_errno("cannot look at " + quoted(state), errno);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  // By the descriptor: a socket's path must be short, a state directory's need not.
+  std::string path = fmt::format("/proc/self/fd/{}/control.sock", folder.get());
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno == EAGAIN)
+    return fail(fmt::format("a service runs on {}: stop it first", quoted(state)));
+  return {};
+}
+
+Status look_inside(Place& place) {
+  std::error_code problem;
+  std::filesystem::directory_iterator files(place.state, problem);
+  if (problem) return fail(fmt::format("cannot read {}: {}", quoted(place.state), problem.message()));
+  place.empty = files == std::filesystem::directory_iterator();
+  bool is_state = std::filesystem::exists(place.state / kDatabaseName, problem) ||
+                  std::filesystem::exists(key_folder(place.state), problem);
+  if (!place.empty && !is_state)
+    return fail(fmt::format("{} is not empty and not a state directory: name another place, or empty it",
+                            quoted(place.state)));
+  return {};
+}
+
+Result<Place> look_at(const std::filesystem::path& given) {
+  std::error_code problem;
+  Place place;
+  place.state = std::filesystem::weakly_canonical(std::filesystem::absolute(given), problem);
+  if (!place.state.has_filename()) place.state = place.state.parent_path();
+  if (problem || !place.state.has_filename())
+    return fail(fmt::format("{} cannot be a state directory: name another place", quoted(given)));
+  struct stat info{}, above{};
+  if (::stat(place.state.parent_path().c_str(), &above) != 0)
+    return fail_errno("cannot look at " + quoted(place.state.parent_path()), errno);
+  if (::stat(place.state.c_str(), &info) != 0) {
+    if (errno == ENOENT) return place;
+    return fail_errno("cannot look at " + quoted(place.state), errno);
+  }
+  if (!S_ISDIR(info.st_mode)) return fail(quoted(place.state) + " is not a directory: name another place");
+  if (info.st_dev != above.st_dev)
+    return fail(
+        fmt::format("{} is a mount point, and cannot be exchanged as a whole: restore into a folder on "
+                    "that file system, and name that as the state directory",
+                    quoted(place.state)));
+  place.there = true;
+  if (::geteuid() == 0) place.owner = Owner{info.st_uid, info.st_gid};
+  if (auto good = look_inside(place); !good) return std::unexpected(good.error());
+  if (auto good = check_no_service(place.state); !good) return std::unexpected(good.error());
+  return place;
+}
+
+constexpr char kForceHelps[] = "; --force does it all the same";
+
+Status check_cluster(const trust::Cluster& present, const trust::Cluster& restored,
+                     const RestoreRequest& request) {
+  if (present.id == restored.id || request.other_cluster) return {};
+  return fail(
+      fmt::format("the backup is of another cluster ('{}', id {}) than the state is ('{}', id {}): "
+                  "--other-cluster puts it in its place all the same",
+                  restored.name, restored.id, present.name, present.id));
+}
+
+Status check_phones(Store& store, const trust::Cluster& restored, const RestoreRequest& request) {
+  auto all = holders(store);
+  if (!all) return std::unexpected(all.error());
+  if (all->unknown.count > 0)
+    return fail(
+        fmt::format("nobody knows whether restoring would lock {}: the lists that they hold are not "
+                    "kept; 'anchorctl phone remove' forgets those that are gone{}",
+                    trust::phones_text(all->unknown.count, all->unknown.first), kForceHelps));
+  if (all->groups.empty()) return {};
+  auto present = store.load(KeyUse::with_keys);
+  if (!present) return fail(present.error().text + kForceHelps);
+  auto locked = trust::who_would_lock(present->cluster, restored, all->groups, request.now);
+  if (!locked) return std::unexpected(locked.error());
+  if (!*locked) return {};
+  return fail(
+      fmt::format("restoring would lock {}: {}; use a newer backup, or one of a cluster that knows this "
+                  "one's certificates ('anchorctl cert bundle'){}",
+                  trust::phones_text((*locked)->count, (*locked)->first), (*locked)->reason, kForceHelps));
+}
+
+// What phones were given since the backup they hold still, and the guards must know it.
+Status take_ledger_over(Store& present, const std::filesystem::path& folder) {
+  auto restored = Store::open(folder);
+  if (!restored) return std::unexpected(restored.error());
+  auto entries = ledger(present);
+  if (!entries) return std::unexpected(entries.error());
+  for (LedgerEntry& entry : *entries) entry.questions = 0;  // how many more
+  if (auto noted = note_in_ledger(*restored, *entries); !noted) return noted;
+  auto lists = handed_out_lists(present);
+  if (!lists) return std::unexpected(lists.error());
+  for (const HandedOut& list : std::views::reverse(*lists))
+    if (auto kept = keep_list(*restored, list.name, list.content, list.built_at); !kept) return kept;
+  return {};
+}
+
+// What the state of now has to say: whether it may be replaced, and what goes over. One
+// that cannot be read is perhaps why a backup is wanted, but then nobody can say.
+Status check_present(const Place& place, const Unpacked& restored, const std::filesystem::path& folder,
+                     const RestoreRequest& request) {
+  if (place.empty) return {};
+  auto store = Store::open(place.state);
+  auto loaded = store ? store->load(KeyUse::without_keys) : std::unexpected(store.error());
+  if (!loaded) {
+    if (request.force && request.other_cluster) return {};
+    return fail(
+        fmt::format("the present state cannot tell which cluster it is and which phones would lock "
+                    "({}); --other-cluster --force replaces it all the same",
+                    loaded.error().text));
+  }
+  if (auto good = check_cluster(loaded->cluster, restored.loaded.cluster, request); !good) return good;
+  if (!request.force)
+    if (auto good = check_phones(*store, restored.loaded.cluster, request); !good) return good;
+  auto taken = take_ledger_over(*store, folder);
+  return taken || request.force ? Status{} : taken;
+}
+
+Status note_restored(const std::filesystem::path& folder, const BackupFacts& facts,
+                     const RestoreRequest& request) {
+  auto database = Database::open(folder / kDatabaseName, SQLITE_OPEN_READWRITE);
+  if (!database) return std::unexpected(database.error());
+  return note_audit(*database,
+                    fmt::format("restored the backup of {}{}", time_text(facts.made_at),
+                                request.other_cluster ? " (--other-cluster)" : ""),
+                    request.force, request.now);
+}
+
+// All of it on the disk before it takes the state's place.
+Status sync_all(const std::filesystem::path& folder) {
+  FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::syncfs(fd.get()) != 0) return fail_errno("cannot write " + quoted(folder), errno);
+  return {};
+}
+
+// A name that nothing has.
+std::filesystem::path name_for_old(const std::filesystem::path& state, UnixSeconds now) {
+  std::string name = state.string() + ".before-restore-" + time_text(now);
+  std::string free = name;
+  std::error_code ignored;
+  for (int i = 2; std::filesystem::exists(std::filesystem::symlink_status(free, ignored)); ++i)
+    free = fmt::format("{}-{}", name, i);
+  return free;
+}
+
+// Where the old state is then. The new one gets the old one's name first, so that the exchange
+// is the only step that matters.
+Result<std::filesystem::path> put_in_place(const Place& place, TemporaryFolder& folder, UnixSeconds now) {
+  auto problem = [&] { return fail_errno(fmt::format("cannot replace {}", quoted(place.state)), errno); };
+  unsigned how = place.there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  std::filesystem::path old;
+  if (place.there) {
+    old = name_for_old(place.state, now);
+    if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, old.c_str(), RENAME_NOREPLACE) != 0)
+      return problem();
+    folder.moved_to(old);
+  }
+  if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, place.state.c_str(), how) != 0) {
+    if (errno == EINVAL || errno == ENOSYS)
+      return fail(
+          fmt::format("the file system of {} cannot exchange two directories: move the present one "
+                      "aside, and restore again",
+                      quoted(place.state)));
+    return problem();
+  }
+  folder.keep();
+  sync_folder(place.state.parent_path());
+  if (place.there && place.empty && ::rmdir(old.c_str()) == 0) old.clear();
+  return old;
+}
+
+}  // namespace
+
+Result<Restored> restore_backup(const std::filesystem::path& file, const std::filesystem::path& state,
+                                Bytes passphrase, const RestoreRequest& request,
+                                const BackupProgress& progress) {
+  auto place = look_at(state);
+  if (!place) return std::unexpected(place.error());
+  FileDescriptor lock;
+  if (place->there) {
+    auto locked = lock_state(place->state);
+    if (!locked) return std::unexpected(locked.error());
+    lock = std::move(*locked);
+  }
+  auto folder = TemporaryFolder::make(place->state.string() + ".restoring-XXXXXX");
+  if (!folder) return std::unexpected(folder.error());
+  if (place->owner && ::chown(folder->path().c_str(), place->owner->user, place->owner->group) != 0)
+    return fail_errno("cannot give " + quoted(folder->path()) + " to the state directory's owner", errno);
+  auto unpacked = unpack(file, passphrase, folder->path(), false, place->owner, progress);
+  if (!unpacked) return std::unexpected(unpacked.error());
+  auto done = check_present(*place, *unpacked, folder->path(), request);
+  if (done) done = note_restored(folder->path(), unpacked->facts, request);
+  if (done) done = sync_all(folder->path());
+  // It may have been started while all was being read.
+  if (done && place->there) done = check_no_service(place->state);
+  if (!done) return std::unexpected(done.error());
+  auto old = put_in_place(*place, *folder, request.now);
+  if (!old) return std::unexpected(old.error());
+  return Restored{std::move(unpacked->facts), std::move(*old)};
+}
+
+}  // namespace anchord::store

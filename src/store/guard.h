@@ -1,0 +1,36 @@
+// What every change to the phones' trust goes through: the questions that are asked before
+// it, and the rows that it writes. All in the caller's open write transaction.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "anchord/store/ledger.h"
+#include "anchord/store/lifecycle.h"
+#include "sqlite.h"
+
+namespace anchord::store {
+
+// As holders(), in the open transaction.
+Result<AllHolders> read_holders(Database& database);
+
+struct Change {
+  trust::Cluster before;
+  trust::Cluster after;
+  std::string doing;  // "regenerating tftp", for errors
+  std::string what;   // "regenerated tftp: ...", for the audit
+};
+
+// Whether the change may be made; those whom it locks by force.
+Result<std::optional<trust::Locked>> check_change(Database& database, const Change& change,
+                                                  const AllHolders& holders, const ChangeRequest& request);
+
+// Writes in what `after` differs from `before`, and the audit's entry. The files of new keys
+// come first.
+Status write_change(Database& database, const Change& change, const std::optional<trust::Locked>& locked,
+                    const ChangeRequest& request);
+
+// The refusal of something for the phones' sake, which --force overrides.
+std::unexpected<Error> refuse(const std::string& why);
+
+}  // namespace anchord::store

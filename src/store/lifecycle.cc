@@ -1,0 +1,185 @@
+#include "anchord/store/lifecycle.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "anchord/base/hex.h"
+#include "guard.h"
+#include "impl.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::Cluster;
+
+// For so long phones may keep what the verification service has said of a certificate.
+constexpr UnixSeconds kKeptAnswers = trust::kDefaultTtl;
+
+// The change that is to be made to a cluster; none when it is so already.
+using Plan = std::function<Result<std::optional<Change>>(Cluster&& cluster)>;
+
+Result<bool> make_change(Store& store, const ChangeRequest& request, const Plan& plan) {
+  Database& database = Inside::database(store);
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto loaded = read_cluster(Inside::directory(store), database, KeyUse::with_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  auto change = plan(std::move(loaded->cluster));
+  if (!change) return std::unexpected(change.error());
+  if (!*change) return false;
+  auto held = read_holders(database);
+  if (!held) return std::unexpected(held.error());
+  auto locked = check_change(database, **change, *held, request);
+  if (!locked) return std::unexpected(locked.error());
+  if (auto done = write_change(database, **change, *locked, request); !done)
+    return std::unexpected(done.error());
+  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
+  return true;
+}
+
+Change make_plan(Cluster&& before, Cluster after, std::string doing, std::string what) {
+  return {std::move(before), std::move(after), std::move(doing), std::move(what)};
+}
+
+const trust::KnownCertificate* find_known(const Cluster& cluster, std::string_view sha256) {
+  for (const auto& known : cluster.known)
+    if (to_hex(known.certificate.sha256()) == sha256) return &known;
+  return nullptr;
+}
+
+// One that the phones' lists carry is missed only when a list is signed anew: the virtual
+// phone, which is asked about today, would let it go.
+Status check_not_needed(const trust::KnownCertificate& known, const AllHolders& holders) {
+  auto needed = trust::who_needs(known.certificate, holders.groups);
+  if (!needed) return {};
+  return refuse(
+      fmt::format("removing {} could lock {}: their lists carry it; reset them so that they fetch the "
+                  "present lists first (see 'anchorctl report itl'), and remove those that are gone "
+                  "('anchorctl phone remove')",
+                  describe(known.certificate), trust::phones_text(needed->count, needed->first)));
+}
+
+Status delete_retired(Database& database, const trust::KnownCertificate& known) {
+  auto done =
+      execute(database, "DELETE FROM certificates WHERE sha256 = ?", to_hex(known.certificate.sha256()));
+  if (done)
+    done = note_change(database,
+                       fmt::format("dropped {}, {} until it was replaced: no phone holds a list with it",
+                                   describe(known.certificate), trust::service_name(*known.retired_from)));
+  return done;
+}
+
+Result<bool> has_retired(Database& database, UnixSeconds before) {
+  Statement row(database, "SELECT 1 FROM certificates WHERE retired_at <= ? LIMIT 1", before);
+  bool some = row.next();
+  if (!row.ok()) return row.failure();
+  return some;
+}
+
+}  // namespace
+
+Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& request) {
+  return make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
+    if (cluster.mode == mode) return std::nullopt;
+    if (cluster.rolling_back)
+      return fail(
+          "the cluster is prepared for a release without Security by Default, which knows no mixed "
+          "mode: run 'anchorctl rollback cancel' first");
+    Cluster after = trust::with_mode(cluster, mode);
+    return make_plan(std::move(cluster), std::move(after),
+                     fmt::format("changing to {} mode", trust::mode_name(mode)),
+                     fmt::format("set the mode to {}", trust::mode_name(mode)));
+  });
+}
+
+Result<bool> prepare_rollback(Store& store, const ChangeRequest& request) {
+  return make_change(store, request, [](Cluster&& cluster) -> Result<std::optional<Change>> {
+    if (cluster.rolling_back) return std::nullopt;
+    if (cluster.mode == trust::Mode::mixed)
+      return fail(
+          "the cluster is in mixed mode: phones would go on by their CTL, which no list takes from "
+          "them; run 'anchorctl mode set nonsecure' first, and reset the phones");
+    Cluster after = trust::with_rollback(cluster, true);
+    return make_plan(std::move(cluster), std::move(after), "preparing the rollback",
+                     "prepared the rollback: empty ITL, nothing signed, nothing vouched for");
+  });
+}
+
+Result<bool> cancel_rollback(Store& store, const ChangeRequest& request) {
+  return make_change(store, request, [](Cluster&& cluster) -> Result<std::optional<Change>> {
+    if (!cluster.rolling_back) return std::nullopt;
+    Cluster after = trust::with_rollback(cluster, false);
+    return make_plan(std::move(cluster), std::move(after), "cancelling the rollback",
+                     "cancelled the rollback");
+  });
+}
+
+Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& request) {
+  auto done = make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
+    Database& database = Inside::database(store);
+    auto hash = hash_to_remove(database, sha256);
+    if (!hash) return std::unexpected(hash.error());
+    const trust::KnownCertificate* known = find_known(cluster, *hash);
+    if (known == nullptr) return no_certificate(*hash);
+    std::string described = describe(known->certificate);
+    if (known->retired_from && !request.force) {
+      auto held = read_holders(database);
+      if (!held) return std::unexpected(held.error());
+      if (auto good = check_not_needed(*known, *held); !good) return std::unexpected(good.error());
+    }
+    Cluster after = trust::without_certificate(cluster, known->certificate);
+    return make_plan(std::move(cluster), std::move(after), "removing " + described, "removed " + described);
+  });
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now) {
+  Database& database = Inside::database(store);
+  std::vector<trust::KnownCertificate> dropped;
+  // Asked often: without something to do nobody has to wait.
+  auto some = has_retired(database, now - kKeptAnswers);
+  if (!some) return std::unexpected(some.error());
+  if (!*some) return dropped;
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto loaded = read_cluster(Inside::directory(store), database, KeyUse::without_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  auto held = read_holders(database);
+  if (!held) return std::unexpected(held.error());
+  // A list that cannot be looked into may carry any of them.
+  if (held->devices == 0 || held->unknown.count > 0) return dropped;
+  for (const auto& known : loaded->cluster.known) {
+    if (!known.retired_from || known.retired_at > now - kKeptAnswers) continue;
+    if (trust::who_needs(known.certificate, held->groups)) continue;
+    if (auto done = delete_retired(database, known); !done) return std::unexpected(done.error());
+    dropped.push_back(known);
+  }
+  if (dropped.empty()) return dropped;
+  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
+  return dropped;
+}
+
+Result<BackupState> backup_state(Store& store) {
+  Database& database = Inside::database(store);
+  Statement row(database, R"(SELECT backup_at,
+                               backup_tftp IN (SELECT sha256 FROM identities WHERE service = 'tftp')
+                             FROM cluster WHERE backup_at IS NOT NULL)");
+  if (row.next()) return BackupState{row.integer(0), row.integer(1) != 0};
+  if (!row.ok()) return row.failure();
+  return BackupState{};
+}
+
+Status note_backup(Store& store, UnixSeconds when, std::string_view tftp_sha256) {
+  Database& database = Inside::database(store);
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto done = execute(database, "UPDATE cluster SET backup_at = ?, backup_tftp = ?", when, tftp_sha256);
+  if (done) done = note_audit(database, "made a backup", false, when);
+  if (!done) return done;
+  return writing->commit();
+}
+
+}  // namespace anchord::store
