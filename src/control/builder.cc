@@ -7,14 +7,12 @@
 #include <algorithm>
 #include <cassert>
 
-#include "anchord/base/log.h"
 #include "anchord/crypto/name.h"
+#include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 
 namespace anchord::control {
 namespace {
-
-constexpr UnixSeconds kDay = 86400;
 
 std::vector<io::Host> local_hosts() {
   std::vector<io::Host> out;
@@ -89,7 +87,7 @@ Status Builder::stage() {
   if (me == cluster.hosts.end()) return fail(fmt::format("host '{}' is no longer in the cluster", host_));
   const trust::Identity& identity = cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())];
 
-  Staged next{.change_counter = loaded->change_counter};
+  Staged next{.standing = {cluster.mode, cluster.rolling_back}, .change_counter = loaded->change_counter};
   Result<PublishedByHash> certificates = certificates_of(cluster);
   if (!certificates) return std::unexpected(certificates.error());
   next.certificates = std::move(*certificates);
@@ -99,14 +97,12 @@ Status Builder::stage() {
   Result<Presented> https = present(staged_ ? staged_->https : https_, cluster.tftp_ec);
   if (!https) return std::unexpected(std::move(https.error()).within("TLS for HTTPS"));
   next.https = std::move(*https);
-  // The ITL comes last: a new one is saved, and what fails must change nothing.
-  Result<store::SavedList> itl = store::current_itl(store_, cluster, calendar_now());
-  if (!itl) return std::unexpected(std::move(itl.error()).within("building the ITL"));
-  if (auto verified = trust::verify_trust_list(itl->content, cluster.tftp.certificate); !verified)
-    return std::unexpected(std::move(verified.error()).within("the ITL does not verify"));
-  next.itl = std::move(itl->content);
+  // The lists come last: new ones are saved, and what fails must change nothing.
+  Result<std::vector<index::FileChange>> lists = lists_of(cluster);
+  if (!lists) return std::unexpected(lists.error());
+  next.lists = std::move(*lists);
 
-  warn_of_expiry(cluster);
+  expiry_.watch(cluster);
   asked_for_ = loaded->change_counter;
   ticket_keys_changed_ = false;
   staged_ = std::move(next);
@@ -123,9 +119,8 @@ std::unique_ptr<const service::View> Builder::view() {
   assert(ready());
   if (staged_) {
     certificates_ = updated_index(staged_->certificates);
-    index::FileChange change{.name = trust::kItlFileName,
-                             .body = index::FileBody{.content = index::Blob(std::move(staged_->itl))}};
-    files_ = files_.with({&change, 1});
+    files_ = files_.with(staged_->lists);
+    standing_ = staged_->standing;
     published_ = std::move(staged_->certificates);
     tvs_ = std::move(staged_->tvs);
     https_ = std::move(staged_->https);
@@ -141,6 +136,29 @@ std::unique_ptr<const service::View> Builder::view() {
   return view;
 }
 
+// The cluster's ITL and CTL, as changes to what is served. Both come out with one view: who
+// holds a CTL checks the ITL against it.
+Result<std::vector<index::FileChange>> Builder::lists_of(const trust::Cluster& cluster) {
+  std::vector<index::FileChange> changes;
+  auto take = [&](const char* name, Result<store::SavedList> list) -> Status {
+    if (!list) return std::unexpected(std::move(list.error()).within(fmt::format("building '{}'", name)));
+    if (auto verified = trust::verify_trust_list(list->content, cluster.tftp.certificate); !verified)
+      return std::unexpected(std::move(verified.error()).within(fmt::format("'{}' does not verify", name)));
+    changes.push_back({name, index::FileBody{.content = index::Blob(std::move(list->content))}});
+    return {};
+  };
+  UnixSeconds now = calendar_now();
+  Status taken = take(trust::kItlFileName, store::current_itl(store_, cluster, now));
+  if (!taken) return std::unexpected(taken.error());
+  if (cluster.has_ctl) {
+    taken = take(trust::kCtlFileName, store::current_ctl(store_, cluster, now));
+    if (!taken) return std::unexpected(taken.error());
+  } else {
+    changes.push_back({trust::kCtlFileName, std::nullopt});
+  }
+  return changes;
+}
+
 // The same context as before when nothing of it has changed: then no file is made anew.
 std::shared_ptr<const ProvisioningContext> Builder::context_of(const trust::Cluster& cluster) const {
   auto next = std::make_shared<ProvisioningContext>(ProvisioningContext{
@@ -149,19 +167,21 @@ std::shared_ptr<const ProvisioningContext> Builder::context_of(const trust::Clus
       .recovery = cluster.recovery.certificate,
       .signing = cluster.signing,
       .mode = cluster.mode,
+      .rolling_back = cluster.rolling_back,
   });
   for (const trust::Phone& phone : cluster.phones)
     if (phone.certificate) next->devices.emplace(phone.name, phone.certificate);
   if (context_ != nullptr && next->signer.certificate == context_->signer.certificate &&
       next->recovery == context_->recovery && next->signing == context_->signing &&
-      next->mode == context_->mode && next->devices == context_->devices)
+      next->mode == context_->mode && next->rolling_back == context_->rolling_back &&
+      next->devices == context_->devices)
     return context_;
   return next;
 }
 
 Result<Builder::PublishedByHash> Builder::certificates_of(const trust::Cluster& cluster) const {
   PublishedByHash out;
-  for (const trust::KnownCertificate& known : cluster.known) {
+  for (const trust::KnownCertificate& known : trust::answered_by(cluster)) {
     Published published{.ttl = known.ttl, .der = to_buffer(known.certificate.der())};
     for (wire::Role role : known.roles) published.roles.push_back(static_cast<std::uint8_t>(role));
     if (published.roles.size() > index::kMaxRoles)
@@ -212,24 +232,6 @@ Result<Builder::Presented> Builder::present(const Presented& before, const trust
     out.contexts.push_back(std::move(*context));
   }
   return out;
-}
-
-void Builder::warn_of_expiry(const trust::Cluster& cluster) const {
-  UnixSeconds now = calendar_now();
-  for (const trust::KnownCertificate& known : cluster.known) {
-    if (!known.own) continue;
-    UnixSeconds left = known.certificate.not_after() - now;
-    std::string what = fmt::format("the {} certificate {}", trust::service_name(*known.own),
-                                   known.certificate.subject().to_vendor());
-    if (left < 0) {
-      log::error(
-          fmt::format("EXPIRED: {} ended {} days ago; phones may refuse it: replace it", what, -left / kDay));
-    } else if (known.certificate.not_before() > now) {
-      log::error(fmt::format("NOT YET VALID: {}; check this machine's clock", what));
-    } else if (left < 90 * kDay) {
-      log::warn(fmt::format("{} ends in {} days", what, left / kDay));
-    }
-  }
 }
 
 }  // namespace anchord::control

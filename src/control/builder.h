@@ -16,12 +16,19 @@
 #include "anchord/control/options.h"
 #include "anchord/service/view.h"
 #include "anchord/store/store.h"
+#include "expiry.h"
 #include "provisioner.h"
 
 namespace anchord::control {
 
 class Builder {
  public:
+  // How the cluster stands in the last view.
+  struct Standing {
+    trust::Mode mode = trust::Mode::nonsecure;
+    bool rolling_back = false;
+  };
+
   // `host` is one of the cluster's; its TVS certificate is the one presented.
   Builder(store::Store store, const Options& options, unsigned shards);
 
@@ -42,6 +49,10 @@ class Builder {
 
   // The store's state that the last view shows.
   std::int64_t built_from() const { return built_from_; }
+  const Standing& standing() const { return standing_; }
+  // Of the certificates that were staged last.
+  ExpiryWatch& expiry() { return expiry_; }
+  const ExpiryWatch& expiry() const { return expiry_; }
   // Whether the store has changed since stage() was last called, whatever came of it.
   Result<bool> store_changed();
 
@@ -71,7 +82,8 @@ class Builder {
     PublishedByHash certificates;
     Presented tvs;
     Presented https;
-    Buffer itl;
+    std::vector<index::FileChange> lists;
+    Standing standing;
     std::int64_t change_counter = 0;
   };
 
@@ -79,7 +91,7 @@ class Builder {
   index::CertificateIndex updated_index(const PublishedByHash& next) const;
   Result<Presented> present(const Presented& before, const trust::Identity& identity) const;
   std::shared_ptr<const ProvisioningContext> context_of(const trust::Cluster& cluster) const;
-  void warn_of_expiry(const trust::Cluster& cluster) const;
+  Result<std::vector<index::FileChange>> lists_of(const trust::Cluster& cluster);
 
   store::Store store_;
   const Options& options_;
@@ -89,6 +101,8 @@ class Builder {
   bool ticket_keys_changed_ = false;
   std::int64_t asked_for_ = -1;
   std::int64_t built_from_ = -1;
+  Standing standing_;
+  ExpiryWatch expiry_;
   std::shared_ptr<const ProvisioningContext> context_;
   std::optional<Staged> staged_;
   std::uint64_t made_from_ = 0;  // the context of what was applied last

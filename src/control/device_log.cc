@@ -7,17 +7,16 @@
 namespace anchord::control {
 namespace {
 
-constexpr std::size_t kPhoneName = 15;  // SEP and twelve digits
-
-// A phone says its model in front of its name to one service and not to the other.
 std::string key_of(std::string_view name) {
-  if (name.size() >= kPhoneName) {
-    if (auto phone = trust::phone_name(name.substr(name.size() - kPhoneName))) return *phone;
-  }
-  return std::string(name);
+  return phone_in(name).value_or(std::string(name));
 }
 
 }  // namespace
+
+std::optional<std::string> phone_in(std::string_view name) {
+  if (name.size() < kPhoneName) return std::nullopt;
+  return trust::phone_name(name.substr(name.size() - kPhoneName));
+}
 
 DeviceLog::Device& DeviceLog::heard_of(std::string_view name) {
   std::string key = key_of(name);

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -13,6 +15,12 @@
 #include "anchord/service/activity_log.h"
 
 namespace anchord::control {
+
+constexpr std::size_t kPhoneName = 15;  // SEP and twelve digits
+
+// The phone in what a device calls itself, as trust::phone_name() gives it: a phone says its
+// model in front of its name to one service and not to the other.
+std::optional<std::string> phone_in(std::string_view name);
 
 class DeviceLog {
  public:
@@ -41,7 +49,7 @@ class DeviceLog {
   };
 
   void note(const service::Question& question, UnixSeconds now);
-  void note(const service::Download& download, UnixSeconds now);
+  void note(const service::Download& download, UnixSeconds now);  // with a device
   std::size_t size() const { return devices_.size(); }
   const std::list<Device>& newest_first() const { return devices_; }
 

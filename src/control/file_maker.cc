@@ -125,17 +125,11 @@ Status check_own_list(const std::string& name, Bytes content, const Provisioning
   auto list = trust::verify_trust_list(content, context.signer.certificate);
   if (!list) list = trust::verify_trust_list(content, context.recovery);
   if (!list) return fail(fmt::format("is no trust list signed by this cluster: {}", list.error().text));
-  std::string_view expected = folded(name).starts_with("itl") ? trust::kItlFileName : "CTLFile.tlv";
+  std::string_view expected = folded(name).starts_with("itl") ? trust::kItlFileName : trust::kCtlFileName;
   if (list->list.header.file_name != expected)
     return fail(
         fmt::format("is named '{}' inside; phones expect '{}'", list->list.header.file_name, expected));
   return {};
-}
-
-bool is_own_list(const std::string& name) {
-  std::string lower = folded(name);
-  return (lower.starts_with("itlsep") || lower.starts_with("ctlsep")) && lower.size() == 22 &&
-         lower.ends_with(".tlv") && trust::phone_name(lower.substr(3, 15));
 }
 
 Result<MadeFiles> make_for_device(Maker& maker, const std::string& name, const index::Blob& content,
@@ -163,6 +157,13 @@ bool is_default_configuration(std::string_view name) {
   return last_part(name) == kDefaultConfiguration;
 }
 
+bool is_own_list(std::string_view name) {
+  if (name.size() != 22) return false;
+  std::string lower = folded(name);
+  return (lower.starts_with("itlsep") || lower.starts_with("ctlsep")) && lower.ends_with(".tlv") &&
+         trust::phone_name(lower.substr(3, 15));
+}
+
 Status check_name(const std::string& name) {
   if (!index::is_file_name(name) || name.size() + kEncrypted.size() > index::kMaxFileName)
     return fail(fmt::format("has a name of more than {} bytes", index::kMaxFileName - kEncrypted.size()));
@@ -186,22 +187,23 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
   if (is_own_list(name)) {
     if (Status good = check_own_list(name, content.bytes(), context); !good)
       return std::unexpected(good.error());
-    maker.put(name, {.content = content});
+    if (!context.rolling_back || folded(name).starts_with("ctl")) maker.put(name, {.content = content});
     return std::move(maker.out);
   }
   if (folded(name).ends_with(".xml")) {
     if (Status good = trust::check_xml(content.bytes()); !good)
       return std::unexpected(std::move(good.error()).within("is not well-formed XML"));
   }
+  if (context.rolling_back) {
+    maker.put(name, {.content = content});
+    return std::move(maker.out);
+  }
   if (is_default_configuration(name) && context.mode == trust::Mode::mixed) return std::move(maker.out);
   if (std::optional<std::string> device = configured_device(name)) {
     auto known = context.devices.find(*device);
     if (known != context.devices.end()) {
       if (!known->second)
-        return fail(
-            fmt::format("is not served: the certificate of {} cannot be read, and without it its secrets "
-                        "would go out in the clear",
-                        *device));
+        return fail(fmt::format("cannot be encrypted: the certificate of {} cannot be read", *device));
       if (Status can = trust::can_encrypt_to(*known->second); can)
         return make_for_device(maker, name, content, *known->second);
       else

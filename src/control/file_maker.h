@@ -9,6 +9,9 @@
 //   ITLSEP<mac>.tlv, CTLSEP<mac>.tlv
 //                itself: a list that the cluster signed for one phone
 //
+// While the cluster is rolling back F alone, of whomever: what comes after neither signs nor
+// encrypts. ITLSEP<mac>.tlv is left out then, so that its phone takes the empty ITL.
+//
 // No threads, no files: the same inputs give the same names. Signatures that were kept
 // are used again when everything that they were made from is the same.
 #pragma once
@@ -38,6 +41,7 @@ struct ProvisioningContext {
   crypto::Certificate recovery;  // the other one that may sign lists
   trust::SigningSettings signing;
   trust::Mode mode = trust::Mode::nonsecure;
+  bool rolling_back = false;
   DeviceCertificates devices;  // by phone_name()
 };
 
@@ -61,5 +65,8 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
 std::optional<std::string> configured_device(std::string_view name);
 
 bool is_default_configuration(std::string_view name);
+
+// ITLSEP<mac>.tlv, CTLSEP<mac>.tlv
+bool is_own_list(std::string_view name);
 
 }  // namespace anchord::control

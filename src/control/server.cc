@@ -15,16 +15,20 @@
 #include <cerrno>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
+#include "address_book.h"
 #include "anchord/base/log.h"
 #include "anchord/io/probe.h"
 #include "builder.h"
 #include "control_socket.h"
 #include "device_log.h"
+#include "ledger_writer.h"
 #include "listeners.h"
 #include "provisioner.h"
 #include "shard_threads.h"
+#include "status_json.h"
 
 namespace anchord::control {
 namespace {
@@ -36,6 +40,8 @@ constexpr Millis kPollStore = 250;
 constexpr Millis kRetryBuild = 5'000;
 // Sources that were caught guessing devices' names, in the status.
 constexpr std::size_t kMaxGuessing = 100;
+// How often it is looked whether certificates are about to end and keys are in a backup.
+constexpr Millis kDaily = 24 * 3600 * Millis{1000};
 // A ticket is good for one to two of these.
 constexpr Millis kTicketKeyLife = 12 * 3600 * Millis{1000};
 // Files, the database, the control socket and its clients, and a reserve.
@@ -91,19 +97,22 @@ std::string addresses(const std::vector<io::Address>& list) {
 class Server::Impl {
  public:
   Impl(const Options& options, unsigned shards, io::Descriptor signals, Listeners listeners,
-       ControlSocket control, store::Store store, std::unique_ptr<Provisioner> provisioner)
+       ControlSocket control, store::Store store, std::unique_ptr<Provisioner> provisioner,
+       store::Store ledger_store)
       : options_(options),
         signals_(std::move(signals)),
         listeners_(std::move(listeners)),
         control_(std::move(control)),
         builder_(std::move(store), options_, shards),
         provisioner_(std::move(provisioner)),
+        ledger_(std::move(ledger_store)),
         publisher_(shards),
         threads_(options_, shards, listeners_, publisher_) {}
 
   Status serve_first() {
     if (Status chosen = builder_.choose_host(); !chosen) return chosen;
     if (Status staged = builder_.stage(); !staged) return staged;
+    warn_daily();
     provisioner_->set_context(builder_.context());
     if (Status made = wait_for_files(); !made) return made;
     publish();
@@ -126,15 +135,20 @@ class Server::Impl {
 
  private:
   Status wait_for_files();
+  void take(Provisioner::Update update);
   void take_files();
   void publish();
+  void keep_own_lists();
   void announce(bool of_the_store);
   void rebuild(std::string_view why);
   void follow_store();
   void take_signal();
+  void warn_of_expiry();
+  void warn_daily();
   void note_activity();
+  void note(service::Download download, UnixSeconds now);
   std::string answer(std::string_view line);
-  std::string status() const;
+  std::string status();
   void report(bool ok, std::string message);
 
   Options options_;
@@ -143,15 +157,19 @@ class Server::Impl {
   ControlSocket control_;
   Builder builder_;
   std::unique_ptr<Provisioner> provisioner_;
+  LedgerWriter ledger_;
   service::Publisher publisher_;
   ShardThreads threads_;  // ends before the publisher
   DeviceLog devices_;
+  AddressBook addresses_;
+  std::set<std::string> own_lists_;              // phones' own, changed since the last view
   std::map<std::string, UnixSeconds> guessing_;  // when a source was last caught
   UnixSeconds started_ = calendar_now();
   UnixSeconds published_at_ = 0;
   std::string problem_;     // why the newest state is not in service
   std::string unreadable_;  // why the store could not be looked at the last time
   Millis ticket_keys_due_ = 0;
+  Millis daily_due_ = 0;
   Millis retry_build_ = 0;
   bool rebuild_asked_ = false;
   bool unpublished_ = false;  // the builder has something that no view shows
@@ -168,16 +186,29 @@ Status Server::Impl::wait_for_files() {
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info))
       if (info.ssi_signo != SIGHUP) return fail("ended by a signal before it served");
-    while (auto update = provisioner_->take()) builder_.apply(std::move(*update));
+    while (auto update = provisioner_->take()) take(std::move(*update));
   }
   return {};
 }
 
+void Server::Impl::take(Provisioner::Update update) {
+  for (const index::FileChange& change : update.changes)
+    if (is_own_list(change.name)) own_lists_.insert(change.name);
+  builder_.apply(std::move(update));
+}
+
 void Server::Impl::take_files() {
   while (auto update = provisioner_->take()) {
-    builder_.apply(std::move(*update));
+    take(std::move(*update));
     unpublished_ = true;
   }
+}
+
+// Guards of changes judge phones by the lists that they hold.
+void Server::Impl::keep_own_lists() {
+  for (const std::string& name : own_lists_)
+    if (const index::FileEntry* list = publisher_.current()->files.find(name)) ledger_.keep(*list);
+  own_lists_.clear();
 }
 
 // Readers that lag keep old views alive: with as many as are allowed, the next look
@@ -189,6 +220,7 @@ void Server::Impl::publish() {
   std::int64_t before = builder_.built_from();
   publisher_.publish(builder_.view());
   threads_.wake();
+  keep_own_lists();
   published_at_ = calendar_now();
   // Before there are shards nothing is in service; whoever started them says it.
   if (before >= 0) announce(builder_.built_from() != before || !problem_.empty());
@@ -218,6 +250,7 @@ void Server::Impl::rebuild(std::string_view why) {
   rebuild_asked_ = false;
   Status staged = builder_.stage();
   if (staged) {
+    warn_of_expiry();
     // Files that must be made anew come later, and all of it is published then.
     if (!builder_.ready()) provisioner_->set_context(builder_.context());
     return publish();
@@ -229,7 +262,24 @@ void Server::Impl::rebuild(std::string_view why) {
   report(false, staged.error().text);
 }
 
+void Server::Impl::warn_of_expiry() {
+  for (const ExpiryWatch::News& news : builder_.expiry().news(calendar_now()))
+    news.bad ? log::error(news.text) : log::warn(news.text);
+}
+
+void Server::Impl::warn_daily() {
+  daily_due_ = monotonic_now() + kDaily;
+  warn_of_expiry();
+  auto backup = store::backup_state(builder_.store());
+  if (!backup) {
+    log::warn("cannot see whether there is a backup: " + backup.error().text);
+  } else if (!backup->holds_tftp_key) {
+    log::warn("no backup holds the present TFTP key: make one with 'anchorctl backup create FILE'");
+  }
+}
+
 void Server::Impl::follow_store() {
+  if (monotonic_now() >= daily_due_) warn_daily();
   if (monotonic_now() >= ticket_keys_due_) {
     builder_.rotate_ticket_keys();
     ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
@@ -268,8 +318,11 @@ void Server::Impl::note_activity() {
   UnixSeconds now = calendar_now();
   for (unsigned i = 0; i < threads_.size(); ++i) {
     service::ActivityLog& activity = threads_.activity(i);
-    activity.questions.drain([&](const service::Question& question) { devices_.note(question, now); });
-    activity.downloads.drain([&](const service::Download& download) { devices_.note(download, now); });
+    activity.questions.drain([&](const service::Question& question) {
+      devices_.note(question, now);
+      ledger_.note(question, now);
+    });
+    activity.downloads.drain([&](const service::Download& download) { note(download, now); });
     activity.guessing.drain([&](const service::Guessing& guessing) {
       log::warn(
           fmt::format("{} asks for many devices that do not exist: it is answered slowly until it has been "
@@ -280,6 +333,18 @@ void Server::Impl::note_activity() {
       if (guessing_.size() > kMaxGuessing) guessing_.erase(guessing_.begin());
     });
   }
+}
+
+// One that does not say who asks is taken to be of the only phone heard of from there.
+void Server::Impl::note(service::Download download, UnixSeconds now) {
+  if (download.device.text().empty()) {
+    download.device.set(addresses_.only_device(download.from, now));
+    if (download.device.text().empty()) return;
+  } else {
+    addresses_.heard(download.from, download.device.text(), now);
+  }
+  devices_.note(download, now);
+  ledger_.note(download, now);
 }
 
 std::string Server::Impl::answer(std::string_view line) {
@@ -294,52 +359,7 @@ std::string Server::Impl::answer(std::string_view line) {
   return "unknown request\n";
 }
 
-namespace {
-
-nlohmann::json to_json(const DeviceLog::Device& device) {
-  constexpr std::array kProtocols{"tftp", "http", "https"};
-  nlohmann::json files = nlohmann::json::array();
-  for (const DeviceLog::FileCount& file : device.files) {
-    files.push_back({{"file", file.file},
-                     {"version", fmt::format("{:016x}", file.version)},
-                     {"completed", file.completed},
-                     {"failed", file.failed},
-                     {"last", file.last},
-                     {"protocol", kProtocols.at(static_cast<std::size_t>(file.protocol))},
-                     {"from", file.from.text()}});
-  }
-  return {{"device", device.name},
-          {"questions", device.questions},
-          {"last_asked", device.last_asked},
-          {"last_question", device.last_kind == service::QuestionKind::verify ? "verify" : "query"},
-          {"last_answer", device.last_yes},
-          {"files", std::move(files)}};
-}
-
-nlohmann::json to_json(const Provisioner::Report& report) {
-  constexpr std::size_t kShown = 100;
-  constexpr std::array kServed{"nothing", "last good", "as it is"};
-  nlohmann::json problems = nlohmann::json::array();
-  for (const auto& [file, problem] : report.problems) {
-    if (problems.size() == kShown) break;
-    problems.push_back({{"file", file},
-                        {"reason", problem.reason},
-                        {"since", problem.since},
-                        {"served", kServed.at(static_cast<std::size_t>(problem.served))}});
-  }
-  return {{"files", report.files},
-          {"bytes", report.bytes},
-          {"signatures_made", report.signatures_made},
-          {"signatures_kept", report.signatures_kept},
-          {"watching", report.watching},
-          {"cache_problem", report.cache_problem},
-          {"problem_count", report.problems.size()},
-          {"problems", std::move(problems)}};
-}
-
-}  // namespace
-
-std::string Server::Impl::status() const {
+std::string Server::Impl::status() {
   constexpr std::size_t kRecent = 20;
   const service::View* view = publisher_.current();
   nlohmann::json counters = nlohmann::json::object();
@@ -365,6 +385,8 @@ std::string Server::Impl::status() const {
         {"tftp", addresses(listeners_.tftp())},
         {"http", addresses(listeners_.http())},
         {"https", addresses(listeners_.https())}}},
+      {"mode", trust::mode_name(builder_.standing().mode)},
+      {"rollback", builder_.standing().rolling_back},
       {"tls_min", crypto::to_text(options_.tls_min)},
       {"snapshot",
        {{"version", view->version},
@@ -374,6 +396,9 @@ std::string Server::Impl::status() const {
         {"files", view->files.size()},
         {"problem", unreadable_.empty() ? problem_ : unreadable_}}},
       {"provisioning", to_json(provisioner_->report())},
+      {"ledger", to_json(ledger_.report())},
+      {"backup", to_json(store::backup_state(builder_.store()))},
+      {"expiry", to_json(builder_.expiry(), calendar_now())},
       {"counters", std::move(counters)},
       {"devices", {{"known", devices_.size()}, {"recent", std::move(recent)}, {"guessing", guessing_}}},
   };
@@ -402,6 +427,8 @@ void Server::Impl::run() {
     publisher_.reclaim();
     if (!draining_) follow_store();
   }
+  note_activity();
+  ledger_.stop();
   log::info("ended");
 }
 
@@ -434,12 +461,15 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
                           crypto::to_text(options.tls_min)));
   Result<store::Store> own_store = store::Store::open(options.state);
   if (!own_store) return std::unexpected(own_store.error());
+  Result<store::Store> ledger_store = store::Store::open(options.state);
+  if (!ledger_store) return std::unexpected(ledger_store.error());
   auto provisioner = Provisioner::start(
       options.state, {.max_file = options.max_file_size, .max_folder = options.max_folder_size},
       std::move(*own_store));
   if (!provisioner) return std::unexpected(provisioner.error());
-  auto impl = std::make_unique<Impl>(options, shards, std::move(*signals), std::move(*listeners),
-                                     std::move(*control), std::move(*store), std::move(*provisioner));
+  auto impl =
+      std::make_unique<Impl>(options, shards, std::move(*signals), std::move(*listeners), std::move(*control),
+                             std::move(*store), std::move(*provisioner), std::move(*ledger_store));
   if (Status started = impl->serve_first(); !started) return std::unexpected(started.error());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kMacDigits = 12;
 constexpr std::string_view kConfiguration = ".cnf.xml.sgn";
+constexpr std::string_view kPlainConfiguration = ".cnf.xml";
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -42,12 +43,20 @@ std::string_view device_in(std::string_view file) {
   return file.substr(0, kSize);
 }
 
+bool is_recorded(std::string_view device, std::string_view served) {
+  return !device.empty() || starts_with(served, "itlfile.tlv") || starts_with(served, "ctlfile.tlv") ||
+         starts_with(served, "xmldefault.cnf.xml");
+}
+
+// Of a phone with a certificate only the signed one is there, of a cluster that is
+// rolling back only the plain one.
 bool is_known_device(const index::FileTable& files, std::string_view device) {
   std::array<char, 64> name;
   if (device.size() + kConfiguration.size() > name.size()) return false;
   std::size_t size = device.copy(name.data(), device.size());
-  size += kConfiguration.copy(name.data() + size, kConfiguration.size());
-  return files.find({name.data(), size}) != nullptr;
+  kConfiguration.copy(name.data() + size, kConfiguration.size());
+  return files.find({name.data(), size + kConfiguration.size()}) != nullptr ||
+         files.find({name.data(), size + kPlainConfiguration.size()}) != nullptr;
 }
 
 const index::FileEntry* find_file(const index::FileTable& files, std::string_view asked) {

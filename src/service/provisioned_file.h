@@ -15,6 +15,10 @@ const index::FileEntry* find_file(const index::FileTable& files, std::string_vie
 // spelt there; empty when no device is named.
 std::string_view device_in(std::string_view file);
 
+// Whether it is to be recorded who was given that file: one that was asked for with a
+// device's name, or a list or default configuration, which phones also ask for without it.
+bool is_recorded(std::string_view device, std::string_view served);
+
 // Whether the cluster has a configuration for that device.
 bool is_known_device(const index::FileTable& files, std::string_view device);
 

@@ -317,7 +317,7 @@ void TftpService::on_send(const Tag& tag, const io::Completion& completion) {
 void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   Transfer& t = transfers_[slot];
   // Who never answered may be forged.
-  if (!t.device.text().empty() && t.machine.acknowledged()) {
+  if (is_recorded(t.device.text(), t.file->name) && t.machine.acknowledged()) {
     Download record{.device = t.device, .version = t.file->version, .from = t.peer.host, .end = how};
     record.file.set(t.file->name);
     if (!shard_.log.downloads.push(record)) shard_.counters.tftp_unrecorded.add();

@@ -173,5 +173,31 @@ TEST_F(FileMaker, NamesThatAreMadeHereOrThatNobodyCanAskForAreRefused) {
   EXPECT_TRUE(check_name(std::string(247, 'a')));
 }
 
+TEST_F(FileMaker, WhileRollingBackEverythingIsPlainAndAPhonesOwnItlIsLeftOut) {
+  Buffer plain = test_file(kPhoneFile);
+  context_.devices.emplace("SEP001122334455", test_certificate("phone"));
+  context_.devices.emplace("SEP00112233AAAA", std::nullopt);
+  context_.rolling_back = true;
+  auto files = make(kPhoneFile, plain);
+  EXPECT_EQ(names(files), (Names{kPhoneFile}));
+  EXPECT_EQ(whole(files.at(kPhoneFile)), plain);
+  EXPECT_EQ(signed_, 0u);
+  EXPECT_EQ(names(make("SEP00112233AAAA.cnf.xml", plain)), (Names{"SEP00112233AAAA.cnf.xml"}));
+  EXPECT_EQ(names(make("XMLDefault.cnf.xml", "<a/>")), (Names{"XMLDefault.cnf.xml"}));
+  EXPECT_EQ(names(make("firmware.loads", "x")), (Names{"firmware.loads"}));
+  // Nobody is served what phones would drop, then either.
+  EXPECT_TRUE(make("broken.xml", "<a>").empty());
+  EXPECT_FALSE(error_.empty());
+
+  Buffer itl =
+      trust::build_trust_list(
+          {.signer = context_.signer, .records = {{context_.signer.certificate, wire::Role::sast, ""}}}, kNow)
+          .value();
+  EXPECT_TRUE(make("ITLSEP001122334455.tlv", itl).empty());
+  EXPECT_EQ(error_, "");
+  context_.rolling_back = false;
+  EXPECT_EQ(names(make("ITLSEP001122334455.tlv", itl)), (Names{"ITLSEP001122334455.tlv"}));
+}
+
 }  // namespace
 }  // namespace anchord::control

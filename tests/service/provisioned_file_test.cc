@@ -66,12 +66,23 @@ TEST(DeviceIn, FindsTheDevice) {
     EXPECT_EQ(device_in(none), "") << none;
 }
 
-TEST(IsKnownDevice, HasAConfigurationThatIsSigned) {
-  index::FileTable files = table_of({"SEP001122334455.cnf.xml.sgn", "SEP00112233EEEE.cnf.xml"});
+TEST(IsRecorded, WhatNamesADeviceAndWhatAllPhonesAskFor) {
+  for (const char* name : {"ITLFile.tlv", "CTLFile.tlv", "XMLDefault.cnf.xml", "xmldefault.CNF.xml.sgn"})
+    EXPECT_TRUE(is_recorded("", name)) << name;
+  for (const char* name : {"", "ITLFile", "Ringlist.xml", "SEP001122334455.cnf.xml"}) {
+    EXPECT_FALSE(is_recorded("", name)) << name;
+    EXPECT_TRUE(is_recorded("SEP001122334455", name)) << name;
+  }
+}
+
+TEST(IsKnownDevice, HasAConfigurationSignedOrPlain) {
+  index::FileTable files =
+      table_of({"SEP001122334455.cnf.xml.sgn", "SEP00112233EEEE.cnf.xml", "SEP00112233FFFF.cnf.xml.enc.sgn"});
   EXPECT_TRUE(is_known_device(files, "SEP001122334455"));
   EXPECT_TRUE(is_known_device(files, "sep001122334455"));
   EXPECT_FALSE(is_known_device(files, "SEP001122334456"));
-  EXPECT_FALSE(is_known_device(files, "SEP00112233EEEE"));
+  EXPECT_TRUE(is_known_device(files, "SEP00112233EEEE"));  // nothing is signed while rolling back
+  EXPECT_FALSE(is_known_device(files, "SEP00112233FFFF"));
   EXPECT_FALSE(is_known_device(files, std::string(300, 'S')));
 }
 

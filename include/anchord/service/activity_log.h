@@ -15,10 +15,10 @@
 
 namespace anchord::service {
 
-template <class Record>
+template <class Record, std::uint32_t kSize = 4096>
 class RecordLog {
  public:
-  static constexpr std::uint32_t kCapacity = 4096;  // about a second of one shard's answers
+  static constexpr std::uint32_t kCapacity = kSize;  // more than a shard answers between two looks
 
   RecordLog() : ring_(kCapacity) {}
 
@@ -75,9 +75,10 @@ struct Question {
 enum class Protocol : std::uint8_t { tftp, http, https };
 enum class DownloadEnd : std::uint8_t { completed, failed };
 
-// Of a file that was asked for with a device's name in it.
+// Of a file that was asked for with a device's name in it, or of a list or default
+// configuration.
 struct Download {
-  ShortText<15> device;  // device_in() of the name that was asked for
+  ShortText<15> device;  // device_in() of the name that was asked for; may be empty
   ShortText<63> file;    // the name of the file that was served: perhaps the cluster's "ITLFile.tlv"
   std::uint64_t version = 0;
   io::Host from;
@@ -94,7 +95,7 @@ using QuestionLog = RecordLog<Question>;
 
 struct ActivityLog {
   QuestionLog questions;
-  RecordLog<Download> downloads;
+  RecordLog<Download, 16384> downloads;  // the ledger goes by them: one shard's worst quarter of a second
   RecordLog<Guessing> guessing;
 };
 

@@ -1,0 +1,72 @@
+#include "expiry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "anchord/base/hex.h"
+
+namespace anchord::control {
+namespace {
+
+constexpr UnixSeconds kDay = 86400;
+constexpr std::array<UnixSeconds, 3> kWarnDays{90, 30, 7};
+constexpr int kEnded = kWarnDays.size() + 1;
+constexpr int kNotBegun = kEnded + 1;
+
+// 0: nothing is to be said.
+int stage_of(const ExpiryWatch::Certificate& certificate, UnixSeconds now) {
+  if (certificate.ends < now) return kEnded;
+  if (certificate.begins > now) return kNotBegun;
+  auto near = [&](UnixSeconds days) { return certificate.ends - now < days * kDay; };
+  return static_cast<int>(std::ranges::count_if(kWarnDays, near));
+}
+
+std::string name_of(const trust::KnownCertificate& known) {
+  std::string subject = known.certificate.subject().to_vendor();
+  if (known.own) return fmt::format("the {} certificate {}", trust::service_name(*known.own), subject);
+  if (known.retired_from)
+    return fmt::format("the former {} certificate {}", trust::service_name(*known.retired_from), subject);
+  return "the certificate " + subject;
+}
+
+ExpiryWatch::News news_of(const ExpiryWatch::Certificate& certificate, int stage, UnixSeconds now) {
+  if (stage == kEnded)
+    return {true, fmt::format("EXPIRED: {} ended {} days ago; phones may refuse it{}", certificate.what,
+                              (now - certificate.ends) / kDay,
+                              certificate.own ? ": replace it with 'anchorctl cert regenerate'" : "")};
+  if (stage == kNotBegun)
+    return {true, fmt::format("NOT YET VALID: {}; check this machine's clock", certificate.what)};
+  return {false, fmt::format("{} ends in {} days", certificate.what, (certificate.ends - now) / kDay)};
+}
+
+}  // namespace
+
+void ExpiryWatch::watch(const trust::Cluster& cluster) {
+  certificates_.clear();
+  for (const trust::KnownCertificate& known : cluster.known)
+    certificates_.push_back({.what = name_of(known),
+                             .sha256 = to_hex(known.certificate.sha256()),
+                             .begins = known.certificate.not_before(),
+                             .ends = known.certificate.not_after(),
+                             .own = known.own.has_value()});
+  std::ranges::sort(certificates_, {}, [](const Certificate& c) { return std::tie(c.ends, c.sha256); });
+}
+
+std::vector<ExpiryWatch::News> ExpiryWatch::news(UnixSeconds now) {
+  std::vector<News> out;
+  std::map<std::string, int> said;
+  for (const Certificate& certificate : certificates_) {
+    int stage = stage_of(certificate, now);
+    auto before = said_.find(certificate.sha256);
+    said.emplace(certificate.sha256, stage);
+    if (stage != 0 && (before == said_.end() || before->second != stage))
+      out.push_back(news_of(certificate, stage, now));
+  }
+  said_ = std::move(said);
+  return out;
+}
+
+}  // namespace anchord::control

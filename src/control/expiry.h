@@ -1,0 +1,44 @@
+// When certificates end: what is to be said of it in the log, each once, and all of them by
+// the time that is left.
+//
+// Times are seconds since 1970.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "anchord/base/clock.h"
+#include "anchord/trust/cluster.h"
+
+namespace anchord::control {
+
+class ExpiryWatch {
+ public:
+  struct Certificate {
+    std::string what;  // "the tvs certificate CN=TVS-one", "the certificate CN=directory"
+    std::string sha256;
+    UnixSeconds begins = 0;
+    UnixSeconds ends = 0;
+    bool own = false;
+  };
+  struct News {
+    bool bad = false;  // ended, or not begun
+    std::string text;
+  };
+
+  // All that the cluster holds or vouches for, instead of what was watched before.
+  void watch(const trust::Cluster& cluster);
+
+  // What has come to pass by then and was not said: less than 90, 30 or 7 days are left, the
+  // certificate has ended, or has not begun.
+  std::vector<News> news(UnixSeconds now);
+
+  const std::vector<Certificate>& soonest_first() const { return certificates_; }
+
+ private:
+  std::vector<Certificate> certificates_;
+  std::map<std::string, int> said_;  // by SHA-256: the stage
+};
+
+}  // namespace anchord::control

@@ -1,0 +1,46 @@
+// What the ledger is to be told: one change for each device, with all that was heard of it
+// since the last batch. No thread and no store.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "anchord/base/clock.h"
+#include "anchord/service/activity_log.h"
+#include "anchord/store/ledger.h"
+
+namespace anchord::control {
+
+// What the ledger keeps a file of that name as; none: it keeps nothing of it.
+std::optional<store::Given> given_kind(std::string_view served);
+
+class PendingLedger {
+ public:
+  // Names are the peers' claims, and a store that cannot be written stays so: stops the
+  // waiting changes from filling memory. More than the phones of a large cluster.
+  static constexpr std::size_t kMaxDevices = 50'000;
+
+  // Of what names no phone nothing is kept.
+  void note(const service::Download& download, UnixSeconds now);
+  void note(const service::Question& question, UnixSeconds now);
+
+  std::size_t size() const { return changes_.size(); }
+  // Records that found no room.
+  std::uint64_t dropped() const { return dropped_; }
+
+  std::vector<store::LedgerChange> take();
+  // A batch that could not be written: older than all that was noted since.
+  void put_back(std::vector<store::LedgerChange> batch);
+
+ private:
+  store::LedgerChange* change_of(const std::string& device);
+
+  std::unordered_map<std::string, store::LedgerChange> changes_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace anchord::control

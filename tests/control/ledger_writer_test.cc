@@ -1,0 +1,276 @@
+// What the ledger is told of phones, and that it gets there.
+#include "ledger_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "address_book.h"
+#include "anchord/trust/trust_list.h"
+#include "state.h"
+
+namespace anchord::control {
+namespace {
+
+using service::Download;
+using service::DownloadEnd;
+using store::Given;
+
+Download download(std::string_view device, std::string_view file, std::uint64_t version,
+                  DownloadEnd end = DownloadEnd::completed) {
+  Download out{.version = version, .from = io::parse_host("192.0.2.7").value(), .end = end};
+  out.device.set(device);
+  out.file.set(file);
+  return out;
+}
+
+service::Question question(std::string_view device) {
+  service::Question out;
+  out.device.set(device);
+  return out;
+}
+
+TEST(PendingLedger, KnowsListsAndConfigurationsByTheirNames) {
+  using Kind = std::optional<Given>;
+  for (auto [name, kind] : std::initializer_list<std::pair<const char*, Kind>>{
+           {"ITLFile.tlv", Given::itl},
+           {"ITLSEP001122334455.tlv", Given::itl},
+           {"itlsep001122334455.TLV", Given::itl},
+           {"CTLFile.tlv", Given::ctl},
+           {"CTLSEP001122334455.tlv", Given::ctl},
+           {"SEP001122334455.cnf.xml", Given::configuration},
+           {"SEP001122334455.cnf.xml.sgn", Given::configuration},
+           {"SEP001122334455.cnf.xml.sha512", Given::configuration},
+           {"sep001122334455.cnf.xml.enc.sgn", Given::configuration},
+           {"XMLDefault.cnf.xml.sgn", Given::configuration},
+           {"XMLDefault.cnf.xml", Given::configuration},
+           {"SEP001122334455.tlv", std::nullopt},
+           {"SEP001122334455.cnf.xml.zip", std::nullopt},
+           {"ITLSEP00112233445.tlv", std::nullopt},
+           {"dialplan.xml.sgn", std::nullopt},
+           {".sgn", std::nullopt},
+           {"", std::nullopt}}) {
+    EXPECT_EQ(given_kind(name), kind) << name;
+  }
+}
+
+TEST(PendingLedger, MergesWhatIsHeardOfOnePhone) {
+  PendingLedger pending;
+  pending.note(download("sep001122334455", "ITLFile.tlv", 1), 100);
+  pending.note(question("CP-8861-SEP001122334455"), 101);
+  pending.note(question("SEP001122334455"), 102);
+  pending.note(download("SEP001122334455", "SEP001122334455.cnf.xml.sgn", 5), 103);
+  pending.note(download("SEP001122334455", "firmware.loads", 6), 104);
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 2), 105);
+  pending.note(question("nobody"), 106);
+  ASSERT_EQ(pending.size(), 1u);
+  store::LedgerChange change = pending.take().at(0);
+  EXPECT_EQ(pending.size(), 0u);
+  EXPECT_EQ(change.device, "SEP001122334455");
+  EXPECT_EQ(change.model, "8861");
+  EXPECT_EQ(change.questions, 2u);
+  EXPECT_EQ(change.last_asked, 102);
+  EXPECT_EQ(change.of(Given::itl).version, 2u);
+  EXPECT_EQ(change.of(Given::itl).at, 105);
+  EXPECT_EQ(change.of(Given::itl).file, "ITLFile.tlv");
+  EXPECT_EQ(change.of(Given::itl).protocol, "tftp");
+  EXPECT_EQ(change.of(Given::itl).address, "192.0.2.7");
+  EXPECT_EQ(change.of(Given::configuration).version, 5u);
+  EXPECT_EQ(change.of(Given::ctl).version, 0u);
+}
+
+TEST(PendingLedger, AnUnfinishedDownloadOfAnotherVersionLeavesDoubt) {
+  PendingLedger pending;
+  auto itl = [&] { return PendingLedger(pending).take().at(0).of(Given::itl); };
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 7, DownloadEnd::failed), 1);
+  EXPECT_EQ(itl().version, 0u);
+  EXPECT_EQ(itl().unsure, 7u);
+  EXPECT_EQ(itl().file, "ITLFile.tlv");
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 8), 2);
+  EXPECT_EQ(itl().version, 8u);
+  EXPECT_EQ(itl().unsure, 0u);
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 8, DownloadEnd::failed), 3);
+  EXPECT_EQ(itl().unsure, 0u);  // it has that one
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 9, DownloadEnd::failed), 4);
+  EXPECT_EQ(itl().version, 8u);
+  EXPECT_EQ(itl().unsure, 9u);
+  EXPECT_EQ(itl().at, 2);
+}
+
+TEST(PendingLedger, ABatchThatCameBackIsOlderThanWhatFollowed) {
+  PendingLedger pending;
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 1), 1);
+  pending.note(download("SEP001122334455", "CTLFile.tlv", 3), 1);
+  pending.note(question("CP-8861-SEP001122334455"), 1);
+  pending.note(download("SEP00112233AAAA", "ITLFile.tlv", 1), 1);
+  auto batch = pending.take();
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 2), 2);
+  pending.note(question("SEP001122334455"), 2);
+  pending.put_back(std::move(batch));
+  EXPECT_EQ(pending.size(), 2u);
+  auto all = pending.take();
+  store::LedgerChange& change = all[all[0].device == "SEP001122334455" ? 0 : 1];
+  EXPECT_EQ(change.of(Given::itl).version, 2u);
+  EXPECT_EQ(change.of(Given::ctl).version, 3u);
+  EXPECT_EQ(change.questions, 2u);
+  EXPECT_EQ(change.last_asked, 2);
+  EXPECT_EQ(change.model, "8861");
+}
+
+std::string phone(std::size_t number) {
+  char name[16];
+  std::snprintf(name, sizeof(name), "SEP%012zX", number);
+  return name;
+}
+
+TEST(PendingLedger, InventedNamesFindAnEnd) {
+  PendingLedger pending;
+  for (std::size_t i = 0; i < PendingLedger::kMaxDevices + 5; ++i)
+    pending.note(download(phone(i), "ITLFile.tlv", 1), 1);
+  EXPECT_EQ(pending.size(), PendingLedger::kMaxDevices);
+  EXPECT_EQ(pending.dropped(), 5u);
+  pending.note(download(phone(0), "ITLFile.tlv", 2), 1);  // those that are there go on
+  EXPECT_EQ(pending.dropped(), 5u);
+  auto batch = pending.take();
+  pending.note(download(phone(1'000'000), "ITLFile.tlv", 1), 2);
+  pending.put_back(std::move(batch));
+  EXPECT_EQ(pending.size(), PendingLedger::kMaxDevices);
+  EXPECT_EQ(pending.dropped(), 6u);
+}
+
+TEST(AddressBook, KnowsWhoSpeaksFromAnAddressWhereOnlyOneDoes) {
+  AddressBook book;
+  io::Host home = io::parse_host("192.0.2.1").value();
+  io::Host office = io::parse_host("192.0.2.2").value();
+  EXPECT_EQ(book.only_device(home, 100), "");
+  book.heard(home, "SEP001122334455", 100);
+  book.heard(office, "SEP00112233AAAA", 100);
+  EXPECT_EQ(book.only_device(home, 100 + AddressBook::kMemory), "SEP001122334455");
+  EXPECT_EQ(book.only_device(home, 101 + AddressBook::kMemory), "");
+  // Two behind one address: nobody can say who asks, until one was silent for long.
+  book.heard(office, "SEP00112233BBBB", 200);
+  EXPECT_EQ(book.only_device(office, 201), "");
+  book.heard(office, "SEP00112233AAAA", 300);
+  book.heard(office, "SEP00112233AAAA", 3000);
+  EXPECT_EQ(book.only_device(office, 200 + AddressBook::kMemory), "");
+  EXPECT_EQ(book.only_device(office, 201 + AddressBook::kMemory), "SEP00112233AAAA");
+}
+
+TEST(AddressBook, ForgetsTheAddressHeardOfLongestAgo) {
+  AddressBook book;
+  auto host = [](std::size_t i) {
+    io::Host out = io::parse_host("2001:db8::").value();
+    for (std::size_t at = 8; at < 16; ++at) out.bytes[at] = static_cast<std::uint8_t>(i >> (15 - at) * 8);
+    return out;
+  };
+  for (std::size_t i = 0; i < AddressBook::kMaxAddresses; ++i) book.heard(host(i), phone(i), 1);
+  book.heard(host(0), phone(0), 2);
+  book.heard(host(AddressBook::kMaxAddresses), "SEP001122334455", 2);
+  EXPECT_EQ(book.size(), AddressBook::kMaxAddresses);
+  EXPECT_EQ(book.only_device(host(1), 2), "");
+  EXPECT_EQ(book.only_device(host(0), 2), phone(0));
+}
+
+class Ledger : public State {
+ protected:
+  void SetUp() override {
+    State::SetUp();
+    store_.emplace(make_store());
+  }
+  store::Store another_store() { return store::Store::open(options_.state).value(); }
+  std::optional<store::LedgerEntry> entry(std::string_view device) {
+    return store::ledger_entry(*store_, device).value();
+  }
+  // Ends a test that hangs; nothing here is timed.
+  template <class Condition>
+  void until(Condition&& condition) {
+    Millis end = monotonic_now() + 60'000;
+    while (!condition()) {
+      ASSERT_LT(monotonic_now(), end) << "waited in vain";
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+  std::optional<store::Store> store_;
+};
+
+TEST_F(Ledger, WhatWasNotedIsWrittenByItselfAndAtTheEnd) {
+  std::int64_t counter = store_->change_counter().value();
+  LedgerWriter writer(another_store());
+  EXPECT_EQ(writer.report().last_written, 0);
+  writer.note(download("SEP001122334455", "ITLFile.tlv", 11), 100);
+  until([&] { return writer.report().last_written != 0; });
+  EXPECT_EQ(writer.report().pending, 0u);
+  ASSERT_TRUE(entry("SEP001122334455"));
+  EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).version, 11u);
+
+  writer.note(download("SEP001122334455", "ITLFile.tlv", 12, DownloadEnd::failed), 101);
+  writer.note(download("SEP00112233AAAA", "SEP00112233AAAA.cnf.xml.sgn", 13), 102);
+  writer.note(question("CP-8861-SEP001122334455"), 103);
+  writer.stop();
+  EXPECT_EQ(writer.report().pending, 0u);
+  EXPECT_EQ(writer.report().problem, "");
+  auto first = entry("SEP001122334455").value();
+  EXPECT_EQ(first.of(Given::itl).version, 11u);
+  EXPECT_EQ(first.of(Given::itl).unsure, 12u);
+  EXPECT_EQ(first.of(Given::itl).at, 100);
+  EXPECT_EQ(first.questions, 1u);
+  EXPECT_EQ(first.model, "8861");
+  EXPECT_EQ(entry("SEP00112233AAAA")->of(Given::configuration).version, 13u);
+  EXPECT_EQ(entry("SEP00112233BBBB"), std::nullopt);
+  // Nothing is built anew for it.
+  EXPECT_EQ(store_->change_counter().value(), counter);
+}
+
+TEST_F(Ledger, OneOfTheVersionThatItHasLeavesNoDoubtAcrossBatches) {
+  {
+    LedgerWriter writer(another_store());
+    writer.note(download("SEP001122334455", "ITLFile.tlv", 11), 100);
+  }
+  {
+    LedgerWriter writer(another_store());
+    writer.note(download("SEP001122334455", "ITLFile.tlv", 11, DownloadEnd::failed), 200);
+  }
+  EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).version, 11u);
+  EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).unsure, 0u);
+}
+
+TEST_F(Ledger, WhatCannotBeWrittenWaits) {
+  LedgerWriter writer(another_store());
+  // The builder of a list holds the store for writing.
+  auto list = store_->list_for("x", as_bytes("digest"), 1, [&](UnixSeconds) -> Result<Buffer> {
+    writer.note(download("SEP001122334455", "ITLFile.tlv", 11), 100);
+    until([&] { return !writer.report().problem.empty(); });
+    EXPECT_EQ(writer.report().pending, 1u);
+    writer.note(download("SEP001122334455", "CTLFile.tlv", 12), 101);
+    return fail("it was only to wait");
+  });
+  EXPECT_FALSE(list);
+  until([&] { return writer.report().problem.empty(); });
+  writer.stop();
+  EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).version, 11u);
+  EXPECT_EQ(entry("SEP001122334455")->of(Given::ctl).version, 12u);
+}
+
+TEST_F(Ledger, OnePhonesOwnListIsKeptAsItWasServed) {
+  auto cluster = store_->load(store::KeyUse::with_keys).value().cluster;
+  Buffer content = trust::build_itl(cluster, 1'700'000'000).value();
+  index::FileChange change{"ITLSEP001122334455.tlv", index::FileBody{.content = index::Blob(content)}};
+  auto files = index::FileTable().with({&change, 1});
+  const index::FileEntry* list = files.find("ITLSEP001122334455.tlv");
+  for (int i = 0; i < 2; ++i) {
+    LedgerWriter writer(another_store());
+    writer.keep(*list);
+    writer.note(download("SEP001122334455", list->name, list->version), 100);
+  }
+  auto kept = store::handed_out_lists(*store_).value();
+  ASSERT_EQ(std::ranges::count(kept, list->version, &store::HandedOut::version), 1);
+  auto found = std::ranges::find(kept, list->version, &store::HandedOut::version);
+  EXPECT_TRUE(same_bytes(found->content, content));
+  auto holders = store::holders(*store_).value();
+  EXPECT_EQ(holders.devices, 1u);
+  EXPECT_EQ(holders.unknown.count, 0u);
+}
+
+}  // namespace
+}  // namespace anchord::control
