@@ -1,34 +1,20 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
-#include <ranges>
-#include <string_view>
 
 #include "confirm.h"
 #include "describe.h"
 #include "failure.h"
 #include "files.h"
+#include "known.h"
 #include "output.h"
 #include "session.h"
+#include "transfer.h"
 
 namespace anchord::ctl {
 namespace {
 
 using trust::KnownCertificate;
-
-Json known_json(const KnownCertificate& known, UnixSeconds now) {
-  Json out = certificate_json(known.certificate, now);
-  out["roles"] = roles_json(known.roles);
-  out["ttl"] = known.ttl;
-  out["own"] = known.own ? Json(trust::service_name(*known.own)) : Json();
-  return out;
-}
-
-std::string one_line(const KnownCertificate& known) {
-  return fmt::format("{} ({}) {}", short_hash(known.certificate), roles_text(known.roles),
-                     name_text(known.certificate.subject()));
-}
 
 // --- add
 
@@ -38,43 +24,8 @@ struct AddOptions {
   std::uint32_t ttl = trust::kDefaultTtl;
 };
 
-std::vector<wire::Role> roles_from_text(const std::string& text) {
-  std::vector<wire::Role> out;
-  for (auto part : std::views::split(text, ',')) {
-    std::string_view name(part.begin(), part.end());
-    auto role = wire::role_from_name(name);
-    if (!role) {
-      wrong_usage(
-          fmt::format("--role: no role '{}': use sast, ccm, ccm+tftp, tftp, capf, app-server or tvs", name));
-    }
-    if (std::find(out.begin(), out.end(), *role) != out.end()) {
-      wrong_usage(fmt::format("--role: '{}' is given twice", name));
-    }
-    out.push_back(*role);
-  }
-  if (out.empty()) wrong_usage("--role is empty: give at least one role");
-  return out;
-}
-
-void print_added(const Session& session, std::span<const KnownCertificate> certificates,
-                 std::span<const store::Added> added) {
-  UnixSeconds now = calendar_now();
-  Json list = Json::array();
-  for (std::size_t i = 0; i < certificates.size(); ++i) {
-    bool replaced = added[i] == store::Added::replaced;
-    if (session.json) {
-      list.push_back(known_json(certificates[i], now));
-      list.back()["replaced"] = replaced;
-    } else {
-      print_line(fmt::format("{} {}", replaced ? "replaced" : "added", one_line(certificates[i])));
-    }
-    if (auto line = expiry_warning(one_line(certificates[i]), certificates[i].certificate, now)) warn(*line);
-  }
-  if (session.json) print_json({{"certificates", list}});
-}
-
 Outcome add_certificates(const Session& session, const AddOptions& options) {
-  auto roles = roles_from_text(options.roles);
+  auto roles = roles_from_option(options.roles);
   session.state_dir();
   auto certificates = read_certificates(options.file);
   if (!certificates) return failure_of(certificates);
@@ -104,9 +55,10 @@ Outcome list_certificates(const Session& session) {
   }
   std::vector<std::vector<std::string>> rows{{"HASH", "ROLES", "TTL", "DAYS LEFT", "SUBJECT"}};
   for (const KnownCertificate& known : cluster->known) {
-    rows.push_back({short_hash(known.certificate), roles_text(known.roles), std::to_string(known.ttl),
-                    days_left_text(known.certificate.not_after(), now),
-                    name_text(known.certificate.subject())});
+    rows.push_back(
+        {short_hash(known.certificate), roles_text(known.roles), std::to_string(known.ttl),
+         days_left_text(known.certificate.not_after(), now),
+         name_text(known.certificate.subject()) + (known.retired_from ? " (" + known_as(known) + ")" : "")});
   }
   print_table(rows);
   return Answer::yes;
@@ -133,7 +85,9 @@ Outcome show_certificate(const Session& session, const std::string& prefix) {
                {"left", days_left_text(certificate.not_after(), now)},
                {"roles", roles_text(known->roles)},
                {"ttl", fmt::format("{} s", known->ttl)},
-               {"own", known->own ? fmt::format("yes, of {}", trust::service_name(*known->own)) : "no"}});
+               {"own", known->own            ? fmt::format("yes, of {}", trust::service_name(*known->own))
+                       : known->retired_from ? known_as(*known)
+                                             : "no"}});
   return Answer::yes;
 }
 
@@ -141,7 +95,7 @@ Outcome show_certificate(const Session& session, const std::string& prefix) {
 
 struct RemoveOptions {
   std::string prefix;
-  bool yes = false;
+  ChangeOptions change;
 };
 
 Outcome remove_certificate(const Session& session, const RemoveOptions& options) {
@@ -149,14 +103,15 @@ Outcome remove_certificate(const Session& session, const RemoveOptions& options)
   if (!store) return failure_of(store);
   auto known = store->find_certificate(options.prefix);
   if (!known) return failure_of(known);
-  std::string what = one_line(*known);
-  if (!may_remove(options.yes, what,
-                  fmt::format("Phones that ask for {} will be told that it is invalid.", what))) {
+  std::string what = known_line(*known);
+  if (!may_remove(options.change.yes, what,
+                  fmt::format("Phones that ask for {} will be told that it is invalid.{}", what,
+                              options.change.force ? " Those that need it WILL BE LOCKED." : ""))) {
     return fail("nothing was removed");
   }
-  if (Status removed = store->remove_certificate(hash_text(known->certificate)); !removed) {
-    return failure_of(removed);
-  }
+  Status removed = store::remove_known(*store, hash_text(known->certificate),
+                                       {.force = options.change.force, .now = calendar_now()});
+  if (!removed) return failure_of(removed);
   session.tell_changed();
   if (session.json) {
     print_json({{"removed", known_json(*known, calendar_now())}});
@@ -239,7 +194,7 @@ void add_remove(CLI::App& group, Session& session) {
   command.add_option("HASH-PREFIX", options->prefix, "First digits of the certificate's SHA-256")
       ->required()
       ->type_name("");
-  command.add_flag("--yes", options->yes, "Do not ask");
+  add_change_options(command, options->change);
   session.add_json_flag(command);
   session.on(command, [&session, options] { return remove_certificate(session, *options); });
 }
@@ -264,6 +219,9 @@ void add_cert_commands(CLI::App& app, Session& session) {
   add_list_and_show(group, session);
   add_remove(group, session);
   add_export(group, session);
+  add_regenerate_command(group, session);
+  add_cert_import_command(group, session);
+  add_cert_bundle_commands(group, session);
 }
 
 }  // namespace anchord::ctl

@@ -10,17 +10,42 @@
 #include "session.h"
 
 namespace anchord::ctl {
+namespace {
 
-bool may_remove(bool yes, const std::string& what, const std::string& consequence) {
-  if (yes) return true;
-  if (::isatty(STDIN_FILENO) != 1) {
-    wrong_usage(fmt::format("removing {} needs --yes when standard input is not a terminal", what));
-  }
-  fmt::print(stderr, "{}\nRemove it? [y/N] ", printable(consequence));
+bool is_terminal() {
+  return ::isatty(STDIN_FILENO) == 1;
+}
+
+bool person_agrees(const std::string& consequence) {
+  fmt::print(stderr, "{}\nGo on? [y/N] ", printable(consequence));
   std::fflush(stderr);
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+}  // namespace
+
+bool may_go_on(bool yes, const std::string& doing, const std::string& consequence) {
+  if (yes) return true;
+  if (!is_terminal()) {
+    wrong_usage(fmt::format("{} needs --yes when standard input is not a terminal", doing));
+  }
+  return person_agrees(consequence);
+}
+
+bool may_remove(bool yes, const std::string& what, const std::string& consequence) {
+  return may_go_on(yes, "removing " + what, consequence);
+}
+
+void add_change_options(CLI::App& command, ChangeOptions& options) {
+  command.add_flag("--force", options.force, "Do it although phones would be locked");
+  command.add_flag("--yes", options.yes, "Do not ask");
+}
+
+bool may_change(const ChangeOptions& options, const std::string& doing, const std::string& consequence) {
+  if (!options.force && !is_terminal()) return true;
+  return may_go_on(options.yes, options.force ? doing + " by force" : doing, consequence);
 }
 
 }  // namespace anchord::ctl

@@ -1,13 +1,28 @@
-// Asks before something is taken away.
+// Asks before something is taken away, or before what phones trust is changed.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 
 namespace anchord::ctl {
 
 // True when `yes` was given on the command line or the person agrees, who is told
-// the `consequence` first. Where nobody can be asked it is wrong_usage(): `what`
-// names what would be removed.
+// the `consequence` first. Where nobody can be asked it is wrong_usage(): `doing`
+// names what would be done ("removing ...").
+bool may_go_on(bool yes, const std::string& doing, const std::string& consequence);
+
+// As may_go_on(), of "removing `what`".
 bool may_remove(bool yes, const std::string& what, const std::string& consequence);
+
+// Of changes that the store refuses by itself when they would lock phones.
+struct ChangeOptions {
+  bool force = false;
+  bool yes = false;
+};
+void add_change_options(CLI::App& command, ChangeOptions& options);
+
+// As may_go_on(), but where nobody can be asked only what is forced needs `yes`: the
+// store's own guards watch over the rest, so that scripts can do it.
+bool may_change(const ChangeOptions& options, const std::string& doing, const std::string& consequence);
 
 }  // namespace anchord::ctl

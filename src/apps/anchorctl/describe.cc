@@ -10,6 +10,8 @@ namespace {
 // Ten digits tell a million certificates apart and can be typed.
 constexpr std::size_t kShortHash = 10;
 
+constexpr std::size_t kDateLength = 10;  // of time_text()
+
 constexpr std::int64_t kNoticeDays = 90;
 constexpr std::int64_t kWarningDays = 30;
 constexpr std::int64_t kUrgentDays = 7;
@@ -74,6 +76,18 @@ std::optional<std::string> expiry_warning(std::string_view what, const crypto::C
   std::string_view urgency = days <= kUrgentDays ? " (URGENT)" : days <= kWarningDays ? " (soon)" : "";
   return fmt::format("{} expires in {}, on {}{}", what, days_left_text(certificate.not_after(), now), when,
                      urgency);
+}
+
+std::string_view expiry_level(const crypto::Certificate& certificate, UnixSeconds now) {
+  if (certificate.not_after() <= now) return "expired";
+  std::int64_t days = days_left(certificate.not_after(), now);
+  return days <= kUrgentDays ? "7" : days <= kWarningDays ? "30" : days <= kNoticeDays ? "90" : "ok";
+}
+
+std::string known_as(const trust::KnownCertificate& known) {
+  if (!known.retired_from) return roles_text(known.roles);
+  return fmt::format("was {} until {}", trust::service_name(*known.retired_from),
+                     time_text(known.retired_at).substr(0, kDateLength));
 }
 
 Json certificate_json(const crypto::Certificate& certificate, UnixSeconds now) {

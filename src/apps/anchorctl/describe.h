@@ -35,6 +35,12 @@ Json roles_json(std::span<const wire::Role> roles);
 std::optional<std::string> expiry_warning(std::string_view what, const crypto::Certificate& certificate,
                                           UnixSeconds now);
 
+// "expired", "7", "30", "90" (days left at most) or "ok".
+std::string_view expiry_level(const crypto::Certificate& certificate, UnixSeconds now);
+
+// "was tftp until 2026-11-23", else the roles.
+std::string known_as(const trust::KnownCertificate& known);
+
 Json certificate_json(const crypto::Certificate& certificate, UnixSeconds now);
 Json own_certificate_json(const OwnCertificate& own, UnixSeconds now);
 Json hosts_json(const trust::Cluster& cluster);

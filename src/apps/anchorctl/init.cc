@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "adopt.h"
 #include "choice.h"
 #include "describe.h"
 #include "failure.h"
@@ -16,6 +17,7 @@ namespace {
 struct InitOptions {
   store::InitRequest request;
   std::vector<std::string> hosts;
+  AdoptOptions adopt;
 };
 
 // NAME or NAME=ADDRESS.
@@ -45,10 +47,21 @@ void print_cluster(const Session& session, const trust::Cluster& cluster) {
   print_line(fmt::format("start the service with: anchord --state {}", session.state));
 }
 
+// Of what was not made a moment ago.
+void warn_of_expiry(const trust::Cluster& cluster) {
+  for (const OwnCertificate& own : own_certificates(cluster)) {
+    std::string what = fmt::format("{} {}", trust::service_name(own.service), short_hash(own.certificate));
+    if (auto line = expiry_warning(what, own.certificate, calendar_now())) warn(*line);
+  }
+}
+
 Outcome init_cluster(const Session& session, InitOptions options) {
   auto directory = session.state_dir();
   for (const std::string& host : options.hosts) options.request.hosts.push_back(host_from_text(host));
   options.request.now = calendar_now();
+  auto adopted = read_adopted(options.adopt);
+  if (!adopted) return failure_of(adopted);
+  options.request.adopted = std::move(*adopted);
 
   auto store = [&] {
     Progress progress("making keys and certificates");
@@ -63,6 +76,7 @@ Outcome init_cluster(const Session& session, InitOptions options) {
   } else {
     print_cluster(session, loaded->cluster);
   }
+  if (options.adopt.adopt) warn_of_expiry(loaded->cluster);
   return Answer::yes;
 }
 
@@ -87,6 +101,7 @@ void add_init_command(CLI::App& app, Session& session) {
                                {"rsa4096", crypto::KeyKind::rsa4096},
                                {"p256", crypto::KeyKind::p256}},
                               "Kind of keys (default: rsa2048); with p256 the signers still have rsa2048");
+  add_adopt_options(command, options->adopt);
   session.add_json_flag(command);
   session.on(command, [&session, options] { return init_cluster(session, *options); });
 }

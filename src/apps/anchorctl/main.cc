@@ -3,6 +3,7 @@
 
 #include "output.h"
 #include "session.h"
+#include "transfer.h"
 
 namespace anchord::ctl {
 namespace {
@@ -43,9 +44,13 @@ void describe(CLI::App& app, Session& session) {
   add_init_command(app, session);
   add_status_command(app, session);
   add_cert_commands(app, session);
-  add_itl_commands(app, session);
+  add_list_commands(app, session);
   add_file_commands(app, session);
+  add_mode_commands(app, session);
+  add_rollback_commands(app, session);
+  add_backup_commands(app, session);
   add_phone_commands(app, session);
+  add_report_commands(app, session);
   add_tvs_commands(app, session);
 }
 
@@ -67,7 +72,10 @@ int run(int argc, char** argv) {
   describe(app, session);
   try {
     app.parse(argc, argv);
-    return leave_with(session.run());
+    int code = leave_with(session.run());
+    // A failure is one line and no more.
+    if (code == 0) session.warn_of_backup();
+    return code;
   } catch (const CLI::Success& wanted) {  // --help and --version
     app.exit(wanted);
     return leave_with(Answer::yes);

@@ -8,10 +8,10 @@
 #include "failure.h"
 #include "files.h"
 #include "output.h"
+#include "phone.h"
 #include "session.h"
 
 namespace anchord::ctl {
-namespace {
 
 using trust::Phone;
 
@@ -26,10 +26,6 @@ Json phone_json(const Phone& phone, UnixSeconds now) {
           {"certificate", phone.certificate ? certificate_json(*phone.certificate, now) : Json()}};
 }
 
-std::string or_dash(const std::string& text) {
-  return text.empty() ? "-" : text;
-}
-
 std::string name_from_text(const std::string& text) {
   auto name = trust::phone_name(text);
   if (!name) {
@@ -40,6 +36,8 @@ std::string name_from_text(const std::string& text) {
   }
   return *name;
 }
+
+namespace {
 
 // Each once: naming a phone twice is no reason to fail.
 std::vector<std::string> names_from_texts(const std::vector<std::string>& texts) {
@@ -106,61 +104,6 @@ Outcome add_phones(const Session& session, const AddOptions& options) {
   return print_added(session, *store, phones);
 }
 
-// --- list and show
-
-Outcome list_phones(const Session& session) {
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
-  UnixSeconds now = calendar_now();
-  if (session.json) {
-    Json list = Json::array();
-    for (const Phone& phone : cluster->phones) list.push_back(phone_json(phone, now));
-    print_json({{"phones", list}});
-    return Answer::yes;
-  }
-  std::vector<std::vector<std::string>> rows{
-      {"NAME", "MODEL", "ENCRYPTED", "CERTIFICATE", "KEY", "DAYS LEFT"}};
-  for (const Phone& phone : cluster->phones) {
-    rows.push_back({phone.name, or_dash(phone.model), can_encrypt(phone) ? "yes" : "no", "-", "-", "-"});
-    if (!phone.certificate) continue;
-    rows.back()[3] = short_hash(*phone.certificate);
-    rows.back()[4] = key_text(*phone.certificate);
-    rows.back()[5] = days_left_text(phone.certificate->not_after(), now);
-  }
-  print_table(rows);
-  return Answer::yes;
-}
-
-Outcome show_phone(const Session& session, const std::string& text) {
-  std::string name = name_from_text(text);
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto phone = store->find_phone(name);
-  if (!phone) return failure_of(phone);
-  UnixSeconds now = calendar_now();
-  if (session.json) {
-    print_json(phone_json(*phone, now));
-    return Answer::yes;
-  }
-  std::vector<std::pair<std::string, std::string>> facts{{"name", phone->name},
-                                                         {"model", or_dash(phone->model)}};
-  facts.emplace_back("encrypted", can_encrypt(*phone)  ? "yes"
-                                  : phone->certificate ? "no: its certificate's key is not RSA"
-                                                       : "no: it has no certificate");
-  if (phone->certificate) {
-    const crypto::Certificate& certificate = *phone->certificate;
-    facts.emplace_back("sha256", hash_text(certificate));
-    facts.emplace_back("subject", name_text(certificate.subject()));
-    facts.emplace_back("issuer", name_text(certificate.issuer()));
-    facts.emplace_back("key", key_text(certificate));
-    facts.emplace_back("valid",
-                       time_text(certificate.not_before()) + " to " + time_text(certificate.not_after()));
-    facts.emplace_back("left", days_left_text(certificate.not_after(), now));
-  }
-  print_facts(facts);
-  return Answer::yes;
-}
-
 // --- remove
 
 struct RemoveOptions {
@@ -173,11 +116,16 @@ Outcome remove_phones(const Session& session, const RemoveOptions& options) {
   auto store = session.open_store();
   if (!store) return failure_of(store);
   for (const std::string& name : names) {
-    if (auto phone = store->find_phone(name); !phone) return failure_of(phone);
+    auto heard_of = store::ledger_entry(*store, name);
+    if (!heard_of) return failure_of(heard_of);
+    auto phone = store->find_phone(name);
+    if (!phone && !*heard_of) return failure_of(phone);
   }
   std::string what = names.size() == 1 ? names.front() : fmt::format("{} phones", names.size());
   if (!may_remove(options.yes, what,
-                  fmt::format("The configuration of {} will no longer be encrypted.", what))) {
+                  fmt::format("The configuration of {} will no longer be encrypted, and what lists it holds "
+                              "is forgotten: changes that would lock it are no longer refused.",
+                              what))) {
     return fail("nothing was removed");
   }
   if (Status removed = store->remove_phones(names); !removed) return failure_of(removed);
@@ -207,23 +155,9 @@ void add_add(CLI::App& group, Session& session) {
   session.on(command, [&session, options] { return add_phones(session, *options); });
 }
 
-void add_list_and_show(CLI::App& group, Session& session) {
-  auto& list = *group.add_subcommand("list", "List the phones");
-  session.add_json_flag(list);
-  session.on(list, [&session] { return list_phones(session); });
-
-  auto& show = *group.add_subcommand("show", "Show one phone");
-  auto name = std::make_shared<std::string>();
-  show.add_option("NAME", *name, "SEP and the 12 digits of the phone's MAC address")
-      ->required()
-      ->type_name("");
-  session.add_json_flag(show);
-  session.on(show, [&session, name] { return show_phone(session, *name); });
-}
-
 void add_remove(CLI::App& group, Session& session) {
   auto& command =
-      *group.add_subcommand("remove", "Remove phones: their configuration will no longer be encrypted");
+      *group.add_subcommand("remove", "Remove phones: nothing of them is kept, nor encrypted any more");
   auto options = std::make_shared<RemoveOptions>();
   command.add_option("NAME", options->names, "SEP and the 12 digits of the phone's MAC address")
       ->required()
@@ -236,10 +170,10 @@ void add_remove(CLI::App& group, Session& session) {
 }  // namespace
 
 void add_phone_commands(CLI::App& app, Session& session) {
-  auto& group = *app.add_subcommand("phone", "Phones whose configuration is encrypted to their certificates");
+  auto& group = *app.add_subcommand("phone", "Phones: their certificates, and which lists they were given");
   group.require_subcommand(1);
   add_add(group, session);
-  add_list_and_show(group, session);
+  add_phone_views(group, session);
   add_remove(group, session);
 }
 

@@ -2,6 +2,7 @@
 
 #include "control_client.h"
 #include "failure.h"
+#include "output.h"
 
 namespace anchord::ctl {
 
@@ -42,6 +43,21 @@ Result<trust::Cluster> Session::load_cluster(store::KeyUse keys) const {
 
 void Session::tell_changed() const {
   (void)ask_service(state_dir(), "changed\n");
+}
+
+void Session::warn_of_backup() const {
+  if (!has_state()) return;
+  // A command that needs no store succeeds where there is none.
+  auto store = store::Store::open(state);
+  if (!store) return;
+  auto backup = store::backup_state(*store);
+  if (!backup) return;
+  if (auto line = backup_warning(*backup)) warn(*line);
+}
+
+std::optional<std::string> backup_warning(const store::BackupState& state) {
+  if (state.holds_tftp_key) return std::nullopt;
+  return "no backup holds the present TFTP key: make one with 'anchorctl backup create FILE'";
 }
 
 }  // namespace anchord::ctl

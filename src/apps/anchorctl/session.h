@@ -8,9 +8,11 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "anchord/base/error.h"
+#include "anchord/store/lifecycle.h"
 #include "anchord/store/store.h"
 #include "anchord/trust/cluster.h"
 
@@ -44,14 +46,26 @@ class Session {
   // Tells a running anchord that the store has changed. It polls too, so nothing
   // is lost when it cannot be told.
   void tell_changed() const;
+
+  // What every command that succeeded says at its end, when it has a state directory
+  // whose TFTP key is in no backup.
+  void warn_of_backup() const;
 };
+
+// The one wording of it; nothing while a backup holds the present TFTP key.
+std::optional<std::string> backup_warning(const store::BackupState& state);
 
 void add_init_command(CLI::App& app, Session& session);
 void add_status_command(CLI::App& app, Session& session);
 void add_cert_commands(CLI::App& app, Session& session);
-void add_itl_commands(CLI::App& app, Session& session);
+void add_regenerate_command(CLI::App& cert_group, Session& session);
+void add_list_commands(CLI::App& app, Session& session);  // itl and ctl
+void add_mode_commands(CLI::App& app, Session& session);
+void add_rollback_commands(CLI::App& app, Session& session);
 void add_file_commands(CLI::App& app, Session& session);
 void add_phone_commands(CLI::App& app, Session& session);
+void add_phone_views(CLI::App& phone_group, Session& session);  // list and show
+void add_report_commands(CLI::App& app, Session& session);
 void add_tvs_commands(CLI::App& app, Session& session);
 
 }  // namespace anchord::ctl

@@ -8,7 +8,9 @@
 #include "describe.h"
 #include "describe_list.h"
 #include "failure.h"
+#include "ledger_view.h"
 #include "output.h"
+#include "rollback_state.h"
 #include "session.h"
 
 namespace anchord::ctl {
@@ -18,6 +20,8 @@ namespace {
 struct Facts {
   trust::Cluster cluster;
   std::optional<store::SavedList> itl;
+  store::BackupState backup;
+  LedgerView ledger;
   std::vector<store::StatusReport> reports;
   std::string not_running;  // why the service gave no status; empty when it did
   Json service;
@@ -43,10 +47,16 @@ Result<Facts> gather(const Session& session) {
   if (!loaded) return failure_of(loaded);
   auto itl = store->saved_list(trust::kItlFileName);
   if (!itl) return failure_of(itl);
+  auto backup = store::backup_state(*store);
+  if (!backup) return failure_of(backup);
+  auto ledger = LedgerView::read(*store, loaded->cluster);
+  if (!ledger) return failure_of(ledger);
   auto reports = store->last_status();
   if (!reports) return failure_of(reports);
   Facts facts{.cluster = std::move(loaded->cluster),
               .itl = std::move(*itl),
+              .backup = *backup,
+              .ledger = std::move(*ledger),
               .reports = std::move(*reports),
               .not_running = "",
               .service = {},
@@ -60,13 +70,35 @@ bool itl_is_current(const Facts& facts) {
          same_bytes(facts.itl->input_digest, trust::fields_digest(trust::itl_fields(facts.cluster)));
 }
 
-std::vector<std::string> warnings(const Facts& facts) {
-  std::vector<std::string> out;
+void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
+  auto add = [&](const std::string& what, const crypto::Certificate& certificate) {
+    if (auto line = expiry_warning(what, certificate, facts.now)) out.push_back(*line);
+  };
   for (const OwnCertificate& own : own_certificates(facts.cluster)) {
-    std::string what = fmt::format("the {} certificate{}", trust::service_name(own.service),
-                                   own.host.empty() ? "" : " of " + own.host);
-    if (auto line = expiry_warning(what, own.certificate, facts.now)) out.push_back(*line);
+    add(fmt::format("the {} certificate{}", trust::service_name(own.service),
+                    own.host.empty() ? "" : " of " + own.host),
+        own.certificate);
   }
+  // Who has thousands looks at the report.
+  std::size_t others = 0;
+  auto count = [&](const crypto::Certificate& certificate) {
+    others += expiry_level(certificate, facts.now) != "ok" ? 1 : 0;
+  };
+  for (const trust::KnownCertificate& known : facts.cluster.known) {
+    if (!known.own && !known.retired_from) count(known.certificate);
+  }
+  for (const trust::Phone& phone : facts.cluster.phones) {
+    if (phone.certificate) count(*phone.certificate);
+  }
+  if (others > 0) {
+    out.push_back(
+        fmt::format("{} certificates that were added, or phones', have 90 days left or less: see "
+                    "'anchorctl report expiry'",
+                    others));
+  }
+}
+
+void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
   for (const store::StatusReport& report : facts.reports) {
     if (!report.ok) {
       out.push_back(fmt::format("{} does not serve the newest state since {}: {}", report.host,
@@ -74,16 +106,27 @@ std::vector<std::string> warnings(const Facts& facts) {
     }
   }
   // Absent while the service does not run.
-  if (facts.service.contains("provisioning")) {
-    const Json& provisioning = facts.service["provisioning"];
-    for (const Json& problem : provisioning["problems"]) {
-      out.push_back(fmt::format("'{}' {}{} (since {})", problem["file"].get<std::string>(),
-                                problem["reason"].get<std::string>(),
-                                problem["served"] == "last good" ? "; its last good version is served" : "",
-                                time_text(problem["since"].get<UnixSeconds>())));
-    }
-    if (auto cache = provisioning["cache_problem"].get<std::string>(); !cache.empty()) out.push_back(cache);
+  if (!facts.service.contains("provisioning")) return;
+  const Json& provisioning = facts.service["provisioning"];
+  for (const Json& problem : provisioning["problems"]) {
+    out.push_back(fmt::format("'{}' {}{} (since {})", problem["file"].get<std::string>(),
+                              problem["reason"].get<std::string>(),
+                              problem["served"] == "last good" ? "; its last good version is served" : "",
+                              time_text(problem["since"].get<UnixSeconds>())));
   }
+  if (auto cache = provisioning["cache_problem"].get<std::string>(); !cache.empty()) out.push_back(cache);
+}
+
+// Without the backup's: every command says that at its end.
+std::vector<std::string> warnings(const Facts& facts) {
+  std::vector<std::string> out;
+  add_expiry_warnings(facts, out);
+  if (facts.cluster.rolling_back) {
+    out.push_back(
+        "a rollback is prepared: lists are empty, files are not signed, HTTPS services of phones do not "
+        "work; see 'anchorctl rollback status'");
+  }
+  add_service_warnings(facts, out);
   return out;
 }
 
@@ -108,11 +151,38 @@ Json itl_json(const Facts& facts) {
   return out;
 }
 
+Json rollback_json(const Facts& facts) {
+  if (!facts.cluster.rolling_back) return {{"prepared", false}};
+  RollbackState state = rollback_state(facts.ledger, facts.cluster);
+  return {{"prepared", true},
+          {"safe", state.safe()},
+          {"taken", state.taken.count},
+          {"waiting", state.waiting.count + state.never_heard.count}};
+}
+
+Json backup_json(const Facts& facts) {
+  return {{"last", facts.backup.last ? Json(time_text(*facts.backup.last)) : Json()},
+          {"holds_tftp_key", facts.backup.holds_tftp_key}};
+}
+
+constexpr Holding kHoldings[] = {Holding::current, Holding::behind, Holding::unsure, Holding::unknown,
+                                 Holding::none};
+
+Json phones_json(const Facts& facts) {
+  auto by_holding = facts.ledger.by_holding(store::Given::itl);
+  Json out{{"provisioned", facts.cluster.phones.size()}, {"known", facts.ledger.entries().size()}};
+  for (Holding holding : kHoldings) add_some(out, holding_name(holding), by_holding[holding]);
+  return out;
+}
+
 Json status_json(const Session& session, const Facts& facts) {
   const trust::Cluster& cluster = facts.cluster;
   Json out{{"state", session.state},
            {"cluster", cluster.name},
            {"mode", trust::mode_name(cluster.mode)},
+           {"ctl", cluster.has_ctl},
+           {"rollback", rollback_json(facts)},
+           {"backup", backup_json(facts)},
            {"hosts", hosts_json(cluster)}};
   out["own_certificates"] = Json::array();
   for (const OwnCertificate& own : own_certificates(cluster)) {
@@ -120,6 +190,7 @@ Json status_json(const Session& session, const Facts& facts) {
   }
   out["certificates"] = {{"total", cluster.known.size()}, {"by_role", by_role(cluster)}};
   out["itl"] = itl_json(facts);
+  out["phones"] = phones_json(facts);
   out["reports"] = Json::array();
   for (const store::StatusReport& report : facts.reports) {
     out["reports"].push_back({{"host", report.host},
@@ -132,6 +203,7 @@ Json status_json(const Session& session, const Facts& facts) {
                     {"reason", facts.not_running.empty() ? Json() : Json(facts.not_running)},
                     {"status", facts.service}};
   out["warnings"] = warnings(facts);
+  if (auto line = backup_warning(facts.backup)) out["warnings"].push_back(*line);
   return out;
 }
 
@@ -170,6 +242,28 @@ void flatten(const std::string& name, const Json& value,
   }
 }
 
+void print_lifecycle(const Facts& facts) {
+  const store::BackupState& backup = facts.backup;
+  std::string last = backup.last ? "the last one was made at " + time_text(*backup.last) : "none was made";
+  std::string rollback = "none is prepared";
+  if (facts.cluster.rolling_back) {
+    RollbackState state = rollback_state(facts.ledger, facts.cluster);
+    rollback = fmt::format("prepared: {} phones hold the empty list, {} do not yet", state.taken.count,
+                           state.waiting.count + state.never_heard.count);
+  }
+  auto by_holding = facts.ledger.by_holding(store::Given::itl);
+  std::vector<std::string> lists;
+  for (Holding holding : kHoldings) {
+    lists.push_back(fmt::format("{} {}", by_holding[holding].count, holding_name(holding)));
+  }
+  print_facts({{"backup", last + (backup.holds_tftp_key ? "" : "; the TFTP key is in no backup")},
+               {"rollback", rollback},
+               {"phones", fmt::format("{} provisioned, {} known from what they fetched",
+                                      facts.cluster.phones.size(), facts.ledger.entries().size())},
+               {"  lists", joined(lists, ", ")},
+               {"  behind", by_holding[Holding::behind].text()}});
+}
+
 void print_service(const Facts& facts) {
   for (const store::StatusReport& report : facts.reports) {
     print_line(fmt::format("{} reported {} at {}: snapshot {}", report.host, report.ok ? "ok" : "a FAILURE",
@@ -201,6 +295,8 @@ void print_status(const Facts& facts) {
   print_own_certificates(cluster, facts.now);
   print_line("");
   print_itl(facts);
+  print_line("");
+  print_lifecycle(facts);
   print_line("");
   print_service(facts);
   for (const std::string& line : warnings(facts)) warn(line);

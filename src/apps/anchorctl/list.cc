@@ -16,24 +16,45 @@
 namespace anchord::ctl {
 namespace {
 
-Result<Buffer> current_list(const Session& session) {
+// The two lists differ in what they say, not in what can be done with them.
+struct Kind {
+  std::string command;
+  std::string title;
+  std::string file_name;
+  Result<store::SavedList> (*current)(store::Store&, const trust::Cluster&, UnixSeconds);
+};
+
+Result<store::SavedList> ctl_of_cluster(store::Store& store, const trust::Cluster& cluster, UnixSeconds now) {
+  if (!cluster.has_ctl) {
+    return fail(
+        "this cluster has no CTL: phones are served one from the first 'anchorctl mode set mixed' on");
+  }
+  return store::current_ctl(store, cluster, now);
+}
+
+const Kind kItl{"itl", "The initial trust list", trust::kItlFileName, store::current_itl};
+const Kind kCtl{"ctl", "The certificate trust list, which carries the security mode", trust::kCtlFileName,
+                ctl_of_cluster};
+
+Result<Buffer> current_list(const Session& session, const Kind& kind) {
   auto store = session.open_store();
   if (!store) return failure_of(store);
   auto loaded = store->load(store::KeyUse::with_keys);
   if (!loaded) return failure_of(loaded);
-  auto saved = store::current_itl(*store, loaded->cluster, calendar_now());
+  auto saved = kind.current(*store, loaded->cluster, calendar_now());
   if (!saved) return failure_of(saved);
   return std::move(saved->content);
 }
 
 // --- show
 
-Outcome show_list(const Session& session, const std::string& file) {
-  auto content = file.empty() ? current_list(session) : read_content(file);
+Outcome show_list(const Session& session, const Kind& kind, const std::string& file) {
+  auto content = file.empty() ? current_list(session, kind) : read_content(file);
   if (!content) return failure_of(content);
   auto list = wire::parse_trust_list(*content);
   if (!list) {
-    return std::unexpected(list.error().error().within(file.empty() ? "the store's ITL" : quoted(file)));
+    return std::unexpected(
+        list.error().error().within(file.empty() ? "the store's " + kind.file_name : quoted(file)));
   }
   if (session.json) {
     print_json(trust_list_json(*list, *content));
@@ -117,12 +138,13 @@ Status add_role_record(trust::TrustListFields& fields, const std::string& text) 
   return add_record(fields, *role, text.substr(equals + 1));
 }
 
-Result<Buffer> list_from_files(const BuildOptions& options) {
+Result<Buffer> list_from_files(const Kind& kind, const BuildOptions& options) {
   if (options.sast.empty()) wrong_usage("--sast is missing: give the signer's certificate first");
   if (options.key.empty()) wrong_usage("--key is missing: give the key of the first --sast certificate");
   auto signer = read_identity(options.sast.front(), options.key);
   if (!signer) return failure_of(signer);
-  trust::TrustListFields fields{.signer = *signer, .signing = options.signing.over({}), .records = {}};
+  trust::TrustListFields fields{
+      .file_name = kind.file_name, .signer = *signer, .signing = options.signing.over({}), .records = {}};
   fields.signer_version = options.signer_version.value_or(trust::signer_version(fields.signing.digest));
   for (const std::string& file : options.sast) {
     if (Status added = add_record(fields, wire::Role::sast, file); !added) return failure_of(added);
@@ -133,8 +155,8 @@ Result<Buffer> list_from_files(const BuildOptions& options) {
   return trust::build_trust_list(fields, options.signing.time());
 }
 
-Outcome build_list(const Session& session, const BuildOptions& options) {
-  auto content = options.from_files() ? list_from_files(options) : current_list(session);
+Outcome build_list(const Session& session, const Kind& kind, const BuildOptions& options) {
+  auto content = options.from_files() ? list_from_files(kind, options) : current_list(session, kind);
   if (!content) return failure_of(content);
   if (Status written = write_public(options.out, *content); !written) {
     return failure_of(written);
@@ -155,12 +177,12 @@ Outcome build_list(const Session& session, const BuildOptions& options) {
 
 // --- command line
 
-void add_show(CLI::App& group, Session& session) {
+void add_show(CLI::App& group, Session& session, const Kind& kind) {
   auto& command = *group.add_subcommand("show", "Show what a trust list holds, without judging it");
   auto file = std::make_shared<std::string>();
   command.add_option("FILE", *file, "A trust list (default: the cluster's)")->type_name("");
   session.add_json_flag(command);
-  session.on(command, [&session, file] { return show_list(session, *file); });
+  session.on(command, [&session, &kind, file] { return show_list(session, kind, *file); });
 }
 
 void add_verify(CLI::App& group, Session& session) {
@@ -172,7 +194,7 @@ void add_verify(CLI::App& group, Session& session) {
   session.on(command, [&session, options] { return verify_list(session, *options); });
 }
 
-void add_build(CLI::App& group, Session& session) {
+void add_build(CLI::App& group, Session& session, const Kind& kind) {
   auto& command = *group.add_subcommand(
       "build", "Write the cluster's trust list to a file, or with --sast one made from certificate files");
   auto options = std::make_shared<BuildOptions>();
@@ -187,17 +209,22 @@ void add_build(CLI::App& group, Session& session) {
                             {{"1.0", {1, 0}}, {"1.1", {1, 1}}},
                             "1.1 turns on HTTPS provisioning (default: 1.0 with sha1, else 1.1)");
   session.add_json_flag(command);
-  session.on(command, [&session, options] { return build_list(session, *options); });
+  session.on(command, [&session, &kind, options] { return build_list(session, kind, *options); });
+}
+
+void add_commands_for(CLI::App& app, Session& session, const Kind& kind) {
+  auto& group = *app.add_subcommand(kind.command, kind.title);
+  group.require_subcommand(1);
+  add_show(group, session, kind);
+  add_verify(group, session);
+  add_build(group, session, kind);
 }
 
 }  // namespace
 
-void add_itl_commands(CLI::App& app, Session& session) {
-  auto& group = *app.add_subcommand("itl", "The initial trust list");
-  group.require_subcommand(1);
-  add_show(group, session);
-  add_verify(group, session);
-  add_build(group, session);
+void add_list_commands(CLI::App& app, Session& session) {
+  add_commands_for(app, session, kItl);
+  add_commands_for(app, session, kCtl);
 }
 
 }  // namespace anchord::ctl

@@ -1,0 +1,17 @@
+// How phones look in output, and how they are named on command lines.
+#pragma once
+
+#include <string>
+
+#include "anchord/trust/cluster.h"
+#include "output.h"
+
+namespace anchord::ctl {
+
+bool can_encrypt(const trust::Phone& phone);
+Json phone_json(const trust::Phone& phone, UnixSeconds now);
+
+// phone_name() of what was given; wrong_usage() where that is no phone's name.
+std::string name_from_text(const std::string& text);
+
+}  // namespace anchord::ctl

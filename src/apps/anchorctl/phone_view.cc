@@ -1,0 +1,216 @@
+// phone list and phone show: what is provisioned, joined with what the ledger knows.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "describe.h"
+#include "failure.h"
+#include "ledger_view.h"
+#include "output.h"
+#include "phone.h"
+#include "session.h"
+
+namespace anchord::ctl {
+namespace {
+
+using store::Given;
+using store::LedgerEntry;
+using trust::Phone;
+
+struct Known {
+  Phone phone;
+  bool provisioned = false;
+  const LedgerEntry* entry = nullptr;  // into the view
+};
+
+struct Phones {
+  LedgerView view;
+  std::map<std::string, Known> known;
+};
+
+void join(Phones& phones, std::span<const Phone> provisioned) {
+  for (const Phone& phone : provisioned) phones.known[phone.name] = {phone, true, nullptr};
+  for (const LedgerEntry& entry : phones.view.entries()) {
+    Known& known = phones.known[entry.device];
+    known.phone.name = entry.device;
+    if (known.phone.model.empty()) known.phone.model = entry.model;
+    known.entry = &entry;
+  }
+}
+
+Result<Phones> read_phones(const Session& session) {
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  auto view = LedgerView::read(*store, loaded->cluster);
+  if (!view) return failure_of(view);
+  Phones phones{std::move(*view), {}};
+  join(phones, loaded->cluster.phones);
+  return phones;
+}
+
+UnixSeconds last_seen(const LedgerEntry& entry) {
+  UnixSeconds last = entry.last_asked;
+  for (const store::GivenFile& given : entry.given) last = std::max(last, given.at);
+  return last;
+}
+
+// The address that the newest file went to.
+std::string last_address(const LedgerEntry& entry) {
+  return std::ranges::max_element(entry.given, {}, &store::GivenFile::at)->address;
+}
+
+Json list_json(const LedgerView& view, const LedgerEntry& entry, Given kind) {
+  Json out = given_json(entry.of(kind));
+  if (!out.is_null()) out["state"] = holding_name(view.holding(entry, kind));
+  return out;
+}
+
+Json known_json(const LedgerView& view, const Known& known, UnixSeconds now) {
+  Json out = phone_json(known.phone, now);
+  out["provisioned"] = known.provisioned;
+  const LedgerEntry* entry = known.entry;
+  out["itl"] = entry != nullptr ? list_json(view, *entry, Given::itl) : Json();
+  out["ctl"] = entry != nullptr ? list_json(view, *entry, Given::ctl) : Json();
+  out["configuration"] = entry != nullptr ? given_json(entry->of(Given::configuration)) : Json();
+  out["questions"] = entry != nullptr ? entry->questions : 0;
+  out["last_asked"] =
+      entry != nullptr && entry->last_asked != 0 ? Json(time_text(entry->last_asked)) : Json();
+  out["last_seen"] = entry != nullptr && last_seen(*entry) != 0 ? Json(time_text(last_seen(*entry))) : Json();
+  return out;
+}
+
+std::string or_dash(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
+
+std::string short_state(const LedgerView& view, const LedgerEntry* entry, Given kind) {
+  if (entry == nullptr) return "-";
+  Holding holding = view.holding(*entry, kind);
+  return holding == Holding::none ? "-" : std::string(holding_name(holding));
+}
+
+std::vector<std::string> table_row(const LedgerView& view, const Known& known, UnixSeconds now) {
+  const Phone& phone = known.phone;
+  const LedgerEntry* entry = known.entry;
+  std::vector<std::string> row{phone.name, or_dash(phone.model), can_encrypt(phone) ? "yes" : "no"};
+  if (phone.certificate) {
+    const crypto::Certificate& certificate = *phone.certificate;
+    row.insert(row.end(), {short_hash(certificate), key_text(certificate),
+                           days_left_text(certificate.not_after(), now)});
+  } else {
+    row.insert(row.end(), {"-", "-", "-"});
+  }
+  row.insert(row.end(), {known.provisioned ? "yes" : "no", short_state(view, entry, Given::itl),
+                         short_state(view, entry, Given::ctl)});
+  bool seen = entry != nullptr && last_seen(*entry) != 0;
+  row.insert(row.end(),
+             {seen ? time_text(last_seen(*entry)) : "-", seen ? or_dash(last_address(*entry)) : "-"});
+  return row;
+}
+
+Outcome list_phones(const Session& session) {
+  auto phones = read_phones(session);
+  if (!phones) return failure_of(phones);
+  UnixSeconds now = calendar_now();
+  if (session.json) {
+    Json list = Json::array();
+    for (const auto& [name, known] : phones->known) list.push_back(known_json(phones->view, known, now));
+    print_json({{"phones", list}});
+    return Answer::yes;
+  }
+  std::vector<std::vector<std::string>> rows{{"NAME", "MODEL", "ENCRYPTED", "CERTIFICATE", "KEY", "DAYS LEFT",
+                                              "PROVISIONED", "ITL", "CTL", "LAST SEEN", "ADDRESS"}};
+  for (const auto& [name, known] : phones->known) rows.push_back(table_row(phones->view, known, now));
+  print_table(rows);
+  return Answer::yes;
+}
+
+using Lines = std::vector<std::pair<std::string, std::string>>;
+
+void describe_certificate(Lines& facts, const Phone& phone, UnixSeconds now) {
+  facts.emplace_back("encrypted", can_encrypt(phone)  ? "yes"
+                                  : phone.certificate ? "no: its certificate's key is not RSA"
+                                                      : "no: it has no certificate");
+  if (!phone.certificate) return;
+  const crypto::Certificate& certificate = *phone.certificate;
+  facts.emplace_back("sha256", hash_text(certificate));
+  facts.emplace_back("subject", name_text(certificate.subject()));
+  facts.emplace_back("issuer", name_text(certificate.issuer()));
+  facts.emplace_back("key", key_text(certificate));
+  facts.emplace_back("valid",
+                     time_text(certificate.not_before()) + " to " + time_text(certificate.not_after()));
+  facts.emplace_back("left", days_left_text(certificate.not_after(), now));
+}
+
+std::string given_text(const store::GivenFile& given, std::string_view state) {
+  if (given.version == 0 && given.unsure == 0) return "never given";
+  std::string out;
+  if (given.version != 0) {
+    out = fmt::format("{} {} on {} by {} to {}", given.file, version_text(given.version), time_text(given.at),
+                      given.protocol, given.address);
+  } else {
+    out = fmt::format("{}: none in full", given.file);
+  }
+  if (!state.empty()) out += fmt::format(": {}", state);
+  if (given.unsure != 0)
+    out += fmt::format("; it may hold {}, whose end was not seen", version_text(given.unsure));
+  return out;
+}
+
+void describe_ledger(Lines& facts, const LedgerView& view, const LedgerEntry* entry) {
+  if (entry == nullptr) {
+    facts.emplace_back("ledger", "never heard of");
+    return;
+  }
+  for (auto [name, kind] : {std::pair{"itl", Given::itl}, std::pair{"ctl", Given::ctl}}) {
+    facts.emplace_back(name, given_text(entry->of(kind), holding_name(view.holding(*entry, kind))));
+  }
+  facts.emplace_back("configuration", given_text(entry->of(Given::configuration), ""));
+  facts.emplace_back("questions", entry->questions == 0 ? "0"
+                                                        : fmt::format("{}, the last on {}", entry->questions,
+                                                                      time_text(entry->last_asked)));
+}
+
+Outcome show_phone(const Session& session, const std::string& text) {
+  std::string name = name_from_text(text);
+  auto phones = read_phones(session);
+  if (!phones) return failure_of(phones);
+  auto found = phones->known.find(name);
+  if (found == phones->known.end()) {
+    return fail(fmt::format("there is no phone '{}': 'anchorctl phone list' shows all", name));
+  }
+  const Known& known = found->second;
+  UnixSeconds now = calendar_now();
+  if (session.json) {
+    print_json(known_json(phones->view, known, now));
+    return Answer::yes;
+  }
+  Lines facts{{"name", name}, {"model", or_dash(known.phone.model)}};
+  facts.emplace_back("provisioned", known.provisioned ? "yes" : "no: known from the ledger only");
+  describe_certificate(facts, known.phone, now);
+  describe_ledger(facts, phones->view, known.entry);
+  print_facts(facts);
+  return Answer::yes;
+}
+
+}  // namespace
+
+void add_phone_views(CLI::App& phone_group, Session& session) {
+  auto& list = *phone_group.add_subcommand("list", "List the phones, and which lists they were given");
+  session.add_json_flag(list);
+  session.on(list, [&session] { return list_phones(session); });
+
+  auto& show = *phone_group.add_subcommand("show", "Show one phone");
+  auto name = std::make_shared<std::string>();
+  show.add_option("NAME", *name, "SEP and the 12 digits of the phone's MAC address")
+      ->required()
+      ->type_name("");
+  session.add_json_flag(show);
+  session.on(show, [&session, name] { return show_phone(session, *name); });
+}
+
+}  // namespace anchord::ctl

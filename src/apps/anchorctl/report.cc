@@ -1,0 +1,179 @@
+#include "report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "anchord/trust/trust_list.h"
+#include "describe.h"
+#include "failure.h"
+#include "ledger_view.h"
+#include "output.h"
+
+namespace anchord::ctl {
+namespace {
+
+using store::Given;
+
+// --- itl
+
+std::string signer_of(const store::HandedOut& list) {
+  auto parsed = wire::parse_trust_list(list.content);
+  return parsed ? std::string(parsed->header.signer_name) : "damaged";
+}
+
+struct ListRow {
+  const store::HandedOut* list;
+  Some phones;
+};
+
+// Every list of a kind that is kept, newest first, with those who were given it in full.
+std::vector<ListRow> rows_of(const LedgerView& view, Given kind) {
+  std::string_view prefix = kind == Given::itl ? "ITL" : "CTL";
+  std::vector<ListRow> rows;
+  for (const store::HandedOut& list : view.lists()) {
+    if (list.name.starts_with(prefix)) rows.push_back({&list, {}});
+  }
+  std::map<std::pair<std::string, std::uint64_t>, ListRow*> by_version;
+  for (ListRow& row : rows) by_version[{row.list->name, row.list->version}] = &row;
+  for (const store::LedgerEntry& entry : view.entries()) {
+    auto row = by_version.find({entry.of(kind).file, entry.of(kind).version});
+    if (row != by_version.end()) row->second->phones.add(entry.device);
+  }
+  return rows;
+}
+
+Json rows_json(const LedgerView& view, const std::vector<ListRow>& rows, Given kind) {
+  Json out = Json::array();
+  for (const ListRow& row : rows) {
+    Json json{{"file", row.list->name},
+              {"version", version_text(row.list->version)},
+              {"built_at", time_text(row.list->built_at)},
+              {"signer", signer_of(*row.list)},
+              {"current", view.is_current(*row.list)}};
+    if (kind == Given::itl) json["empty"] = LedgerView::is_empty_itl(row.list->content);
+    json["phones"] = row.phones.count;
+    json["first"] = row.phones.first;
+    out.push_back(std::move(json));
+  }
+  return out;
+}
+
+Json kind_json(const LedgerView& view, Given kind) {
+  auto by_holding = view.by_holding(kind);
+  Json out{{"phones", view.entries().size()}};
+  for (Holding holding :
+       {Holding::current, Holding::behind, Holding::unsure, Holding::unknown, Holding::none}) {
+    add_some(out, holding_name(holding), by_holding[holding]);
+  }
+  out["lists"] = rows_json(view, rows_of(view, kind), kind);
+  return out;
+}
+
+void print_kind(const LedgerView& view, Given kind) {
+  std::vector<std::vector<std::string>> table{{"LIST", "VERSION", "BUILT", "STATE", "PHONES", "SIGNER"}};
+  for (const ListRow& row : rows_of(view, kind)) {
+    bool empty = kind == Given::itl && LedgerView::is_empty_itl(row.list->content);
+    std::string state = view.is_current(*row.list) ? "current" : "older";
+    table.push_back({row.list->name, version_text(row.list->version), time_text(row.list->built_at),
+                     empty ? state + ", empty" : state, row.phones.text(), signer_of(*row.list)});
+  }
+  print_table(table);
+  auto by_holding = view.by_holding(kind);
+  print_facts({{"current", by_holding[Holding::current].text()},
+               {"behind", by_holding[Holding::behind].text()},
+               {"unsure", by_holding[Holding::unsure].text()},
+               {"unknown", by_holding[Holding::unknown].text()},
+               {"none", by_holding[Holding::none].text()}});
+}
+
+Outcome report_itl(const Session& session) {
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  auto view = LedgerView::read(*store, loaded->cluster);
+  if (!view) return failure_of(view);
+  if (session.json) {
+    Json out = kind_json(*view, Given::itl);
+    out["ctl"] = loaded->cluster.has_ctl ? kind_json(*view, Given::ctl) : Json();
+    print_json(out);
+    return Answer::yes;
+  }
+  print_line(fmt::format("{} phones in the ledger", view->entries().size()));
+  print_kind(*view, Given::itl);
+  if (loaded->cluster.has_ctl) {
+    print_line("");
+    print_kind(*view, Given::ctl);
+  }
+  return Answer::yes;
+}
+
+// --- expiry
+
+struct Expiring {
+  std::string kind;  // "own", "known", "phone"
+  std::string name;  // the service, the roles, the phone
+  crypto::Certificate certificate;
+};
+
+std::vector<Expiring> all_certificates(const trust::Cluster& cluster) {
+  std::vector<Expiring> out;
+  for (const OwnCertificate& own : own_certificates(cluster)) {
+    std::string name(trust::service_name(own.service));
+    out.push_back({"own", own.host.empty() ? name : name + " of " + own.host, own.certificate});
+  }
+  for (const trust::KnownCertificate& known : cluster.known) {
+    if (!known.own) out.push_back({"known", known_as(known), known.certificate});
+  }
+  for (const trust::Phone& phone : cluster.phones) {
+    if (phone.certificate) out.push_back({"phone", phone.name, *phone.certificate});
+  }
+  std::ranges::sort(out, {},
+                    [](const Expiring& one) { return std::pair(one.certificate.not_after(), one.name); });
+  return out;
+}
+
+Outcome report_expiry(const Session& session) {
+  auto cluster = session.load_cluster(store::KeyUse::without_keys);
+  if (!cluster) return failure_of(cluster);
+  UnixSeconds now = calendar_now();
+  Json list = Json::array();
+  std::vector<std::vector<std::string>> rows{{"LEVEL", "LEFT", "ENDS", "KIND", "OF", "HASH", "SUBJECT"}};
+  for (const Expiring& one : all_certificates(*cluster)) {
+    std::string_view level = expiry_level(one.certificate, now);
+    if (session.json) {
+      Json json{{"level", level}, {"kind", one.kind}, {"name", one.name}};
+      json.update(certificate_json(one.certificate, now));
+      list.push_back(std::move(json));
+      continue;
+    }
+    UnixSeconds end = one.certificate.not_after();
+    rows.push_back({std::string(level), days_left_text(end, now), time_text(end), one.kind, one.name,
+                    short_hash(one.certificate), name_text(one.certificate.subject())});
+  }
+  if (session.json) {
+    print_json({{"certificates", list}});
+  } else {
+    print_table(rows);
+  }
+  return Answer::yes;
+}
+
+}  // namespace
+
+void add_report_commands(CLI::App& app, Session& session) {
+  auto& group =
+      *app.add_subcommand("report", "Reports: phone models, expiring certificates, lists that phones hold");
+  group.require_subcommand(1);
+  add_features_report(group, session);
+  auto& expiry =
+      *group.add_subcommand("expiry", "Every certificate by the time that it has left, soonest first");
+  session.add_json_flag(expiry);
+  session.on(expiry, [&session] { return report_expiry(session); });
+  auto& itl = *group.add_subcommand("itl", "How many phones hold which list, and who is behind");
+  session.add_json_flag(itl);
+  session.on(itl, [&session] { return report_itl(session); });
+}
+
+}  // namespace anchord::ctl

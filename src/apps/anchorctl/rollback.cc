@@ -1,0 +1,256 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "confirm.h"
+#include "failure.h"
+#include "ledger_view.h"
+#include "output.h"
+#include "phone_models.h"
+#include "rollback_state.h"
+#include "session.h"
+#include "steps.h"
+
+namespace anchord::ctl {
+
+using store::Given;
+using store::LedgerEntry;
+
+namespace {
+
+bool model_checks_nothing(const std::string& model) {
+  const PhoneModel* known = find_phone_model(model);
+  return known != nullptr && known->security_by_default == "no";
+}
+
+// A phone that was given a signed configuration checks signatures, so it has a list
+// from somewhere.
+bool takes_signed_files(const LedgerEntry& entry) {
+  std::string_view file = entry.of(Given::configuration).file;
+  return file.ends_with(".sgn") || file.ends_with(".sha512");
+}
+
+// What was seen comes first: what is said of models may be wrong.
+void count(RollbackState& state, const LedgerView& view, const LedgerEntry& entry, bool provisioned,
+           const std::string& model) {
+  if (view.holds_empty_itl(entry)) return state.taken.add(entry.device);
+  if (view.holding(entry, Given::itl) != Holding::none) return state.waiting.add(entry.device);
+  if (takes_signed_files(entry)) return state.waiting.add(entry.device);
+  bool fetched = entry.of(Given::configuration).version != 0;
+  bool unheard = provisioned && !fetched && !model_checks_nothing(model);
+  (unheard ? state.never_heard : state.without).add(entry.device);
+}
+
+}  // namespace
+
+RollbackState rollback_state(const LedgerView& view, const trust::Cluster& cluster) {
+  RollbackState state;
+  std::map<std::string, std::string> provisioned;  // name to model
+  for (const trust::Phone& phone : cluster.phones) {
+    provisioned[phone.name] = phone.model;
+    if (view.find(phone.name) != nullptr) continue;
+    (model_checks_nothing(phone.model) ? state.without : state.never_heard).add(phone.name);
+  }
+  for (const LedgerEntry& entry : view.entries()) {
+    auto phone = provisioned.find(entry.device);
+    bool is_ours = phone != provisioned.end();
+    const std::string& model = is_ours && !phone->second.empty() ? phone->second : entry.model;
+    count(state, view, entry, is_ours, model);
+  }
+  return state;
+}
+
+namespace {
+
+using By = Step::By;
+
+struct Read {
+  trust::Cluster cluster;
+  RollbackState state;
+};
+
+Result<Read> read_state(store::Store& store) {
+  auto loaded = store.load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  auto view = LedgerView::read(store, loaded->cluster);
+  if (!view) return failure_of(view);
+  RollbackState state = rollback_state(*view, loaded->cluster);
+  return Read{std::move(loaded->cluster), std::move(state)};
+}
+
+// Phones whose configuration is encrypted otherwise: those in the store, and those whose
+// certificate lies in the devices folder.
+std::size_t with_certificate(const Session& session, const trust::Cluster& cluster) {
+  std::set<std::string> names;
+  for (const trust::Phone& phone : cluster.phones) {
+    if (phone.certificate) names.insert(phone.name);
+  }
+  std::error_code none;
+  for (const auto& file : std::filesystem::directory_iterator(session.state_dir() / "devices", none)) {
+    if (auto name = trust::phone_name(file.path().stem().string())) names.insert(*name);
+  }
+  return names.size();
+}
+
+std::string phones_with_certificates(std::size_t count) {
+  return count == 1 ? "1 phone with a certificate" : fmt::format("{} phones with certificates", count);
+}
+
+Json state_json(const Session& session, const Read& read) {
+  Json out{{"prepared", read.cluster.rolling_back}, {"safe", read.cluster.rolling_back && read.state.safe()}};
+  add_some(out, "taken", read.state.taken);
+  add_some(out, "waiting", read.state.waiting);
+  add_some(out, "never_heard", read.state.never_heard);
+  add_some(out, "without_list", read.state.without);
+  out["in_the_clear"] = read.cluster.rolling_back ? with_certificate(session, read.cluster) : 0;
+  return out;
+}
+
+void print_state(const RollbackState& state) {
+  print_facts({{"hold the empty list", state.taken.text()},
+               {"do not yet", state.waiting.text()},
+               {"never heard of", state.never_heard.text()},
+               {"take no list", state.without.text()}});
+  if (state.safe()) {
+    print_line("safe to go on: every phone that is known holds the empty list");
+    if (state.taken.count == 0)
+      warn("no phone has been seen to take the empty list: is this the right cluster?");
+    return;
+  }
+  print_line(
+      "NOT safe to go on: reset the phones that do not hold the empty list; for those that are gone, "
+      "'anchorctl phone remove SEP...'");
+}
+
+Outcome show_status(const Session& session) {
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto read = read_state(*store);
+  if (!read) return failure_of(read);
+  if (session.json) print_json(state_json(session, *read));
+  if (!read->cluster.rolling_back) {
+    return fail("no rollback is prepared: see 'anchorctl rollback prepare'");
+  }
+  if (!session.json) print_state(read->state);
+  return read->state.safe() ? Answer::yes : Answer::no;
+}
+
+std::vector<Step> steps_to_older(const trust::Cluster& cluster) {
+  std::vector<Step> steps{
+      {By::command, "set 'Prepare Cluster for Rollback' to true", "once for the whole cluster"},
+      {By::service, "restart the verification service on all hosts", "it vouches for nothing any more"},
+      {By::service, "restart the TFTP service on all hosts",
+       "in the same publication: an empty ITL that phones accept, and unsigned files"}};
+  add_other_hosts(steps, cluster);
+  steps.push_back({By::administrator, "reset the phones", "in the call manager"});
+  steps.push_back({By::administrator, "wait until every phone holds the empty list",
+                   "'anchorctl rollback status' says when it is safe to go on"});
+  steps.push_back({By::administrator, "revert every server to the previous release", "not Anchord's"});
+  steps.push_back({By::administrator,
+                   "there: run the CTL client where it is in mixed mode, restart TFTP, reset the phones",
+                   "the previous release's"});
+  return steps;
+}
+
+std::vector<Step> steps_back(const trust::Cluster& cluster) {
+  std::vector<Step> steps{
+      {By::command, "set 'Prepare Cluster for Rollback' to false", "once for the whole cluster"},
+      {By::service, "restart the verification service on all hosts", "it answers as before"},
+      {By::service, "restart the TFTP service on all hosts",
+       "in the same publication: the full ITL, which phones with the empty one accept, and signed files"}};
+  add_other_hosts(steps, cluster);
+  steps.push_back(reset_phones());
+  return steps;
+}
+
+std::string prepare_consequence(std::size_t secrets, bool force) {
+  std::string out =
+      "Phones get an empty list and unsigned files; their HTTPS services do not work until "
+      "'anchorctl rollback cancel'. Calls do.";
+  if (secrets > 0) {
+    out += fmt::format(" The configurations of {} go out IN THE CLEAR.", phones_with_certificates(secrets));
+  }
+  if (force) out += " Phones that cannot follow WILL BE LOCKED and must be visited.";
+  return out;
+}
+
+using Change = Result<bool> (*)(store::Store&, const store::ChangeRequest&);
+
+// What both directions have in common.
+Outcome change_rollback(const Session& session, store::Store& store, Change change, bool force,
+                        bool preparing) {
+  auto changed = change(store, {.force = force, .now = calendar_now()});
+  if (!changed) return failure_of(changed);
+  auto read = read_state(store);
+  if (!read) return failure_of(read);
+  Takeover takeover = wait_for_service(session, store);
+  auto steps = preparing ? steps_to_older(read->cluster) : steps_back(read->cluster);
+  if (session.json) {
+    Json out = state_json(session, *read);
+    out["changed"] = *changed;
+    out["service"] = takeover_json(takeover);
+    out["steps"] = steps_json(steps, takeover);
+    print_json(out);
+  } else {
+    std::string_view what = preparing ? "the rollback is prepared" : "no rollback is prepared any more";
+    print_line(*changed ? fmt::format("{}: {}", what, takeover_text(takeover))
+                        : fmt::format("{}, as before: nothing was changed", what));
+    print_line("");
+    print_steps(steps, takeover);
+  }
+  if (preparing && *changed) {
+    warn("HTTPS services of phones do not work until 'anchorctl rollback cancel'");
+    if (std::size_t secrets = with_certificate(session, read->cluster); secrets > 0) {
+      warn(
+          fmt::format("the configurations of {} now go out in the clear", phones_with_certificates(secrets)));
+    }
+  }
+  return Answer::yes;
+}
+
+Outcome prepare(const Session& session, const ChangeOptions& options) {
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  if (!may_change(options, "preparing a rollback",
+                  prepare_consequence(with_certificate(session, loaded->cluster), options.force))) {
+    return fail("nothing was changed");
+  }
+  return change_rollback(session, *store, store::prepare_rollback, options.force, true);
+}
+
+Outcome cancel(const Session& session, const ChangeOptions& options) {
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  if (!may_change(options, "cancelling the rollback", "Phones get the full list and signed files again.")) {
+    return fail("nothing was changed");
+  }
+  return change_rollback(session, *store, store::cancel_rollback, options.force, false);
+}
+
+}  // namespace
+
+void add_rollback_commands(CLI::App& app, Session& session) {
+  auto& group = *app.add_subcommand("rollback",
+                                    "Going back to a release without Security by Default, and forward again");
+  group.require_subcommand(1);
+  auto add = [&](const char* name, const char* help, Outcome (*work)(const Session&, const ChangeOptions&)) {
+    auto& command = *group.add_subcommand(name, help);
+    auto options = std::make_shared<ChangeOptions>();
+    add_change_options(command, *options);
+    session.add_json_flag(command);
+    session.on(command, [&session, options, work] { return work(session, *options); });
+  };
+  add("prepare", "Serve an empty list and unsigned files, so that no phone locks", prepare);
+  add("cancel", "Serve the full list and signed files again", cancel);
+  auto& status =
+      *group.add_subcommand("status", "Who holds the empty list; exit code 0 when it is safe to go on");
+  session.add_json_flag(status);
+  session.on(status, [&session] { return show_status(session); });
+}
+
+}  // namespace anchord::ctl

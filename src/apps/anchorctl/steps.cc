@@ -1,0 +1,119 @@
+#include "steps.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <thread>
+
+#include "control_client.h"
+#include "progress.h"
+
+namespace anchord::ctl {
+namespace {
+
+using State = Takeover::State;
+
+// A large folder is signed anew with a new signer; nobody waits for all of that at a
+// command line.
+constexpr Millis kTakeoverWait = 10'000;
+// A problem that the service tells may be from before; one that stays is told.
+constexpr Millis kProblemWait = 2'000;
+constexpr auto kBetweenLooks = std::chrono::milliseconds(50);
+
+// Whether the service shows `change` or a later one.
+Takeover look(const Session& session, std::int64_t change) {
+  auto answer = ask_service(session.state_dir(), "status\n");
+  if (!answer) return {State::not_running, answer.error().text};
+  Json status = Json::parse(*answer, nullptr, false);
+  Json snapshot = status.is_object() && status.contains("snapshot") ? status["snapshot"] : Json();
+  if (!snapshot.is_object() || !snapshot.contains("store_change") || !snapshot["store_change"].is_number()) {
+    return {State::pending, "it gave no status that says what it serves"};
+  }
+  if (snapshot["store_change"].get<std::int64_t>() >= change) return {State::taken, ""};
+  auto problem = snapshot.find("problem");
+  bool told = problem != snapshot.end() && problem->is_string();
+  return {State::pending, told ? problem->get<std::string>() : ""};
+}
+
+bool is_done(const Step& step, const Takeover& takeover) {
+  return step.by == Step::By::command || (step.by == Step::By::service && takeover.state == State::taken);
+}
+
+std::string state_text(const Step& step, const Takeover& takeover) {
+  if (is_done(step, takeover)) return "done";
+  if (step.by == Step::By::administrator) return "to do";
+  return takeover.state == State::not_running ? "when it starts" : "under way";
+}
+
+}  // namespace
+
+Takeover wait_for_service(const Session& session, store::Store& store) {
+  auto change = store.change_counter();
+  if (!change) return {State::pending, change.error().text};
+  session.tell_changed();
+  Progress progress("waiting for the service to take the change over");
+  Millis begin = monotonic_now();
+  for (;;) {
+    Takeover seen = look(session, *change);
+    Millis bound = seen.reason.empty() ? kTakeoverWait : kProblemWait;
+    if (seen.state != State::pending || monotonic_now() - begin > bound) return seen;
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
+}
+
+std::string takeover_text(const Takeover& takeover) {
+  switch (takeover.state) {
+    case State::taken:
+      return "taken over by the running service";
+    case State::not_running:
+      return "will be taken over when the service starts: it does not run here";
+    case State::pending:
+      break;
+  }
+  return fmt::format("NOT YET taken over by the running service: {}; see 'anchorctl status'",
+                     takeover.reason.empty() ? "it is still making files" : takeover.reason);
+}
+
+Json takeover_json(const Takeover& takeover) {
+  return {{"running", takeover.state != State::not_running},
+          {"taken_over", takeover.state == State::taken},
+          {"text", takeover_text(takeover)}};
+}
+
+Step reset_phones() {
+  return {Step::By::administrator, "reset the phones",
+          "in the call manager; 'anchorctl report itl' says who has not come for the new list yet"};
+}
+
+Step new_backup() {
+  return {Step::By::administrator, "make a new backup", "'anchorctl backup create FILE'"};
+}
+
+void add_other_hosts(std::vector<Step>& steps, const trust::Cluster& cluster) {
+  if (cluster.hosts.size() < 2) return;
+  steps.push_back({Step::By::administrator, "bring the state to the cluster's other hosts",
+                   "nothing is copied between hosts by itself; see 'several hosts' in docs/operations.md"});
+}
+
+Json steps_json(const std::vector<Step>& steps, const Takeover& takeover) {
+  Json out = Json::array();
+  for (const Step& step : steps) {
+    out.push_back({{"number", out.size() + 1},
+                   {"step", step.what},
+                   {"by", step.by == Step::By::administrator ? "administrator" : "anchord"},
+                   {"done", is_done(step, takeover)},
+                   {"remark", step.remark.empty() ? Json() : Json(step.remark)}});
+  }
+  return out;
+}
+
+void print_steps(const std::vector<Step>& steps, const Takeover& takeover) {
+  std::vector<std::vector<std::string>> rows{{"STEP", "STATE", "WHAT"}};
+  for (const Step& step : steps) {
+    rows.push_back({std::to_string(rows.size()), state_text(step, takeover),
+                    step.remark.empty() ? step.what : fmt::format("{} ({})", step.what, step.remark)});
+  }
+  print_table(rows);
+}
+
+}  // namespace anchord::ctl

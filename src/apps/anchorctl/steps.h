@@ -1,0 +1,50 @@
+// After a change to what phones trust: whether the running service has taken it over,
+// and which steps of the vendor's procedure are done by that and which remain.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "output.h"
+#include "session.h"
+
+namespace anchord::ctl {
+
+struct Takeover {
+  enum class State {
+    taken,        // what phones fetch from now on is of the new state
+    not_running,  // no service answers here
+    pending,      // it runs, and has not managed so far
+  };
+  State state = State::not_running;
+  std::string reason;  // of pending
+};
+
+// Tells the service of this state directory that the store has changed, and waits,
+// for some seconds at most, until it serves that state.
+Takeover wait_for_service(const Session& session, store::Store& store);
+
+std::string takeover_text(const Takeover& takeover);
+Json takeover_json(const Takeover& takeover);
+
+struct Step {
+  enum class By {
+    command,        // done by this command
+    service,        // done by the service when it takes the change over
+    administrator,  // not Anchord's to do
+  };
+  By by = By::administrator;
+  std::string what;    // as the vendor's document has it
+  std::string remark;  // how it is done here; may be empty
+};
+
+// Steps that end several procedures.
+Step reset_phones();
+Step new_backup();
+// Where the cluster has further hosts: they do not take the change over by themselves.
+void add_other_hosts(std::vector<Step>& steps, const trust::Cluster& cluster);
+
+Json steps_json(const std::vector<Step>& steps, const Takeover& takeover);
+void print_steps(const std::vector<Step>& steps, const Takeover& takeover);
+
+}  // namespace anchord::ctl
