@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "anchord/base/error.h"
 #include "anchord/io/ring.h"
@@ -40,6 +41,12 @@ class Client {
   virtual void on_deadline() = 0;
 };
 
+enum class Verdict {
+  good,
+  poor,   // a failure where failures are asked for (--fail-on-error)
+  wrong,  // always a failure
+};
+
 class Protocol {
  public:
   virtual ~Protocol() = default;
@@ -50,8 +57,24 @@ class Protocol {
   virtual unsigned depth() const { return 1; }
   // The largest datagram that can come, in bytes; 0: none.
   virtual std::size_t datagram_size() const { return 0; }
-  // What the run has found out, for the report; after the run.
+  // For the line on a terminal, while the run goes on.
+  virtual std::string live() const { return {}; }
+
+  // After the run:
+
+  // What it has found out, for the report: as JSON, and as lines that begin with two
+  // blanks.
   virtual Json facts() const { return Json::object(); }
+  virtual std::string facts_text() const {
+    std::string out;
+    const Json all = facts();
+    for (const auto& [name, value] : all.items()) out += "  " + name + ": " + value.dump() + "\n";
+    return out;
+  }
+  // Copies of files that were not compared with others.
+  virtual std::uint64_t not_compared() const { return 0; }
+  // What is to become of the exit code, besides the errors that were counted.
+  virtual Verdict verdict() const { return Verdict::good; }
 };
 
 }  // namespace anchord::load

@@ -2,30 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
-
 namespace anchord::load {
-namespace {
-
-// Letters, digits and what RFC 3986 lets stand in a path stay; the rest is encoded.
-std::string encoded_path(std::string_view name) {
-  constexpr std::string_view kPlain = "-._~!$&'()*+,;=:@/";
-  std::string out;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       kPlain.find(c) != std::string_view::npos;
-    if (plain) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
-}  // namespace
-
 HttpProtocol::HttpProtocol(const Plan& plan, unsigned depth, Millis patience, Copies& copies,
                            std::optional<crypto::TlsClientSettings> tls)
     : plan_(plan), depth_(depth), patience_(patience), copies_(copies), tls_(std::move(tls)) {}
@@ -50,7 +27,7 @@ HttpClient::HttpClient(HttpProtocol& protocol, Worker& worker, std::uint32_t id,
       worker_(worker),
       id_(id),
       tls_(std::move(tls)),
-      stream_(*this, worker, id, tls_ ? &*tls_ : nullptr),
+      stream_(*this, worker, id),
       copy_(protocol.copies()) {}
 
 void HttpClient::begin(const Task& task) {
@@ -64,7 +41,7 @@ void HttpClient::flush() {
     asked_ = 0;
     forget_response();
     protocol_.count_connection();
-    if (auto failure = stream_.open(protocol_.target())) {
+    if (auto failure = stream_.open(protocol_.target(), {.tls = tls_ ? &*tls_ : nullptr})) {
       asked_ = tasks_.size();
       return fail_asked(*failure);
     }
@@ -75,9 +52,7 @@ void HttpClient::flush() {
   const FileNames& names = protocol_.copies().names();
   request_.clear();
   for (; asked_ < tasks_.size(); ++asked_) {
-    fmt::format_to(std::back_inserter(request_), "GET /{} HTTP/1.1\r\nHost: {}\r\n\r\n",
-                   encoded_path(names.name(tasks_[asked_].number % names.count())),
-                   protocol_.target().text());
+    write_get(request_, names.name(tasks_[asked_].number % names.count()), protocol_.target().text());
   }
   stream_.send(as_bytes(request_));
 }
@@ -93,35 +68,17 @@ void HttpClient::on_bytes(Bytes bytes) {
       worker_.complain({ErrorKind::protocol, "bytes behind the last response"});
       return stream_.close();
     }
-    bytes = bytes.subspan(in_body_ ? take_body(bytes) : take_head(bytes));
+    auto step = reader_.take(bytes);
+    if (!step) return give_up_connection({ErrorKind::protocol, step.error().text});
+    bytes = bytes.subspan(step->taken);
+    if (step->head != nullptr) begin_body(*step->head);
+    take_body(step->body);
+    if (step->ended) end_response();
   }
-}
-
-std::size_t HttpClient::take_head(Bytes bytes) {
-  const std::size_t before = head_.size();
-  const Bytes piece = bytes.first(std::min(bytes.size(), kMaxResponseHead - before));
-  head_.insert(head_.end(), piece.begin(), piece.end());
-  const std::size_t size = response_head_size(head_);
-  if (size == 0) {
-    // Nothing but HTTP begins with an H: others need not be waited for.
-    if (head_.front() != 'H' || head_.size() == kMaxResponseHead) {
-      give_up_connection({ErrorKind::protocol, "not an HTTP response: " + shown(as_text(head_))});
-    }
-    return piece.size();
-  }
-  auto head = parse_response_head(Bytes(head_).first(size));
-  if (head) {
-    begin_body(*head);
-  } else {
-    give_up_connection({ErrorKind::protocol, head.error().text});
-  }
-  return size - before;
 }
 
 void HttpClient::begin_body(const ResponseHead& head) {
-  in_body_ = true;
   last_ = head.close;
-  body_left_ = head.length;
   etag_ = head.etag;
   if (head.status == 200) {
     copy_.start(tasks_.front().number % protocol_.copies().names().count());
@@ -129,18 +86,12 @@ void HttpClient::begin_body(const ResponseHead& head) {
     failure_ = Failure{head.status == 404 ? ErrorKind::not_found : ErrorKind::server,
                        fmt::format("status {} {}", head.status, shown(head.reason))};
   }
-  if (body_left_ == 0) end_response();
 }
 
-std::size_t HttpClient::take_body(Bytes bytes) {
-  const Bytes piece = bytes.first(std::min<std::uint64_t>(bytes.size(), body_left_));
-  body_left_ -= piece.size();
-  if (!failure_) {
-    worker_.add_bytes(piece.size());
-    if (!copy_.add(piece)) failure_ = Failure{ErrorKind::content, copy_.failure()};
-  }
-  if (body_left_ == 0) end_response();
-  return piece.size();
+void HttpClient::take_body(Bytes piece) {
+  if (failure_ || piece.empty()) return;
+  worker_.add_bytes(piece.size());
+  if (!copy_.add(piece)) failure_ = Failure{ErrorKind::content, copy_.failure()};
 }
 
 void HttpClient::end_response() {
@@ -153,18 +104,18 @@ void HttpClient::end_response() {
   } else {
     worker_.succeed(id_, task);
   }
-  const bool last = last_;
-  forget_response();
-  if (!last) return;
+  failure_.reset();
+  if (!last_) return;
+  last_ = false;
   // What was asked for behind it is asked again on the next connection.
   asked_ = 0;
   stream_.close();
 }
 
 void HttpClient::forget_response() {
-  head_.clear();
+  reader_.reset();
   failure_.reset();
-  in_body_ = last_ = false;
+  last_ = false;
 }
 
 void HttpClient::fail_asked(const Failure& failure) {

@@ -24,6 +24,7 @@ class HttpProtocol final : public Protocol {
   Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) override;
   unsigned depth() const override { return depth_; }
   Json facts() const override;
+  std::uint64_t not_compared() const override { return copies_.not_compared(); }
 
   const io::Address& target() const { return plan_.target; }
   Millis patience() const { return patience_; }
@@ -54,10 +55,8 @@ class HttpClient final : public Client, private StreamOwner {
   void on_end(const Failure& failure) override;
   void on_idle() override;
 
-  // Both say how much of `bytes` they took.
-  std::size_t take_head(Bytes bytes);
-  std::size_t take_body(Bytes bytes);
   void begin_body(const ResponseHead& head);
+  void take_body(Bytes piece);
   void end_response();
   void forget_response();
   void fail_asked(const Failure& failure);
@@ -66,14 +65,12 @@ class HttpClient final : public Client, private StreamOwner {
   HttpProtocol& protocol_;
   Worker& worker_;
   const std::uint32_t id_;
-  std::optional<crypto::TlsContext> tls_;
+  const std::optional<crypto::TlsContext> tls_;
   Stream stream_;
   std::deque<Task> tasks_;  // in the order of their requests
   std::size_t asked_ = 0;   // of them, on this connection
-  Buffer head_;             // of the response that is arriving, until it is complete
-  bool in_body_ = false;
+  ResponseReader reader_;
   bool last_ = false;  // the server closes after this response
-  std::uint64_t body_left_ = 0;
   std::string etag_;
   std::optional<Failure> failure_;  // of this response
   Copy copy_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 
 #include "failure.h"
@@ -47,13 +48,29 @@ Result<ResponseHead> parse_status_line(std::string_view line) {
   return out;
 }
 
-}  // namespace
+// Letters, digits and what RFC 3986 lets stand in a path stay; the rest is encoded.
+std::string encoded_path(std::string_view name) {
+  constexpr std::string_view kPlain = "-._~!$&'()*+,;=:@/";
+  std::string out;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       kPlain.find(c) != std::string_view::npos;
+    if (plain) {
+      out += c;
+    } else {
+      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
 
+// Of the first head in `data`, its empty line included; 0: it is not complete yet.
 std::size_t response_head_size(Bytes data) {
   const auto end = as_text(data).find("\r\n\r\n");
   return end == std::string_view::npos ? 0 : end + 4;
 }
 
+// `head` is one whole head.
 Result<ResponseHead> parse_response_head(Bytes head) {
   std::string_view text = as_text(head);
   auto next_line = [&] {
@@ -87,6 +104,47 @@ Result<ResponseHead> parse_response_head(Bytes head) {
   if (!length && !no_body) return fail("a response without Content-Length");
   if (!no_body) out->length = *length;
   return out;
+}
+
+}  // namespace
+
+void write_get(std::string& out, std::string_view file, std::string_view host) {
+  fmt::format_to(std::back_inserter(out), "GET /{} HTTP/1.1\r\nHost: {}\r\n\r\n", encoded_path(file), host);
+}
+
+void ResponseReader::reset() {
+  bytes_.clear();
+  in_body_ = has_head_ = false;
+}
+
+Result<ResponseReader::Step> ResponseReader::take(Bytes bytes) {
+  if (!in_body_) return take_head(bytes);
+  const Bytes piece = bytes.first(std::min<std::uint64_t>(bytes.size(), left_));
+  left_ -= piece.size();
+  in_body_ = left_ > 0;
+  return Step{.taken = piece.size(), .body = piece, .ended = left_ == 0};
+}
+
+Result<ResponseReader::Step> ResponseReader::take_head(Bytes bytes) {
+  if (has_head_) reset();
+  const std::size_t before = bytes_.size();
+  const Bytes piece = bytes.first(std::min(bytes.size(), kMaxResponseHead - before));
+  bytes_.insert(bytes_.end(), piece.begin(), piece.end());
+  const std::size_t size = response_head_size(bytes_);
+  if (size == 0) {
+    // Nothing but HTTP begins with an H: others need not be waited for.
+    if (bytes_.front() != 'H' || bytes_.size() == kMaxResponseHead) {
+      return fail("not an HTTP response: " + shown(as_text(bytes_)));
+    }
+    return Step{.taken = piece.size()};
+  }
+  auto head = parse_response_head(Bytes(bytes_).first(size));
+  if (!head) return std::unexpected(std::move(head.error()));
+  head_ = *head;
+  has_head_ = true;
+  left_ = head_.length;
+  in_body_ = left_ > 0;
+  return Step{.taken = size - before, .head = &head_, .ended = !in_body_};
 }
 
 }  // namespace anchord::load

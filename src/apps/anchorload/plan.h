@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "anchord/base/clock.h"
 #include "anchord/io/address.h"
 
 namespace anchord::load {
@@ -16,6 +17,7 @@ constexpr unsigned kMaxThreads = 64;
 struct Plan {
   std::string protocol;  // "tftp"
   std::string things;    // "transfers"
+  std::string subject;   // the name in JSON of what the protocol itself has found out
   io::Address target;
   unsigned connections = 1;
   unsigned threads = 1;
@@ -24,6 +26,7 @@ struct Plan {
   double rate = 0;          // requests a second; 0: each client asks again at once
   double loss = 0;          // percent of the received datagrams that are dropped
   int pid = 0;              // the server's, 0: unknown
+  Millis drain = 2000;      // what is under way at the end may take so long to end
 };
 
 }  // namespace anchord::load

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "copies.h"
+
 namespace anchord::load {
 namespace {
 
@@ -76,22 +78,22 @@ std::string latency_text(const Histogram& latency) {
 }
 
 // What makes the figures above less than they seem.
-std::string remarks_text(const Tally& total, const Copies& copies) {
+std::string remarks_text(const Tally& total, std::uint64_t not_compared) {
   std::string out;
   if (total.late > 0) out += fmt::format("  {} more ended after the measured time\n", total.late);
   if (total.unstarted > 0) {
     out += fmt::format("  {} were due by the rate and never began: all clients were busy\n", total.unstarted);
   }
-  if (copies.not_compared() > 0) {
-    out += fmt::format("  {} copies were not compared: more than {} MiB of different files\n",
-                       copies.not_compared(), kMaxKept >> 20);
+  if (not_compared > 0) {
+    out += fmt::format("  {} copies were not compared: more than {} MiB of different files\n", not_compared,
+                       kMaxKept >> 20);
   }
   return out;
 }
 
 }  // namespace
 
-Json json_report(const Plan& plan, const Outcome& outcome, const Copies& copies, const Json& facts) {
+Json json_report(const Plan& plan, const Outcome& outcome, const Protocol& protocol) {
   const Tally& total = outcome.total;
   const auto bytes = static_cast<double>(total.bytes);
   Json out = {{"protocol", plan.protocol},
@@ -104,7 +106,7 @@ Json json_report(const Plan& plan, const Outcome& outcome, const Copies& copies,
               {"completed_late", total.late},
               {"unstarted", total.unstarted},
               {"failed", total.failed()},
-              {"not_compared", copies.not_compared()},
+              {"not_compared", protocol.not_compared()},
               {"rate", per_second(static_cast<double>(total.completed), outcome)},
               {"bytes", total.bytes},
               {"megabytes_per_second", per_second(bytes / 1e6, outcome)}};
@@ -123,11 +125,11 @@ Json json_report(const Plan& plan, const Outcome& outcome, const Copies& copies,
   out["error_examples"] = std::move(examples);
   add_cpu(out, "client", outcome.client_cpu, outcome);
   if (outcome.server_cpu) add_cpu(out, "server", *outcome.server_cpu, outcome);
-  out[plan.protocol] = facts;
+  out[plan.subject] = protocol.facts();
   return out;
 }
 
-std::string text_report(const Plan& plan, const Outcome& outcome, const Copies& copies, const Json& facts) {
+std::string text_report(const Plan& plan, const Outcome& outcome, const Protocol& protocol) {
   const Tally& total = outcome.total;
   std::string out = fmt::format("{} {}: {} clients, {} threads, {:.2f} s\n", plan.protocol,
                                 plan.target.text(), plan.connections, plan.threads, outcome.seconds);
@@ -137,8 +139,7 @@ std::string text_report(const Plan& plan, const Outcome& outcome, const Copies& 
   if (total.latency.count() > 0) out += latency_text(total.latency);
   out += cpu_text("client", outcome.client_cpu, outcome);
   if (outcome.server_cpu) out += cpu_text("server", *outcome.server_cpu, outcome);
-  for (const auto& [name, value] : facts.items()) out += fmt::format("  {}: {}\n", name, value.dump());
-  return out + remarks_text(total, copies) + errors_text(total);
+  return out + protocol.facts_text() + remarks_text(total, protocol.not_compared()) + errors_text(total);
 }
 
 }  // namespace anchord::load

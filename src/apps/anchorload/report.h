@@ -5,13 +5,12 @@
 #include <string>
 
 #include "client.h"
-#include "copies.h"
 #include "plan.h"
 #include "runner.h"
 
 namespace anchord::load {
 
-Json json_report(const Plan& plan, const Outcome& outcome, const Copies& copies, const Json& facts);
-std::string text_report(const Plan& plan, const Outcome& outcome, const Copies& copies, const Json& facts);
+Json json_report(const Plan& plan, const Outcome& outcome, const Protocol& protocol);
+std::string text_report(const Plan& plan, const Outcome& outcome, const Protocol& protocol);
 
 }  // namespace anchord::load

@@ -87,8 +87,9 @@ void Run::show(Nanos now) const {
     bytes += static_cast<double>(worker->progress().bytes.load(std::memory_order_relaxed));
   }
   const double seconds = static_cast<double>(now - start_.at) / 1e9;
-  fmt::print(stderr, "\r{:.0f} s: {} {}, {:.0f}/s, {:.1f} MB/s, {} failed\x1b[K", seconds, completed,
-             plan_.things, static_cast<double>(completed) / seconds, bytes / 1e6 / seconds, failed);
+  fmt::print(stderr, "\r{:.0f} s: {} {}, {:.0f}/s, {:.1f} MB/s, {} failed{}\x1b[K", seconds, completed,
+             plan_.things, static_cast<double>(completed) / seconds, bytes / 1e6 / seconds, failed,
+             protocol_.live());
 }
 
 // Until the measured time is over. The rate's beat wakes the workers, since their

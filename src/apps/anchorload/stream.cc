@@ -1,6 +1,7 @@
 #include "stream.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -17,46 +18,57 @@ namespace anchord::load {
 
 using Outcome = crypto::TlsEngine::Outcome;
 
-Stream::Stream(StreamOwner& owner, Worker& worker, std::uint32_t client, const crypto::TlsContext* tls)
-    : owner_(owner), worker_(worker), client_(client), tls_context_(tls) {
-  if (tls != nullptr) tls_ = std::make_unique<Tls>();
-}
-
-std::optional<Failure> Stream::open(const io::Address& target) {
-  assert(idle());
+std::optional<Failure> Stream::connect_to(const io::Address& target, const io::Host& from,
+                                          io::Descriptor& out) {
   auto failed = [](const char* what) {
     return Failure{ErrorKind::network, std::string(what) + ": " + std::generic_category().message(errno)};
   };
-  sockaddr_storage to{};
-  const socklen_t length = io::to_kernel(target, target.host.is_v4(), to);
-  io::Descriptor made(socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int fd = made.get();
-  if (!made) return failed("socket");
+  sockaddr_storage name{};
+  socklen_t length = io::to_kernel(target, target.host.is_v4(), name);
+  out.reset(socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int fd = out.get();
+  if (!out) return failed("socket");
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   // Thousands of connections a second would use up the ports in TIME_WAIT.
   const linger reset{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  if (!from.is_any()) {
+    sockaddr_storage local{};
+    const socklen_t local_length = io::to_kernel({.host = from}, from.is_v4(), local);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(fd, reinterpret_cast<sockaddr*>(&local), local_length) != 0) return failed("bind");
+  }
   target_ = target;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&to), length) != 0 && errno != EINPROGRESS) {
+  if (connect(fd, reinterpret_cast<sockaddr*>(&name), length) != 0 && errno != EINPROGRESS) {
     if (errno == ECONNREFUSED) return refused();
     return failed("connect");
   }
-  if (tls_) {
-    if (Status started = tls_->engine.start(*tls_context_); !started) {
-      return Failure{ErrorKind::network, started.error().text};
-    }
-  }
   // io_uring waits only for blocking sockets; it finds out how connecting went.
   fcntl(fd, F_SETFL, 0);
+  return std::nullopt;
+}
+
+std::optional<Failure> Stream::open(const io::Address& target, const How& how) {
+  assert(idle());
+  io::Descriptor made;
+  if (auto failure = connect_to(target, how.from, made)) return failure;
+  secure_ = how.tls != nullptr;
+  if (secure_) {
+    if (!tls_) tls_ = std::make_unique<Tls>();
+    if (Status started = tls_->engine.start(*how.tls); !started) {
+      return Failure{ErrorKind::network, started.error().text};
+    }
+    if (how.session) tls_->engine.offer(how.session);
+  }
   fd_ = made.release();
   closing_ = false;
   next_out_.clear();
   worker_.ring().receive(fd_, Worker::tag(client_, kReceivePart));
   receiving_ = true;
-  if (tls_) {
+  if (secure_) {
     tls_->waiting.clear();
-    tls_->engine.take_into(tls_->room);
+    tls_->engine.take_into(worker_.room());
     advance_handshake();
   }
   return std::nullopt;
@@ -68,7 +80,7 @@ Failure Stream::refused() const {
 
 void Stream::send(Bytes bytes) {
   if (!is_open()) return;
-  if (!tls_) {
+  if (!secure_) {
     next_out_.insert(next_out_.end(), bytes.begin(), bytes.end());
     start_send();
   } else if (tls_->engine.handshake_done()) {
@@ -107,7 +119,7 @@ void Stream::on_received(const io::Completion& completion) {
   if (completion.has_buffer) {
     const auto length = static_cast<std::size_t>(std::max(completion.result, 0));
     const Bytes bytes = worker_.ring().buffer(io::Group::tcp, completion.buffer, length);
-    if (!closing_ && length > 0) tls_ ? decrypt(bytes) : owner_.on_bytes(bytes);
+    if (!closing_ && length > 0) secure_ ? decrypt(bytes) : owner_.on_bytes(bytes);
     worker_.ring().recycle(io::Group::tcp, completion.buffer);
   }
   if (closing_) return;
@@ -123,11 +135,12 @@ void Stream::on_received(const io::Completion& completion) {
   end({ErrorKind::network, std::generic_category().message(error)});
 }
 
+// After each operation of the engine: the room is that of all connections.
 void Stream::take_output() {
   crypto::TlsEngine& engine = tls_->engine;
-  const Bytes made = Bytes(tls_->room).first(engine.produced());
+  const Bytes made = Bytes(worker_.room()).first(engine.produced());
   next_out_.insert(next_out_.end(), made.begin(), made.end());
-  engine.take_into(tls_->room);
+  engine.take_into(worker_.room());
   start_send();
 }
 
@@ -146,6 +159,8 @@ bool Stream::advance_handshake() {
   take_output();
   if (outcome == Outcome::failed) end({ErrorKind::protocol, "TLS: " + shown(tls_->engine.failure())});
   if (outcome != Outcome::done) return false;
+  owner_.on_secured();
+  if (closing_) return false;
   if (!tls_->waiting.empty()) encrypt(std::exchange(tls_->waiting, {}));
   return true;
 }
@@ -159,6 +174,7 @@ void Stream::decrypt(Bytes ciphertext) {
     std::size_t count = 0;
     switch (engine.read(plain, count)) {
       case Outcome::done:
+        if (engine.produced() > 0) take_output();
         owner_.on_bytes(Bytes(plain).first(count));
         break;
       case Outcome::want_input:
@@ -190,7 +206,7 @@ void Stream::settle() {
   if (fd_ < 0 || receiving_ || sending_) return;
   worker_.ring().close(fd_);
   fd_ = -1;
-  if (tls_) tls_->engine.reset();
+  if (secure_) tls_->engine.reset();
   owner_.on_idle();
 }
 

@@ -1,5 +1,5 @@
 // A connection of a client: TCP, or TLS over it, on the worker's ring. Reusable, one
-// connection after the other.
+// connection after the other, to wherever the next one is to go.
 //
 // It connects without waiting: what is sent goes out once the server has accepted.
 // Bytes and the end are told to the owner, from within on_completion(). After the end,
@@ -19,6 +19,9 @@ namespace anchord::load {
 class StreamOwner {
  public:
   virtual void on_bytes(Bytes bytes) = 0;
+  // The TLS handshake is done, and nothing of what was sent has gone out: to look at
+  // tls(), and to close() if it is the wrong one.
+  virtual void on_secured() {}
   // The connection is over: by the server (closed, network, refused), or for what it
   // did to TLS (protocol). Not after close().
   virtual void on_end(const Failure& failure) = 0;
@@ -35,24 +38,33 @@ class Stream {
   static constexpr std::uint8_t kReceivePart = 0;
   static constexpr std::uint8_t kSendPart = 1;
 
-  Stream(StreamOwner& owner, Worker& worker, std::uint32_t client, const crypto::TlsContext* tls);
+  Stream(StreamOwner& owner, Worker& worker, std::uint32_t client)
+      : owner_(owner), worker_(worker), client_(client) {}
 
   bool idle() const { return fd_ < 0; }
   bool is_open() const { return fd_ >= 0 && !closing_; }
 
+  // How the next connection is made.
+  struct How {
+    const crypto::TlsContext* tls = nullptr;  // null: plain TCP
+    io::Host from = {};                       // local address; any: the kernel chooses
+    crypto::TlsSession session = {};          // to resume
+  };
   // What could be seen at once; everything else is told by on_end().
-  std::optional<Failure> open(const io::Address& target);
+  std::optional<Failure> open(const io::Address& target, const How& how);
   void send(Bytes bytes);
   void close();
   void on_completion(std::uint8_t part, const io::Completion& completion);
+  // What there is to know of a TLS connection, until its end.
+  const crypto::TlsEngine& tls() const { return tls_->engine; }
 
  private:
   struct Tls {
     crypto::TlsEngine engine;
-    Buffer room = Buffer(std::size_t{32} << 10);
     Buffer waiting;  // until the handshake is done
   };
 
+  std::optional<Failure> connect_to(const io::Address& target, const io::Host& from, io::Descriptor& out);
   void on_received(const io::Completion& completion);
   void on_sent(const io::Completion& completion);
   void decrypt(Bytes ciphertext);
@@ -67,8 +79,8 @@ class Stream {
   StreamOwner& owner_;
   Worker& worker_;
   const std::uint32_t client_;
-  const crypto::TlsContext* tls_context_;
-  std::unique_ptr<Tls> tls_;
+  std::unique_ptr<Tls> tls_;  // made when it is needed for the first time
+  bool secure_ = false;
   io::Address target_;
   int fd_ = -1;
   bool closing_ = false;

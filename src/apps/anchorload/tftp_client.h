@@ -4,19 +4,12 @@
 
 #include <atomic>
 
-#include "anchord/io/socket.h"
 #include "client.h"
 #include "copies.h"
-#include "tftp_get.h"
+#include "tftp_fetch.h"
 #include "worker.h"
 
 namespace anchord::load {
-
-struct TftpWish {
-  wire::TftpMode mode = wire::TftpMode::octet;
-  wire::TftpOptions options;
-  Millis patience = 1000;  // until a packet is repeated
-};
 
 class TftpProtocol final : public Protocol {
  public:
@@ -25,6 +18,7 @@ class TftpProtocol final : public Protocol {
   Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) override;
   std::size_t datagram_size() const override;
   Json facts() const override;
+  std::uint64_t not_compared() const override { return copies_.not_compared(); }
 
   const io::Address& target() const { return plan_.target; }
   const TftpWish& wish() const { return wish_; }
@@ -39,39 +33,29 @@ class TftpProtocol final : public Protocol {
   std::atomic<std::size_t> window_ = 0;
 };
 
-class TftpClient final : public Client {
+class TftpClient final : public Client, private TftpFetchOwner {
  public:
-  TftpClient(TftpProtocol& protocol, Worker& worker, std::uint32_t id, io::Descriptor socket);
+  TftpClient(TftpProtocol& protocol, Worker& worker, std::uint32_t id);
+  Status open() { return fetch_.open(protocol_.target()); }
 
   void begin(const Task& task) override;
-  void on_completion(std::uint8_t part, const io::Completion& completion) override;
-  void on_deadline() override;
+  void on_completion(std::uint8_t part, const io::Completion& completion) override {
+    fetch_.on_completion(part, completion);
+  }
+  void on_deadline() override { fetch_.on_deadline(); }
 
  private:
-  static constexpr std::uint8_t kReceivePart = 0;
-  static constexpr std::uint8_t kSendPart = 1;
-
-  void on_datagram(const io::Datagram& datagram);
-  void on_network_error(int error, bool sending);
-  void proceed(TftpGet::Next next);
-  void take_payload();
-  void send(Bytes packet);
-  void send_to(const io::Address& to, Bytes packet);
-  void end(const Failure* failure);
+  std::optional<Failure> on_payload(Bytes payload) override;
+  void on_fetched(const Failure* failure) override;
 
   TftpProtocol& protocol_;
   Worker& worker_;
   const std::uint32_t id_;
-  io::Descriptor socket_;
-  const bool v4_;
-  bool busy_ = false;
+  TftpFetch fetch_;
   Task task_;
-  TftpGet get_;
   Copy copy_;
   bool pending_return_ = false;  // netascii: a CR whose second byte is in the next block
   Buffer decoded_;
-  io::Address peer_;     // the server's end: where requests go, then the transfer's
-  Millis deadline_ = 0;  // moves with each packet; the timer follows when it fires
 };
 
 }  // namespace anchord::load

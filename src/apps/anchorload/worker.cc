@@ -44,6 +44,7 @@ Status Worker::open() {
 
   const auto count = static_cast<std::uint32_t>(share(plan_.connections, plan_.threads, index_));
   timers_ = std::make_unique<TimerWheel>(count, ring_->now());
+  armed_for_.assign(count, kNever);
   for (std::uint32_t id = 0; id < count; ++id) {
     auto client = protocol_.make_client(*this, id);
     if (!client) return std::unexpected(client.error());
@@ -72,7 +73,10 @@ void Worker::loop(Nanos start) {
     const std::span<const io::Completion> batch = ring_->wait(deadline());
     now_ = nanos_now();
     for (const io::Completion& completion : batch) dispatch(completion);
-    timers_->advance(ring_->now(), [&](std::uint32_t id) { clients_[id]->on_deadline(); });
+    timers_->advance(ring_->now(), [&](std::uint32_t id) {
+      armed_for_[id] = kNever;
+      clients_[id]->on_deadline();
+    });
     if (!stopping_ && stop_.load(std::memory_order_relaxed)) begin_stop();
     hand_out();
     publish();
@@ -125,7 +129,7 @@ void Worker::hand_out() {
 
 void Worker::begin_stop() {
   stopping_ = true;
-  drain_until_ = ring_->now() + kDrainTime;
+  drain_until_ = ring_->now() + plan_.drain;
   if (plan_.rate > 0 && free_.empty()) tally_.unstarted = due() - std::min(due(), begun_);
 }
 
@@ -154,15 +158,18 @@ void Worker::publish() {
 }
 
 void Worker::arm(std::uint32_t client, Millis deadline) {
-  if (!timers_->armed(client)) timers_->arm(client, deadline);
+  if (deadline >= armed_for_[client]) return;
+  armed_for_[client] = deadline;
+  timers_->arm(client, deadline);
 }
 
-void Worker::succeed(std::uint32_t client, const Task& task) {
+void Worker::succeed(std::uint32_t client, const Task& task, bool pause) {
   ++(stopping_ ? tally_.late : tally_.completed);
   ++ended_;
   ended_at_ = now_;
   tally_.latency.record(now_ - task.start);
-  free_.push_back(client);
+  if (!pause) return free_.push_back(client);
+  resting_.push_back({ring_->now() + kErrorPause, client});
 }
 
 void Worker::fail(std::uint32_t client, const Failure& failure) {

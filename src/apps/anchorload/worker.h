@@ -26,8 +26,6 @@ Nanos nanos_now();
 // What a client rests after a failure: a dead server must not turn the run into a
 // loop that does nothing but fail.
 constexpr Millis kErrorPause = 100;
-// What is under way at the end of the run may take so long to end.
-constexpr Millis kDrainTime = 2000;
 
 // Between the threads of a run.
 struct Start {
@@ -79,10 +77,14 @@ class Worker {
   // armed already: a client that has moved on arms again then.
   void arm(std::uint32_t client, Millis deadline);
   void add_bytes(std::size_t count) { tally_.bytes += stopping_ ? 0 : count; }
-  void succeed(std::uint32_t client, const Task& task);
+  // `pause`: it was none that one would begin at once again, and the client rests.
+  void succeed(std::uint32_t client, const Task& task, bool pause = false);
   void fail(std::uint32_t client, const Failure& failure);
   // A mistake of the server's that belongs to no task.
   void complain(const Failure& failure) { tally_.add(failure); }
+  // For what a TLS engine makes: one for all of this thread, which is empty again
+  // before another engine is used.
+  MutableBytes room() { return room_; }
   // By chance, as asked for: this received datagram is to be lost.
   bool is_lost();
 
@@ -116,6 +118,7 @@ class Worker {
   std::vector<std::unique_ptr<Client>> clients_;
   std::unique_ptr<io::Ring> ring_;
   std::unique_ptr<TimerWheel> timers_;
+  std::vector<Millis> armed_for_;   // by client
   std::deque<std::uint32_t> free_;  // a client occurs as often as it can take a task
   std::deque<Rest> resting_;        // in the order of their ends
   std::vector<std::uint32_t> begun_now_;
@@ -128,6 +131,7 @@ class Worker {
   std::uint64_t begun_ = 0;
   std::uint64_t ended_ = 0;
   std::mt19937_64 random_;
+  Buffer room_ = Buffer(std::size_t{32} << 10);
   Tally tally_;
 };
 

@@ -1,0 +1,318 @@
+#include "boot_client.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <variant>
+
+namespace anchord::load {
+
+using trust::VirtualPhone;
+
+namespace {
+
+// A file that came whole by its protocol and is not what its name or its signature says:
+// the server's own mistake. Only the phone sees it.
+bool is_damage(std::string_view reason) {
+  for (const std::string_view sign : {"' is broken: ", "' is another ", "' is no good XML"}) {
+    if (reason.find(sign) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id, const io::Host& from,
+                       crypto::TlsContext tls)
+    : protocol_(protocol),
+      worker_(worker),
+      id_(id),
+      from_(from),
+      tls_(std::move(tls)),
+      stream_(*this, worker, id),
+      tftp_(*this, worker, id,
+            {.patience = protocol.settings().patience / kTftpTries, .new_ports = true, .from = from}) {}
+
+void BootClient::begin(const Task& task) {
+  auto one = protocol_.phones().take();
+  if (!one) {
+    protocol_.note_problem(one.error());
+    return worker_.fail(id_, {ErrorKind::network, one.error().text});
+  }
+  task_ = task;
+  index_ = one->index;
+  before_ = one->memory;
+  first_way_ = 0;
+  vouched_.clear();
+  phone_.emplace(std::move(one->settings), std::move(one->memory));
+  follow(phone_->boot(calendar_now()));
+}
+
+void BootClient::follow(VirtualPhone::Want want) {
+  doing_ = Doing::nothing;
+  if (auto* wanted = std::get_if<VirtualPhone::Fetch>(&want)) {
+    file_ = std::move(wanted->name);
+    fetch();
+  } else if (auto* asked = std::get_if<VirtualPhone::Ask>(&want)) {
+    ask(std::move(*asked));
+  } else {
+    end(std::get<VirtualPhone::Done>(want));
+  }
+}
+
+void BootClient::end(const VirtualPhone::Done& done) {
+  stream_.close();
+  const std::string& name = phone_->settings().name;
+  protocol_.census().add(name, done);
+  if (is_damage(done.reason)) worker_.complain({ErrorKind::content, name + ": " + done.reason});
+  if (Status kept = protocol_.phones().put_back(index_, before_, phone_->memory()); !kept) {
+    protocol_.note_problem(kept.error());
+  }
+  phone_.reset();
+  before_ = {};
+  worker_.succeed(id_, task_, done.end != trust::BootEnd::fine);
+}
+
+// Files.
+
+void BootClient::fetch() {
+  way_ = first_way_;
+  fetch_by_way();
+}
+
+void BootClient::fetch_by_way() {
+  content_.clear();
+  if (way().kind != WayKind::tftp) {
+    doing_ = Doing::http;
+    return use_connection();
+  }
+  doing_ = Doing::tftp;
+  if (Status started = tftp_.start(way().target, file_); !started) {
+    no_file({ErrorKind::network, started.error().text});
+  }
+}
+
+void BootClient::request() {
+  sent_ = true;
+  failure_.reset();
+  missing_ = last_ = false;
+  reader_.reset();
+  request_.clear();
+  write_get(request_, file_, way().target.text());
+  stream_.send(as_bytes(request_));
+}
+
+void BootClient::take_response(Bytes bytes) {
+  while (!bytes.empty() && stream_.is_open()) {
+    if (doing_ != Doing::http || !sent_) {
+      worker_.complain({ErrorKind::protocol, "bytes behind the last response"});
+      return stream_.close();
+    }
+    auto step = reader_.take(bytes);
+    if (!step) {
+      stream_.close();
+      return no_file({ErrorKind::protocol, step.error().text});
+    }
+    bytes = bytes.subspan(step->taken);
+    if (const ResponseHead* head = step->head; head != nullptr) {
+      last_ = head->close;
+      missing_ = head->status == 404;
+      if (head->status != 200 && !missing_) {
+        failure_ = {ErrorKind::server, fmt::format("status {} {}", head->status, shown(head->reason))};
+      }
+    }
+    if (!failure_ && !missing_) {
+      if (auto too_long = on_payload(step->body)) {
+        stream_.close();
+        return no_file(*too_long);
+      }
+    }
+    if (step->ended) end_response();
+  }
+}
+
+void BootClient::end_response() {
+  sent_ = false;
+  if (last_) stream_.close();
+  if (failure_) return no_file(*failure_);
+  missing_ ? not_found() : got_file();
+}
+
+std::optional<Failure> BootClient::on_payload(Bytes payload) {
+  worker_.add_bytes(payload.size());
+  content_.insert(content_.end(), payload.begin(), payload.end());
+  if (content_.size() <= kMaxBootFile) return std::nullopt;
+  return Failure{ErrorKind::content, fmt::format("{} does not end within 16 MiB", file_)};
+}
+
+void BootClient::on_fetched(const Failure* failure) {
+  if (failure == nullptr) return got_file();
+  failure->kind == ErrorKind::not_found ? not_found() : no_file(*failure);
+}
+
+void BootClient::got_file() {
+  protocol_.counters().files.fetch_add(1, std::memory_order_relaxed);
+  follow(phone_->got_file(content_, calendar_now()));
+}
+
+void BootClient::not_found() {
+  protocol_.counters().not_found.fetch_add(1, std::memory_order_relaxed);
+  follow(phone_->not_found(calendar_now()));
+}
+
+void BootClient::no_file(const Failure& failure) {
+  const bool is_last = way_ + 1 == protocol_.settings().ways.size();
+  // What the server does wrong is told always; that nobody is there is no news while
+  // there is another way.
+  if (is_last || failure.kind == ErrorKind::protocol || failure.kind == ErrorKind::content) {
+    worker_.complain({failure.kind, file_ + ": " + failure.text});
+  }
+  if (is_last) {
+    // Who is refused at once waits as long as until a packet is repeated, like phones.
+    doing_ = Doing::resting;
+    deadline_ = worker_.ring().now() + protocol_.settings().patience / kTftpTries;
+    return worker_.arm(id_, deadline_);
+  }
+  ++way_;
+  if (failure.kind == ErrorKind::timeout) first_way_ = way_;
+  protocol_.counters().other_way.fetch_add(1, std::memory_order_relaxed);
+  fetch_by_way();
+}
+
+// An HTTPS server must be on the phone's lists, or a verification service must vouch for
+// it. Who has no list has nothing to judge by.
+void BootClient::judge_https() {
+  const trust::PhoneMemory& memory = phone_->memory();
+  Buffer presented = stream_.tls().peer_certificate_der();
+  const bool no_judge = !phone_->settings().security_by_default || (memory.itl.empty() && memory.ctl.empty());
+  if (no_judge || same_bytes(presented, vouched_) || phone_->trusts_https(presented, calendar_now())) {
+    return request();
+  }
+  stream_.close();
+  https_ = std::move(presented);
+  server_ = 0;
+  ask_about_https();
+}
+
+// Questions.
+
+void BootClient::ask_about_https() {
+  if (server_ < protocol_.settings().tvs.size()) return ask(phone_->ask_https(https_, server_));
+  https_.clear();
+  no_file({ErrorKind::server, "nobody vouches for the HTTPS server's certificate"});
+}
+
+void BootClient::ask(VirtualPhone::Ask ask) {
+  doing_ = Doing::question;
+  server_ = ask.server;
+  question_ = std::move(ask.message);
+  answer_.reset();
+  use_connection();
+}
+
+void BootClient::take_answer(Bytes bytes) {
+  answer_.give(bytes);
+  auto message = answer_.next();
+  if (message && message->empty()) return;
+  Status good;
+  if (!message) {
+    good = std::unexpected(message.error());
+  } else if (auto read = read_answer(tvs_asked(question_), *message); !read) {
+    good = std::unexpected(read.error());
+  } else if (!answer_.empty()) {
+    good = fail("a malformed answer: more bytes than one message has");
+  }
+  stream_.close();
+  if (!good) {
+    const Failure failure{ErrorKind::protocol, good.error().text};
+    return no_answer(&failure);
+  }
+  if (https_.empty()) return follow(phone_->got_answer(*message, calendar_now()));
+  const Buffer presented = std::exchange(https_, {});
+  if (!phone_->got_https_answer(presented, *message, calendar_now())) {
+    return no_file({ErrorKind::server, "the HTTPS server's certificate is not vouched for"});
+  }
+  vouched_ = presented;
+  fetch_by_way();
+}
+
+// Null: the service was not asked, since the phone does not trust it.
+void BootClient::no_answer(const Failure* failure) {
+  if (failure != nullptr) {
+    worker_.complain({failure->kind, "verification service: " + failure->text});
+  } else {
+    protocol_.counters().untrusted.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (https_.empty()) return follow(phone_->no_answer(failure == nullptr, calendar_now()));
+  ++server_;
+  ask_about_https();
+}
+
+// The connection.
+
+void BootClient::use_connection() {
+  sent_ = first_ = false;
+  deadline_ = worker_.ring().now() + protocol_.settings().patience;
+  worker_.arm(id_, deadline_);
+  if (doing_ == Doing::http && stream_.is_open()) return request();
+  stream_.close();  // each question is asked on a new one
+  if (stream_.idle()) connect();
+}
+
+void BootClient::on_idle() {
+  if (doing_ == Doing::http || doing_ == Doing::question) connect();
+}
+
+void BootClient::connect() {
+  const bool asks = doing_ == Doing::question;
+  const bool secure = asks || way().kind == WayKind::https;
+  protocol_.counters().connections.fetch_add(1, std::memory_order_relaxed);
+  first_ = true;
+  const io::Address& target = asks ? protocol_.settings().tvs[server_] : way().target;
+  if (auto failure = stream_.open(target, {.tls = secure ? &tls_ : nullptr, .from = from_}))
+    return connection_failed(*failure);
+  if (!secure) request();
+}
+
+void BootClient::on_secured() {
+  if (doing_ == Doing::http) return judge_https();
+  if (phone_->trusts_tvs(stream_.tls().peer_certificate_der())) {
+    protocol_.counters().questions.fetch_add(1, std::memory_order_relaxed);
+    return stream_.send(question_);
+  }
+  stream_.close();
+  no_answer(nullptr);
+}
+
+void BootClient::on_bytes(Bytes bytes) {
+  deadline_ = worker_.ring().now() + protocol_.settings().patience;
+  doing_ == Doing::question ? take_answer(bytes) : take_response(bytes);
+}
+
+void BootClient::on_end(const Failure& failure) {
+  if (doing_ != Doing::http && doing_ != Doing::question) return;
+  // A server may close a connection that is not in use, just when it is used again.
+  if (!first_ && failure.kind == ErrorKind::closed && reader_.fresh()) return;
+  connection_failed(failure);
+}
+
+void BootClient::connection_failed(const Failure& failure) {
+  doing_ == Doing::http ? no_file(failure) : no_answer(&failure);
+}
+
+void BootClient::on_completion(std::uint8_t part, const io::Completion& completion) {
+  const bool of_tftp = part != Stream::kReceivePart && part != Stream::kSendPart;
+  of_tftp ? tftp_.on_completion(part, completion) : stream_.on_completion(part, completion);
+}
+
+void BootClient::on_deadline() {
+  if (doing_ == Doing::tftp) return tftp_.on_deadline();
+  if (doing_ == Doing::nothing) return;
+  if (worker_.ring().now() < deadline_) return worker_.arm(id_, deadline_);
+  if (doing_ == Doing::resting) return follow(phone_->no_file(calendar_now()));
+  stream_.close();
+  connection_failed(
+      {ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.settings().patience)});
+}
+
+}  // namespace anchord::load

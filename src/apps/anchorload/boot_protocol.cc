@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+
+#include "boot_client.h"
+
+namespace anchord::load {
+namespace {
+
+// Each client's own, as phones have theirs: what a server allows one address is not for
+// thousands of phones.
+io::Host loopback_host(std::uint32_t number) {
+  constexpr std::uint32_t kFirst = 0x7f100001;  // 127.16.0.1
+  const std::uint32_t value = kFirst + number;
+  return *io::parse_host(
+      fmt::format("{}.{}.{}.{}", value >> 24, value >> 16 & 0xff, value >> 8 & 0xff, value & 0xff));
+}
+
+}  // namespace
+
+BootProtocol::BootProtocol(BootSettings settings, Phones& phones)
+    : settings_(std::move(settings)), phones_(phones) {}
+
+Result<crypto::TlsContext> BootProtocol::context_of(const Worker& worker) {
+  const std::lock_guard lock(mutex_);
+  if (auto found = contexts_.find(&worker); found != contexts_.end()) return found->second;
+  auto made = crypto::TlsContext::client({});
+  if (made) contexts_.emplace(&worker, *made);
+  return made;
+}
+
+Result<std::unique_ptr<Client>> BootProtocol::make_client(Worker& worker, std::uint32_t id) {
+  auto context = context_of(worker);
+  if (!context) return std::unexpected(std::move(context.error()));
+  const std::uint32_t number = clients_.fetch_add(1, std::memory_order_relaxed);
+  const io::Host from = settings_.own_addresses ? loopback_host(number) : io::Host{};
+  return std::make_unique<BootClient>(*this, worker, id, from, std::move(*context));
+}
+
+std::size_t BootProtocol::datagram_size() const {
+  return wire::kTftpDataHeaderSize + wire::kTftpDefaultBlockSize;
+}
+
+Json BootProtocol::facts() const {
+  Json out = {{"all", phones_.row().count}};
+  census_.put_into(out);
+  out["files"] = counters_.files.load();
+  out["not_found"] = counters_.not_found.load();
+  out["other_protocol"] = counters_.other_way.load();
+  out["questions"] = counters_.questions.load();
+  out["untrusted_services"] = counters_.untrusted.load();
+  out["connections_opened"] = counters_.connections.load();
+  return out;
+}
+
+std::string BootProtocol::facts_text() const {
+  std::string out = census_.text();
+  out += fmt::format("  {} files, {} not found, {} asked for by another protocol too\n",
+                     counters_.files.load(), counters_.not_found.load(), counters_.other_way.load());
+  out += fmt::format("  {} questions, {} verification services not trusted, {} connections\n",
+                     counters_.questions.load(), counters_.untrusted.load(), counters_.connections.load());
+  return out;
+}
+
+Verdict BootProtocol::verdict() const {
+  if (census_.count(trust::BootEnd::locked) > 0) return Verdict::wrong;
+  return census_.count(trust::BootEnd::degraded) > 0 ? Verdict::poor : Verdict::good;
+}
+
+std::optional<Error> BootProtocol::problem() const {
+  const std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+void BootProtocol::note_problem(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  if (!problem_) problem_ = error;
+}
+
+}  // namespace anchord::load
