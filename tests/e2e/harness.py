@@ -127,6 +127,19 @@ class Case(unittest.TestCase):
         self.assertEqual(result.returncode, code, result.stderr.decode())
         return result.stdout.decode()
 
+    def facts(self, *args, code=0):
+        return json.loads(self.ctl(*args, "--json", code=code))
+
+    def refused(self, code, *args, says=(), **how):
+        """Exit code, nothing printed, one line on standard error, and the words that must be in it."""
+        result = run(program("anchorctl"), "--state", self.state, *args, **how)
+        error = result.stderr.decode()
+        self.assertEqual(result.returncode, code, error)
+        self.assertEqual((error.count("\n"), result.stdout), (1, b""), error)
+        for words in [says] if isinstance(says, str) else says:
+            self.assertIn(words, error)
+        return error
+
     def add(self, certificate, *how):
         """A certificate's DER, or the name of one of tests/data/certs, into the store."""
         if isinstance(certificate, bytes):

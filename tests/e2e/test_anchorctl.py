@@ -22,10 +22,10 @@ import threading
 import time
 import unittest
 
-DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
-CERTS = DATA / "certs"
-BUILD = pathlib.Path(os.environ.get("ANCHORD_BIN", "build"))
-ANCHORCTL = next((p for p in (BUILD / "anchorctl", BUILD / "src/apps/anchorctl/anchorctl") if p.is_file()), None)
+import harness
+from harness import CERTS, DATA, der, many_certificates
+
+ANCHORCTL = harness.program("anchorctl")
 
 OWN_CERTIFICATES = 6  # of the cluster that setUpModule makes: two tvs, tftp, tftp-ec, capf, recovery
 
@@ -35,8 +35,6 @@ pristine = None  # a state directory that tests copy
 
 def setUpModule():
     global scratch, pristine
-    if ANCHORCTL is None:
-        raise unittest.SkipTest("no anchorctl below ANCHORD_BIN")
     scratch = tempfile.TemporaryDirectory()
     pristine = pathlib.Path(scratch.name) / "pristine"
     subprocess.run([ANCHORCTL, "init", "--state", pristine, "--name", "demo", "--host", "cucm1.example.com=127.0.0.1",
@@ -50,26 +48,11 @@ def tearDownModule():
 
 
 def environment(**extra):
-    env = {k: v for k, v in os.environ.items() if k != "ANCHORD_STATE"}
-    env.update(extra)
-    return env
-
-
-def der(name):
-    return ssl.PEM_cert_to_DER_cert((CERTS / f"{name}.crt").read_text())
+    return {**harness.environment(), **extra}
 
 
 def pem(der_bytes):
     return ssl.DER_cert_to_PEM_cert(der_bytes)
-
-
-def many_certificates(count):
-    """Certificates that differ in one byte pair of the serial number; nobody checks their signature here."""
-    base = bytearray(der("app-ec"))
-    at = base.index(b"\x02\x14") + 4
-    for i in range(count):
-        base[at:at + 2] = struct.pack(">H", 0x1000 + i)
-        yield bytes(base)
 
 
 class Case(unittest.TestCase):
@@ -115,15 +98,19 @@ class Case(unittest.TestCase):
 
 
 class CommandLine(Case):
-    COMMANDS = ["init", "status", "cert add", "cert list", "cert show", "cert remove", "cert export", "phone add",
-                "phone list", "phone show", "phone remove", "itl show", "itl verify", "itl build", "file show",
-                "file verify", "file sign", "file strip", "tvs verify", "tvs query"]
+    COMMANDS = ["init", "status", "cert add", "cert list", "cert show", "cert remove", "cert export",
+                "cert regenerate", "cert import", "cert bundle export", "cert bundle import", "mode show", "mode set",
+                "rollback prepare", "rollback cancel", "rollback status", "backup create", "backup restore",
+                "backup verify", "phone add", "phone list", "phone show", "phone remove", "report features",
+                "report expiry", "report itl", "itl show", "itl verify", "itl build", "ctl show", "ctl verify",
+                "ctl build", "file show", "file verify", "file sign", "file strip", "tvs verify", "tvs query"]
+    GROUPS = ["", "cert", "cert bundle", "mode", "rollback", "backup", "phone", "report", "itl", "ctl", "file", "tvs"]
 
     def test_version(self):
         self.assertRegex(self.done("--version"), r"^anchorctl \d+\.\d+\.\d+\n$")
 
     def test_every_command_has_help(self):
-        for command in self.COMMANDS + ["", "cert", "phone", "itl", "file", "tvs"]:
+        for command in self.COMMANDS + self.GROUPS:
             with self.subTest(command):
                 self.assertIn("Usage: anchorctl", self.done(*command.split(), "--help"))
 
@@ -134,14 +121,14 @@ class CommandLine(Case):
                                  command not in ("cert export", "file strip"))
 
     def test_commands_that_do_not_exist(self):
-        for line in ("cert regenerate tvs", "cert import x", "cert bundle export x", "ctl show", "mode show",
-                     "rollback status", "backup create x", "report expiry", "file encrypt x",
-                     "file decrypt x", "", "cert", "frobnicate", "--frobnicate", "-h", "cert list extra"):
+        for line in ("cert regenerate", "cert renew tvs", "ctl", "mode", "mode set", "rollback", "report", "report all",
+                     "file encrypt x", "file decrypt x", "", "cert", "frobnicate", "--frobnicate", "-h",
+                     "cert list extra"):
             with self.subTest(line):
                 self.refused(2, "--state", self.state, *line.split(), says="--help")
 
     def test_unknown_words_are_named(self):
-        for line, word in (("frobnicate", "frobnicate"), ("cert bundle export x", "bundle"), ("--frob", "--frob"),
+        for line, word in (("frobnicate", "frobnicate"), ("cert bundel export x", "bundel"), ("--frob", "--frob"),
                            ("cert list extra", "extra"), ("cert add x --rolle tvs", "--rol"),
                            ("init --name a --host b --key dsa", "rsa4096")):
             self.refused(2, "--state", self.state, *line.split(), says=word)
@@ -272,7 +259,8 @@ class Cert(Case):
         old = re.sub(rb"\d{12}Z", lambda _: next(times), der("app-ec"))
         result = self.run_it("--state", self.state, "cert", "add", self.path("old.der", old), "--role", "tvs")
         self.assertEqual(result.returncode, 0)
-        self.assertRegex(result.stderr.decode(), r"^anchorctl: warning: .*HAS EXPIRED on 2021-01-01.*\n$")
+        self.assertRegex(result.stderr.decode(), r"^anchorctl: warning: .*HAS EXPIRED on 2021-01-01.*\n"
+                         r"anchorctl: warning: no backup holds the present TFTP key: .*\n$")
         self.assertEqual(self.listed()[-1]["days_left"] < 0, True)
         self.assertIn("expired", self.ctl("cert", "list"))
 
@@ -740,7 +728,8 @@ class Status(Case):
         self.assertEqual(facts["certificates"]["by_role"]["tvs"], 2)
         self.assertIsNone(facts["itl"])
         self.assertFalse(facts["service"]["running"])
-        self.assertEqual(facts["warnings"], [])
+        self.assertEqual([w for w in facts["warnings"] if "no backup" not in w], [])
+        self.assertEqual(facts["backup"], {"last": None, "holds_tftp_key": False})
         text = self.ctl("status")
         for words in ("demo", "nonsecure", "cucm1.example.com=127.0.0.1", "not running", "not built yet"):
             self.assertIn(words, text)

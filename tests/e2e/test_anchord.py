@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import ssl
 import struct
 import subprocess
@@ -382,9 +381,7 @@ class Changes(harness.Case):
             with Tvs(service.tvs[0]) as tvs:
                 self.becomes(tvs, "app-ec", True)
             self.assertEqual(fetch(), first)
-            with sqlite3.connect(self.state / "anchord.db") as db:
-                db.execute("UPDATE cluster SET mode = 'mixed', change_counter = change_counter + 1")
-            db.close()
+            self.ctl("mode", "set", "mixed")
             changed = wait_for(lambda: (f := fetch()) != first and f, "another ITL")
         file = self.folder / ITL
         file.write_bytes(changed)

@@ -118,9 +118,10 @@ class State(Refusals):
                 ("own certificate", "UPDATE identities SET certificate = x'00' WHERE service = 'tvs'", "damaged"),
                 ("other certificate", "UPDATE identities SET sha256 = substr(sha256, 2) || 'x'", "damaged"),
                 ("key elsewhere", "UPDATE identities SET key_file = '../x' WHERE service = 'capf'", "damaged"),
-                ("added certificate", ("INSERT INTO certificates VALUES (?, 'tvs', 1, ?)", ("0" * 64, b"garbage")),
+                ("added certificate", ("INSERT INTO certificates VALUES (?, 'tvs', 1, ?, NULL, NULL)",
+                                       ("0" * 64, b"garbage")),
                  "certificate 00000000"),
-                ("roles", ("INSERT INTO certificates VALUES (?, 'boss', 1, ?)",
+                ("roles", ("INSERT INTO certificates VALUES (?, 'boss', 1, ?, NULL, NULL)",
                            ("31b921c9".ljust(64, "0"), der("app-ec"))), "damaged")):
             with self.subTest(name):
                 (self.state / "anchord.db").write_bytes(whole)

@@ -6,7 +6,6 @@ import pathlib
 import random
 import shutil
 import socket
-import sqlite3
 import ssl
 import threading
 import time
@@ -106,6 +105,33 @@ class TheFolder(Folder):
         self.becomes("dialplan.xml", None)
         self.assertIsNone(self.tftp("dialplan.xml.sgn"))
         self.assertEqual(self.problems(), {})
+
+    def test_the_last_good_version_outlives_a_kill(self):
+        self.put("de/dialplan.xml", "<D>1</D>")
+        self.put(f"{PHONE}.cnf.xml", CONFIGURATION)
+        (self.state / "devices").mkdir(exist_ok=True)
+        shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{PHONE}.pem")
+        copies = self.state / "last-good"
+        with Service(self.state) as service:
+            self.assertFalse(copies.exists())
+            self.put("de/dialplan.xml", "<D>")
+            self.put(f"{PHONE}.cnf.xml", "<device>")
+            for name in ("de/dialplan.xml", f"{PHONE}.cnf.xml"):
+                wait_for((copies / name).exists, f"{name} is kept")
+                self.assertEqual((copies / name).stat().st_mode & 0o777, 0o600)
+            self.assertEqual(copies.stat().st_mode & 0o777, 0o700)
+            service.kill()
+        self.serve()
+        self.signed("de/dialplan.xml.sgn", b"<D>1</D>")
+        self.assertIsNotNone(self.tftp(f"{PHONE}.cnf.xml.enc.sgn"))
+        self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml"))
+        self.assertEqual({name: p["served"] for name, p in self.problems().items()},
+                         {"provisioning/de/dialplan.xml": "last good", f"provisioning/{PHONE}.cnf.xml": "last good"})
+        self.put("de/dialplan.xml", "<D>2</D>")
+        self.becomes("de/dialplan.xml", b"<D>2</D>")
+        (self.files / f"{PHONE}.cnf.xml").unlink()
+        self.becomes(f"{PHONE}.cnf.xml.enc.sgn", None)
+        wait_for(lambda: not copies.exists(), "the copies are gone")
 
     def test_a_file_is_taken_when_it_is_closed(self):
         self.serve()
@@ -255,10 +281,7 @@ class Modes(Folder):
         self.serve()
         self.assertEqual(self.tftp("XMLDefault.cnf.xml"), b"<Default/>")
         self.signed("XMLDefault.cnf.xml.sgn", b"<Default/>")
-        # As a command that sets the mode does it.
-        with sqlite3.connect(self.state / "anchord.db") as db:
-            db.execute("UPDATE cluster SET mode = 'mixed', change_counter = change_counter + 1")
-        db.close()
+        self.ctl("mode", "set", "mixed")
         self.becomes("XMLDefault.cnf.xml", None)
         for name in ("XMLDefault.cnf.xml", "XMLDefault.cnf.xml.sgn", "XMLDefault.cnf.xml.sha512"):
             self.assertIsNone(self.tftp(name))

@@ -1,0 +1,409 @@
+"""anchorload boot: virtual phones at real services, at a stranger's, and at servers that are dead or wrong."""
+
+import json
+import os
+import socket
+import threading
+
+import harness
+from harness import SLOW, Service, program, run
+from test_anchorload import LOOPBACK, Http, Tftp, free_port, response
+
+PHONES = 40 if SLOW else 200
+CONFIGURATION = "<Default><x>1</x></Default>\n"
+BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
+
+
+class Case(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.provision(self.state)
+        self.phones = self.folder / "phones"
+
+    @staticmethod
+    def provision(state):
+        (state / "provisioning" / "XMLDefault.cnf.xml").write_text(CONFIGURATION)
+
+    def stranger(self):
+        """Another cluster, whose keys none of the phones has ever heard of."""
+        state = self.folder / "stranger"
+        made = run(program("anchorctl"), "--state", state, "init", "--name", "other", "--host", "other1=127.0.0.1")
+        self.assertEqual(made.returncode, 0, made.stderr.decode())
+        self.provision(state)
+        return state
+
+    def vouch(self, state, other, service, roles):
+        """A cluster's verification service gets to know another's certificate."""
+        file = self.folder / f"{service}.pem"
+        exported = run(program("anchorctl"), "--state", other, "cert", "export", service)
+        file.write_bytes(exported.stdout)
+        added = run(program("anchorctl"), "--state", state, "cert", "add", file, "--role", roles)
+        self.assertEqual(added.returncode, 0, added.stderr.decode())
+
+    def flags(self, service, tvs=None):
+        """Where the files are, and the verification services in their order."""
+        out = []
+        for name in ("tftp", "http", "https"):
+            addresses = getattr(service, name)
+            out += [f"--{name}-port", addresses[0][1] if addresses else free_port(socket.SOCK_STREAM)]
+        for host, port in service.tvs if tvs is None else tvs:
+            out += ["--tvs", f"{host}:{port}"]
+        return out
+
+    def boot(self, *flags, count=PHONES, code=0):
+        result = run(program("anchorload"), "boot", "--host", LOOPBACK, "--phones", count, "--json", *flags)
+        self.assertEqual(result.returncode, code, result.stdout.decode() + result.stderr.decode())
+        self.assertEqual(result.stderr, b"")
+        report = json.loads(result.stdout)
+        ends = [report["phones"][end] for end in ("fine", "degraded", "locked")]
+        self.assertEqual(sum(ends), report["completed"] + report["completed_late"], report)
+        self.assertEqual(sum(r["count"] for r in report["phones"]["reasons"]), sum(ends[1:]), report)
+        return report
+
+    def ends(self, report, fine=0, degraded=0, locked=0, reason=None):
+        """The counts, and what the first reason says."""
+        phones = report["phones"]
+        self.assertEqual((phones["fine"], phones["degraded"], phones["locked"]), (fine, degraded, locked), report)
+        if reason:
+            self.assertIn(reason, phones["reasons"][0]["reason"])
+
+    def kept(self, part):
+        return sorted(file.parent.name for file in self.phones.glob(f"SEP*/{part}"))
+
+    def settle(self, *flags, count=PHONES):
+        """Phones that trust the cluster of this test."""
+        with Service(self.state) as service:
+            self.ends(self.boot(*self.flags(service), "--trust", self.phones, *flags, count=count), fine=count)
+
+
+class Fine(Case):
+    def test_by_each_protocol(self):
+        with Service(self.state, ports=("auto",) * 4) as service:
+            for protocol, counter in (("auto", "http"), ("http", "http"), ("https", "https"), ("tftp", "tftp")):
+                before = service.counters()[f"{counter}_completed"]
+                report = self.boot(*self.flags(service), "--protocol", protocol)
+                self.ends(report, fine=PHONES)
+                self.assertEqual(report["failed"], 0)
+                self.assertEqual(report["phones"]["reasons"], [])
+                self.assertEqual(report["phones"]["files"], 2 * PHONES)  # the list and the default configuration
+                self.assertEqual(report["phones"]["questions"], 0)
+                self.assertEqual(service.counters()[f"{counter}_completed"] - before, 2 * PHONES)
+                self.assertEqual(report["bytes"] % PHONES, 0)
+            self.assertEqual(service.status()["devices"]["known"], PHONES)
+
+    def test_again_with_what_they_keep(self):
+        with Service(self.state) as service:
+            flags = (*self.flags(service), "--trust", self.phones)
+            self.ends(self.boot(*flags), fine=PHONES)
+            lists = {file.read_bytes() for file in self.phones.glob("SEP*/ITLFile.tlv")}
+            self.assertEqual(lists, {harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0]})
+            self.assertEqual({f.read_text() for f in self.phones.glob("SEP*/configuration")}, {CONFIGURATION})
+            self.assertEqual(len(self.kept("ITLFile.tlv")), PHONES)
+            self.assertEqual(self.kept("CTLFile.tlv"), [])
+            before = {file: file.stat().st_ino for file in self.phones.glob("SEP*/*")}
+            for protocol in ("http", "https", "tftp"):
+                self.ends(self.boot(*flags, "--protocol", protocol), fine=PHONES)
+            self.assertEqual({file: file.stat().st_ino for file in self.phones.glob("SEP*/*")}, before)
+
+    def test_a_new_configuration(self):
+        with Service(self.state) as service:
+            flags = (*self.flags(service), "--trust", self.phones)
+            self.boot(*flags, count=10)
+            (self.state / "provisioning" / "XMLDefault.cnf.xml").write_text("<Default><x>2</x></Default>\n")
+            harness.wait_for(lambda: b"<x>2" in harness.tftp_get(service.tftp[0], b"XMLDefault.cnf.xml")[0], "the new one")
+            self.boot(*flags, count=5)
+            contents = [f.read_text() for f in sorted(self.phones.glob("SEP*/configuration"))]
+            self.assertEqual([text.count("<x>2") for text in contents], [1] * 5 + [0] * 5)
+
+    def test_which_phones(self):
+        with Service(self.state) as service:
+            flags = (*self.flags(service), "--trust", self.phones)
+            self.boot(*flags, "--from", 3, count=2)
+            self.boot(*flags, "--first", "00:11:22:00:00:fe", count=3)
+            self.assertEqual(self.kept("ITLFile.tlv"), ["SEP001122000003", "SEP001122000004", "SEP0011220000FE",
+                                                        "SEP0011220000FF", "SEP001122000100"])
+
+    def test_older_models_ask_for_plain_files_only(self):
+        with Service(self.state) as service:
+            flags = (*self.flags(service), "--trust", self.phones, "--without-security-by-default", 25)
+            self.ends(self.boot(*flags, count=40), fine=40)
+            self.assertEqual(len(self.kept("ITLFile.tlv")), 30)
+            self.assertEqual(len(self.kept("configuration")), 40)
+            with_list = self.kept("ITLFile.tlv")
+            self.ends(self.boot(*flags, "--from", 20, count=20), fine=20)  # the same ones
+            self.assertEqual(self.kept("ITLFile.tlv"), with_list)
+
+    def test_again_and_again(self):
+        with Service(self.state) as service:
+            flags = self.flags(service)
+            report = self.boot(*flags, "--boots", 3, "--connections", 7, "--threads", 2, count=20)
+            self.ends(report, fine=60)
+            self.assertEqual(report["connections"], 7)
+            report = self.boot(*flags, "--seconds", 0.5, "--threads", 2, count=20)
+            self.assertGreater(report["phones"]["fine"], 20)
+            self.assertEqual(report["phones"]["degraded"] + report["phones"]["locked"], 0)
+            self.assertEqual(self.boot(*flags, "--ramp", 0.2, "--threads", 2, count=20)["rate_wanted"], 100)
+
+    def test_addresses(self):
+        """Each phone has one of its own, unless all are to share one."""
+        with Service(self.state, "--max-per-address", 2) as service:
+            flags = (*self.flags(service), "--protocol", "http")
+            self.ends(self.boot(*flags, count=50), fine=50)
+            self.assertEqual(service.counters()["http_refused_address"], 0)
+            self.boot(*flags, "--one-address", "--timeout", 0.25, count=50)
+            self.assertGreater(service.counters()["http_refused_address"], 0)
+
+    def test_text(self):
+        with Service(self.state) as service:
+            result = run(program("anchorload"), "boot", "--host", LOOPBACK, "--phones", 5, *self.flags(service))
+            self.assertIn("5 fine, 0 degraded, 0 locked", result.stdout.decode())
+            self.assertIn("no errors", result.stdout.decode())
+
+
+class Strangers(Case):
+    def test_another_cluster_locks(self):
+        self.settle()
+        with Service(self.stranger()) as service:
+            before = {file: file.read_bytes() for file in self.phones.glob("SEP*/*")}
+            report = self.boot(*self.flags(service), "--trust", self.phones, code=1)
+            self.ends(report, locked=PHONES, reason="no verification service that there is")
+            self.assertEqual(len(report["phones"]["reasons"][0]["phones"]), 5)
+            self.assertGreaterEqual(report["phones"]["untrusted_services"], PHONES)
+            self.assertEqual(report["phones"]["questions"], 0)  # none is asked that is not trusted
+            self.assertEqual({file: file.read_bytes() for file in before}, before)
+            # New phones know no better, and so do those of before whose list was deleted.
+            self.ends(self.boot(*self.flags(service)), fine=PHONES)
+
+    def test_their_own_service_does_not_know_the_signer(self):
+        self.settle()
+        with Service(self.state) as own, Service(self.stranger()) as service:
+            report = self.boot(*self.flags(service, own.tvs), "--trust", self.phones, code=1)
+            self.ends(report, locked=PHONES, reason="does not know")
+            self.assertEqual(report["phones"]["questions"], 2 * PHONES)
+
+    def test_no_service_to_ask(self):
+        """The signer has changed, and no verification service answers: they keep what they have, and are not lost."""
+        self.settle()
+        dead = [(LOOPBACK, free_port(socket.SOCK_STREAM))]
+        with Service(self.stranger()) as service:
+            flags = (*self.flags(service, dead), "--trust", self.phones)
+            report = self.boot(*flags)
+            self.ends(report, degraded=PHONES, reason="no verification service answered")
+            self.assertEqual(report["errors"]["refused"], 2 * PHONES)
+            self.boot(*flags, "--fail-on-error", code=1)
+
+    def test_a_signer_that_is_vouched_for(self):
+        self.settle()
+        other = self.stranger()
+        self.vouch(self.state, other, "tftp", "sast,tftp")
+        with Service(self.state) as own, Service(other) as service:
+            before = self.kept("ITLFile.tlv")
+            report = self.boot(*self.flags(service, own.tvs), "--trust", self.phones)
+            self.ends(report, fine=PHONES)
+            self.assertEqual(report["phones"]["questions"], PHONES)
+            self.assertEqual(self.kept("ITLFile.tlv"), before)
+            # From now on they are the other cluster's.
+            report = self.boot(*self.flags(service), "--trust", self.phones)
+            self.ends(report, fine=PHONES)
+            self.assertEqual(report["phones"]["questions"], 0)
+            self.ends(self.boot(*self.flags(own), "--trust", self.phones, count=5, code=1), locked=5)
+
+    def test_services_in_their_order(self):
+        self.settle()
+        other = self.stranger()
+        self.vouch(self.state, other, "tftp", "sast,tftp")
+        with Service(self.state) as own, Service(other) as service:
+            dead = (LOOPBACK, free_port(socket.SOCK_STREAM))
+            flags = (*self.flags(service, [dead, service.tvs[0], own.tvs[0]]), "--trust", self.phones)
+            report = self.boot(*flags)
+            self.ends(report, fine=PHONES)
+            self.assertEqual(report["errors"]["refused"], PHONES)
+            self.assertEqual(report["phones"]["untrusted_services"], PHONES)
+            self.assertEqual(report["phones"]["questions"], PHONES)
+
+    def test_https_of_a_stranger(self):
+        self.settle(count=20)
+        other = self.stranger()
+        with Service(self.state) as own, Service(other) as service:
+            flags = (*self.flags(service, own.tvs), "--trust", self.phones, "--protocol", "https", "--timeout", 0.5)
+            report = self.boot(*flags, count=20)
+            self.ends(report, degraded=20, reason="nobody answered")
+            self.assertEqual(report["phones"]["files"], 0)
+            self.assertIn("not vouched for", report["error_examples"]["server"])
+            self.vouch(self.state, other, "tftp-ec", "tftp")
+            self.vouch(self.state, other, "tftp", "sast,tftp")
+            own.signal(1)
+            harness.wait_for(lambda: own.status()["snapshot"]["certificates"] > 5, "both are known")
+            self.ends(self.boot(*flags, count=20), fine=20)
+
+
+class Mistakes(Case):
+    def served(self, service, damage=lambda path, body: body):
+        """An HTTP server that has a service's files, damaged."""
+
+        def answer(path, _):
+            try:
+                body = harness.tftp_get(service.tftp[0], path[1:].encode())[0]
+            except OSError:
+                return response(b"", "404 Not Found")
+            return response(damage(path, body))
+
+        return Http(answer)
+
+    def boot_at(self, server, *flags, **how):
+        return self.boot("--http-port", server.port, "--protocol", "http", *flags, **how)
+
+    def test_a_byte_is_wrong(self):
+        def damage(name, at):
+            return lambda path, body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1:] if name in path else body
+
+        with Service(self.state) as service:
+            with self.served(service) as server:
+                self.ends(self.boot_at(server, count=5), fine=5)
+            for name, at in (("ITL", 200), ("ITL", -3), ("cnf.xml.sgn", -3)):
+                with self.served(service, damage(name, at)) as server:
+                    report = self.boot_at(server, "--trust", self.folder / f"{name}{at}", count=5, code=1)
+                    self.ends(report, degraded=5, reason="is broken")
+                    self.assertEqual(report["errors"]["content"], 5)
+                    if name == "ITL":
+                        self.assertEqual(list((self.folder / f"{name}{at}").glob("*/ITLFile.tlv")), [])
+
+    def test_one_file_for_another(self):
+        with Service(self.state) as service:
+            whole = harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0]
+            for name in ("CTLFile.tlv", "cnf.xml.sgn"):
+                with Http(lambda path, _, name=name: response(whole) if name in path or path == "/ITLFile.tlv"
+                          else response(b"", "404 Not Found")) as server:
+                    report = self.boot_at(server, count=5, code=1)
+                    self.ends(report, degraded=5)
+                    self.assertEqual(report["errors"]["content"], 5)
+
+    def test_http_that_is_broken_and_tftp_that_is_not(self):
+        with Service(self.state) as service:
+            for answer, kind in ((response(b"busy", "503 Service Unavailable"), None), (BANNER, "protocol")):
+                with Http(answer) as server:
+                    report = self.boot("--http-port", server.port, "--tftp-port", service.tftp[0][1], count=5,
+                                       code=1 if kind else 0)
+                    self.ends(report, fine=5)
+                    self.assertEqual(report["phones"]["other_protocol"], 25)
+                    self.assertEqual(report["failed"], 25 if kind else 0)
+            report = self.boot("--http-port", free_port(socket.SOCK_STREAM), "--tftp-port", service.tftp[0][1], count=5)
+            self.ends(report, fine=5)
+            self.assertEqual(report["failed"], 0)
+
+    def test_silence_is_met_once(self):
+        with Service(self.state) as service, Http(serve=lambda *_: None) as server:
+            server.serve_one = lambda connection, _: harness.wait_for(lambda: server.over, "the end")
+            report = self.boot("--http-port", server.port, "--tftp-port", service.tftp[0][1], "--timeout", 0.5, count=5)
+            self.ends(report, fine=5)
+            self.assertEqual(report["phones"]["other_protocol"], 5)
+
+    def test_nobody_is_there(self):
+        ports = ("--http-port", free_port(socket.SOCK_STREAM), "--tftp-port", free_port(socket.SOCK_DGRAM))
+        report = self.boot(*ports, "--timeout", 0.1, count=20)
+        self.ends(report, degraded=20, reason="nobody answered")
+        self.assertGreater(report["errors"]["refused"], 20)
+        self.boot(*ports, "--timeout", 0.1, "--fail-on-error", count=20, code=1)
+        with Tftp() as server:
+            server.on_packet = lambda *_: None
+            report = self.boot("--tftp-port", server.port, "--protocol", "tftp", "--timeout", 0.25, count=5)
+            self.ends(report, degraded=5)
+            self.assertGreater(report["errors"]["timeout"], 5)
+
+    def test_a_late_answer_is_not_for_the_next_request(self):
+        """Two answers to a request that was repeated: the second must not be taken for that to another."""
+        with Service(self.state) as service, Tftp() as server:
+            files = {}
+
+            def on_packet(packet, peer):
+                if packet[:2] != b"\0\1":
+                    return
+                name = packet[2:].split(b"\0")[0]
+                if name not in files:
+                    try:
+                        files[name] = harness.tftp_get(service.tftp[0], name)[0]
+                    except OSError:
+                        files[name] = None
+                for _ in range(2):
+                    if files[name] is None:
+                        server.send(b"\0\5\0\1none\0", peer)
+                    else:
+                        transfer(files[name], peer)
+
+            def transfer(content, peer):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                    s.bind((LOOPBACK, 0))
+                    s.settimeout(0.2)
+                    for block in range(1, len(content) // 512 + 2):
+                        s.sendto(b"\0\3" + bytes([0, block]) + content[block * 512 - 512:block * 512], peer)
+                        try:
+                            if s.recv(600)[:2] != b"\0\4":
+                                return
+                        except (TimeoutError, ConnectionError):
+                            return
+
+            server.on_packet = on_packet
+            self.ends(self.boot("--tftp-port", server.port, "--protocol", "tftp", count=3), fine=3)
+
+    def test_a_service_of_another_kind(self):
+        self.settle(count=5)
+
+        def banner(connection, _):
+            connection.sendall(BANNER)
+            harness.wait_for(lambda: server.over, "the end")
+
+        with Service(self.stranger()) as service, Http(serve=banner) as server:
+            report = self.boot(*self.flags(service, [(LOOPBACK, server.port)]), "--trust", self.phones, count=5, code=1)
+            self.ends(report, degraded=5)
+            self.assertEqual(report["errors"]["protocol"], 10)
+
+    def test_the_service_goes_away(self):
+        with Service(self.state) as service:
+            timer = threading.Timer(0.5, service.kill)
+            timer.start()
+            report = self.boot(*self.flags(service), "--timeout", 0.2, "--seconds", 2, "--fail-on-error", count=20, code=1)
+            timer.join()
+        self.assertGreater(report["phones"]["fine"], 0)
+        self.assertEqual(report["phones"]["locked"], 0)
+        self.assertEqual(report["errors"]["content"] + report["errors"]["protocol"], 0, report)
+
+
+class CommandLine(Case):
+    def refused(self, *flags, code=2):
+        result = run(program("anchorload"), "boot", *flags)
+        self.assertEqual(result.returncode, code, result.stdout)
+        self.assertEqual(len(result.stderr.decode().strip().splitlines()), 1)
+        return result.stderr.decode()
+
+    def test_mistakes(self):
+        here = ("--host", LOOPBACK)
+        self.assertIn("--allow-remote", self.refused("--host", "192.0.2.1", "--phones", 1))
+        self.assertIn("--allow-remote", self.refused(*here, "--phones", 1, "--tvs", "192.0.2.1"))
+        for flags in ((), ("--phones", 0), ("--phones", 1, "--ramp", 1, "--rate", 1), ("--phones", 1, "--protocol", "gopher"),
+                      ("--phones", 1, "--boots", 2, "--seconds", 1), ("--phones", 1, "--tvs", "nowhere"),
+                      ("--phones", 2, "--threads", 3), ("--phones", 1, "--without-security-by-default", 101)):
+            self.refused(*here, *flags)
+
+    def test_what_is_missing_here(self):
+        here = ("--host", LOOPBACK, "--http-port", free_port(socket.SOCK_STREAM), "--protocol", "http", "--timeout", 0.1)
+        self.assertIn("MAC", self.refused(*here, "--phones", 2, "--first", "SEPFFFFFFFFFFFF", code=1))
+        self.assertIn("--first", self.refused(*here, "--phones", 1, "--first", "SEP12", code=1))
+        (self.folder / "file").write_text("")
+        self.assertIn("--trust", self.refused(*here, "--phones", 1, "--trust", self.folder / "file", code=1))
+        os.makedirs(self.phones / "SEP001122000000" / "ITLFile.tlv")
+        self.assertIn("--trust", self.refused(*here, "--phones", 1, "--trust", self.phones, code=1))
+
+    def test_descriptors(self):
+        args = [str(a) for a in (program("anchorload"), "boot", "--host", LOOPBACK, "--phones", 5000, "--connections", 5000)]
+        result = run(*args, preexec_fn=harness.limit_descriptors(1024))
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("ulimit", result.stderr.decode())
+        with Service(self.state) as service:
+            args = [program("anchorload"), "boot", "--host", LOOPBACK, "--phones", PHONES, "--json", *self.flags(service)]
+            report = json.loads(run(*args, preexec_fn=harness.limit_descriptors(128)).stdout)
+            self.assertLess(report["connections"], 64)
+            self.ends(report, fine=PHONES)
+
+
+if __name__ == "__main__":
+    harness.main()
