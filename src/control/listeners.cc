@@ -3,16 +3,10 @@
 #include <fmt/format.h>
 
 #include "anchord/base/log.h"
+#include "sizing.h"
 
 namespace anchord::control {
 namespace {
-
-// Connections that wait for their shard; a boot storm arrives within milliseconds.
-constexpr int kBacklog = 4096;
-// Bytes of socket memory: for the requests of thousands of phones that boot within a
-// millisecond, and for the windows that are on their way at once.
-constexpr int kRequestBuffer = 4 << 20;
-constexpr int kTransferBuffer = 1 << 20;
 
 std::vector<io::Host> hosts_of(const Options& options) {
   if (!options.listen.empty()) return options.listen;

@@ -16,7 +16,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "address_book.h"
 #include "anchord/base/log.h"
@@ -28,6 +27,7 @@
 #include "listeners.h"
 #include "provisioner.h"
 #include "shard_threads.h"
+#include "sizing.h"
 #include "status_json.h"
 
 namespace anchord::control {
@@ -44,17 +44,8 @@ constexpr std::size_t kMaxGuessing = 100;
 constexpr Millis kDaily = 24 * 3600 * Millis{1000};
 // A ticket is good for one to two of these.
 constexpr Millis kTicketKeyLife = 12 * 3600 * Millis{1000};
-// Files, the database, the control socket and its clients, and a reserve.
-constexpr std::size_t kOtherDescriptors = 128;
-
-unsigned shard_count(const Options& options) {
-  if (options.shards != 0) return options.shards;
-  return std::max(1u, std::thread::hardware_concurrency());
-}
-
 Status check_descriptors(const Options& options, unsigned shards) {
-  std::size_t needed =
-      Listeners::connections(options, shards) + Listeners::descriptors(options, shards) + kOtherDescriptors;
+  std::size_t needed = descriptors_needed(options, shards);
   std::size_t allowed = io::raise_descriptor_limit();
   if (allowed >= needed) return {};
   return fail(

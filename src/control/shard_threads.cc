@@ -9,21 +9,10 @@
 #include "anchord/base/log.h"
 #include "anchord/crypto/random.h"
 #include "anchord/io/uring.h"
+#include "sizing.h"
 
 namespace anchord::control {
 namespace {
-
-// The cores that this process may use, so that a container's limits are kept.
-std::vector<unsigned> usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::vector<unsigned> out;
-  if (::sched_getaffinity(0, sizeof(set), &set) == 0) {
-    for (unsigned core = 0; core < CPU_SETSIZE; ++core)
-      if (CPU_ISSET(core, &set)) out.push_back(core);
-  }
-  return out;
-}
 
 void pin_to(unsigned core) {
   cpu_set_t set;
@@ -31,10 +20,6 @@ void pin_to(unsigned core) {
   CPU_SET(core, &set);
   if (::pthread_setaffinity_np(::pthread_self(), sizeof(set), &set) != 0)
     log::warn("cannot pin a shard to core " + std::to_string(core) + "; it runs on any");
-}
-
-std::uint32_t share(std::uint32_t total, unsigned shards) {
-  return std::max(1u, (total + shards - 1) / shards);
 }
 
 std::uint64_t secret_seed() {
@@ -94,23 +79,14 @@ void ShardThreads::run(unsigned number, std::promise<Status> started) {
     return;
   }
   {
-    service::Shard shard(number, **ring, settings_for_shard(), listeners_.for_shard(number), publisher_,
-                         secret_seed(), self.counters, self.activity);
+    service::Shard shard(number, **ring, settings_of_shard(options_, size()), listeners_.for_shard(number),
+                         publisher_, secret_seed(), self.counters, self.activity);
     started.set_value({});
     do {
       if (self.drain_asked.load(std::memory_order_acquire)) shard.drain();
     } while (shard.turn());
   }
   self.ended.store(true, std::memory_order_release);
-}
-
-service::ShardSettings ShardThreads::settings_for_shard() const {
-  service::ShardSettings out = options_.shard;
-  out.stream.max_connections = share(options_.max_connections, size());
-  out.stream.max_per_address = share(options_.max_per_address, size());
-  if (out.max_strangers > 0) out.max_strangers = share(out.max_strangers, size());
-  out.tftp.max_transfers = share(options_.max_transfers, size());
-  return out;
 }
 
 void ShardThreads::wake() {

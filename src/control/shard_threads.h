@@ -45,7 +45,6 @@ class ShardThreads {
     std::thread thread;
   };
 
-  service::ShardSettings settings_for_shard() const;
   void run(unsigned number, std::promise<Status> started);
 
   const Options& options_;

@@ -1,12 +1,15 @@
 // anchord: the service. Its flags, and the line that says that it serves.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "anchord/base/log.h"
+#include "anchord/control/explain.h"
 #include "anchord/control/server.h"
 
 namespace {
@@ -31,8 +34,25 @@ struct Flags {
   std::vector<std::string> allow;
   std::string log_level = "info";
   std::string log_format = "text";
+  bool explain = false;
+  bool json = false;
   Options options;
 };
+
+// Both are for the command line only, and need no state directory.
+void define_explain(CLI::App& app, Flags& flags, CLI::Option* state) {
+  CLI::Option* explain = app.add_flag_callback(
+      "--explain",
+      [&flags, state] {
+        flags.explain = true;
+        state->required(false);
+      },
+      "print the settings in force, what the kernel offers and what is chosen, and serve nothing");
+  explain->configurable(false);
+  app.add_flag("--json", flags.json, "with --explain: one JSON document")
+      ->needs(explain)
+      ->configurable(false);
+}
 
 void define(CLI::App& app, Flags& flags) {
   Options& o = flags.options;
@@ -46,9 +66,10 @@ void define(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", "anchord " ANCHORD_VERSION);
   app.allow_config_extras(false);  // a name that is not an option is a mistake, there too
   app.set_config("--config", "", "read options from this file (TOML; names as here, without --)");
-  app.add_option("--state", flags.state, "the state directory, made by anchorctl init")
-      ->required()
-      ->envname("ANCHORD_STATE");
+  CLI::Option* state = app.add_option("--state", flags.state, "the state directory, made by anchorctl init")
+                           ->required()
+                           ->envname("ANCHORD_STATE");
+  define_explain(app, flags, state);
   app.add_option("--host", o.host,
                  "which of the cluster's hosts this is (default: by address, else the first)");
   app.add_option("--listen", flags.listen, "address to serve on; may be repeated (default: all)");
@@ -175,6 +196,36 @@ Result<Options> options_from(Flags& flags) {
   return o;
 }
 
+// Where an option's value comes from. Only what stands on the command line is in the
+// order of parsing; of the rest, the config file comes before the environment.
+std::string origin(const CLI::App& app, const CLI::Option& option) {
+  if (option.count() == 0) return "default";
+  if (std::ranges::find(app.parse_order(), &option) != app.parse_order().end()) return "command line";
+  const char* variable = option.get_envname().empty() ? nullptr : std::getenv(option.get_envname().c_str());
+  return variable != nullptr && option.results().front() == variable ? "environment" : "config file";
+}
+
+std::vector<anchord::control::Setting> settings_in_force(const CLI::App& app, const Flags& flags) {
+  std::vector<anchord::control::Setting> out;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string& name = option->get_lnames().front();
+    if (name == "help" || name == "version" || name == "explain" || name == "json") continue;
+    anchord::control::Setting setting{.flag = "--" + name, .from = origin(app, *option)};
+    if (name == "no-pin") {
+      setting.flag = "--pin";
+      setting.value = flags.no_pin ? "no" : "yes";
+    } else if (name == "tls-ciphers") {
+      setting.value = flags.options.tls_ciphers;
+    } else if (option->count() == 0) {
+      setting.value = option->get_default_str();
+    } else {
+      setting.value = CLI::detail::join(option->results(), ", ");
+    }
+    out.push_back(std::move(setting));
+  }
+  return out;
+}
+
 int complain(const Error& error, int code) {
   std::fprintf(stderr, "anchord: %s\n", error.text.c_str());
   return code;
@@ -195,6 +246,11 @@ int main(int argc, char** argv) {
   Result<Options> options = options_from(flags);
   if (!options) return complain(options.error(), 2);
   warn_of_absent(flags);
+  if (flags.explain) {
+    std::string text = anchord::control::explain(*options, settings_in_force(app, flags), flags.json);
+    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0 ? 0
+                                                                                                       : 1;
+  }
 
   auto server = anchord::control::Server::start(*options);
   if (!server) return complain(server.error(), 1);

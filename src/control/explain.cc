@@ -1,0 +1,427 @@
+#include "anchord/control/explain.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "anchord/base/file.h"
+#include "anchord/io/probe.h"
+#include "anchord/io/uring.h"
+#include "listeners.h"
+#include "sizing.h"
+
+namespace anchord::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Numbers in the capability sets of /proc/self/status.
+constexpr unsigned kNetBindService = 10;
+constexpr unsigned kNetAdmin = 12;
+constexpr unsigned kLease = 28;
+
+// A small file of /proc or /sys; empty when there is none.
+std::string proc(const std::string& path) {
+  auto content = read_file(path, std::size_t{1} << 20);
+  if (!content) return {};
+  return {content->begin(), content->end()};
+}
+
+// The word behind "KEY" at the beginning of a line.
+std::string word_after(const std::string& text, const std::string& key) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(key)) continue;
+    std::istringstream words(line.substr(key.size()));
+    std::string word;
+    words >> word;
+    return word;
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> number(const std::string& text, int base = 10) {
+  std::uint64_t out = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
+  if (error != std::errc{} || end == text.data()) return std::nullopt;
+  return out;
+}
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::array kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
+  double amount = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; amount >= 1024 && unit + 1 < kUnits.size(); ++unit) amount /= 1024;
+  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", amount, kUnits[unit]);
+}
+
+// Cores' worth of time that the control group may take; none when it is not limited.
+std::optional<double> core_quota() {
+  std::string limit = proc("/sys/fs/cgroup" + word_after(proc("/proc/self/cgroup"), "0::") + "/cpu.max");
+  if (limit.empty()) limit = proc("/sys/fs/cgroup/cpu.max");
+  std::istringstream words(limit);
+  double quota = 0;
+  double period = 0;
+  if (!(words >> quota >> period) || period <= 0) return std::nullopt;
+  return quota / period;
+}
+
+bool is_capable(unsigned capability) {
+  std::uint64_t set = number(word_after(proc("/proc/self/status"), "CapEff:"), 16).value_or(0);
+  return (set >> capability & 1) != 0;
+}
+
+struct Memory {
+  std::int64_t reserved = 0;  // bytes of address space
+  std::int64_t touched = 0;   // bytes of memory, without what the kernel has for itself
+};
+
+Memory operator-(const Memory& a, const Memory& b) {
+  return {.reserved = a.reserved - b.reserved, .touched = a.touched - b.touched};
+}
+
+Memory of_this_process() {
+  auto pages = static_cast<std::int64_t>(number(proc("/proc/self/statm")).value_or(0));
+  auto kib = static_cast<std::int64_t>(
+      number(word_after(proc("/proc/self/smaps_rollup"), "Anonymous:")).value_or(0));
+  return {.reserved = pages * ::sysconf(_SC_PAGESIZE), .touched = kib * 1024};
+}
+
+class Explanation {
+ public:
+  Explanation(const Options& options, const std::vector<Setting>& settings)
+      : options_(options), shards_(shard_count(options)), one_(settings_of_shard(options, shards_)) {
+    out_["version"] = ANCHORD_VERSION;
+    out_["settings"] = Json::array();
+    for (const Setting& s : settings)
+      out_["settings"].push_back({{"flag", s.flag}, {"value", s.value}, {"from", s.from}});
+    look_at_state();
+    look_at_kernel();
+    look_at_cores();
+    choose();
+    measure();
+    look_at_descriptors();
+    look_at_sockets();
+    look_at_rights();
+    out_["problems"] = problems_;
+    out_["warnings"] = warnings_;
+  }
+
+  const Json& facts() const { return out_; }
+
+ private:
+  void look_at_state();
+  void look_at_kernel();
+  void look_at_cores();
+  void choose();
+  void measure();
+  void measure_services(io::Ring& ring, Memory before);
+  void note_memory(const char* what, const Memory& of_one);
+  void look_at_descriptors();
+  void look_at_sockets();
+  void look_at_rights();
+
+  const Options& options_;
+  unsigned shards_;
+  service::ShardSettings one_;
+  Json out_;
+  std::vector<std::string> problems_;  // what keeps it from starting
+  std::vector<std::string> warnings_;  // what makes it slow, or less than it could be
+};
+
+void Explanation::look_at_state() {
+  std::error_code ignored;
+  if (!options_.state.empty() && !std::filesystem::is_directory(options_.state, ignored))
+    problems_.push_back(
+        fmt::format("there is no state directory '{}': look at --state, or make a cluster "
+                    "with anchorctl init",
+                    options_.state.string()));
+}
+
+void Explanation::look_at_kernel() {
+  utsname system{};
+  ::uname(&system);
+  Result<io::KernelSupport> kernel = io::probe_kernel();
+  out_["kernel"] = {{"release", system.release},
+                    {"features", kernel ? kernel->lines : std::vector<std::string>{}}};
+  if (!kernel) problems_.push_back(kernel.error().text);
+}
+
+void Explanation::look_at_cores() {
+  std::vector<unsigned> cores = usable_cores();
+  std::optional<double> quota = core_quota();
+  Json core_of_shard = Json::array();
+  for (unsigned i = 0; options_.pin && !cores.empty() && i < shards_; ++i)
+    core_of_shard.push_back(cores[i % cores.size()]);
+  out_["cores"] = {{"usable", cores}, {"quota", quota ? Json(*quota) : Json()}};
+  out_["shards"] = {{"count", shards_}, {"core_of_shard", std::move(core_of_shard)}};
+  if (shards_ > cores.size() && !cores.empty())
+    warnings_.push_back(
+        fmt::format("{} shards share {} usable core(s): they get in each other's way; give "
+                    "more cores, or --shards {}",
+                    shards_, cores.size(), cores.size()));
+  if (quota && *quota < shards_)
+    warnings_.push_back(
+        fmt::format("the control group gives {:.2f} cores' time to {} shards: all stand still "
+                    "when it is used up; raise cpu.max (CPUQuota=), or lower --shards",
+                    *quota, shards_));
+}
+
+void Explanation::choose() {
+  out_["shards"]["each"] = {{"connections", one_.stream.max_connections},
+                            {"connections_per_address", one_.stream.max_per_address},
+                            {"transfers", one_.tftp.max_transfers},
+                            {"strangers", one_.max_strangers},
+                            {"ring_entries", options_.ring_entries},
+                            {"tcp_buffers", options_.tcp_buffers},
+                            {"udp_buffers", options_.udp_buffers},
+                            {"transfer_sockets_per_address", Listeners::kTransferSockets}};
+}
+
+void Explanation::note_memory(const char* what, const Memory& of_one) {
+  std::int64_t touched = std::max<std::int64_t>(0, of_one.touched) * shards_;
+  // The allocator may have had room for a small part already.
+  std::int64_t reserved = std::max(touched, of_one.reserved * shards_);
+  Json& memory = out_["memory"];
+  memory["parts"].push_back({{"part", what}, {"reserved", reserved}, {"touched", touched}});
+  memory["reserved"] = memory["reserved"].get<std::int64_t>() + reserved;
+  memory["touched"] = memory["touched"].get<std::int64_t>() + touched;
+}
+
+// Makes what one shard is made of. The ring is the first to be refused when a limit is
+// too low for it.
+void Explanation::measure() {
+  out_["memory"] = {{"parts", Json::array()}, {"reserved", 0}, {"touched", 0}};
+  Result<io::Waker> waker = io::Waker::create();
+  if (!waker) return problems_.push_back(waker.error().text);
+  try {
+    Memory before = of_this_process();
+    auto ring = io::Uring::create({.entries = options_.ring_entries,
+                                   .tcp_buffers = options_.tcp_buffers,
+                                   .udp_buffers = options_.udp_buffers,
+                                   .waker = *waker});
+    if (!ring) return problems_.push_back(ring.error().text);
+    Memory after = of_this_process();
+    note_memory("ring and receive buffers", after - before);
+    measure_services(**ring, after);
+  } catch (const std::bad_alloc&) {
+    problems_.push_back(
+        "there is not enough memory for what is reserved at start: raise the limit of address "
+        "space (ulimit -v), or lower --max-connections and --max-transfers");
+  }
+}
+
+// One shard without services on TCP, then one with each. All stay until the last is
+// measured, so that none is made of another's memory. What they queue on the ring is
+// never submitted, so the descriptors in it are never looked at.
+void Explanation::measure_services(io::Ring& ring, Memory before) {
+  const std::vector<int> one_listener{-1};
+  struct Part {
+    const char* name;
+    bool wanted;
+    service::ShardSockets sockets;
+  };
+  std::vector<Part> parts{
+      {"tftp, and what all share", true, {}},
+      {"tvs", !options_.tvs_port.off(), {.tvs = one_listener}},
+      {"http", !options_.http_port.off(), {.http = one_listener}},
+      {"https", !options_.https_port.off(), {.https = one_listener}},
+  };
+  std::erase_if(parts, [](const Part& part) { return !part.wanted; });
+
+  service::Publisher publisher(static_cast<unsigned>(parts.size()));
+  publisher.publish(std::make_unique<service::View>());
+  std::vector<std::unique_ptr<service::Counters>> counters;
+  std::vector<std::unique_ptr<service::ActivityLog>> logs;
+  std::vector<std::unique_ptr<service::Shard>> shards;
+  Memory shared;
+  for (unsigned i = 0; i < parts.size(); ++i) {
+    counters.push_back(std::make_unique<service::Counters>());
+    logs.push_back(std::make_unique<service::ActivityLog>());
+    shards.push_back(std::make_unique<service::Shard>(i, ring, one_, parts[i].sockets, publisher, i,
+                                                      *counters.back(), *logs.back()));
+    Memory after = of_this_process();
+    Memory cost = after - before;
+    before = after;
+    if (i == 0) shared = cost;
+    note_memory(parts[i].name, i == 0 ? cost : cost - shared);
+  }
+}
+
+void Explanation::look_at_descriptors() {
+  std::size_t needed = descriptors_needed(options_, shards_);
+  std::size_t allowed = io::raise_descriptor_limit();
+  rlimit locked{};
+  ::getrlimit(RLIMIT_MEMLOCK, &locked);
+  bool unlimited = locked.rlim_cur == RLIM_INFINITY;
+  out_["limits"] = {{"descriptors_needed", needed},
+                    {"descriptors_allowed", allowed},
+                    {"locked_memory", unlimited ? Json() : Json(locked.rlim_cur)}};
+  if (allowed < needed)
+    problems_.push_back(
+        fmt::format("{} open files are allowed and {} needed: raise the limit (ulimit -n, "
+                    "LimitNOFILE=) or lower --max-connections",
+                    allowed, needed));
+  auto memory = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  out_["limits"]["memory"] = memory;
+  if (options_.max_folder_size > memory)
+    warnings_.push_back(
+        fmt::format("--max-folder-size allows {} of files, which are held in memory, and this "
+                    "machine has {}",
+                    size_text(options_.max_folder_size), size_text(memory)));
+}
+
+void Explanation::look_at_sockets() {
+  Json& limits = out_["limits"];
+  auto backlog = static_cast<int>(number(proc("/proc/sys/net/core/somaxconn")).value_or(kBacklog));
+  limits["backlog_wanted"] = kBacklog;
+  limits["backlog_given"] = std::min(backlog, kBacklog);
+  if (backlog < kBacklog)
+    warnings_.push_back(
+        fmt::format("the kernel lets {} connections wait instead of {}: when many phones boot "
+                    "at once some are refused; raise net.core.somaxconn",
+                    backlog, kBacklog));
+  if (options_.tftp_port.off()) return;
+  // What a socket really gets depends on the two limits and on CAP_NET_ADMIN.
+  auto given = [](int asked, int which) {
+    auto socket = io::bind_udp({.host = *io::parse_host("127.0.0.1")}, asked, false);
+    int doubled = 0;
+    socklen_t length = sizeof doubled;
+    if (socket) ::getsockopt(socket->get(), SOL_SOCKET, which, &doubled, &length);
+    return doubled / 2;
+  };
+  int requests = given(kRequestBuffer, SO_RCVBUF);
+  int transfers = given(kTransferBuffer, SO_SNDBUF);
+  limits["udp_receive_wanted"] = kRequestBuffer;
+  limits["udp_receive_given"] = requests;
+  limits["udp_send_wanted"] = kTransferBuffer;
+  limits["udp_send_given"] = transfers;
+  if (requests < kRequestBuffer)
+    warnings_.push_back(
+        fmt::format("TFTP: the kernel gives {} bytes for waiting requests instead of {}: when "
+                    "many phones boot at once some will have to ask again; raise "
+                    "net.core.rmem_max, or give CAP_NET_ADMIN",
+                    requests, kRequestBuffer));
+  if (transfers < kTransferBuffer)
+    warnings_.push_back(
+        fmt::format("TFTP: the kernel gives {} bytes for windows on their way instead of {}: "
+                    "many at once wait for each other; raise net.core.wmem_max, or give "
+                    "CAP_NET_ADMIN",
+                    transfers, kTransferBuffer));
+}
+
+void Explanation::look_at_rights() {
+  // Becoming another user gives up what root had, once the ports are bound.
+  bool lease = is_capable(kLease) && options_.user.empty();
+  out_["limits"]["capabilities"] = {{"CAP_NET_BIND_SERVICE", is_capable(kNetBindService)},
+                                    {"CAP_NET_ADMIN", is_capable(kNetAdmin)},
+                                    {"CAP_LEASE", lease}};
+  if (!lease)
+    warnings_.emplace_back(
+        "without CAP_LEASE a file in the provisioning folder that belongs to another user is "
+        "taken only when it has been left alone for 0.3 s (AmbientCapabilities=CAP_LEASE)");
+  std::uint64_t first_free = number(proc("/proc/sys/net/ipv4/ip_unprivileged_port_start")).value_or(1024);
+  for (const PortChoice* port :
+       {&options_.tvs_port, &options_.tftp_port, &options_.http_port, &options_.https_port}) {
+    if (!port->off() && !port->automatic && port->number < first_free && !is_capable(kNetBindService))
+      problems_.push_back(
+          fmt::format("port {} needs CAP_NET_BIND_SERVICE: start as root with --user, or from "
+                      "systemd (AmbientCapabilities=CAP_NET_BIND_SERVICE)",
+                      port->number));
+  }
+}
+
+void write_settings(std::string& out, const Json& facts) {
+  out += "\nsettings\n";
+  for (const Json& s : facts["settings"]) {
+    auto value = s["value"].get<std::string>();
+    out += fmt::format("  {:<20} {:<13} {}\n", s["flag"].get<std::string>(), s["from"].get<std::string>(),
+                       value.empty() ? "-" : value);
+  }
+}
+
+void write_list(std::string& out, const char* title, const Json& lines) {
+  out += fmt::format("\n{}\n", title);
+  if (lines.empty()) out += "  none\n";
+  for (const Json& line : lines) out += fmt::format("  {}\n", line.get<std::string>());
+}
+
+void write_chosen(std::string& out, const Json& facts) {
+  const Json& shards = facts["shards"];
+  out += fmt::format("\nchosen\n  shards: {}, of {} usable core(s)\n", shards["count"].get<unsigned>(),
+                     facts["cores"]["usable"].size());
+  const Json& pinned = shards["core_of_shard"];
+  if (pinned.empty()) out += "  pinned: no, shards run on any core\n";
+  for (std::size_t i = 0; i < pinned.size(); ++i)
+    out += fmt::format("  pinned: shard {} to core {}\n", i, pinned[i].get<unsigned>());
+  const Json& each = shards["each"];
+  auto count = [&](const char* name) { return each[name].get<std::uint64_t>(); };
+  out += fmt::format("  each shard: {} connections for each service on TCP, {} of them from one address\n",
+                     count("connections"), count("connections_per_address"));
+  out += fmt::format("  each shard: {} TFTP transfers, over {} sockets for each address\n",
+                     count("transfers"), count("transfer_sockets_per_address"));
+  out += fmt::format("  each shard: {} operations queued, {} receive buffers for TCP, {} for UDP\n",
+                     count("ring_entries"), count("tcp_buffers"), count("udp_buffers"));
+}
+
+void write_memory(std::string& out, const Json& memory) {
+  out += fmt::format("\nmemory of all shards at start\n  {:<26} {:>12} {:>12}\n", "", "reserved", "in use");
+  auto row = [&](const std::string& name, const Json& part) {
+    out += fmt::format("  {:<26} {:>12} {:>12}\n", name, size_text(part["reserved"].get<std::uint64_t>()),
+                       size_text(part["touched"].get<std::uint64_t>()));
+  };
+  for (const Json& part : memory["parts"]) row(part["part"].get<std::string>(), part);
+  row("total", memory);
+}
+
+void write_limits(std::string& out, const Json& limits) {
+  auto value = [&](const char* name) { return limits[name].get<std::uint64_t>(); };
+  out += fmt::format("\nlimits\n  open files: {} needed, {} allowed\n", value("descriptors_needed"),
+                     value("descriptors_allowed"));
+  out += fmt::format("  locked memory: {}\n",
+                     limits["locked_memory"].is_null() ? "not limited" : size_text(value("locked_memory")));
+  out += fmt::format("  memory: {}\n", size_text(value("memory")));
+  out += fmt::format("  connections that wait: {} wanted, {} given\n", value("backlog_wanted"),
+                     value("backlog_given"));
+  if (limits.contains("udp_receive_wanted")) {
+    out += fmt::format("  UDP receive buffer: {} wanted, {} given\n", size_text(value("udp_receive_wanted")),
+                       size_text(value("udp_receive_given")));
+    out += fmt::format("  UDP send buffer: {} wanted, {} given\n", size_text(value("udp_send_wanted")),
+                       size_text(value("udp_send_given")));
+  }
+  for (const auto& [name, has] : limits["capabilities"].items())
+    out += fmt::format("  {}: {}\n", name, has.get<bool>() ? "yes" : "no");
+}
+
+}  // namespace
+
+std::string explain(const Options& options, const std::vector<Setting>& settings, bool as_json) {
+  const Explanation explanation(options, settings);
+  const Json& facts = explanation.facts();
+  if (as_json) return facts.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::string out = fmt::format("anchord {}\n", facts["version"].get<std::string>());
+  write_settings(out, facts);
+  write_list(out, fmt::format("kernel {}", facts["kernel"]["release"].get<std::string>()).c_str(),
+             facts["kernel"]["features"]);
+  write_chosen(out, facts);
+  write_memory(out, facts["memory"]);
+  write_limits(out, facts["limits"]);
+  write_list(out, "keeps it from starting", facts["problems"]);
+  write_list(out, "makes it slower, or less than it could be", facts["warnings"]);
+  return out;
+}
+
+}  // namespace anchord::control

@@ -1,0 +1,47 @@
+#include "sizing.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include "listeners.h"
+
+namespace anchord::control {
+namespace {
+
+// Files, the database, the control socket and its clients, and a reserve.
+constexpr std::size_t kOtherDescriptors = 128;
+
+}  // namespace
+
+std::vector<unsigned> usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<unsigned> out;
+  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return out;
+  for (unsigned core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &set)) out.push_back(core);
+  return out;
+}
+
+unsigned shard_count(const Options& options) {
+  if (options.shards != 0) return options.shards;
+  return std::max(1u, static_cast<unsigned>(usable_cores().size()));
+}
+
+service::ShardSettings settings_of_shard(const Options& options, unsigned shards) {
+  auto share = [&](std::uint32_t total) { return std::max(1u, (total + shards - 1) / shards); };
+  service::ShardSettings out = options.shard;
+  out.stream.max_connections = share(options.max_connections);
+  out.stream.max_per_address = share(options.max_per_address);
+  if (out.max_strangers > 0) out.max_strangers = share(out.max_strangers);
+  out.tftp.max_transfers = share(options.max_transfers);
+  return out;
+}
+
+std::size_t descriptors_needed(const Options& options, unsigned shards) {
+  return Listeners::connections(options, shards) + Listeners::descriptors(options, shards) +
+         kOtherDescriptors;
+}
+
+}  // namespace anchord::control

@@ -1,0 +1,32 @@
+// What a service of given options asks of the machine: said here once, for those who ask
+// and for `--explain`, which tells it beforehand.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "anchord/control/options.h"
+#include "anchord/service/settings.h"
+
+namespace anchord::control {
+
+// Connections that wait for their shard; a boot storm arrives within milliseconds.
+constexpr int kBacklog = 4096;
+// Bytes of socket memory: for the requests of thousands of phones that boot within a
+// millisecond, and for the windows that are on their way at once.
+constexpr int kRequestBuffer = 4 << 20;
+constexpr int kTransferBuffer = 1 << 20;
+
+// The cores that this process may use, so that a container's limits are kept.
+std::vector<unsigned> usable_cores();
+
+// As many as asked for, else one for each usable core.
+unsigned shard_count(const Options& options);
+
+// One shard's part of the limits that are given for the whole service.
+service::ShardSettings settings_of_shard(const Options& options, unsigned shards);
+
+// With the sockets, the connections, and what else is open.
+std::size_t descriptors_needed(const Options& options, unsigned shards);
+
+}  // namespace anchord::control

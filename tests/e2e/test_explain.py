@@ -1,0 +1,214 @@
+"""anchord --explain: it says what a start here would do, and what it says is what a start does."""
+
+import ctypes
+import json
+import os
+import re
+import resource
+import socket
+import unittest
+
+import harness
+from harness import Service, run
+
+CAP_NET_ADMIN, CAP_LEASE = 12, 28
+PR_CAPBSET_DROP = 24
+MIB = 1 << 20
+# For who may not have port 69.
+ANY_TFTP = ("--tftp-port", "auto")
+
+
+def drop(*capabilities):
+    """Of a program that root starts, once it is started."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in capabilities:
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+def explain(*flags, **how):
+    """The facts. Standard error must be empty, the exit code 0, and both forms must say the same warnings."""
+    def ask(*more):
+        result = run(harness.program("anchord"), "--explain", *flags, *more, **how)
+        assert (result.returncode, result.stderr) == (0, b""), result.stderr.decode()
+        return result.stdout.decode()
+    facts, text = json.loads(ask("--json")), ask()
+    for line in facts["problems"] + facts["warnings"]:
+        assert f"  {line}\n" in text, (line, text)
+    return facts
+
+
+def setting(facts, flag):
+    (found,) = (s for s in facts["settings"] if s["flag"] == flag)
+    return found["value"], found["from"]
+
+
+class Settings(harness.Case):
+    def test_where_each_comes_from(self):
+        config = self.folder / "anchord.toml"
+        config.write_text('shards = "3"\nudp-buffers = 512\nlisten = ["127.0.0.1", "::1"]\ntls-min = "1.3"\n')
+        facts = explain("--config", config, "--tls-min", "1.2", "--no-pin", "--state", self.state)
+        self.assertEqual(setting(facts, "--state"), (str(self.state), "command line"))
+        self.assertEqual(setting(facts, "--config"), (str(config), "command line"))
+        self.assertEqual(setting(facts, "--shards"), ("3", "config file"))
+        self.assertEqual(setting(facts, "--udp-buffers"), ("512", "config file"))
+        self.assertEqual(setting(facts, "--listen"), ("127.0.0.1, ::1", "config file"))
+        self.assertEqual(setting(facts, "--tls-min"), ("1.2", "command line"))
+        self.assertEqual(setting(facts, "--pin"), ("no", "command line"))
+        self.assertEqual(setting(facts, "--tcp-buffers"), ("1024", "default"))
+        self.assertIn("AES128-SHA", setting(facts, "--tls-ciphers")[0])
+        self.assertEqual((facts["shards"]["count"], facts["shards"]["core_of_shard"]), (3, []))
+        self.assertEqual(facts["shards"]["each"]["udp_buffers"], 512)
+
+    def test_every_flag_of_the_help_is_there(self):
+        shown = run(harness.program("anchord"), "--help").stdout.decode()
+        flags = set(re.findall(r"^ +(?:-h,)?(--[a-z-]+)", shown, re.M))
+        flags -= {"--help", "--version", "--explain", "--json"}
+        told = {s["flag"] for s in explain()["settings"]}
+        self.assertEqual(told, {"--pin" if "pin" in flag else flag for flag in flags})
+        self.assertGreater(len(told), 25)
+
+    def test_the_environment_gives_the_state(self):
+        facts = json.loads(run("env", f"ANCHORD_STATE={self.state}", harness.program("anchord"), "--explain",
+                               "--json").stdout)
+        self.assertEqual(setting(facts, "--state"), (str(self.state), "environment"))
+        self.assertFalse([p for p in facts["problems"] if "--state" in p])
+
+    def test_wrong_command_lines(self):
+        for flags, says in ((["--explain", "--shards", "x"], "--shards"), (["--json"], "--state"),
+                            (["--json", "--state", self.state], "--explain"),
+                            (["--explain", "--busy-poll", "50"], "--busy-poll")):
+            with self.subTest(flags):
+                result = run(harness.program("anchord"), *flags)
+                self.assertEqual((result.returncode, result.stdout), (2, b""))
+                self.assertRegex(result.stderr.decode(), rf"\Aanchord: .*{says}.*\n\Z")
+
+    def test_not_from_a_config_file(self):
+        config = self.folder / "anchord.toml"
+        config.write_text(f'state = "{self.state}"\nexplain = true\n')
+        self.assertEqual(run(harness.program("anchord"), "--config", config).returncode, 2)
+
+
+class Nothing(harness.Case):
+    def test_is_served_or_changed(self):
+        """Its ports may be in use, and nothing in the state directory changes."""
+        before = {p: p.stat().st_mtime_ns for p in self.state.rglob("*")}
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            facts = explain("--state", self.state, "--listen", "127.0.0.1", *ANY_TFTP, "--tvs-port",
+                            taken.getsockname()[1])
+        self.assertEqual(facts["problems"], [])
+        self.assertEqual({p: p.stat().st_mtime_ns for p in self.state.rglob("*")}, before)
+
+    def test_is_needed_of_the_state_directory(self):
+        self.assertEqual(explain(*ANY_TFTP)["problems"], [])
+        absent = self.folder / "absent"
+        (problem,) = explain("--state", absent, *ANY_TFTP)["problems"]
+        self.assertIn(str(absent), problem)
+        self.assertFalse(absent.exists())
+
+    def test_stops_it_while_a_service_runs(self):
+        with Service(self.state) as service:
+            self.assertEqual(explain("--state", self.state, *ANY_TFTP)["problems"], [])
+            self.assertTrue(service.status()["pid"])
+
+
+class Truth(harness.Case):
+    """What is said beside what a start does."""
+
+    def test_shards_and_kernel(self):
+        facts = explain()
+        with Service(self.state) as service:
+            self.assertEqual(service.status()["shards"], facts["shards"]["count"])
+            self.assertGreaterEqual(len(facts["kernel"]["features"]), 3)
+            for line in facts["kernel"]["features"]:
+                self.assertIn(line, service.log())
+
+    def test_descriptors(self):
+        """The same number as in the error of a start that has too few."""
+        for flags in ([], ["--shards", "3"], ["--max-connections", "9000"], ["--listen", "::1"], ["--http-port", "0"]):
+            with self.subTest(flags):
+                few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
+                facts = explain("--listen", "127.0.0.1", *flags, preexec_fn=few)
+                result = run(harness.program("anchord"), "--state", self.state, "--listen", "127.0.0.1", *flags,
+                             preexec_fn=few)
+                self.assertEqual(result.returncode, 1)
+                allowed, needed = re.search(r"(\d+) open files are allowed and (\d+) needed",
+                                            result.stderr.decode()).groups()
+                self.assertEqual((facts["limits"]["descriptors_allowed"], facts["limits"]["descriptors_needed"]),
+                                 (int(allowed), int(needed)))
+                self.assertTrue([p for p in facts["problems"] if f"{needed} needed" in p], facts["problems"])
+
+    def test_memory(self):
+        """Twice the connections cost a running service what is said that they cost."""
+        def of_running(count):
+            with Service(self.state, "--max-connections", count, "--shards", "2") as service:
+                with open(f"/proc/{service.process.pid}/statm") as file:
+                    return int(file.read().split()[0]) * resource.getpagesize()
+
+        def said(count):
+            memory = explain("--max-connections", count, "--shards", "2")["memory"]
+            self.assertEqual(memory["reserved"], sum(part["reserved"] for part in memory["parts"]))
+            self.assertEqual(memory["touched"], sum(part["touched"] for part in memory["parts"]))
+            self.assertLess(memory["touched"], memory["reserved"])
+            return memory["reserved"]
+
+        few, many = 1000, 4000
+        costs, expected = of_running(many) - of_running(few), said(many) - said(few)
+        self.assertGreater(expected, 100 * MIB)
+        self.assertLess(abs(costs - expected), 0.2 * expected, (costs, expected))
+
+    def test_memory_of_each_service(self):
+        def parts(*flags):
+            return {part["part"]: part["reserved"] for part in explain("--shards", "1", *flags)["memory"]["parts"]}
+
+        all_of_them = parts()
+        self.assertLessEqual({"tvs", "http", "https"}, all_of_them.keys())
+        self.assertGreater(all_of_them["tvs"], all_of_them["http"])
+        self.assertEqual(all_of_them.keys() - parts("--https-port", "0").keys(), {"https"})
+        ring = "ring and receive buffers"
+        more = parts("--tcp-buffers", "2048", "--udp-buffers", "4096")[ring] - all_of_them[ring]
+        self.assertAlmostEqual(more / MIB, 4 + 6, delta=2 if harness.SLOW else 0.5)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has capabilities to drop")
+    def test_socket_buffers(self):
+        """Without CAP_NET_ADMIN the system's limit holds: the same numbers as in the warning of a start."""
+        limit = int(open("/proc/sys/net/core/rmem_max").read())
+        wanted = explain()["limits"]["udp_receive_wanted"]
+        without = lambda: drop(CAP_NET_ADMIN, CAP_LEASE)
+        facts = explain(preexec_fn=without)
+        self.assertEqual(facts["limits"]["udp_receive_given"], min(limit, wanted))
+        self.assertFalse(facts["limits"]["capabilities"]["CAP_NET_ADMIN"])
+        self.assertTrue([w for w in facts["warnings"] if "CAP_LEASE" in w])
+        with Service(self.state, preexec=without) as service:
+            warned = re.search(r"TFTP: the kernel gives (\d+) bytes for waiting requests instead of (\d+)",
+                               service.log())
+        self.assertEqual(bool(warned), limit < wanted)
+        self.assertEqual(bool([w for w in facts["warnings"] if "rmem_max" in w]), limit < wanted)
+        if warned:
+            self.assertEqual(tuple(map(int, warned.groups())), (limit, wanted))
+
+    def test_fewer_cores_than_shards(self):
+        core = min(os.sched_getaffinity(0))
+        one_core = lambda: os.sched_setaffinity(0, {core})
+        facts = explain("--shards", "2", preexec_fn=one_core)
+        self.assertEqual((facts["cores"]["usable"], facts["shards"]["core_of_shard"]), ([core], [core, core]))
+        self.assertTrue([w for w in facts["warnings"] if "--shards 1" in w])
+        self.assertFalse([w for w in explain("--shards", "1", preexec_fn=one_core)["warnings"] if "--shards" in w])
+
+    def test_a_user_gives_up_rights(self):
+        facts = explain("--user", "nobody")
+        self.assertFalse(facts["limits"]["capabilities"]["CAP_LEASE"])
+
+    def test_a_ring_that_is_refused(self):
+        """Is a problem that is named, and all else is said."""
+        forbid = harness.forbid_syscall(425, 1)  # io_uring_setup, EPERM
+        facts = explain(preexec_fn=forbid)
+        self.assertTrue([p for p in facts["problems"] if "io_uring" in p], facts["problems"])
+        self.assertEqual(facts["memory"]["parts"], [])
+        self.assertGreater(facts["limits"]["descriptors_needed"], 0)
+
+
+if __name__ == "__main__":
+    harness.main()
