@@ -4,33 +4,22 @@
 #include <benchmark/benchmark.h>
 
 #include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
 #include <string>
 
 #include "anchord/crypto/self_signed.h"
 #include "anchord/crypto/tls.h"
+#include "cpu_clock.h"
+#include "samples.h"
 
 namespace anchord::crypto {
 namespace {
 
+using bench::require;
+using bench::timed;
 using Outcome = TlsEngine::Outcome;
 
 constexpr std::size_t kRequest = 550;  // a verify request with a usual certificate
 constexpr std::size_t kReply = 25;     // its answer
-
-double thread_seconds() {
-  std::timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "tls_bench: %s\n", what);
-  std::abort();
-}
 
 TlsContext server_context(KeyKind kind) {
   PrivateKey key = PrivateKey::generate(kind).value();
@@ -75,10 +64,11 @@ class Pair {
     return spent;
   }
 
-  // `count` times a request and its reply, on records that were made before.
-  double exchange(std::size_t count) {
-    const Buffer request(kRequest), reply(kReply);
-    Buffer plain(4096);
+  // `count` records of requests, `depth` in each, that were made before, and for each
+  // of them a record with the replies.
+  double exchange(std::size_t count, std::size_t depth = 1) {
+    const Buffer request(kRequest * depth), reply(kReply * depth);
+    Buffer plain(16384);
     client_.take_into(to_server_);
     for (std::size_t i = 0; i < count; ++i) require(client_.write(request) == Outcome::done, "no room");
     double spent = timed([&] {
@@ -103,13 +93,6 @@ class Pair {
   const TlsEngine& server() const { return server_; }
 
  private:
-  template <class Work>
-  static double timed(Work&& work) {
-    double begin = thread_seconds();
-    work();
-    return thread_seconds() - begin;
-  }
-
   TlsEngine client_, server_;
   Buffer to_server_ = Buffer(1 << 17), to_client_ = Buffer(1 << 17);
 };
@@ -138,13 +121,14 @@ void handshake(benchmark::State& state, TlsVersion version, KeyKind kind, std::s
   state.SetItemsProcessed(state.iterations());
 }
 
-void records(benchmark::State& state, TlsVersion version, std::string_view ciphers) {
-  // Enough of them that reading the clock does not count.
-  constexpr std::size_t kBatch = 100;
+// `count` requests and as many replies: enough that reading the clock does not count.
+// With a depth that many share a record, as when a client sends them at once.
+void records(benchmark::State& state, TlsVersion version, std::string_view ciphers, std::size_t count,
+             std::size_t depth) {
   Pair pair;
   pair.connect(client_context(version, ciphers), shared_server(KeyKind::rsa2048), {});
-  for (auto _ : state) state.SetIterationTime(pair.exchange(kBatch));
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatch));
+  for (auto _ : state) state.SetIterationTime(pair.exchange(count / depth, depth));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(count));
   state.SetLabel(std::string(pair.server().cipher()));
 }
 
@@ -156,8 +140,9 @@ struct Kind {
 
 void register_handshakes(const char* key, KeyKind kind) {
   static constexpr Kind kKinds[] = {
-      {"1.0-AES256-SHA", TlsVersion::v1_0, "AES256-SHA"}, {"1.2-AES256-SHA", TlsVersion::v1_2, "AES256-SHA"},
-      {"1.0-ECDHE", TlsVersion::v1_0, kDefaultCiphers},   {"1.2-ECDHE", TlsVersion::v1_2, kDefaultCiphers},
+      {"1.0-AES256-SHA", TlsVersion::v1_0, "AES256-SHA"}, {"1.1-AES256-SHA", TlsVersion::v1_1, "AES256-SHA"},
+      {"1.2-AES256-SHA", TlsVersion::v1_2, "AES256-SHA"}, {"1.0-ECDHE", TlsVersion::v1_0, kDefaultCiphers},
+      {"1.1-ECDHE", TlsVersion::v1_1, kDefaultCiphers},   {"1.2-ECDHE", TlsVersion::v1_2, kDefaultCiphers},
       {"1.3", TlsVersion::v1_3, kDefaultCiphers},
   };
   for (const Kind& k : kKinds) {
@@ -175,12 +160,16 @@ void register_all() {
   register_handshakes("rsa2048", KeyKind::rsa2048);
   register_handshakes("rsa4096", KeyKind::rsa4096);
   register_handshakes("p256", KeyKind::p256);
-  for (const Kind& k : {Kind{"request-reply-x100/1.0-AES256-SHA", TlsVersion::v1_0, "AES256-SHA"},
-                        Kind{"request-reply-x100/1.2", TlsVersion::v1_2, kDefaultCiphers},
-                        Kind{"request-reply-x100/1.3", TlsVersion::v1_3, kDefaultCiphers}}) {
-    benchmark::RegisterBenchmark(k.name, records, k.version, k.ciphers)
-        ->UseManualTime()
-        ->Unit(benchmark::kMicrosecond);
+  for (const Kind& k :
+       {Kind{"1.0-AES256-SHA", TlsVersion::v1_0, "AES256-SHA"},
+        Kind{"1.2", TlsVersion::v1_2, kDefaultCiphers}, Kind{"1.3", TlsVersion::v1_3, kDefaultCiphers}}) {
+    for (auto [count, depth] : {std::pair<std::size_t, std::size_t>{100, 1}, {160, 16}}) {
+      std::string name = "request-reply-x" + std::to_string(count) + "/" + k.name;
+      if (depth > 1) name += "/depth:" + std::to_string(depth);
+      benchmark::RegisterBenchmark(name.c_str(), records, k.version, k.ciphers, count, depth)
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond);
+    }
   }
 }
 
