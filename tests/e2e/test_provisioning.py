@@ -484,6 +484,15 @@ class Tftp(Folder):
 class BadLine(Folder):
     """Through a line that loses 5 % and reorders 5 % of the packets, each way."""
 
+    def curl(self, line, *args):
+        """By TFTP. When the first two packets of an answer are lost, the request is answered anew from another
+        port; curl gives up (72) where it then hears of the first one, instead of passing that over."""
+        for _ in range(3):
+            got = run(*line.b, client("curl"), "-sS", "--max-time", "50", *args, "-o", self.out)
+            if got.returncode != 72:
+                break
+        return got
+
     def test_every_option(self):
         content = random.Random(3).randbytes(100_000)
         text = b"a line\nand\ranother\n" * 2000
@@ -498,15 +507,14 @@ class BadLine(Folder):
                 # With options curl asks for a timeout of six seconds, so those get a file of few blocks.
                 for name, *args in (("image.bin", "--tftp-no-options"), ("small.bin", "--tftp-blksize", "1400"),
                                     ("small.bin", "--tftp-blksize", "16384")):
-                    got = run(*line.b, client("curl"), "-sS", "--max-time", "50", *args, "-o", self.out, f"{url}/{name}")
+                    got = self.curl(line, *args, f"{url}/{name}")
                     self.assertEqual(got.returncode, 0, (host, args, got.stderr))
                     self.assertEqual(self.out.read_bytes(), content if name == "image.bin" else content[:10_000])
                 for window, blksize in ((1, 512), (4, 1428), (16, 1428), (64, 1428), (16, 8192)):
                     script = pathlib.Path(__file__).with_name("windowed_client.py")
                     got = run(*line.b, "python3", script, host, port, "image.bin", window, blksize)
                     self.assertEqual(got.stdout, content, (host, window, blksize, got.stderr))
-                got = run(*line.b, client("curl"), "-sS", "-B", "--tftp-no-options", "--max-time", "50", "-o", self.out,
-                          f"{url}/text.txt")
+                got = self.curl(line, "-B", "--tftp-no-options", f"{url}/text.txt")
                 self.assertEqual(self.out.read_bytes(), text.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n"), got.stderr)
             for host, port in self.service.http:
                 url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
