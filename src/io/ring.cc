@@ -71,6 +71,13 @@ void OutDatagram::start(const Address& to, const Host& from, bool v4_socket) {
 }
 
 void OutDatagram::add(const std::uint8_t* bytes, std::size_t size) {
+  if (message_.msg_iovlen > 0) {
+    iovec& last = parts_[message_.msg_iovlen - 1];
+    if (static_cast<std::uint8_t*>(last.iov_base) + last.iov_len == bytes) {
+      last.iov_len += size;
+      return;
+    }
+  }
   assert(message_.msg_iovlen < kMaxParts);
   parts_[message_.msg_iovlen++] = {const_cast<std::uint8_t*>(bytes), size};
 }

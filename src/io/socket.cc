@@ -33,7 +33,8 @@ Result<Descriptor> bound_socket(const Address& address, int type, bool reuse_por
   sockaddr_storage name;
   const socklen_t length = to_kernel(address, v4, name);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&name), length) != 0) return failed();
-  if (type == SOCK_STREAM) return out;
+  // Bound to one address, it has no other to tell, or to send from.
+  if (type == SOCK_STREAM || !address.host.is_any()) return out;
   const bool told =
       v4 ? set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) : set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   if (!told) return failed();

@@ -150,8 +150,17 @@ OutDatagram& LiveRing::new_datagram() {
 // The kernel copies a datagram while it is submitted. MSG_DONTWAIT keeps it from
 // coming back to one later, when the socket has room again: it fails instead.
 void LiveRing::send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) {
+  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  const msghdr& message = *datagram.message();
   io_uring_sqe* entry = next(tag);
-  io_uring_prep_sendmsg(entry, socket, datagram.message(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (message.msg_iovlen == 1 && message.msg_controllen == 0) {
+    // Spares the kernel reading the message, its pieces and its control data.
+    io_uring_prep_send(entry, socket, message.msg_iov->iov_base, message.msg_iov->iov_len, kFlags);
+    io_uring_prep_send_set_addr(entry, static_cast<const sockaddr*>(message.msg_name),
+                                static_cast<std::uint16_t>(message.msg_namelen));
+  } else {
+    io_uring_prep_sendmsg(entry, socket, &message, kFlags);
+  }
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 

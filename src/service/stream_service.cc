@@ -234,7 +234,9 @@ void StreamService::work(std::uint32_t slot) {
     c.output = BufferPool::kNone;
     if (progress.next != StreamNext::more_input) return terminate(slot);
   }
-  if (c.peer_ended || (draining_ && c.answered)) return say_goodbye(slot);
+  // Who ends its side without a goodbye waits for none.
+  if (c.peer_ended) return terminate(slot);
+  if (draining_ && c.answered) return say_goodbye(slot);
   keep_receiving(slot);
 }
 
@@ -388,7 +390,7 @@ void StreamService::terminate(std::uint32_t slot) {
   for (SlotList* list : {&fresh_, &quiet_, &greeting_, &resuming_, &starved_, &holding_}) list->remove(slot);
   timers_.cancel(slot);
   while (!c.held.empty()) recycle_front(c);
-  shard_.ring.shutdown(c.descriptor);
+  if (c.sending || c.receiving) shard_.ring.shutdown(c.descriptor);  // so that they complete
   release_when_quiet(slot);
 }
 

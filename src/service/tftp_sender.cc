@@ -49,9 +49,12 @@ void send_octets(io::Ring& ring, const TftpRoute& route, const TftpTransfer& tra
     const std::uint64_t end = std::min(block + most, transfer.last() + 1);
     const bool several = end - block > 1;
     io::OutDatagram& out = new_datagram(ring, route);
+    // In one piece a datagram costs the kernel less than copying a usual block costs us.
+    const bool copied =
+        !several && wire::kTftpDataHeaderSize + transfer.block_size() <= io::OutDatagram::kRoom;
     for (; block < end; ++block) {
       add_header(out, block);
-      for (Bytes part : transfer.octets(block)) out.refer(part);
+      for (Bytes part : transfer.octets(block)) copied ? out.copy(part) : out.refer(part);
     }
     if (several) out.segment(static_cast<std::uint16_t>(wire::kTftpDataHeaderSize + transfer.block_size()));
     ring.send_datagram(route.socket, out, route.tag);

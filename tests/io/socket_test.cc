@@ -60,9 +60,15 @@ TEST(ListenTcp, NamesTheAddressAndTheReason) {
   EXPECT_FALSE(listen_tcp({.host = parse_host("192.0.2.1").value(), .port = 0}, 16));
 }
 
-TEST(BindUdp, TellsLocalAddressesAndSetsTheBuffer) {
+TEST(BindUdp, TellsLocalAddressesWhereThereAreSeveral) {
+  auto all = bind_udp({.host = parse_host("0.0.0.0").value()}, 50000, false).value();
+  EXPECT_EQ(option(all, IPPROTO_IP, IP_PKTINFO), 1);
+  auto one = bind_udp(loopback(0), 50000, false).value();
+  EXPECT_EQ(option(one, IPPROTO_IP, IP_PKTINFO), 0);
+}
+
+TEST(BindUdp, SetsTheBufferAndTakesItsPortAlone) {
   auto socket = bind_udp(loopback(0), 50000, false).value();
-  EXPECT_EQ(option(socket, IPPROTO_IP, IP_PKTINFO), 1);
   EXPECT_GE(option(socket, SOL_SOCKET, SO_RCVBUF), 50000);
   const Address at = local_address(socket.get());
   auto failed = bind_udp(at, 50000, true);
@@ -82,7 +88,9 @@ TEST(Sockets, OnlyTheWildcardIsDualStack) {
   EXPECT_FALSE(is_v4_socket(any.get()));
   auto one = bind_udp({.host = parse_host("::1").value()}, 50000, false).value();
   EXPECT_EQ(option(one, IPPROTO_IPV6, IPV6_V6ONLY), 1);
-  EXPECT_EQ(option(one, IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);
+  auto any_udp = bind_udp({.host = parse_host("::").value()}, 50000, false).value();
+  EXPECT_EQ(option(any_udp, IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);
+  EXPECT_EQ(option(one, IPPROTO_IPV6, IPV6_RECVPKTINFO), 0);
 }
 
 TEST(LocalAddress, IsEmptyForWhatIsNoSocket) {
