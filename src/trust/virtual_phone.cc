@@ -54,6 +54,17 @@ std::string_view boot_end_name(BootEnd end) {
   std::unreachable();
 }
 
+bool VerifiedFiles::has(const PhoneMemory& held, Bytes file) const {
+  return std::ranges::any_of(entries_, [&](const Entry& e) {
+    return same_bytes(e.file, file) && same_bytes(e.itl, held.itl) && same_bytes(e.ctl, held.ctl);
+  });
+}
+
+void VerifiedFiles::add(const PhoneMemory& held, Bytes file) {
+  if (entries_.size() == kMax) entries_.pop_front();
+  entries_.push_back({held.ctl, held.itl, to_buffer(file)});
+}
+
 VirtualPhone::VirtualPhone(PhoneSettings settings, PhoneMemory memory)
     : settings_(std::move(settings)), memory_(std::move(memory)) {
   settings_.tvs_servers = std::clamp(settings_.tvs_servers, std::size_t{1}, kMaxTvsServers);
@@ -89,6 +100,7 @@ VirtualPhone::Want VirtualPhone::boot(UnixSeconds) {
   questions_ = 0;
   locked_.clear();
   degraded_.clear();
+  damage_.clear();
   tvs_trust_ = true;
   unsettled_ = false;
   return fetch(settings_.security_by_default ? Step::ctl_own : Step::plain_own);
@@ -149,12 +161,27 @@ VirtualPhone::Want VirtualPhone::fall_short(std::string reason) {
   return after_list();
 }
 
+VirtualPhone::Want VirtualPhone::damaged(std::string reason) {
+  if (damage_.empty()) damage_ = reason;
+  return fall_short(std::move(reason));
+}
+
+// What verification services have told a phone is its own: others do not know it.
+bool VirtualPhone::verified_by_others(Bytes file) const {
+  return settings_.verified != nullptr && answers_.empty() && settings_.verified->has(memory_, file);
+}
+
+void VirtualPhone::tell_others(Bytes file) const {
+  if (settings_.verified != nullptr && answers_.empty()) settings_.verified->add(memory_, file);
+}
+
 VirtualPhone::Want VirtualPhone::got_list(Bytes content, UnixSeconds now) {
   if (same_bytes(content, is_ctl(step_) ? memory_.ctl : memory_.itl)) return after_list();
   auto list = wire::parse_trust_list(content);
-  if (!list) return fall_short(fmt::format("'{}' is broken: {}", file_name(step_), list.error().text()));
+  if (!list) return damaged(fmt::format("'{}' is broken: {}", file_name(step_), list.error().text()));
   if (!same_folded(list->header.file_name.substr(0, 3), is_ctl(step_) ? "CTL" : "ITL"))
-    return fall_short(fmt::format("'{}' is another kind of list", file_name(step_)));
+    return damaged(fmt::format("'{}' is another kind of list", file_name(step_)));
+  if (verified_by_others(content)) return install_list(content);
   bool has_ctl = is_readable(memory_.ctl);
   bool has_itl = is_readable(memory_.itl);
   bool first = !has_ctl && (is_ctl(step_) ? !has_itl : takes_unsigned());
@@ -164,9 +191,10 @@ VirtualPhone::Want VirtualPhone::got_list(Bytes content, UnixSeconds now) {
 VirtualPhone::Want VirtualPhone::got_configuration(Bytes content, UnixSeconds now) {
   if (step_ == Step::plain_own || step_ == Step::plain_default) return take_configuration(to_buffer(content));
   auto file = wire::parse_signed_file(content);
-  if (!file) return fall_short(fmt::format("'{}' is broken: {}", file_name(step_), file.error().text()));
+  if (!file) return damaged(fmt::format("'{}' is broken: {}", file_name(step_), file.error().text()));
   if (!same_folded(file->header.file_name, file_name(step_)))
-    return fall_short(fmt::format("'{}' is another file", file_name(step_)));
+    return damaged(fmt::format("'{}' is another file", file_name(step_)));
+  if (verified_by_others(content)) return open_configuration(content, *file);
   return judge(content, file->header, now);
 }
 
@@ -244,7 +272,12 @@ VirtualPhone::Want VirtualPhone::settle(Bytes file, const crypto::Certificate& s
 
 VirtualPhone::Want VirtualPhone::settle_list(Bytes file, const std::optional<crypto::Certificate>& signer) {
   if (auto good = verify_trust_list(file, signer); !good)
-    return fall_short(fmt::format("'{}' is broken: {}", file_name(step_), shown(good.error().text)));
+    return damaged(fmt::format("'{}' is broken: {}", file_name(step_), shown(good.error().text)));
+  tell_others(file);
+  return install_list(file);
+}
+
+VirtualPhone::Want VirtualPhone::install_list(Bytes file) {
   (is_ctl(step_) ? memory_.ctl : memory_.itl) = to_buffer(file);
   // What was refused before is judged by this list the next time.
   if (!locked_.empty()) unsettled_ = true;
@@ -254,8 +287,13 @@ VirtualPhone::Want VirtualPhone::settle_list(Bytes file, const std::optional<cry
 VirtualPhone::Want VirtualPhone::settle_configuration(Bytes file, const crypto::Certificate& signer) {
   auto verified = verify_signed_file(file, signer);
   if (!verified)
-    return fall_short(fmt::format("'{}' is broken: {}", file_name(step_), shown(verified.error().text)));
-  if (!verified->header.encryption) return take_configuration(to_buffer(verified->content));
+    return damaged(fmt::format("'{}' is broken: {}", file_name(step_), shown(verified.error().text)));
+  tell_others(file);
+  return open_configuration(file, *verified);
+}
+
+VirtualPhone::Want VirtualPhone::open_configuration(Bytes file, const wire::SignedFile& parsed) {
+  if (!parsed.header.encryption) return take_configuration(to_buffer(parsed.content));
   if (!settings_.key) return fall_short(fmt::format("'{}' is encrypted", file_name(step_)));
   auto plain = decrypt_file(file, *settings_.key);
   if (!plain) return fall_short(fmt::format("'{}' is encrypted to another phone", file_name(step_)));
@@ -264,7 +302,7 @@ VirtualPhone::Want VirtualPhone::settle_configuration(Bytes file, const crypto::
 
 VirtualPhone::Want VirtualPhone::take_configuration(Buffer plain) {
   if (auto good = check_xml(plain); !good)
-    return fall_short(fmt::format("'{}' is no good XML: {}", file_name(step_), good.error().text));
+    return damaged(fmt::format("'{}' is no good XML: {}", file_name(step_), good.error().text));
   memory_.configuration = std::move(plain);
   return finish();
 }
@@ -272,9 +310,9 @@ VirtualPhone::Want VirtualPhone::take_configuration(Buffer plain) {
 VirtualPhone::Want VirtualPhone::finish() {
   waiting_ = Waiting::nothing;
   step_ = Step::ended;
-  if (!locked_.empty() && !unsettled_) return Done{BootEnd::locked, locked_, tvs_trust_};
-  if (!locked_.empty()) return Done{BootEnd::degraded, locked_ + "; it may at its next boot"};
-  if (!degraded_.empty()) return Done{BootEnd::degraded, degraded_};
+  if (!locked_.empty() && !unsettled_) return Done{BootEnd::locked, locked_, tvs_trust_, damage_};
+  if (!locked_.empty()) return Done{BootEnd::degraded, locked_ + "; it may at its next boot", true, damage_};
+  if (!degraded_.empty()) return Done{BootEnd::degraded, degraded_, true, damage_};
   return Done{};
 }
 

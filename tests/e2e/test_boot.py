@@ -174,6 +174,14 @@ class Strangers(Case):
             # New phones know no better, and so do those of before whose list was deleted.
             self.ends(self.boot(*self.flags(service)), fine=PHONES)
 
+    def test_what_new_phones_verify_is_nothing_to_others(self):
+        """Thousands verify the same file but once; who holds other lists judges by those."""
+        self.settle("--from", 10, count=10)
+        with Service(self.stranger()) as service:
+            report = self.boot(*self.flags(service), "--trust", self.phones, "--connections", 1, count=20, code=1)
+            self.ends(report, fine=10, locked=10)
+            self.assertEqual(report["phones"]["reasons"][0]["phones"][0], "SEP00112200000A")
+
     def test_their_own_service_does_not_know_the_signer(self):
         self.settle()
         with Service(self.state) as own, Service(self.stranger()) as service:
@@ -267,6 +275,23 @@ class Mistakes(Case):
                     self.assertEqual(report["errors"]["content"], 5)
                     if name == "ITL":
                         self.assertEqual(list((self.folder / f"{name}{at}").glob("*/ITLFile.tlv")), [])
+
+    def test_a_byte_is_wrong_for_some(self):
+        """Others have verified the same file, and it was good."""
+        with Service(self.state) as service:
+            for name in ("ITL", "cnf.xml.sgn"):
+                asked = []
+
+                def damage(path, body, name=name, asked=asked):
+                    asked.append(name in path)
+                    wrong = asked[-1] and 3 < sum(asked) <= 6
+                    return body[:-3] + bytes([body[-3] ^ 1]) + body[-2:] if wrong else body
+
+                with self.served(service, damage) as server:
+                    report = self.boot_at(server, "--connections", 1, count=9, code=1)
+                    self.ends(report, fine=6, degraded=3, reason="is broken")
+                    self.assertEqual(report["errors"]["content"], 3)
+                    self.assertEqual(report["phones"]["reasons"][0]["phones"], [f"SEP00112200000{n}" for n in (3, 4, 5)])
 
     def test_one_file_for_another(self):
         with Service(self.state) as service:

@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@
 #include "anchord/crypto/private_key.h"
 #include "anchord/trust/served.h"
 #include "anchord/wire/header.h"
+#include "anchord/wire/signed_file.h"
 
 namespace anchord::trust {
 
@@ -47,6 +49,8 @@ constexpr std::size_t kMaxWants = 4 * (1 + kListRetries) + 4 + 3 * kMaxTvsServer
 // limit stops a server that names ever new signers.
 constexpr std::size_t kMaxKeptAnswers = 32;
 
+class VerifiedFiles;
+
 struct PhoneSettings {
   std::string name = "SEP000000000000";  // phone_name()'s
   std::string model = "8861";
@@ -57,6 +61,8 @@ struct PhoneSettings {
   // Verification services that it has been told of, tried in their order; at most
   // kMaxTvsServers count.
   std::size_t tvs_servers = 1;
+  // What other phones have verified. It outlives the phone; null: each verifies for itself.
+  VerifiedFiles* verified = nullptr;
 };
 
 // What a phone keeps from one boot to the next. Empty: none. A list that cannot be read
@@ -65,6 +71,26 @@ struct PhoneMemory {
   Buffer ctl;
   Buffer itl;
   Buffer configuration;  // the plain content that it runs on
+};
+
+// Files that were verified by the lists that a phone holds, for the next phone that holds the
+// same: thousands need not do the same arithmetic. All bytes are compared. Phones of one thread
+// share it.
+class VerifiedFiles {
+ public:
+  // Stops files that are each one phone's own from filling memory; the oldest goes.
+  static constexpr std::size_t kMax = 32;
+
+  bool has(const PhoneMemory& held, Bytes file) const;
+  void add(const PhoneMemory& held, Bytes file);
+
+ private:
+  struct Entry {
+    Buffer ctl;
+    Buffer itl;
+    Buffer file;
+  };
+  std::deque<Entry> entries_;
 };
 
 enum class BootEnd {
@@ -90,6 +116,9 @@ class VirtualPhone {
     BootEnd end = BootEnd::fine;
     std::string reason;     // one line; empty when fine
     bool tvs_trust = true;  // false: locked because it trusts no verification service that there is
+    // A file came whole and is not what its name or its signature says, the first: one line;
+    // empty when there was none. Whoever serves it is to blame.
+    std::string damage = {};
   };
   using Want = std::variant<Fetch, Ask, Done>;
 
@@ -149,13 +178,18 @@ class VirtualPhone {
   Want got_list(Bytes content, UnixSeconds now);
   Want got_configuration(Bytes content, UnixSeconds now);
   Want judge(Bytes file, const wire::Header& header, UnixSeconds now);
+  bool verified_by_others(Bytes file) const;
+  void tell_others(Bytes file) const;
   Want settle_list(Bytes file, const std::optional<crypto::Certificate>& signer);
   Want settle_configuration(Bytes file, const crypto::Certificate& signer);
   Want settle(Bytes file, const crypto::Certificate& signer);
+  Want install_list(Bytes file);
+  Want open_configuration(Bytes file, const wire::SignedFile& parsed);
   Want take_configuration(Buffer plain);
   Want ask();
   Want refuse(std::string_view why, bool tvs_trust);
   Want fall_short(std::string reason);  // and go on
+  Want damaged(std::string reason);     // likewise, by the server's own mistake
   Want finish();
 
   std::optional<crypto::Certificate> listed_signer(const wire::Header& header) const;
@@ -184,6 +218,7 @@ class VirtualPhone {
   std::string locked_;  // why; the first reason counts
   bool tvs_trust_ = true;
   std::string degraded_;
+  std::string damage_;
   // Lists that it lacks, or has taken since, may change its mind about what it refused.
   bool unsettled_ = false;
 };

@@ -9,26 +9,13 @@ namespace anchord::load {
 
 using trust::VirtualPhone;
 
-namespace {
-
-// A file that came whole by its protocol and is not what its name or its signature says:
-// the server's own mistake. Only the phone sees it.
-bool is_damage(std::string_view reason) {
-  for (const std::string_view sign : {"' is broken: ", "' is another ", "' is no good XML"}) {
-    if (reason.find(sign) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id, const io::Host& from,
-                       crypto::TlsContext tls)
+                       const BootProtocol::Shared& shared)
     : protocol_(protocol),
       worker_(worker),
       id_(id),
       from_(from),
-      tls_(std::move(tls)),
+      shared_(shared),
       stream_(*this, worker, id),
       tftp_(*this, worker, id,
             {.patience = protocol.settings().patience / kTftpTries, .new_ports = true, .from = from}) {}
@@ -42,6 +29,7 @@ void BootClient::begin(const Task& task) {
   task_ = task;
   index_ = one->index;
   before_ = one->memory;
+  one->settings.verified = shared_.verified.get();
   first_way_ = 0;
   vouched_.clear();
   phone_.emplace(std::move(one->settings), std::move(one->memory));
@@ -64,7 +52,7 @@ void BootClient::end(const VirtualPhone::Done& done) {
   stream_.close();
   const std::string& name = phone_->settings().name;
   protocol_.census().add(name, done);
-  if (is_damage(done.reason)) worker_.complain({ErrorKind::content, name + ": " + done.reason});
+  if (!done.damage.empty()) worker_.complain({ErrorKind::content, name + ": " + done.damage});
   if (Status kept = protocol_.phones().put_back(index_, before_, phone_->memory()); !kept) {
     protocol_.note_problem(kept.error());
   }
@@ -269,9 +257,9 @@ void BootClient::connect() {
   protocol_.counters().connections.fetch_add(1, std::memory_order_relaxed);
   first_ = true;
   const io::Address& target = asks ? protocol_.settings().tvs[server_] : way().target;
-  if (auto failure = stream_.open(target, {.tls = secure ? &tls_ : nullptr, .from = from_}))
+  if (auto failure = stream_.open(target, {.tls = secure ? &shared_.tls : nullptr, .from = from_}))
     return connection_failed(*failure);
-  if (!secure) request();
+  secure ? stream_.shake() : request();
 }
 
 void BootClient::on_secured() {
@@ -285,7 +273,6 @@ void BootClient::on_secured() {
 }
 
 void BootClient::on_bytes(Bytes bytes) {
-  deadline_ = worker_.ring().now() + protocol_.settings().patience;
   doing_ == Doing::question ? take_answer(bytes) : take_response(bytes);
 }
 

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -36,7 +37,7 @@ struct Way {
 struct BootSettings {
   std::vector<Way> ways;         // to files, tried in this order; at least one
   std::vector<io::Address> tvs;  // as many as the phones know of
-  Millis patience = 5000;        // without a byte; for TFTP, with all its repetitions
+  Millis patience = 5000;        // with a file or an answer; for TFTP, with the next packet
   bool own_addresses = false;    // each client from an address of its own, of 127.16.0.0/12
 };
 
@@ -57,6 +58,12 @@ class BootProtocol final : public Protocol {
   std::optional<Error> problem() const;
 
   // For clients.
+
+  // By those of one thread.
+  struct Shared {
+    crypto::TlsContext tls;
+    std::unique_ptr<trust::VerifiedFiles> verified = std::make_unique<trust::VerifiedFiles>();
+  };
   struct Counters {
     std::atomic<std::uint64_t> files = 0;
     std::atomic<std::uint64_t> not_found = 0;
@@ -70,7 +77,7 @@ class BootProtocol final : public Protocol {
   void note_problem(const Error& error);
 
  private:
-  Result<crypto::TlsContext> context_of(const Worker& worker);
+  Result<const Shared*> shared_by(const Worker& worker);
 
   const BootSettings settings_;
   Phones& phones_;
@@ -78,14 +85,14 @@ class BootProtocol final : public Protocol {
   Census census_;
   std::atomic<std::uint32_t> clients_ = 0;
   mutable std::mutex mutex_;
-  std::map<const Worker*, crypto::TlsContext> contexts_;  // one for each thread
+  std::map<const Worker*, Shared> shared_;
   std::optional<Error> problem_;
 };
 
 class BootClient final : public Client, private StreamOwner, private TftpFetchOwner {
  public:
   BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id, const io::Host& from,
-             crypto::TlsContext tls);
+             const BootProtocol::Shared& shared);
 
   void begin(const Task& task) override;
   void on_completion(std::uint8_t part, const io::Completion& completion) override;
@@ -128,7 +135,7 @@ class BootClient final : public Client, private StreamOwner, private TftpFetchOw
   Worker& worker_;
   const std::uint32_t id_;
   const io::Host from_;
-  const crypto::TlsContext tls_;
+  const BootProtocol::Shared& shared_;
   Stream stream_;
   TftpFetch tftp_;
 

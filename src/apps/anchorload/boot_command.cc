@@ -35,6 +35,8 @@ void define_phones(CLI::App& boot, BootFlags& b) {
                     ->check(CLI::PositiveNumber)
                     ->capture_default_str();
   boots->excludes(boot.get_option("--seconds"));
+  // Each of them boots so and so often, no more.
+  boot.get_option("--warmup")->needs(boot.get_option("--seconds"));
 }
 
 void define_servers(CLI::App& boot, BootFlags& b) {

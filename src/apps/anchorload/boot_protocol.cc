@@ -19,20 +19,20 @@ io::Host loopback_host(std::uint32_t number) {
 BootProtocol::BootProtocol(BootSettings settings, Phones& phones)
     : settings_(std::move(settings)), phones_(phones) {}
 
-Result<crypto::TlsContext> BootProtocol::context_of(const Worker& worker) {
+Result<const BootProtocol::Shared*> BootProtocol::shared_by(const Worker& worker) {
   const std::lock_guard lock(mutex_);
-  if (auto found = contexts_.find(&worker); found != contexts_.end()) return found->second;
-  auto made = crypto::TlsContext::client({});
-  if (made) contexts_.emplace(&worker, *made);
-  return made;
+  if (auto found = shared_.find(&worker); found != shared_.end()) return &found->second;
+  auto context = crypto::TlsContext::client({});
+  if (!context) return std::unexpected(std::move(context.error()));
+  return &shared_.emplace(&worker, Shared{.tls = std::move(*context)}).first->second;
 }
 
 Result<std::unique_ptr<Client>> BootProtocol::make_client(Worker& worker, std::uint32_t id) {
-  auto context = context_of(worker);
-  if (!context) return std::unexpected(std::move(context.error()));
+  auto shared = shared_by(worker);
+  if (!shared) return std::unexpected(std::move(shared.error()));
   const std::uint32_t number = clients_.fetch_add(1, std::memory_order_relaxed);
   const io::Host from = settings_.own_addresses ? loopback_host(number) : io::Host{};
-  return std::make_unique<BootClient>(*this, worker, id, from, std::move(*context));
+  return std::make_unique<BootClient>(*this, worker, id, from, **shared);
 }
 
 std::size_t BootProtocol::datagram_size() const {

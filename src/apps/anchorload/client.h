@@ -30,11 +30,16 @@ class Client {
  public:
   virtual ~Client() = default;
 
-  // Called only while the client has fewer tasks than the protocol's depth. It ends
-  // with Worker::succeed() or Worker::fail().
+  // Once, or as often as the protocol's depth allows, when all tasks of before have ended.
+  // One ends with Worker::succeed() or Worker::fail(); from within begin() only where the
+  // depth is 1.
   virtual void begin(const Task& task) = 0;
-  // After one or more begin(): everything is to be sent now.
+  // After begin() of every client that was free: what they ask for is to be sent, or a
+  // connection for it to be made.
   virtual void flush() {}
+  // After flush() of all of them: the handshakes of new connections are to begin, which take
+  // longer than to connect.
+  virtual void shake() {}
   // `part` is what the client gave to Worker::tag().
   virtual void on_completion(std::uint8_t part, const io::Completion& completion) = 0;
   // The time of Worker::arm() has come.
@@ -53,7 +58,7 @@ class Protocol {
 
   // On the worker's thread, several at once; the protocol outlives the client.
   virtual Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) = 0;
-  // Tasks that a client can have under way.
+  // Tasks that a client is given at once. It gets others when all of them have ended.
   virtual unsigned depth() const { return 1; }
   // The largest datagram that can come, in bytes; 0: none.
   virtual std::size_t datagram_size() const { return 0; }

@@ -29,6 +29,12 @@ void define_common(CLI::App& app, Flags& f) {
   app.add_option("--threads", plan.threads, "threads that they are divided among")
       ->check(CLI::Range(1u, kMaxThreads))
       ->capture_default_str();
+  app.add_option("--warmup", plan.warmup,
+                 "seconds at the begin that are not measured: requests, latencies and CPU time count from "
+                 "then on, and --seconds and --count too. Errors count always, and so does what the report "
+                 "says of the protocol")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
   app.add_option("--seconds", f.seconds, "for how long")->check(CLI::Range(0.05, 86400.0));
   app.add_option("--rate", plan.rate,
                  "so many begin each second, whatever the server does, and their latency counts from when "

@@ -5,7 +5,12 @@
 namespace anchord::load {
 HttpProtocol::HttpProtocol(const Plan& plan, unsigned depth, Millis patience, Copies& copies,
                            std::optional<crypto::TlsClientSettings> tls)
-    : plan_(plan), depth_(depth), patience_(patience), copies_(copies), tls_(std::move(tls)) {}
+    : plan_(plan),
+      host_(plan.target.text()),
+      depth_(depth),
+      patience_(patience),
+      copies_(copies),
+      tls_(std::move(tls)) {}
 
 Result<std::unique_ptr<Client>> HttpProtocol::make_client(Worker& worker, std::uint32_t id) {
   std::optional<crypto::TlsContext> context;
@@ -14,7 +19,9 @@ Result<std::unique_ptr<Client>> HttpProtocol::make_client(Worker& worker, std::u
     if (!made) return std::unexpected(made.error());
     context = std::move(*made);
   }
-  return std::make_unique<HttpClient>(*this, worker, id, std::move(context));
+  auto client = std::make_unique<HttpClient>(*this, worker, id, std::move(context));
+  if (Status opened = client->open(); !opened) return std::unexpected(std::move(opened.error()));
+  return client;
 }
 
 Json HttpProtocol::facts() const {
@@ -30,29 +37,35 @@ HttpClient::HttpClient(HttpProtocol& protocol, Worker& worker, std::uint32_t id,
       stream_(*this, worker, id),
       copy_(protocol.copies()) {}
 
-void HttpClient::begin(const Task& task) {
-  tasks_.push_back(task);
+Status HttpClient::open() {
+  if (auto failure = stream_.prepare(protocol_.target().host, {})) return anchord::fail(failure->text);
+  return {};
 }
 
-// Asks everything that this connection has not been asked yet, or makes one first.
 void HttpClient::flush() {
-  if (tasks_.empty() || last_) return;
+  if (tasks_.empty()) return;
+  deadline_ = worker_.ring().now() + protocol_.patience();
+  worker_.arm(id_, deadline_);
   if (stream_.idle()) {
-    asked_ = 0;
     forget_response();
     protocol_.count_connection();
-    if (auto failure = stream_.open(protocol_.target(), {.tls = tls_ ? &*tls_ : nullptr})) {
-      asked_ = tasks_.size();
-      return fail_asked(*failure);
-    }
+    if (auto failure = stream_.open(protocol_.target(), {.tls = tls_ ? &*tls_ : nullptr}))
+      return fail_all(*failure);
   }
-  if (!stream_.is_open()) return;  // on_idle() comes back here
-  if (asked_ == 0) deadline_ = worker_.ring().now() + protocol_.patience();
-  worker_.arm(id_, deadline_);
+  if (stream_.ready()) ask();
+}
+
+void HttpClient::on_idle() {
+  flush();
+  stream_.shake();
+}
+
+// Everything that is not answered yet.
+void HttpClient::ask() {
   const FileNames& names = protocol_.copies().names();
   request_.clear();
-  for (; asked_ < tasks_.size(); ++asked_) {
-    write_get(request_, names.name(tasks_[asked_].number % names.count()), protocol_.target().text());
+  for (const Task& task : tasks_) {
+    write_get(request_, names.name(task.number % names.count()), protocol_.host());
   }
   stream_.send(as_bytes(request_));
 }
@@ -62,9 +75,8 @@ void HttpClient::on_completion(std::uint8_t part, const io::Completion& completi
 }
 
 void HttpClient::on_bytes(Bytes bytes) {
-  deadline_ = worker_.ring().now() + protocol_.patience();
   while (!bytes.empty() && stream_.is_open()) {
-    if (asked_ == 0) {
+    if (tasks_.empty()) {
       worker_.complain({ErrorKind::protocol, "bytes behind the last response"});
       return stream_.close();
     }
@@ -98,7 +110,6 @@ void HttpClient::end_response() {
   if (!failure_ && !copy_.finish(etag_)) failure_ = Failure{ErrorKind::content, copy_.failure()};
   const Task task = tasks_.front();
   tasks_.pop_front();
-  --asked_;
   if (failure_) {
     worker_.fail(id_, *failure_);
   } else {
@@ -106,9 +117,7 @@ void HttpClient::end_response() {
   }
   failure_.reset();
   if (!last_) return;
-  last_ = false;
   // What was asked for behind it is asked again on the next connection.
-  asked_ = 0;
   stream_.close();
 }
 
@@ -118,35 +127,22 @@ void HttpClient::forget_response() {
   last_ = false;
 }
 
-void HttpClient::fail_asked(const Failure& failure) {
-  for (; asked_ > 0; --asked_) {
-    tasks_.pop_front();
-    worker_.fail(id_, failure);
-  }
+void HttpClient::fail_all(const Failure& failure) {
+  for (; !tasks_.empty(); tasks_.pop_front()) worker_.fail(id_, failure);
   forget_response();
 }
 
 // The others that it was asked for are asked for again.
 void HttpClient::give_up_connection(const Failure& failure) {
-  asked_ = 1;
-  fail_asked(failure);
+  tasks_.pop_front();
+  worker_.fail(id_, failure);
   stream_.close();
-}
-
-// A server may close a connection that is not in use.
-void HttpClient::on_end(const Failure& failure) {
-  fail_asked(failure);
-}
-
-void HttpClient::on_idle() {
-  flush();
 }
 
 void HttpClient::on_deadline() {
   if (tasks_.empty()) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(id_, deadline_);
-  asked_ = tasks_.size();
-  fail_asked({ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.patience())});
+  fail_all({ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.patience())});
   stream_.close();
 }
 

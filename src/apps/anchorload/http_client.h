@@ -1,5 +1,6 @@
 // anchorload http: clients that each keep one connection open and read one file after
-// the other, or several at a time (pipelining), over HTTP or HTTPS.
+// the other, or several at once (pipelining) and the next when all have come, over HTTP or
+// HTTPS.
 #pragma once
 
 #include <atomic>
@@ -27,14 +28,16 @@ class HttpProtocol final : public Protocol {
   std::uint64_t not_compared() const override { return copies_.not_compared(); }
 
   const io::Address& target() const { return plan_.target; }
+  const std::string& host() const { return host_; }  // as requests name it
   Millis patience() const { return patience_; }
   Copies& copies() { return copies_; }
   void count_connection() { connections_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   const Plan& plan_;
+  const std::string host_;
   const unsigned depth_;
-  const Millis patience_;  // without a byte, while something is asked for
+  const Millis patience_;  // with what is asked for at once
   Copies& copies_;
   const std::optional<crypto::TlsClientSettings> tls_;
   std::atomic<std::uint64_t> connections_ = 0;  // that were opened
@@ -45,21 +48,26 @@ class HttpClient final : public Client, private StreamOwner {
   // A context is one thread's: each client has its own.
   HttpClient(HttpProtocol& protocol, Worker& worker, std::uint32_t id, std::optional<crypto::TlsContext> tls);
 
-  void begin(const Task& task) override;
+  Status open();  // before the run
+
+  void begin(const Task& task) override { tasks_.push_back(task); }
   void flush() override;
+  void shake() override { stream_.shake(); }
   void on_completion(std::uint8_t part, const io::Completion& completion) override;
   void on_deadline() override;
 
  private:
   void on_bytes(Bytes bytes) override;
-  void on_end(const Failure& failure) override;
+  void on_secured() override { ask(); }
+  void on_end(const Failure& failure) override { fail_all(failure); }
   void on_idle() override;
 
+  void ask();
   void begin_body(const ResponseHead& head);
   void take_body(Bytes piece);
   void end_response();
   void forget_response();
-  void fail_asked(const Failure& failure);
+  void fail_all(const Failure& failure);
   void give_up_connection(const Failure& failure);
 
   HttpProtocol& protocol_;
@@ -68,7 +76,6 @@ class HttpClient final : public Client, private StreamOwner {
   const std::optional<crypto::TlsContext> tls_;
   Stream stream_;
   std::deque<Task> tasks_;  // in the order of their requests
-  std::size_t asked_ = 0;   // of them, on this connection
   ResponseReader reader_;
   bool last_ = false;  // the server closes after this response
   std::string etag_;

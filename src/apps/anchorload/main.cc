@@ -69,10 +69,12 @@ CLI::App& define_http(CLI::App& app, HttpFlags& h) {
       *app.add_subcommand("http", "read files by HTTP, each client on a connection that stays open");
   h.port = 6970;
   define_files(http, h);
-  http.add_option("--depth", h.depth, "requests under way on each connection (pipelining)")
+  http.add_option("--depth", h.depth,
+                  "requests sent at once on each connection (pipelining); the next when all are answered")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  http.add_option("--timeout", h.timeout, "seconds without a byte after which a request has failed")
+  http.add_option("--timeout", h.timeout,
+                  "seconds after which a request has failed whose answer is not complete")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
   http.add_flag("--tls", h.tls, "HTTPS");

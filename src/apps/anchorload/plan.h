@@ -21,8 +21,9 @@ struct Plan {
   io::Address target;
   unsigned connections = 1;
   unsigned threads = 1;
-  double seconds = 10;      // 0: no limit but `count`
-  std::uint64_t count = 0;  // requests; 0: no limit but `seconds`
+  double warmup = 0;        // seconds at the begin that are not measured
+  double seconds = 10;      // that are measured; 0: no limit but `count`
+  std::uint64_t count = 0;  // requests, behind the warm-up; 0: no limit but `seconds`
   double rate = 0;          // requests a second; 0: each client asks again at once
   double loss = 0;          // percent of the received datagrams that are dropped
   int pid = 0;              // the server's, 0: unknown

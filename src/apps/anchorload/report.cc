@@ -64,7 +64,7 @@ std::string cpu_text(const char* who, double seconds, const Outcome& outcome) {
   std::string out = fmt::format("  CPU of the {}: {:.2f} s", who, seconds);
   const Json each = cpu_each(seconds, outcome);
   const Json each_megabyte = cpu_each_megabyte(seconds, outcome);
-  if (!each.is_null()) out += fmt::format(", {:.1f} us each", each.get<double>());
+  if (!each.is_null()) out += fmt::format(", {:.2f} us each", each.get<double>());
   if (!each_megabyte.is_null()) out += fmt::format(", {:.0f} us for each MB", each_megabyte.get<double>());
   return out + "\n";
 }
@@ -101,6 +101,7 @@ Json json_report(const Plan& plan, const Outcome& outcome, const Protocol& proto
               {"connections", plan.connections},
               {"threads", plan.threads},
               {"rate_wanted", plan.rate > 0 ? Json(plan.rate) : Json()},
+              {"warmup", plan.warmup},
               {"seconds", outcome.seconds},
               {"completed", total.completed},
               {"completed_late", total.late},
@@ -120,6 +121,7 @@ Json json_report(const Plan& plan, const Outcome& outcome, const Protocol& proto
     errors[kErrorNames[i]] = total.errors[i];
     if (total.errors[i] > 0) examples[kErrorNames[i]] = total.examples[i];
   }
+  out["begun_within_us"] = outcome.begun_within ? Json(*outcome.begun_within * 1e6) : Json();
   out["latency_us"] = std::move(latency);
   out["errors"] = std::move(errors);
   out["error_examples"] = std::move(examples);

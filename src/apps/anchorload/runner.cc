@@ -41,10 +41,11 @@ class Run {
  private:
   Status make_workers();
   Status begin();
-  void pace();
+  void pace(Nanos end);
   bool all_ended() const;
   void show(Nanos now) const;
   Status measure(double& client, std::optional<double>& server) const;
+  std::optional<double> begun_within() const;
 
   const Plan& plan_;
   Protocol& protocol_;
@@ -86,21 +87,22 @@ void Run::show(Nanos now) const {
     failed += worker->progress().failed.load(std::memory_order_relaxed);
     bytes += static_cast<double>(worker->progress().bytes.load(std::memory_order_relaxed));
   }
-  const double seconds = static_cast<double>(now - start_.at) / 1e9;
-  fmt::print(stderr, "\r{:.0f} s: {} {}, {:.0f}/s, {:.1f} MB/s, {} failed{}\x1b[K", seconds, completed,
-             plan_.things, static_cast<double>(completed) / seconds, bytes / 1e6 / seconds, failed,
-             protocol_.live());
+  const bool measured = now >= start_.measured;
+  const double seconds = static_cast<double>(now - (measured ? start_.measured : start_.at)) / 1e9;
+  fmt::print(stderr, "\r{}{:.0f} s: {} {}, {:.0f}/s, {:.1f} MB/s, {} failed{}\x1b[K",
+             measured ? "" : "warming up, ", seconds, completed, plan_.things,
+             static_cast<double>(completed) / seconds, bytes / 1e6 / seconds, failed, protocol_.live());
 }
 
-// Until the measured time is over. The rate's beat wakes the workers, since their
-// rings count in milliseconds.
-void Run::pace() {
-  const Nanos end = plan_.seconds > 0 ? start_.at + static_cast<Nanos>(plan_.seconds * 1e9) : ~Nanos{0};
+// Until then, or until all is over. The rate's beat wakes the workers, since their rings
+// count in milliseconds.
+void Run::pace(Nanos end) {
   const bool beats = plan_.rate > 0;
   const Nanos beat = beats ? std::max(kShortestNap, static_cast<Nanos>(1e9 / plan_.rate))
                            : std::numeric_limits<Nanos>::max() / 2;
-  Nanos next_beat = start_.at + beat;
-  Nanos next_live = start_.at + kLiveEvery;
+  const Nanos begin = nanos_now();
+  Nanos next_beat = begin + beat;
+  Nanos next_live = begin + kLiveEvery;
   while (g_interrupted == 0 && !all_ended()) {
     Nanos now = nanos_now();
     if (now >= end) return;
@@ -133,15 +135,22 @@ Result<Outcome> Run::run() {
   }
   start_.cancelled = !status;
   start_.at = nanos_now();
+  start_.measured = start_.at + static_cast<Nanos>(plan_.warmup * 1e9);
   start_.go.count_down();
   if (!status) {
     threads.clear();  // joins
     return std::unexpected(status.error());
   }
   std::signal(SIGINT, on_interrupt);
-  pace();
   // A server that has ended in the meantime cannot be measured any more.
-  if (!measure(out.client_cpu, out.server_cpu)) out.server_cpu.reset();
+  if (plan_.warmup > 0) {
+    pace(start_.measured);
+    if (!measure(client_before, server_before)) server_before.reset();
+    // Who waits for a silent server is to hear of it too.
+    for (const auto& worker : workers_) worker->wake();
+  }
+  pace(plan_.seconds > 0 ? start_.measured + static_cast<Nanos>(plan_.seconds * 1e9) : ~Nanos{0});
+  if (!measure(out.client_cpu, out.server_cpu) || !server_before) out.server_cpu.reset();
   out.client_cpu -= client_before;
   if (out.server_cpu) *out.server_cpu -= *server_before;
   const Nanos stopped = nanos_now();
@@ -150,13 +159,27 @@ Result<Outcome> Run::run() {
   threads.clear();
   if (live_) fmt::print(stderr, "\r\x1b[K");
 
-  Nanos last = start_.at;
+  Nanos last = start_.measured;
   for (const auto& worker : workers_) {
     out.total.merge(worker->tally());
     last = std::max(last, worker->ended_at());
   }
-  out.seconds = static_cast<double>((stopped_early ? stopped : last) - start_.at) / 1e9;
+  const Nanos end = std::max(stopped_early ? stopped : last, start_.measured);
+  out.seconds = static_cast<double>(end - start_.measured) / 1e9;
+  out.begun_within = begun_within();
   return out;
+}
+
+// After the threads have ended.
+std::optional<double> Run::begun_within() const {
+  Nanos first = ~Nanos{0};
+  Nanos last = 0;
+  for (const auto& worker : workers_) {
+    if (worker->burst().end == 0) return std::nullopt;
+    first = std::min(first, worker->burst().begin);
+    last = std::max(last, worker->burst().end);
+  }
+  return static_cast<double>(last - first) / 1e9;
 }
 
 }  // namespace

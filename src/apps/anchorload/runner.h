@@ -13,7 +13,8 @@ namespace anchord::load {
 
 struct Outcome {
   Tally total;
-  double seconds = 0;  // that were measured
+  double seconds = 0;                  // that were measured
+  std::optional<double> begun_within;  // seconds: for the first tasks, as many as there are clients
   double client_cpu = 0;
   std::optional<double> server_cpu;
 };

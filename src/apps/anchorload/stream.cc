@@ -18,16 +18,18 @@ namespace anchord::load {
 
 using Outcome = crypto::TlsEngine::Outcome;
 
-std::optional<Failure> Stream::connect_to(const io::Address& target, const io::Host& from,
-                                          io::Descriptor& out) {
-  auto failed = [](const char* what) {
-    return Failure{ErrorKind::network, std::string(what) + ": " + std::generic_category().message(errno)};
-  };
-  sockaddr_storage name{};
-  socklen_t length = io::to_kernel(target, target.host.is_v4(), name);
-  out.reset(socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int fd = out.get();
-  if (!out) return failed("socket");
+namespace {
+
+Failure failed(const char* what) {
+  return {ErrorKind::network, std::string(what) + ": " + std::generic_category().message(errno)};
+}
+
+}  // namespace
+
+std::optional<Failure> Stream::prepare(const io::Host& target, const io::Host& from) {
+  prepared_.reset(socket(target.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!prepared_) return failed("socket");
+  const int fd = prepared_.get();
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   // Thousands of connections a second would use up the ports in TIME_WAIT.
@@ -39,6 +41,12 @@ std::optional<Failure> Stream::connect_to(const io::Address& target, const io::H
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (bind(fd, reinterpret_cast<sockaddr*>(&local), local_length) != 0) return failed("bind");
   }
+  return std::nullopt;
+}
+
+std::optional<Failure> Stream::connect_to(const io::Address& target, int fd) {
+  sockaddr_storage name{};
+  const socklen_t length = io::to_kernel(target, target.host.is_v4(), name);
   target_ = target;
   if (connect(fd, reinterpret_cast<sockaddr*>(&name), length) != 0 && errno != EINPROGRESS) {
     if (errno == ECONNREFUSED) return refused();
@@ -51,8 +59,11 @@ std::optional<Failure> Stream::connect_to(const io::Address& target, const io::H
 
 std::optional<Failure> Stream::open(const io::Address& target, const How& how) {
   assert(idle());
-  io::Descriptor made;
-  if (auto failure = connect_to(target, how.from, made)) return failure;
+  if (!prepared_) {
+    if (auto failure = prepare(target.host, how.from)) return failure;
+  }
+  io::Descriptor made = std::move(prepared_);
+  if (auto failure = connect_to(target, made.get())) return failure;
   secure_ = how.tls != nullptr;
   if (secure_) {
     if (!tls_) tls_ = std::make_unique<Tls>();
@@ -60,37 +71,38 @@ std::optional<Failure> Stream::open(const io::Address& target, const How& how) {
       return Failure{ErrorKind::network, started.error().text};
     }
     if (how.session) tls_->engine.offer(how.session);
+    tls_->shaking = false;
   }
   fd_ = made.release();
   closing_ = false;
   next_out_.clear();
   worker_.ring().receive(fd_, Worker::tag(client_, kReceivePart));
   receiving_ = true;
-  if (secure_) {
-    tls_->waiting.clear();
-    tls_->engine.take_into(worker_.room());
-    advance_handshake();
-  }
   return std::nullopt;
+}
+
+void Stream::shake() {
+  if (!is_open() || !secure_ || std::exchange(tls_->shaking, true)) return;
+  tls_->engine.take_into(worker_.room());
+  advance_handshake();
 }
 
 Failure Stream::refused() const {
   return {ErrorKind::refused, "nobody listens at " + target_.text()};
 }
 
-void Stream::send(Bytes bytes) {
+void Stream::add(Bytes bytes) {
   if (!is_open()) return;
+  assert(ready());
   if (!secure_) {
     next_out_.insert(next_out_.end(), bytes.begin(), bytes.end());
-    start_send();
-  } else if (tls_->engine.handshake_done()) {
-    encrypt(bytes);
-  } else {
-    tls_->waiting.insert(tls_->waiting.end(), bytes.begin(), bytes.end());
+    return;
   }
+  while (tls_->engine.write(bytes) == Outcome::output_full) take_output();
+  take_output();
 }
 
-void Stream::start_send() {
+void Stream::send() {
   if (sending_ || closing_ || next_out_.empty()) return;
   std::swap(out_, next_out_);
   next_out_.clear();
@@ -109,7 +121,7 @@ void Stream::on_sent(const io::Completion& completion) {
   // The receive says what has happened to the connection.
   if (closing_ || completion.result < 0) return;
   sent_ += static_cast<std::size_t>(completion.result);
-  if (sent_ == out_.size()) return start_send();
+  if (sent_ == out_.size()) return send();
   sending_ = true;
   worker_.ring().send(fd_, Bytes(out_).subspan(sent_), Worker::tag(client_, kSendPart));
 }
@@ -141,12 +153,6 @@ void Stream::take_output() {
   const Bytes made = Bytes(worker_.room()).first(engine.produced());
   next_out_.insert(next_out_.end(), made.begin(), made.end());
   engine.take_into(worker_.room());
-  start_send();
-}
-
-void Stream::encrypt(Bytes bytes) {
-  while (tls_->engine.write(bytes) == Outcome::output_full) take_output();
-  take_output();
 }
 
 // False: not done, or failed.
@@ -157,12 +163,11 @@ bool Stream::advance_handshake() {
     outcome = tls_->engine.handshake();
   }
   take_output();
+  send();
   if (outcome == Outcome::failed) end({ErrorKind::protocol, "TLS: " + shown(tls_->engine.failure())});
   if (outcome != Outcome::done) return false;
   owner_.on_secured();
-  if (closing_) return false;
-  if (!tls_->waiting.empty()) encrypt(std::exchange(tls_->waiting, {}));
-  return true;
+  return !closing_;
 }
 
 void Stream::decrypt(Bytes ciphertext) {
@@ -172,20 +177,22 @@ void Stream::decrypt(Bytes ciphertext) {
   std::array<std::uint8_t, 16384> plain;
   while (!closing_) {
     std::size_t count = 0;
-    switch (engine.read(plain, count)) {
+    const Outcome outcome = engine.read(plain, count);
+    if (engine.produced() > 0) {
+      take_output();
+      send();
+    }
+    switch (outcome) {
       case Outcome::done:
-        if (engine.produced() > 0) take_output();
         owner_.on_bytes(Bytes(plain).first(count));
         break;
       case Outcome::want_input:
-        return take_output();
+        return;
       case Outcome::output_full:
-        take_output();
         break;
       case Outcome::peer_closed:
         return end({ErrorKind::closed, "the server closed the connection"});
       case Outcome::failed:
-        take_output();
         return end({ErrorKind::protocol, "TLS: " + shown(engine.failure())});
     }
   }

@@ -1,7 +1,8 @@
 // A connection of a client: TCP, or TLS over it, on the worker's ring. Reusable, one
 // connection after the other, to wherever the next one is to go.
 //
-// It connects without waiting: what is sent goes out once the server has accepted.
+// It connects without waiting: over TCP what is sent goes out once the server has
+// accepted, over TLS it must not be sent before the handshake is done (ready()).
 // Bytes and the end are told to the owner, from within on_completion(). After the end,
 // and after close(), open() may be called when idle() says so.
 #pragma once
@@ -19,8 +20,8 @@ namespace anchord::load {
 class StreamOwner {
  public:
   virtual void on_bytes(Bytes bytes) = 0;
-  // The TLS handshake is done, and nothing of what was sent has gone out: to look at
-  // tls(), and to close() if it is the wrong one.
+  // The TLS handshake is done: to look at tls(), and to send, or to close() if it is the
+  // wrong one.
   virtual void on_secured() {}
   // The connection is over: by the server (closed, network, refused), or for what it
   // did to TLS (protocol). Not after close().
@@ -43,6 +44,7 @@ class Stream {
 
   bool idle() const { return fd_ < 0; }
   bool is_open() const { return fd_ >= 0 && !closing_; }
+  bool ready() const { return is_open() && (!secure_ || tls_->engine.handshake_done()); }
 
   // How the next connection is made.
   struct How {
@@ -50,9 +52,19 @@ class Stream {
     io::Host from = {};                       // local address; any: the kernel chooses
     crypto::TlsSession session = {};          // to resume
   };
+  // Makes the socket of the next connection, which open() does otherwise.
+  std::optional<Failure> prepare(const io::Host& target, const io::Host& from);
   // What could be seen at once; everything else is told by on_end().
   std::optional<Failure> open(const io::Address& target, const How& how);
-  void send(Bytes bytes);
+  // With TLS, after open(): begins the handshake, unless it has begun.
+  void shake();
+  // Each piece is a TLS record of its own; all leave together.
+  void add(Bytes bytes);
+  void send();
+  void send(Bytes bytes) {
+    add(bytes);
+    send();
+  }
   void close();
   void on_completion(std::uint8_t part, const io::Completion& completion);
   // What there is to know of a TLS connection, until its end.
@@ -61,17 +73,15 @@ class Stream {
  private:
   struct Tls {
     crypto::TlsEngine engine;
-    Buffer waiting;  // until the handshake is done
+    bool shaking = false;  // or done
   };
 
-  std::optional<Failure> connect_to(const io::Address& target, const io::Host& from, io::Descriptor& out);
+  std::optional<Failure> connect_to(const io::Address& target, int socket);
   void on_received(const io::Completion& completion);
   void on_sent(const io::Completion& completion);
   void decrypt(Bytes ciphertext);
   bool advance_handshake();
-  void encrypt(Bytes bytes);
   void take_output();
-  void start_send();
   Failure refused() const;
   void end(const Failure& failure);
   void settle();
@@ -81,6 +91,7 @@ class Stream {
   const std::uint32_t client_;
   std::unique_ptr<Tls> tls_;  // made when it is needed for the first time
   bool secure_ = false;
+  io::Descriptor prepared_;
   io::Address target_;
   int fd_ = -1;
   bool closing_ = false;

@@ -25,6 +25,12 @@ struct Tally {
     return out;
   }
 
+  // What came before is not measured. Errors count always.
+  void begin_measuring() {
+    completed = bytes = 0;
+    latency = {};
+  }
+
   void add(const Failure& failure) {
     const auto kind = static_cast<std::size_t>(failure.kind);
     if (errors[kind]++ == 0) examples[kind] = failure.text;

@@ -43,7 +43,9 @@ void TftpProtocol::agreed(std::size_t block_size, std::size_t window) {
 }
 
 Json TftpProtocol::facts() const {
-  return {{"agreed_blksize", block_size_.load()}, {"agreed_windowsize", window_.load()}};
+  return {{"agreed_blksize", block_size_.load()},
+          {"agreed_windowsize", window_.load()},
+          {"repeated_requests", repeats_.load()}};
 }
 
 TftpClient::TftpClient(TftpProtocol& protocol, Worker& worker, std::uint32_t id)

@@ -79,7 +79,8 @@ Status TftpFetch::start(const io::Address& target, std::string_view file) {
   busy_ = true;
   target_ = peer_ = target;
   get_.start(file, wish_.mode, wish_.options);
-  send(get_.packet());
+  wait();
+  send_to(peer_, get_.packet());
   return {};
 }
 
@@ -125,16 +126,17 @@ void TftpFetch::on_datagram(const io::Datagram& datagram) {
   const bool first = !get_.answered();
   const TftpGet::Next next = get_.on_packet(datagram.payload);
   if (first && (get_.answered() || next == TftpGet::Next::failed)) peer_ = datagram.from;
-  deadline_ = worker_.ring().now() + wish_.patience;
+  // What comes again and again must not keep the read alive.
+  if (!get_.payload().empty() || (first && get_.answered())) wait();
   proceed(next);
 }
 
 void TftpFetch::proceed(TftpGet::Next next) {
   if (next == TftpGet::Next::failed) {
-    if (!get_.packet().empty()) send(get_.packet());
+    if (!get_.packet().empty()) send_to(peer_, get_.packet());
     return end(&get_.failure());
   }
-  if (next != TftpGet::Next::wait) send(get_.packet());
+  if (next != TftpGet::Next::wait) send_to(peer_, get_.packet());
   if (!get_.payload().empty()) {
     if (auto failure = owner_.on_payload(get_.payload())) return end(&*failure);
   }
@@ -150,13 +152,15 @@ void TftpFetch::end(const Failure* failure) {
 void TftpFetch::on_deadline() {
   if (!busy_) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(client_, deadline_);
-  proceed(get_.on_timeout());
+  const TftpGet::Next next = get_.on_timeout();
+  if (next == TftpGet::Next::send && !get_.answered()) owner_.on_repeat();
+  wait();
+  proceed(next);
 }
 
-void TftpFetch::send(Bytes packet) {
+void TftpFetch::wait() {
   deadline_ = worker_.ring().now() + wish_.patience;
   worker_.arm(client_, deadline_);
-  send_to(peer_, packet);
 }
 
 void TftpFetch::send_to(const io::Address& to, Bytes packet) {

@@ -29,6 +29,8 @@ class TftpFetchOwner {
   virtual std::optional<Failure> on_payload(Bytes payload) = 0;
   // The read is over, rightly when `failure` is null. Another may be started at once.
   virtual void on_fetched(const Failure* failure) = 0;
+  // The request is sent once more: nobody has answered it.
+  virtual void on_repeat() {}
 
  protected:
   ~TftpFetchOwner() = default;
@@ -58,7 +60,7 @@ class TftpFetch {
   void on_datagram(const io::Datagram& datagram);
   void on_network_error(int error, bool sending);
   void proceed(TftpGet::Next next);
-  void send(Bytes packet);
+  void wait();
   void retire();
   void send_to(const io::Address& to, Bytes packet);
   void end(const Failure* failure);
@@ -74,7 +76,7 @@ class TftpFetch {
   TftpGet get_;
   io::Address target_;
   io::Address peer_;     // the server's end: where requests go, then the transfer's
-  Millis deadline_ = 0;  // moves with each packet; the timer follows when it fires
+  Millis deadline_ = 0;  // moves with what brings the read forward; the timer follows when it fires
 };
 
 }  // namespace anchord::load

@@ -16,7 +16,9 @@ TvsProtocol::TvsProtocol(const Plan& plan, TvsWish wish)
 Result<std::unique_ptr<Client>> TvsProtocol::make_client(Worker& worker, std::uint32_t id) {
   auto context = crypto::TlsContext::client(wish_.tls);
   if (!context) return std::unexpected(std::move(context.error()));
-  return std::make_unique<TvsClient>(*this, worker, id, std::move(*context));
+  auto client = std::make_unique<TvsClient>(*this, worker, id, std::move(*context));
+  if (Status opened = client->open(); !opened) return std::unexpected(std::move(opened.error()));
+  return client;
 }
 
 bool TvsProtocol::is_right(std::uint64_t certificate, Bytes answer, bool known) {
@@ -39,43 +41,59 @@ void TvsProtocol::count_connection(const crypto::TlsEngine& engine) {
 
 Json TvsProtocol::facts() const {
   const std::lock_guard lock(mutex_);
-  return {{"known", known_.load()},     {"unknown", unknown_.load()}, {"handshakes", connections_.load()},
-          {"resumed", resumed_.load()}, {"tls_version", version_},    {"cipher", cipher_}};
+  return {
+      {"known", known_.load()},     {"unknown", unknown_.load()},        {"handshakes", connections_.load()},
+      {"resumed", resumed_.load()}, {"answer_records", records_.load()}, {"tls_version", version_},
+      {"cipher", cipher_}};
 }
 
 TvsClient::TvsClient(TvsProtocol& protocol, Worker& worker, std::uint32_t id, crypto::TlsContext tls)
-    : protocol_(protocol), worker_(worker), id_(id), tls_(std::move(tls)), stream_(*this, worker, id) {}
+    : protocol_(protocol),
+      worker_(worker),
+      id_(id),
+      tls_(std::move(tls)),
+      device_(fmt::format("CP-8861-SEP{:012X}", id)),
+      stream_(*this, worker, id) {}
 
-// Asks everything that this connection has not been asked yet, or makes one first.
-void TvsClient::flush() {
-  if (tasks_.empty()) return;
-  if (stream_.idle()) {
-    asked_ = 0;
-    reader_.reset();
-    if (auto failure = stream_.open(protocol_.target(), {.tls = &tls_, .session = session_})) {
-      asked_ = tasks_.size();
-      return fail_asked(*failure);
-    }
-  }
-  if (!stream_.is_open()) return;  // on_idle() comes back here
-  if (asked_ == 0) deadline_ = worker_.ring().now() + protocol_.wish().patience;
-  worker_.arm(id_, deadline_);
-  questions_.clear();
-  for (; asked_ < tasks_.size(); ++asked_) write_question(tasks_[asked_]);
-  stream_.send(questions_);
+Status TvsClient::open() {
+  if (auto failure = stream_.prepare(protocol_.target().host, {})) return anchord::fail(failure->text);
+  return {};
 }
 
-void TvsClient::write_question(const Task& task) {
+void TvsClient::flush() {
+  if (tasks_.empty()) return;
+  deadline_ = worker_.ring().now() + protocol_.wish().patience;
+  worker_.arm(id_, deadline_);
+  if (stream_.ready()) return ask();
+  if (!stream_.idle()) return;  // on_idle() comes back here
+  reader_.reset();
+  if (auto failure = stream_.open(protocol_.target(), {.tls = &tls_, .session = session_}))
+    fail_all(*failure);
+}
+
+void TvsClient::on_idle() {
+  flush();
+  stream_.shake();
+}
+
+void TvsClient::on_secured() {
+  protocol_.count_connection(stream_.tls());
+  ask();
+}
+
+// Each question in a record of its own, as those send them who write one after the other.
+void TvsClient::ask() {
   const auto& certificates = protocol_.wish().certificates;
-  const std::string device = fmt::format("CP-8861-SEP{:012X}", id_);
-  const Buffer& certificate = certificates[task.number % certificates.size()];
-  const std::size_t before = questions_.size();
-  questions_.resize(before + wire::kTvsHeaderSize + certificate.size() + 64);
-  Writer out(MutableBytes(questions_).subspan(before));
-  wire::write_verify_request(out, {.session = static_cast<std::uint32_t>(task.number),
-                                   .device = as_bytes(device),
-                                   .certificate = certificate});
-  questions_.resize(before + out.size());
+  for (const Task& task : tasks_) {
+    const Buffer& certificate = certificates[task.number % certificates.size()];
+    question_.resize(wire::kTvsHeaderSize + certificate.size() + 64);
+    Writer out(question_);
+    wire::write_verify_request(out, {.session = static_cast<std::uint32_t>(task.number),
+                                     .device = as_bytes(device_),
+                                     .certificate = certificate});
+    stream_.add(Bytes(question_).first(out.size()));
+  }
+  stream_.send();
 }
 
 void TvsClient::on_completion(std::uint8_t part, const io::Completion& completion) {
@@ -83,16 +101,16 @@ void TvsClient::on_completion(std::uint8_t part, const io::Completion& completio
 }
 
 void TvsClient::on_bytes(Bytes bytes) {
-  deadline_ = worker_.ring().now() + protocol_.wish().patience;
+  protocol_.count_record();
   worker_.add_bytes(bytes.size());
   reader_.give(bytes);
   while (stream_.is_open()) {
     auto message = reader_.next();
     if (!message) {
-      fail_asked({ErrorKind::protocol, message.error().text});
+      fail_all({ErrorKind::protocol, message.error().text});
       return stream_.close();
     }
-    if (asked_ == 0 && !(message->empty() && reader_.empty())) {
+    if (tasks_.empty() && !(message->empty() && reader_.empty())) {
       worker_.complain({ErrorKind::protocol, "bytes behind the last answer"});
       return stream_.close();
     }
@@ -105,11 +123,10 @@ void TvsClient::take_answer(Bytes message) {
   const Task task = tasks_.front();
   const auto read = read_answer({.session = static_cast<std::uint32_t>(task.number)}, message);
   if (!read) {
-    fail_asked({ErrorKind::protocol, read.error().text});
+    fail_all({ErrorKind::protocol, read.error().text});
     return stream_.close();
   }
   tasks_.pop_front();
-  --asked_;
   const std::uint64_t certificate = task.number % protocol_.wish().certificates.size();
   if (protocol_.is_right(certificate, message, read->valid)) {
     worker_.succeed(id_, task);
@@ -125,18 +142,14 @@ void TvsClient::take_answer(Bytes message) {
   if (mode == TvsMode::connect || mode == TvsMode::resume) stream_.close();
 }
 
-void TvsClient::fail_asked(const Failure& failure) {
-  for (; asked_ > 0; --asked_) {
-    tasks_.pop_front();
-    worker_.fail(id_, failure);
-  }
+void TvsClient::fail_all(const Failure& failure) {
+  for (; !tasks_.empty(); tasks_.pop_front()) worker_.fail(id_, failure);
 }
 
 void TvsClient::on_deadline() {
   if (tasks_.empty()) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(id_, deadline_);
-  asked_ = tasks_.size();
-  fail_asked({ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.wish().patience)});
+  fail_all({ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.wish().patience)});
   stream_.close();
 }
 

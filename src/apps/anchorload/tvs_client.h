@@ -22,13 +22,13 @@ enum class TvsMode {
   connect,    // a new connection for each question, as phones do
   resume,     // likewise, with what the last one left to resume it by
   keepalive,  // all on one, one after the other
-  pipeline,   // all on one, several at once
+  pipeline,   // all on one, several at once, the next when all are answered
 };
 
 struct TvsWish {
   TvsMode mode = TvsMode::connect;
   unsigned depth = 1;                // for pipeline
-  Millis patience = 5000;            // without a byte, while something is asked
+  Millis patience = 5000;            // with what is asked at once
   std::vector<Buffer> certificates;  // DER, asked about in turn; at least one
   std::optional<bool> known;         // what every answer must be
   crypto::TlsClientSettings tls;
@@ -48,6 +48,7 @@ class TvsProtocol final : public Protocol {
   // what every answer must be.
   bool is_right(std::uint64_t certificate, Bytes answer, bool known);
   void count_connection(const crypto::TlsEngine& engine);
+  void count_record() { records_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   const Plan& plan_;
@@ -57,6 +58,7 @@ class TvsProtocol final : public Protocol {
   std::atomic<std::uint64_t> unknown_ = 0;
   std::atomic<std::uint64_t> connections_ = 0;
   std::atomic<std::uint64_t> resumed_ = 0;
+  std::atomic<std::uint64_t> records_ = 0;  // of TLS, with answers in them
   mutable std::mutex mutex_;
   std::string version_;  // of the first connection
   std::string cipher_;
@@ -67,32 +69,35 @@ class TvsClient final : public Client, private StreamOwner {
   // A context is one thread's: each client has its own.
   TvsClient(TvsProtocol& protocol, Worker& worker, std::uint32_t id, crypto::TlsContext tls);
 
+  Status open();  // before the run
+
   void begin(const Task& task) override { tasks_.push_back(task); }
   void flush() override;
+  void shake() override { stream_.shake(); }
   void on_completion(std::uint8_t part, const io::Completion& completion) override;
   void on_deadline() override;
 
  private:
   void on_bytes(Bytes bytes) override;
-  void on_secured() override { protocol_.count_connection(stream_.tls()); }
-  void on_end(const Failure& failure) override { fail_asked(failure); }
-  void on_idle() override { flush(); }
+  void on_secured() override;
+  void on_end(const Failure& failure) override { fail_all(failure); }
+  void on_idle() override;
 
-  void write_question(const Task& task);
+  void ask();
   void take_answer(Bytes message);
-  void fail_asked(const Failure& failure);
+  void fail_all(const Failure& failure);
 
   TvsProtocol& protocol_;
   Worker& worker_;
   const std::uint32_t id_;
   const crypto::TlsContext tls_;
+  const std::string device_;
   Stream stream_;
   crypto::TlsSession session_;
   std::deque<Task> tasks_;  // in the order of their questions
-  std::size_t asked_ = 0;   // of them, on this connection
   TvsReader reader_;
   Millis deadline_ = 0;
-  Buffer questions_;
+  Buffer question_;
 };
 
 }  // namespace anchord::load

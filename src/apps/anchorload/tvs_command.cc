@@ -80,13 +80,13 @@ CLI::App& define_tvs(CLI::App& app, TvsFlags& t) {
   tvs.add_option(
          "--mode", t.mode,
          "connect: a new connection for each question; resume: likewise, resumed; keepalive: all on one; "
-         "pipeline: likewise, several at once")
+         "pipeline: likewise, several at once, and the next when all are answered")
       ->check(CLI::IsMember({"connect", "resume", "keepalive", "pipeline"}))
       ->capture_default_str();
-  tvs.add_option("--depth", t.depth, "with pipeline: questions under way on each connection")
+  tvs.add_option("--depth", t.depth, "with pipeline: questions sent at once, each in a record of its own")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  tvs.add_option("--timeout", t.timeout, "seconds without a byte after which a question has failed")
+  tvs.add_option("--timeout", t.timeout, "seconds after which a question without an answer has failed")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
   tvs.add_option(

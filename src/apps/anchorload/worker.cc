@@ -25,12 +25,7 @@ Nanos nanos_now() {
 }
 
 Worker::Worker(const Plan& plan, Protocol& protocol, unsigned index, io::Waker waker)
-    : plan_(plan),
-      protocol_(protocol),
-      index_(index),
-      waker_(std::move(waker)),
-      quota_(share(plan.count, plan.threads, index)),
-      random_(index + 1) {}
+    : plan_(plan), protocol_(protocol), index_(index), waker_(std::move(waker)), random_(index + 1) {}
 
 Status Worker::open() {
   const std::size_t size = std::max<std::size_t>(2048, protocol_.datagram_size() + io::kDatagramOverhead);
@@ -50,9 +45,9 @@ Status Worker::open() {
     if (!client) return std::unexpected(client.error());
     clients_.push_back(std::move(*client));
   }
-  for (unsigned i = 0; i < protocol_.depth(); ++i) {
-    for (std::uint32_t id = 0; id < count; ++id) free_.push_back(id);
-  }
+  open_.resize(count);
+  for (std::uint32_t id = 0; id < count; ++id) free_.push_back(id);
+  ring_->submit();  // what waits for answers; the first requests are not to wait for that
   return {};
 }
 
@@ -60,18 +55,21 @@ void Worker::run(Start& start) {
   status_ = open();
   start.ready.count_down();
   start.go.wait();
-  if (status_ && !start.cancelled) loop(start.at);
+  if (status_ && !start.cancelled) loop(start);
   ring_.reset();  // on the thread that made it
   clients_.clear();
   progress_.ended.store(true, std::memory_order_release);
 }
 
-void Worker::loop(Nanos start) {
-  start_ = ended_at_ = now_ = start;
+void Worker::loop(const Start& start) {
+  start_ = ended_at_ = now_ = start.at;
+  measured_ = start.measured;
+  if (now_ >= measured_) begin_measuring();
   hand_out();
   while (!over()) {
     const std::span<const io::Completion> batch = ring_->wait(deadline());
     now_ = nanos_now();
+    if (!measuring_ && now_ >= measured_) begin_measuring();
     for (const io::Completion& completion : batch) dispatch(completion);
     timers_->advance(ring_->now(), [&](std::uint32_t id) {
       armed_for_[id] = kNever;
@@ -88,6 +86,15 @@ void Worker::loop(Nanos start) {
   publish();
 }
 
+void Worker::begin_measuring() {
+  measuring_ = true;
+  tally_.begin_measuring();
+  ended_at_ = measured_;
+  if (plan_.count == 0) return;
+  // What is under way ends behind the warm-up too.
+  quota_ = std::max(begun_, ended_ + share(plan_.count, plan_.threads, index_));
+}
+
 void Worker::dispatch(const io::Completion& completion) {
   if (completion.tag == kWakerTag) {
     if (!completion.more) ring_->watch_waker(kWakerTag);
@@ -98,7 +105,7 @@ void Worker::dispatch(const io::Completion& completion) {
 }
 
 bool Worker::next_task(Task& task) {
-  if (stopping_ || (plan_.count > 0 && begun_ == quota_)) return false;
+  if (stopping_ || begun_ == quota_) return false;
   const std::uint64_t number = begun_ * plan_.threads + index_;
   Nanos at = now_;
   if (plan_.rate > 0) {
@@ -115,16 +122,31 @@ void Worker::hand_out() {
     free_.push_back(resting_.front().client);
     resting_.pop_front();
   }
-  begun_now_.clear();
-  Task task;
-  // A task may fail as it begins; its client rests then, so that this ends.
-  while (!free_.empty() && next_task(task)) {
-    const std::uint32_t id = free_.front();
-    free_.pop_front();
-    clients_[id]->begin(task);
-    begun_now_.push_back(id);
+  if (begun_ == 0) burst_.begin = nanos_now();
+  // Each one that is free has a task before any has a second. One may fail as it begins;
+  // its client rests then, so that this ends.
+  std::size_t count = free_.size();
+  for (unsigned round = 0; round < protocol_.depth(); ++round) {
+    std::size_t given = 0;
+    for (Task task; given < count && next_task(task); ++given) {
+      ++open_[free_[given]].tasks;
+      clients_[free_[given]]->begin(task);
+    }
+    if (round == 0) count = given;
+    if (given < count || count == 0) break;
   }
+  const auto end = free_.begin() + static_cast<std::ptrdiff_t>(count);
+  begun_now_.assign(free_.begin(), end);
+  free_.erase(free_.begin(), end);
   for (const std::uint32_t id : begun_now_) clients_[id]->flush();
+  note_burst();
+  for (const std::uint32_t id : begun_now_) clients_[id]->shake();
+}
+
+void Worker::note_burst() {
+  if (burst_.end != 0 || begun_ < std::min<std::uint64_t>(clients_.size(), quota_)) return;
+  ring_->submit();
+  burst_.end = nanos_now();
 }
 
 void Worker::begin_stop() {
@@ -137,11 +159,11 @@ void Worker::begin_stop() {
 std::uint64_t Worker::due() const {
   const double all = static_cast<double>(now_ - start_) * plan_.rate / 1e9;
   const std::uint64_t own = share(static_cast<std::uint64_t>(all) + 1, plan_.threads, index_);
-  return plan_.count > 0 ? std::min(own, quota_) : own;
+  return std::min(own, quota_);
 }
 
 bool Worker::over() const {
-  const bool all_given = stopping_ || (plan_.count > 0 && begun_ == quota_);
+  const bool all_given = stopping_ || begun_ == quota_;
   return all_given && (begun_ == ended_ || ring_->now() >= drain_until_);
 }
 
@@ -165,17 +187,23 @@ void Worker::arm(std::uint32_t client, Millis deadline) {
 
 void Worker::succeed(std::uint32_t client, const Task& task, bool pause) {
   ++(stopping_ ? tally_.late : tally_.completed);
-  ++ended_;
-  ended_at_ = now_;
   tally_.latency.record(now_ - task.start);
-  if (!pause) return free_.push_back(client);
-  resting_.push_back({ring_->now() + kErrorPause, client});
+  end_task(client, pause);
 }
 
 void Worker::fail(std::uint32_t client, const Failure& failure) {
   tally_.add(failure);
+  end_task(client, true);
+}
+
+void Worker::end_task(std::uint32_t client, bool pause) {
   ++ended_;
   ended_at_ = now_;
+  Open& open = open_[client];
+  open.pause |= pause;
+  if (--open.tasks > 0) return;
+  if (!open.pause) return free_.push_back(client);
+  open.pause = false;
   resting_.push_back({ring_->now() + kErrorPause, client});
 }
 

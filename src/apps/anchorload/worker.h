@@ -35,6 +35,7 @@ struct Start {
   std::latch go{1};
   // Set before `go`.
   Nanos at = 0;
+  Nanos measured = 0;  // behind the warm-up
   bool cancelled = false;
 };
 
@@ -61,10 +62,17 @@ class Worker {
   }
   const Progress& progress() const { return progress_; }
 
+  // The first tasks, as many as there are clients: until all of them were handed to the kernel.
+  struct Burst {
+    Nanos begin = 0;
+    Nanos end = 0;  // 0: so many have never begun
+  };
+
   // After the thread has ended.
   const Status& status() const { return status_; }  // why it could not begin
   const Tally& tally() const { return tally_; }
   Nanos ended_at() const { return ended_at_; }  // the last task of its part of the count
+  const Burst& burst() const { return burst_; }
 
   // For clients.
 
@@ -89,16 +97,23 @@ class Worker {
   bool is_lost();
 
  private:
+  struct Open {
+    unsigned tasks = 0;
+    bool pause = false;  // when they have ended
+  };
   struct Rest {
     Millis until = 0;
     std::uint32_t client = 0;
   };
 
   Status open();
-  void loop(Nanos start);
+  void loop(const Start& start);
+  void begin_measuring();
   void dispatch(const io::Completion& completion);
   bool next_task(Task& task);
   void hand_out();
+  void note_burst();
+  void end_task(std::uint32_t client, bool pause);
   void begin_stop();
   bool over() const;
   Millis deadline() const;
@@ -109,7 +124,7 @@ class Worker {
   Protocol& protocol_;
   const unsigned index_;
   io::Waker waker_;
-  std::uint64_t quota_;  // tasks; 0: no limit
+  std::uint64_t quota_ = ~std::uint64_t{0};  // tasks that may begin; without a limit during the warm-up
   std::atomic<bool> stop_ = false;
   Progress progress_;
   Status status_;
@@ -118,18 +133,22 @@ class Worker {
   std::vector<std::unique_ptr<Client>> clients_;
   std::unique_ptr<io::Ring> ring_;
   std::unique_ptr<TimerWheel> timers_;
-  std::vector<Millis> armed_for_;   // by client
-  std::deque<std::uint32_t> free_;  // a client occurs as often as it can take a task
-  std::deque<Rest> resting_;        // in the order of their ends
+  std::vector<Millis> armed_for_;  // by client
+  std::vector<Open> open_;         // likewise
+  std::deque<std::uint32_t> free_;
+  std::deque<Rest> resting_;  // in the order of their ends
   std::vector<std::uint32_t> begun_now_;
 
   Nanos now_ = 0;
   Nanos start_ = 0;
+  Nanos measured_ = 0;
+  bool measuring_ = false;
   Nanos ended_at_ = 0;
   Millis drain_until_ = kNever;
   bool stopping_ = false;
   std::uint64_t begun_ = 0;
   std::uint64_t ended_ = 0;
+  Burst burst_;
   std::mt19937_64 random_;
   Buffer room_ = Buffer(std::size_t{32} << 10);
   Tally tally_;

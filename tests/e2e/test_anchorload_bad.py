@@ -1,0 +1,273 @@
+"""anchorload at servers that are slow, that do not answer at all, and that are restarted while they are asked; what it
+says of its own begin; and what it leaves unmeasured."""
+
+import contextlib
+import itertools
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+import harness
+from harness import CERTS, SLOW, Service, environment, program, wait_for
+from test_anchorload import LOOPBACK, Http, Load, Tftp, data, response
+
+
+class Case(Load):
+    TVS = ("--cert", CERTS / "app-ec.crt")
+    FILE = ("--file", "ITLFile.tlv")
+
+    def asked(self, service):
+        """Of each protocol: its name, its port at this service, and what to ask for."""
+        return (("tvs", service.tvs[0][1], self.TVS), ("tvs", service.tvs[0][1], (*self.TVS, "--mode", "pipeline")),
+                ("tftp", service.tftp[0][1], self.FILE), ("http", service.http[0][1], self.FILE))
+
+
+def drip(server, connection, endless):
+    """A byte now and then, as long as anybody listens."""
+    for byte in endless:
+        if server.over:
+            return
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+class Slow(Case):
+    """Each byte comes in time; all of them never do."""
+
+    def test_http(self):
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+        for begin in (b"", head):
+            with Http(serve=lambda c, _, begin=begin: drip(server, c, itertools.chain(begin, itertools.repeat(0x48)))) as server:
+                flags = ("--file", "x", "--connections", 2, "--timeout", 0.4)
+                self.errors(self.load("http", server.port, *flags, "--count", 3), timeout=3)
+                self.errors(self.load("http", server.port, *flags, "--count", 3, "--fail-on-error", code=1), timeout=3)
+                self.errors(self.load("http", server.port, *flags, "--seconds", 0.1), timeout=2)
+
+    def test_tvs(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTS / "tvs.crt", CERTS / "tvs.key")
+
+        def serve(connection, _):
+            connection.settimeout(harness.BOUND)
+            with contextlib.suppress(ssl.SSLError), context.wrap_socket(connection, server_side=True) as secure:
+                drip(server, secure, harness.message(2, 0, [(7, bytes(1000))]))
+
+        with Http(serve=serve) as server:
+            for mode in ("connect", "keepalive", "pipeline"):
+                report = self.load("tvs", server.port, *self.TVS, "--count", 3, "--timeout", 0.6, "--mode", mode)
+                self.errors(report, timeout=3)
+
+    def test_a_handshake(self):
+        """anchord, behind somebody who passes its bytes on one by one."""
+        with Service(self.state) as service:
+            def serve(connection, _):
+                with socket.create_connection(service.tvs[0]) as behind:
+                    behind.settimeout(0.2)
+                    with contextlib.suppress(socket.timeout):
+                        behind.sendall(connection.recv(4096))
+                    with contextlib.suppress(socket.timeout):
+                        drip(server, connection, behind.recv(4096))
+                    wait_for(lambda: server.over, "the end")
+
+            with Http(serve=serve) as server:
+                report = self.load("tvs", server.port, *self.TVS, "--count", 3, "--connections", 3, "--timeout", 0.5)
+                self.errors(report, timeout=3)
+
+    def test_tftp_that_says_the_same_again_and_again(self):
+        with Tftp() as server:
+            def on_packet(packet, peer):
+                if packet[:2] == b"\0\1":
+                    for _ in range(12 * 8):
+                        if server.over or server.packets[-1][:2] == b"\0\5":
+                            return
+                        server.send(data(1, b"y" * 512), peer)
+                        time.sleep(0.125)
+
+            server.on_packet = on_packet
+            report = self.load("tftp", server.port, "--file", "x", "--count", 1, "--fail-on-error", code=1)
+            self.errors(report, timeout=1)
+            self.assertIn("block 2", report["error_examples"]["timeout"])
+
+    def test_boot(self):
+        with Http(serve=lambda c, _: drip(server, c, itertools.repeat(0x48))) as server:
+            result = harness.run(program("anchorload"), "boot", "--host", LOOPBACK, "--phones", 3, "--http-port", server.port,
+                                 "--protocol", "http", "--timeout", 0.2, "--json", "--fail-on-error")
+            self.assertEqual(result.returncode, 1, result.stderr)
+            report = json.loads(result.stdout)
+            self.assertEqual(report["phones"]["degraded"], 3)
+            self.assertGreater(report["errors"]["timeout"], 3)
+
+
+class NoAnswer(Case):
+    def test_a_host_that_is_not_there(self):
+        """Nobody takes connections: what comes to a full queue is lost, as on the way to a host that is switched off."""
+        with socket.create_server((LOOPBACK, 0), backlog=0) as listener, contextlib.ExitStack() as waiting:
+            port = listener.getsockname()[1]
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    waiting.enter_context(socket.create_connection((LOOPBACK, port), timeout=0.3))
+            for protocol, flags in (("tvs", self.TVS), ("http", self.FILE)):
+                report = self.load(protocol, port, *flags, "--count", 4, "--connections", 2, "--timeout", 0.3)
+                self.errors(report, timeout=4)
+                report = self.load(protocol, port, *flags, "--seconds", 0.3, "--connections", 2, "--timeout", 60,
+                                   "--fail-on-error", code=1)
+                self.errors(report, unfinished=2)
+
+    def test_tvs_that_nobody_offers(self):
+        with socket.socket() as taken:
+            taken.bind((LOOPBACK, 0))
+            flags = (taken.getsockname()[1], *self.TVS, "--seconds", 0.3, "--connections", 3)
+            self.errors(self.load("tvs", *flags), refused=True)
+            self.errors(self.load("tvs", *flags, "--fail-on-error", code=1), refused=True)
+
+
+class Restarted(Case):
+    """anchord ends in good order and comes back at the same ports, while it is asked."""
+
+    def restart_under(self, protocol, flags, count):
+        """The report of a run; `count` is what a service has answered."""
+        with Service(self.state) as service:
+            ports = [getattr(service, name)[0][1] for name in ("tvs", "tftp", "http", "https")]
+            # The end is ours to choose: how long a start takes is not known.
+            args = [program("anchorload"), protocol, "--host", LOOPBACK, "--seconds", 600, "--json", "--fail-on-error",
+                    *flags(service)]
+            process = subprocess.Popen([str(a) for a in args], stdout=subprocess.PIPE, env=environment())
+            self.addCleanup(process.kill)
+            wait_for(lambda: count(service) > 20, "the first answers")
+            service.stop()
+        time.sleep(1)  # longer than a phone tries again
+        with Service(self.state, ports=ports) as service:
+            wait_for(lambda: count(service) > 20, "answers after it")
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=harness.BOUND)
+        self.assertEqual(process.returncode, 1)
+        report = json.loads(out)
+        self.assertGreater(report["completed"], 40)
+        self.assertEqual(report["errors"]["content"] + report["errors"]["protocol"], 0, report)
+        return report
+
+    def ask(self, protocol, counter, *flags):
+        report = self.restart_under(protocol, lambda service: ("--port", getattr(service, protocol)[0][1], "--connections", 8,
+                                                               *flags), lambda service: service.counters()[counter])
+        self.assertGreater(report["errors"]["refused"], 0, report)
+
+    def test_tvs(self):
+        for mode in ("connect", "resume", "keepalive", "pipeline"):
+            self.ask("tvs", "tvs_verify_invalid", *self.TVS, "--mode", mode, "--timeout", 2)
+
+    def test_tftp(self):
+        self.ask("tftp", "tftp_completed", *self.FILE)
+
+    def test_http(self):
+        self.ask("http", "http_completed", *self.FILE, "--timeout", 2)
+        self.ask("http", "http_completed", *self.FILE, "--timeout", 2, "--depth", 4)
+
+    def test_boot(self):
+        (self.state / "provisioning" / "XMLDefault.cnf.xml").write_text("<Default/>\n")
+
+        def flags(service):
+            return ("--phones", 20, "--timeout", 0.3, "--trust", self.folder / "phones", "--http-port",
+                    service.http[0][1], "--tftp-port", service.tftp[0][1], "--tvs-port", service.tvs[0][1])
+
+        report = self.restart_under("boot", flags, lambda service: service.counters()["http_completed"])
+        self.assertGreater(report["phones"]["degraded"], 0)
+        self.assertEqual(report["phones"]["locked"], 0)
+        self.assertGreater(report["phones"]["fine"], 20)
+
+
+class Begin(Case):
+    def test_a_thousand_at_once(self):
+        count = 100 if SLOW else 1000
+        with Service(self.state, "--max-per-address", 4 * count) as service:
+            for protocol, port, flags in self.asked(service):
+                report = self.load(protocol, port, *flags, "--connections", count, "--count", count, "--fail-on-error")
+                self.assertEqual((report["completed"], report["failed"]), (count, 0))
+                self.assertGreater(report["begun_within_us"], 0)
+                if protocol == "tftp":
+                    self.assertEqual(report["tftp"]["repeated_requests"], 0)
+                    self.assertEqual(service.counters()["tftp_requests"], count)
+
+    def test_nobody_hears_it(self):
+        with Tftp() as server:
+            server.on_packet = lambda *_: None
+            report = self.load("tftp", server.port, "--file", "x", "--count", 2, "--connections", 2)
+            self.errors(report, timeout=2)
+            self.assertEqual(report["tftp"]["repeated_requests"], 8)
+            report = self.load("tftp", server.port, "--file", "x", "--rate", 2, "--seconds", 0.3, "--connections", 5)
+            self.assertIsNone(report["begun_within_us"])
+
+    def test_what_is_asked_at_once(self):
+        """Batches: the next when all of one are answered, and each question in a record of its own."""
+        batches = []
+
+        def serve(connection, _):
+            for paths in iter(lambda: connection.recv(65536), b""):
+                batches.append(paths.count(b"GET "))
+                connection.sendall(response(b"hello"))
+                time.sleep(0.1)
+                connection.sendall(response(b"hello") * (batches[-1] - 1))
+
+        with Http(serve=lambda c, n: (c.settimeout(harness.BOUND), serve(c, n))) as server:
+            report = self.load("http", server.port, "--file", "x", "--count", 10, "--depth", 4)
+            self.assertEqual((report["completed"], batches), (10, [4, 4, 2]))
+        with Service(self.state) as service:
+            report = self.load("tvs", service.tvs[0][1], *self.TVS, "--mode", "pipeline", "--depth", 8, "--count", 64)
+            self.assertEqual((report["completed"], report["failed"]), (64, 0))
+            self.assertLessEqual(report["tvs"]["answer_records"], 64)
+            self.assertGreaterEqual(report["tvs"]["answer_records"], 8)
+
+
+class Warmup(Case):
+    def test_what_is_not_measured(self):
+        """The first answers are slow and many; none of them is in the report."""
+        begin = time.monotonic()
+
+        def answer(*_):
+            if time.monotonic() < begin + 0.6:
+                time.sleep(0.3)
+            return response(b"hello")
+
+        with Http(answer) as server:
+            begin = time.monotonic()
+            report = self.load("http", server.port, "--file", "x", "--warmup", 2, "--count", 30, "--connections", 2,
+                               "--threads", 2)
+            self.assertEqual((report["warmup"], report["completed"], report["failed"]), (2, 30, 0))
+            self.assertEqual(report["bytes"], 150)
+            self.assertGreater(len(server.paths), 30)
+            self.assertLess(report["seconds"], 2)
+            self.assertLess(report["latency_us"]["max"], 290_000)
+
+    def test_time(self):
+        with Service(self.state) as service:
+            for protocol, port, flags in self.asked(service):
+                report = self.load(protocol, port, *flags, "--warmup", 0.3, "--seconds", 0.3, "--fail-on-error", "--pid",
+                                   service.process.pid)
+                self.assertGreater(report["completed"], 0)
+                if not SLOW:
+                    self.assertLess(report["seconds"], 0.6)
+                if protocol == "tvs":
+                    self.assertGreater(report["tvs"]["unknown"], report["completed"])
+
+    def test_errors_count_always(self):
+        answers = itertools.chain([response(b"", "503 Service Unavailable")], itertools.repeat(response(b"hello")))
+        with Http(lambda *_: next(answers)) as server:
+            report = self.load("http", server.port, "--file", "x", "--warmup", 0.5, "--count", 3, "--fail-on-error", code=1)
+            self.errors(report, server=1)
+            self.assertEqual(report["completed"], 3)
+
+    def test_a_server_that_is_silent_all_the_time(self):
+        with Http(serve=lambda *_: wait_for(lambda: server.over, "the end")) as server:
+            report = self.load("http", server.port, "--file", "x", "--warmup", 0.2, "--count", 2, "--timeout", 0.3)
+            self.assertEqual(report["completed"], 0)
+            self.assertEqual(report["errors"]["timeout"], 2)
+
+    def test_boots_are_counted_or_timed(self):
+        self.refused("boot", "--host", LOOPBACK, "--phones", 1, "--warmup", 1)
+        self.refused("http", "--host", LOOPBACK, "--file", "x", "--warmup", "-1")
+
+
+if __name__ == "__main__":
+    harness.main()
