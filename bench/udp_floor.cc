@@ -7,10 +7,11 @@
 //       no transfers, no timers, no checks. Prints its port; anchorload is its client.
 //       Never for anything but measuring: whoever asks gets an answer, to any address.
 //
-//   udp-floor sends --size BYTES [--blksize B] [--windowsize W] [--seconds S]
-//       Sends a file of that size again and again, a window at a time (UDP_SEGMENT), to
-//       a thread that takes it, and prints the CPU time in microseconds that one MB of
-//       it cost the sending thread within its sends.
+//   udp-floor sends --size BYTES [--blksize B] [--windowsize W] [--clients N] [--seconds S]
+//       Sends a file of that size to N sockets again and again, a window at a time
+//       (UDP_SEGMENT) and to one after the other, and prints the CPU time in
+//       microseconds that one MB cost the sending thread within its sends. A second
+//       thread takes what comes; a client gets a window when its last one was taken.
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
@@ -35,6 +36,7 @@ struct Settings {
   std::size_t size = 2048;
   std::uint16_t blksize = wire::kTftpDefaultBlockSize;
   std::uint16_t windowsize = 1;
+  unsigned clients = 1;
   double seconds = 2;
 };
 
@@ -151,32 +153,50 @@ double thread_cpu_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-// Takes packets, and says after each that it did: the sender waits for its window, as
-// a server does, and nothing is dropped.
+// Takes the windows of all clients in the order in which they are sent, and counts them:
+// the sender waits for a client's last window, as a server does, and nothing is dropped.
 class Sink {
  public:
-  Sink() : socket_(loopback_socket()) {
+  Sink(std::size_t blocks, const Settings& s) : blocks_(blocks), windowsize_(s.windowsize) {
     const timeval patience{.tv_sec = 0, .tv_usec = 100'000};  // to look whether all is over
-    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    for (unsigned i = 0; i < s.clients; ++i) {
+      sockets_.push_back(loopback_socket());
+      setsockopt(sockets_.back().get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    }
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      while (take_file(stop)) continue;
+    });
   }
-  io::Address address() const { return io::local_address(socket_.get()); }
-  void wait_for(std::uint64_t packets) {
-    for (std::uint64_t seen = taken_.load(); seen < packets; seen = taken_.load()) taken_.wait(seen);
+  std::vector<io::Address> addresses() const {
+    std::vector<io::Address> out;
+    for (const io::Descriptor& socket : sockets_) out.push_back(io::local_address(socket.get()));
+    return out;
+  }
+  void wait_for(std::uint64_t windows) {
+    for (std::uint64_t seen = taken_.load(); seen < windows; seen = taken_.load()) taken_.wait(seen);
   }
 
  private:
-  void run(const std::stop_token& stop) {
+  // Whether to go on.
+  bool take_file(const std::stop_token& stop) {
     std::array<std::uint8_t, 65536> buffer;
-    while (!stop.stop_requested()) {
-      if (recv(socket_.get(), buffer.data(), buffer.size(), 0) < 0) continue;
-      taken_.fetch_add(1);
-      taken_.notify_one();
+    for (std::size_t first = 1; first <= blocks_; first += windowsize_) {
+      for (const io::Descriptor& socket : sockets_) {
+        for (std::size_t left = std::min(windowsize_, blocks_ + 1 - first); left > 0;) {
+          if (recv(socket.get(), buffer.data(), buffer.size(), 0) >= 0) --left;
+          if (stop.stop_requested()) return false;
+        }
+        taken_.fetch_add(1);
+        taken_.notify_one();
+      }
     }
+    return true;
   }
 
-  io::Descriptor socket_;
-  std::atomic<std::uint64_t> taken_ = 0;
+  const std::size_t blocks_;
+  const std::size_t windowsize_;
+  std::vector<io::Descriptor> sockets_;
+  std::atomic<std::uint64_t> taken_ = 0;  // windows
   std::jthread thread_;
 };
 
@@ -210,23 +230,25 @@ void send_window(int socket, const io::Address& to, const File& file, std::size_
 void measure_sends(const Settings& s) {
   const File file(s);
   const io::Descriptor socket = loopback_socket();
-  Sink sink;
-  const io::Address to = sink.address();
+  Sink sink(file.blocks(), s);
+  const std::vector<io::Address> clients = sink.addresses();
   const auto segment = static_cast<std::uint16_t>(s.blksize + wire::kTftpDataHeaderSize);
   double cpu = 0;
   double megabytes = 0;
-  std::uint64_t packets = 0;
+  std::uint64_t windows = 0;
   const Millis end_time = monotonic_now() + static_cast<Millis>(s.seconds * 1000);
   while (monotonic_now() < end_time) {
     for (std::size_t first = 1; first <= file.blocks(); first += s.windowsize) {
       const std::size_t end = std::min(first + s.windowsize, file.blocks() + 1);
-      const double before = thread_cpu_seconds();
-      send_window(socket.get(), to, file, first, end, segment);
-      cpu += thread_cpu_seconds() - before;
-      packets += end - first;
-      sink.wait_for(packets);
+      for (const io::Address& client : clients) {
+        if (windows >= s.clients) sink.wait_for(windows - s.clients + 1);
+        const double before = thread_cpu_seconds();
+        send_window(socket.get(), client, file, first, end, segment);
+        cpu += thread_cpu_seconds() - before;
+        ++windows;
+      }
     }
-    megabytes += static_cast<double>(s.size) / 1e6;
+    megabytes += s.clients * static_cast<double>(s.size) / 1e6;
   }
   std::printf("%.1f\n", cpu * 1e6 / megabytes);
 }
@@ -244,6 +266,7 @@ int main(int argc, char** argv) {
     command->add_option("--blksize", s.blksize)->check(CLI::Range(8, 1428));
     command->add_option("--windowsize", s.windowsize)->check(CLI::Range(1, 40));
   }
+  sends.add_option("--clients", s.clients)->check(CLI::Range(1, 1024));
   sends.add_option("--seconds", s.seconds)->check(CLI::Range(0.1, 600.0));
   CLI11_PARSE(app, argc, argv);
   if (serve.parsed()) Server(s).run();

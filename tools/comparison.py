@@ -3,6 +3,8 @@
 Only for processes of this machine, on loopback."""
 
 import argparse
+import importlib.machinery
+import importlib.util
 import json
 import os
 import pathlib
@@ -104,6 +106,14 @@ def anchord_address(service):
     return lambda line: ("127.0.0.1", int(line.split(f"{service}=")[1].split(",")[0].split()[0].rsplit(":", 1)[1]))
 
 
+def script(name):
+    """The module that one of the comparisons (tools/compare-*) is."""
+    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), str(ROOT / "tools" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
 def in_turns(starts, rounds, measure):
     """For each server, in order: its name, and what `measure` said of it in each round."""
     reports = {}
@@ -149,6 +159,12 @@ class Comparison:
     def make_cluster(self, state, *flags):
         run(self.app("anchorctl"), "--state", state, "init", "--name", "bench", "--host", "one=127.0.0.1", *flags)
 
+    def start_anchord(self, state, service, *flags, name="anchord", cores=None):
+        """With all services but HTTPS on free ports; the server's address is that of one ("tvs", "tftp", "http")."""
+        return Server(name, [self.app("anchord"), "--state", state, "--listen", "127.0.0.1", "--tvs-port", "auto",
+                             "--tftp-port", "auto", "--http-port", "auto", "--https-port", 0, "--log-level", "warn",
+                             *flags], ready=anchord_address(service), cores=cores)
+
     def head(self, versions):
         self.document["versions"] = {"anchord": run(self.app("anchord"), "--version").split()[-1], **versions}
         self.say(f"machine: {machine()}")
@@ -160,13 +176,14 @@ class Comparison:
         print(line, file=sys.stderr if self.options.json else sys.stdout, flush=True)
 
 
-def main(document, comparison_class):
+def main(document, comparison_class, add_options=lambda parser: None):
     """Understands the options, and runs the comparison of this class: its compare() fills `document`."""
     parser = argparse.ArgumentParser(description=document.split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=2, help="of each measurement (2)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (3)")
     parser.add_argument("--build", type=pathlib.Path, help="a finished build (default: builds build/release)")
     parser.add_argument("--json", action="store_true", help="print one JSON document; the tables go to standard error")
+    add_options(parser)
     options = parser.parse_args()
     if options.seconds <= 0 or options.rounds < 1:
         parser.error("--seconds and --rounds must be more than 0")
