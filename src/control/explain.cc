@@ -18,7 +18,6 @@
 
 #include "anchord/base/file.h"
 #include "anchord/io/probe.h"
-#include "anchord/io/uring.h"
 #include "listeners.h"
 #include "sizing.h"
 
@@ -155,6 +154,7 @@ void Explanation::look_at_kernel() {
   ::uname(&system);
   Result<io::KernelSupport> kernel = io::probe_kernel();
   out_["kernel"] = {{"release", system.release},
+                    {"busy_poll", kernel && kernel->busy_poll.has_value()},
                     {"features", kernel ? kernel->lines : std::vector<std::string>{}}};
   if (!kernel) problems_.push_back(kernel.error().text);
 }
@@ -187,6 +187,7 @@ void Explanation::choose() {
                             {"ring_entries", options_.ring_entries},
                             {"tcp_buffers", options_.tcp_buffers},
                             {"udp_buffers", options_.udp_buffers},
+                            {"busy_poll_us", options_.busy_poll},
                             {"transfer_sockets_per_address", Listeners::kTransferSockets}};
 }
 
@@ -208,10 +209,7 @@ void Explanation::measure() {
   if (!waker) return problems_.push_back(waker.error().text);
   try {
     Memory before = of_this_process();
-    auto ring = io::Uring::create({.entries = options_.ring_entries,
-                                   .tcp_buffers = options_.tcp_buffers,
-                                   .udp_buffers = options_.udp_buffers,
-                                   .waker = *waker});
+    auto ring = io::Uring::create(ring_settings(options_, *waker));
     if (!ring) return problems_.push_back(ring.error().text);
     Memory after = of_this_process();
     note_memory("ring and receive buffers", after - before);
@@ -286,14 +284,14 @@ void Explanation::look_at_descriptors() {
 
 void Explanation::look_at_sockets() {
   Json& limits = out_["limits"];
-  auto backlog = static_cast<int>(number(proc("/proc/sys/net/core/somaxconn")).value_or(kBacklog));
-  limits["backlog_wanted"] = kBacklog;
-  limits["backlog_given"] = std::min(backlog, kBacklog);
-  if (backlog < kBacklog)
+  auto backlog = static_cast<int>(number(proc("/proc/sys/net/core/somaxconn")).value_or(service::kBacklog));
+  limits["backlog_wanted"] = service::kBacklog;
+  limits["backlog_given"] = std::min(backlog, service::kBacklog);
+  if (backlog < service::kBacklog)
     warnings_.push_back(
         fmt::format("the kernel lets {} connections wait instead of {}: when many phones boot "
                     "at once some are refused; raise net.core.somaxconn",
-                    backlog, kBacklog));
+                    backlog, service::kBacklog));
   if (options_.tftp_port.off()) return;
   // What a socket really gets depends on the two limits and on CAP_NET_ADMIN.
   auto given = [](int asked, int which) {
@@ -375,6 +373,12 @@ void write_chosen(std::string& out, const Json& facts) {
                      count("transfers"), count("transfer_sockets_per_address"));
   out += fmt::format("  each shard: {} operations queued, {} receive buffers for TCP, {} for UDP\n",
                      count("ring_entries"), count("tcp_buffers"), count("udp_buffers"));
+  if (count("busy_poll_us") == 0) {
+    out += "  each shard: sleeps at once when there is nothing to do\n";
+  } else {
+    out +=
+        fmt::format("  each shard: polls network queues for {} us before it sleeps\n", count("busy_poll_us"));
+  }
 }
 
 void write_memory(std::string& out, const Json& memory) {

@@ -70,7 +70,7 @@ Status Listeners::bind_stream(io::Address address, StreamSockets sockets, std::v
     if (auto alone = io::listen_tcp(address, 1, false); !alone) return std::unexpected(alone.error());
   }
   for (ShardSet& shard : shards_) {
-    Result<io::Descriptor> listener = io::listen_tcp(address, kBacklog, true);
+    Result<io::Descriptor> listener = io::listen_tcp(address, service::kBacklog, true);
     if (!listener) return std::unexpected(listener.error());
     address = io::local_address(listener->get());
     (shard.*sockets).push_back(std::move(*listener));

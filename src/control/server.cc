@@ -439,6 +439,7 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   if (Status enough = check_descriptors(options, shards); !enough) return std::unexpected(enough.error());
   Result<io::KernelSupport> kernel = io::probe_kernel();
   if (!kernel) return std::unexpected(kernel.error());
+  if (options.busy_poll > 0 && !kernel->busy_poll) return std::unexpected(kernel->busy_poll.error());
   for (const std::string& line : kernel->lines) log::info(line);
   Result<Listeners> listeners = Listeners::bind(options, shards);
   if (!listeners) return std::unexpected(listeners.error());

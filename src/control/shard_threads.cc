@@ -8,7 +8,6 @@
 
 #include "anchord/base/log.h"
 #include "anchord/crypto/random.h"
-#include "anchord/io/uring.h"
 #include "sizing.h"
 
 namespace anchord::control {
@@ -68,10 +67,7 @@ void ShardThreads::run(unsigned number, std::promise<Status> started) {
   ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(number)).c_str());
   std::vector<unsigned> cores = usable_cores();
   if (options_.pin && !cores.empty()) pin_to(cores[number % cores.size()]);
-  auto ring = io::Uring::create({.entries = options_.ring_entries,
-                                 .tcp_buffers = options_.tcp_buffers,
-                                 .udp_buffers = options_.udp_buffers,
-                                 .waker = *self.waker});
+  auto ring = io::Uring::create(ring_settings(options_, *self.waker));
   if (!ring) {
     publisher_.release_before(number, index::kReaderGone);
     self.ended.store(true, std::memory_order_release);

@@ -39,6 +39,14 @@ service::ShardSettings settings_of_shard(const Options& options, unsigned shards
   return out;
 }
 
+io::UringSettings ring_settings(const Options& options, const io::Waker& waker) {
+  return {.entries = options.ring_entries,
+          .tcp_buffers = options.tcp_buffers,
+          .udp_buffers = options.udp_buffers,
+          .busy_poll = options.busy_poll,
+          .waker = waker};
+}
+
 std::size_t descriptors_needed(const Options& options, unsigned shards) {
   return Listeners::connections(options, shards) + Listeners::descriptors(options, shards) +
          kOtherDescriptors;

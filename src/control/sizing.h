@@ -6,12 +6,11 @@
 #include <vector>
 
 #include "anchord/control/options.h"
+#include "anchord/io/uring.h"
 #include "anchord/service/settings.h"
 
 namespace anchord::control {
 
-// Connections that wait for their shard; a boot storm arrives within milliseconds.
-constexpr int kBacklog = 4096;
 // Bytes of socket memory: for the requests of thousands of phones that boot within a
 // millisecond, and for the windows that are on their way at once.
 constexpr int kRequestBuffer = 4 << 20;
@@ -25,6 +24,9 @@ unsigned shard_count(const Options& options);
 
 // One shard's part of the limits that are given for the whole service.
 service::ShardSettings settings_of_shard(const Options& options, unsigned shards);
+
+// The ring of one of its shards.
+io::UringSettings ring_settings(const Options& options, const io::Waker& waker);
 
 // With the sockets, the connections, and what else is open.
 std::size_t descriptors_needed(const Options& options, unsigned shards);

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "anchord/io/socket.h"
+#include "anchord/io/uring.h"
 #include "setup.h"
 
 namespace anchord::io {
@@ -92,14 +93,17 @@ Result<KernelSupport> probe_kernel() {
   uname(&system);
   KernelSupport out;
   out.release = system.release;
+  out.busy_poll = ring.poll_queues(kMaxBusyPoll);
   out.lines = {
       fmt::format("io_uring: Linux {}: a single issuer with deferred completions, provided buffer rings, "
-                  "multishot accept, recv and recvmsg are used",
+                  "multishot recv and recvmsg are used",
                   out.release),
       "io_uring: kernel polling of submissions is not used: it would take a core from each shard",
       "io_uring: zero-copy sends are not used: answers are smaller than what they pay off for",
       can_segment() ? "UDP: a TFTP window leaves as one send (UDP_SEGMENT)"
                     : "UDP: this kernel has no UDP_SEGMENT: a TFTP window leaves block by block",
+      out.busy_poll ? "network: --busy-poll is offered: queues are polled before a shard sleeps"
+                    : "network: --busy-poll is not offered: " + out.busy_poll.error().text,
   };
   return out;
 }

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cassert>
@@ -24,6 +26,26 @@ static_assert(sizeof(io_uring_recvmsg_out) + kNameRoom + kControlRoom == kDatagr
 static_assert(kNameRoom % alignof(cmsghdr) == 0);
 
 constexpr unsigned kMaxBuffers = 32768;  // what the kernel's ring of buffers can hold
+
+// IORING_REGISTER_NAPI and its argument, as in Linux' include/uapi/linux/io_uring.h from 6.9
+// on; Debian 12's liburing does not know them. Operation 0 sets the time, strategy 0 finds
+// the queues by the sockets that are read from (both mean something from 6.13 on).
+constexpr unsigned kRegisterNapi = 27;
+struct NapiSettings {
+  std::uint32_t busy_poll_micros = 0;
+  std::uint8_t prefer_busy_poll = 0;
+  std::uint8_t operation = 0;
+  std::uint8_t padding[2] = {};
+  std::uint32_t strategy = 0;
+  std::uint32_t reserved = 0;
+};
+static_assert(sizeof(NapiSettings) == 16);
+
+std::string release() {
+  utsname system{};
+  uname(&system);
+  return system.release;
+}
 
 std::string explain_not_permitted() {
   const auto setting = read_file("/proc/sys/kernel/io_uring_disabled", 16);
@@ -53,14 +75,27 @@ std::string explain_setup_error(int error) {
       return "too few file descriptors for io_uring: raise the limit (ulimit -n, LimitNOFILE=)";
     case ENFILE:
       return "this machine is out of file descriptors: raise fs.file-max";
-    case EINVAL: {
-      utsname system{};
-      uname(&system);
+    case EINVAL:
       return fmt::format("this kernel's io_uring is too old (Linux {}): Linux 6.1 or newer is needed",
-                         system.release);
-    }
+                         release());
     default:
       return fmt::format("cannot set up io_uring: {}", std::generic_category().message(error));
+  }
+}
+
+std::string explain_busy_poll_error(int error) {
+  switch (error) {
+    case EINVAL:
+      return fmt::format(
+          "Linux {} cannot poll network queues for io_uring: Linux 6.9 or newer is needed, or a "
+          "start without --busy-poll",
+          release());
+    case EOPNOTSUPP:
+      return "this kernel was built without CONFIG_NET_RX_BUSY_POLL and cannot poll network "
+             "queues: another kernel is needed, or a start without --busy-poll";
+    default:
+      return fmt::format("cannot poll network queues: {}; start without --busy-poll",
+                         std::generic_category().message(error));
   }
 }
 
@@ -80,6 +115,12 @@ Status RawRing::open(unsigned entries) {
   // Saves a look-up per system call; without it everything works the same.
   io_uring_register_ring_fd(&ring_);
   return {};
+}
+
+Status RawRing::poll_queues(unsigned micros) {
+  NapiSettings settings{.busy_poll_micros = micros};
+  if (syscall(__NR_io_uring_register, ring_.ring_fd, kRegisterNapi, &settings, 1) == 0) return {};
+  return fail(explain_busy_poll_error(errno));
 }
 
 BufferRing::~BufferRing() {

@@ -20,6 +20,8 @@ class RawRing {
   RawRing& operator=(const RawRing&) = delete;
 
   Status open(unsigned entries);
+  // From now on, before a wait sleeps: for so many microseconds.
+  Status poll_queues(unsigned micros);
   io_uring* get() { return &ring_; }
 
  private:

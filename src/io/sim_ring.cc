@@ -105,6 +105,16 @@ void SimRing::accept(int listener, std::uint64_t tag) {
   arm(Action::accept, listener, Kind::listener, tag, "accept");
 }
 
+void SimRing::set_backlog(int listener, int length) {
+  Socket& on = socket(listener, Kind::listener, "set_backlog");
+  if (on.shut) die("set_backlog on descriptor {}, which was shut down", listener);
+  on.backlog = static_cast<std::size_t>(length);
+}
+
+std::size_t SimRing::backlog(int listener) {
+  return socket(listener, Kind::listener, "backlog").backlog;
+}
+
 void SimRing::receive(int connection, std::uint64_t tag) {
   arm(Action::receive, connection, Kind::connection, tag, "receive");
 }

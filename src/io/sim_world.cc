@@ -39,7 +39,8 @@ int SimRing::connect(int listener, const Address& from) {
   const int peer = static_cast<int>(peers_.size());
   peers_.push_back({.address = from});
   const auto found = sockets_.find(listener);
-  if (found == sockets_.end() || found->second.kind != Kind::listener || found->second.shut) {
+  if (found == sockets_.end() || found->second.kind != Kind::listener || found->second.shut ||
+      found->second.waiting.size() >= found->second.backlog) {
     peers_.back().closed = true;
   } else {
     found->second.waiting.push_back(peer);
@@ -178,7 +179,7 @@ void SimRing::read_once(Socket& socket) {
   }
   switch (socket.kind) {
     case Kind::listener:
-      return accept_one(socket, completion);
+      return accept_next(socket, completion);
     case Kind::connection:
       return receive_some(socket, completion);
     case Kind::udp_socket:
@@ -190,8 +191,9 @@ void SimRing::read_once(Socket& socket) {
   }
 }
 
-void SimRing::accept_one(Socket& listener, Completion completion) {
+void SimRing::accept_next(Socket& listener, Completion completion) {
   if (listener.shut) return post(listener.reader, {.result = -EINVAL});
+  completion.more = false;
   const int peer = listener.waiting.front();
   listener.waiting.pop_front();
   completion.result = new_descriptor({.kind = Kind::connection, .peer = peer});

@@ -45,6 +45,7 @@ class LiveRing final : public Uring {
 
   Millis now() const override { return now_; }
   void accept(int listener, std::uint64_t tag) override;
+  void set_backlog(int listener, int length) override;
   void receive(int connection, std::uint64_t tag) override;
   void receive_datagrams(int socket, std::uint64_t tag) override;
   void send(int connection, Bytes bytes, std::uint64_t tag) override;
@@ -85,6 +86,9 @@ class LiveRing final : public Uring {
 
 Status LiveRing::open(const UringSettings& settings) {
   if (auto made = ring_.open(settings.entries); !made) return made;
+  if (settings.busy_poll > 0) {
+    if (auto polls = ring_.poll_queues(settings.busy_poll); !polls) return polls;
+  }
   if (auto made =
           buffers(Group::tcp).open(ring_.get(), Group::tcp, settings.tcp_buffers, settings.tcp_buffer_size);
       !made) {
@@ -117,7 +121,14 @@ io_uring_sqe* LiveRing::next(std::uint64_t tag) {
 }
 
 void LiveRing::accept(int listener, std::uint64_t tag) {
-  io_uring_prep_multishot_accept(next(tag), listener, nullptr, nullptr, SOCK_CLOEXEC);
+  io_uring_prep_accept(next(tag), listener, nullptr, nullptr, SOCK_CLOEXEC);
+}
+
+// For a socket that listens the kernel changes the number, and no more. A listener that
+// was shut down would listen again: nobody may ask for that.
+void LiveRing::set_backlog(int listener, int length) {
+  if (::listen(listener, length) != 0)
+    log::warn(fmt::format("cannot set a backlog: {}", std::generic_category().message(errno)));
 }
 
 void LiveRing::receive(int connection, std::uint64_t tag) {

@@ -150,6 +150,8 @@ Shard::~Shard() = default;
 bool Shard::turn() {
   Parts& p = *parts_;
   Millis now = p.context.ring.now();
+  // Told to drain with nothing under way, there is nothing to wait for.
+  if (finish_drain(now)) return false;
   Millis wake = std::min(p.tftp.next_wake(), drain_deadline_);
   for (const StreamService* stream : p.streams) wake = std::min(wake, stream->next_wake(now));
   std::span<const io::Completion> completions = p.context.ring.wait(wake);

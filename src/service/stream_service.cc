@@ -19,6 +19,7 @@ StreamService::StreamService(ShardContext& shard, StreamProtocol& protocol, TcpB
       per_address_(connections_.capacity(), shard.seed),
       fresh_(connections_.capacity()),
       quiet_(connections_.capacity()),
+      silent_(connections_.capacity()),
       greeting_(connections_.capacity()),
       resuming_(connections_.capacity()),
       starved_(connections_.capacity()),
@@ -30,9 +31,14 @@ void StreamService::start() {
   arm_listeners(shard_.ring.now());
 }
 
+bool StreamService::may_accept(Millis now) const {
+  return !draining_ && now >= accept_again_ && greeting_.size() < kMaxGreeting &&
+         silent_.size() < kMaxSilent && connections_.used() < settings_.max_connections + kEnoughAbove;
+}
+
+// One at a time, so that accepting never runs ahead of what is to be served.
 void StreamService::arm_listeners(Millis now) {
-  crowded_ = crowded_ && connections_.used() > settings_.max_connections;
-  if (draining_ || crowded_ || now < accept_again_) return;
+  if (!may_accept(now)) return;
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
     if (listeners_[i].armed) continue;
     shard_.ring.accept(listeners_[i].descriptor, Tag{identity_.accept, 0, i}.packed());
@@ -41,19 +47,37 @@ void StreamService::arm_listeners(Millis now) {
   }
 }
 
-void StreamService::disarm_listeners() {
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    if (!listeners_[i].armed || listeners_[i].cancelling) continue;
-    shard_.ring.cancel(Tag{identity_.accept, 0, i}.packed());
-    listeners_[i].cancelling = true;
+// Before the listeners are armed anew.
+void StreamService::relieve_pressure(Millis now) {
+  if (draining_) return;
+  if (silent_.size() >= kMaxSilent && now - connections_[silent_.front()].since >= kSilentGrace) {
+    identity_.evicted.add();
+    terminate(silent_.front());
   }
+  // An accept that is still armed after a wait found nobody.
+  for (Listener& listener : listeners_) listener.idle |= listener.armed;
+  if (backlog_ != kBacklog && now >= ease_at_) set_backlog(kBacklog);
+  if (now < period_end_) return;
+  bool telling = now - period_end_ < kBacklogPeriod && greeted_ >= kTellingCount;
+  if (telling && !std::ranges::all_of(listeners_, &Listener::idle)) {
+    std::uint32_t in_a_second = greeted_ * kPeriodsInSecond;
+    set_backlog(static_cast<int>(std::clamp<std::uint32_t>(in_a_second, kLeastBacklog, kBacklog)));
+    ease_at_ = now + kBacklogEase;
+  }
+  for (Listener& listener : listeners_) listener.idle = false;
+  greeted_ = 0;
+  period_end_ = now + kBacklogPeriod;
+}
+
+void StreamService::set_backlog(int length) {
+  if (length == backlog_) return;
+  for (const Listener& listener : listeners_) shard_.ring.set_backlog(listener.descriptor, length);
+  backlog_ = length;
 }
 
 void StreamService::on_accept(std::uint32_t listener, const io::Completion& completion) {
-  if (!completion.more) {
-    listeners_[listener].armed = listeners_[listener].cancelling = false;
-    --armed_listeners_;
-  }
+  listeners_[listener].armed = false;
+  --armed_listeners_;
   if (completion.result >= 0) {
     admit(completion.result);
   } else if (completion.result != -ECANCELED) {
@@ -92,14 +116,14 @@ void StreamService::admit(int descriptor) {
   per_address_.set(key, from_there + 1);
   identity_.accepted.add();
   identity_.open.set(open());
-  if (!protocol_.shaking(slot)) c.phase = Phase::serving;
+  if (protocol_.shaking(slot)) {
+    silent_.push_back(slot);
+  } else {
+    c.phase = Phase::serving;
+  }
   fresh_.push_back(slot);
   timers_.arm(slot, deadline(c));
   keep_receiving(slot);
-  if (connections_.used() >= settings_.max_connections + kEnoughAbove) {
-    crowded_ = true;
-    disarm_listeners();
-  }
 }
 
 // At the limit somebody gives way: who has been longest without a handshake or a
@@ -158,6 +182,7 @@ void StreamService::schedule(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.held.empty() && !c.must_flush && !c.peer_ended) return;
   if (c.phase == Phase::serving) return work(slot);
+  silent_.remove(slot);
   SlotList& queue = c.greeted ? resuming_ : greeting_;
   if (!queue.contains(slot)) queue.push_back(slot);
 }
@@ -181,18 +206,23 @@ void StreamService::turn(Millis now) {
   protocol_.turn();
   serve_handshakes(now);
   timers_.advance(now, [&](std::uint32_t slot) { on_deadline(slot, now); });
+  relieve_pressure(now);
   arm_listeners(now);
 }
 
 Millis StreamService::next_wake(Millis now) const {
   if (!greeting_.empty() || !resuming_.empty()) return now;
   Millis wake = std::min(timers_.next_wake(), starved_.empty() ? kNever : starved_retry_);
-  bool accept_paused = !draining_ && !crowded_ && armed_listeners_ < listeners_.size();
-  return accept_paused ? std::min(wake, std::max(accept_again_, now)) : wake;
+  if (draining_) return wake;
+  if (backlog_ != kBacklog) wake = std::min(wake, ease_at_);
+  if (silent_.size() >= kMaxSilent) wake = std::min(wake, connections_[silent_.front()].since + kSilentGrace);
+  if (armed_listeners_ == listeners_.size()) return wake;
+  if (now < accept_again_) return std::min(wake, accept_again_);
+  return may_accept(now) ? now : wake;
 }
 
 void StreamService::serve_handshakes(Millis now) {
-  for (unsigned served = 0; served < kHandshakesPerTurn; ++served) {
+  for (unsigned served = 0; served < kHandshakesPerTurn;) {
     std::uint32_t slot = SlotList::kNone;
     if (!resuming_.empty()) {
       slot = resuming_.front();
@@ -204,7 +234,16 @@ void StreamService::serve_handshakes(Millis now) {
     } else {
       return;
     }
-    connections_[slot].greeted = true;
+    Connection& c = connections_[slot];
+    if (!c.greeted && c.peer_ended) {
+      // It has given up: nobody would see what is signed for it.
+      identity_.handshake_timeouts.add();
+      terminate(slot);
+      continue;
+    }
+    if (!c.greeted) ++greeted_;
+    c.greeted = true;
+    ++served;
     work(slot);
   }
 }
@@ -387,7 +426,8 @@ void StreamService::terminate(std::uint32_t slot) {
   c.phase = Phase::terminating;
   ++terminating_;
   identity_.open.set(open());
-  for (SlotList* list : {&fresh_, &quiet_, &greeting_, &resuming_, &starved_, &holding_}) list->remove(slot);
+  for (SlotList* list : {&fresh_, &quiet_, &silent_, &greeting_, &resuming_, &starved_, &holding_})
+    list->remove(slot);
   timers_.cancel(slot);
   while (!c.held.empty()) recycle_front(c);
   if (c.sending || c.receiving) shard_.ring.shutdown(c.descriptor);  // so that they complete
@@ -421,7 +461,6 @@ void StreamService::release_when_quiet(std::uint32_t slot) {
 void StreamService::drain() {
   if (draining_) return;
   draining_ = true;
-  disarm_listeners();
   // New clients are to go elsewhere at once, rather than wait in a backlog.
   for (const Listener& listener : listeners_) shard_.ring.shutdown(listener.descriptor);
   Millis now = shard_.ring.now();

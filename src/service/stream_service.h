@@ -105,19 +105,36 @@ class StreamService {
   struct Listener {
     int descriptor = -1;
     bool armed = false;
-    bool cancelling = false;
+    bool idle = false;  // nobody waited there at some time in this period
   };
 
   // Handshake flights that one service serves in one turn, so that private-key work
   // delays the other connections and TFTP by a few milliseconds at the most.
   static constexpr unsigned kHandshakesPerTurn = 4;
+  // First flights that may wait. The rest wait in the kernel, where they hold no received
+  // buffers, which the second flights of handshakes need that are paid for.
+  static constexpr std::uint32_t kMaxGreeting = 128;
+  // Connections whose first flight may be still to come: they could all come at once. With
+  // more, those that have been silent for such a time give way.
+  static constexpr std::uint32_t kMaxSilent = 1024;
+  static constexpr Millis kSilentGrace = 200;
+  // When somebody waited at a listener all through such a period, its backlog becomes as
+  // long as what is served in a second: whoever waits is then not served when it has long
+  // given up, and those for whom there is no room cost us nothing.
+  static constexpr Millis kBacklogPeriod = 200;
+  static constexpr std::uint32_t kPeriodsInSecond = 5;
+  static constexpr std::uint32_t kLeastBacklog = 64;
+  // With fewer handshakes a period says nothing.
+  static constexpr std::uint32_t kTellingCount = 8;
+  // It is long again after such a time without that.
+  static constexpr Millis kBacklogEase = 10'000;
   // Beyond this wait the newest handshake is served first: under overload some
   // clients get their answer in time, instead of all of them late.
   static constexpr Millis kHandshakePatience = 1'000;
   // Received buffers that one connection may hold while its output is on its
   // way: a client that asks and does not read takes no more than these.
   static constexpr std::uint32_t kMaxHeld = 8;
-  // With that many above the limit nothing more is accepted until they are gone:
+  // With that many above the limit nothing more is accepted until some are gone:
   // newcomers wait in the listener's backlog rather than be refused.
   static constexpr std::uint32_t kEnoughAbove = kSpareConnections / 2;
   // Received buffers that a connection may keep from others that long while its
@@ -142,7 +159,9 @@ class StreamService {
   std::uint32_t open() const { return connections_.used() - terminating_; }
   void admit(int descriptor);
   void arm_listeners(Millis now);
-  void disarm_listeners();
+  bool may_accept(Millis now) const;
+  void relieve_pressure(Millis now);
+  void set_backlog(int length);
   bool make_room();
   void serve_handshakes(Millis now);
   void work(std::uint32_t slot);
@@ -177,13 +196,17 @@ class StreamService {
   PeerMap per_address_;
   SlotList fresh_;     // has asked nothing, or is shaking; by time of accept: who gives way first
   SlotList quiet_;     // the others that are serving, by time of the last progress
+  SlotList silent_;    // accepted, and their first flight has not come
   SlotList greeting_;  // first flights that wait to be served
   SlotList resuming_;  // later flights of handshakes: nearly done, so served first
   SlotList starved_;   // waiting for a free buffer
   SlotList holding_;   // sending, with received buffers waiting
   Millis starved_retry_ = kNever;
   Millis accept_again_ = 0;
-  bool crowded_ = false;  // far above the limit: accepting pauses
+  std::uint32_t greeted_ = 0;  // first flights served in this period
+  Millis period_end_ = 0;
+  Millis ease_at_ = 0;  // when the backlog is long again
+  int backlog_ = kBacklog;
   bool draining_ = false;
 };
 

@@ -9,7 +9,7 @@ import socket
 import unittest
 
 import harness
-from harness import Service, run
+from harness import Service, Tvs, der, is_valid, run, verify_request
 
 CAP_NET_ADMIN, CAP_LEASE = 12, 28
 PR_CAPBSET_DROP = 24
@@ -55,7 +55,7 @@ class Settings(harness.Case):
         self.assertEqual(setting(facts, "--listen"), ("127.0.0.1, ::1", "config file"))
         self.assertEqual(setting(facts, "--tls-min"), ("1.2", "command line"))
         self.assertEqual(setting(facts, "--pin"), ("no", "command line"))
-        self.assertEqual(setting(facts, "--tcp-buffers"), ("1024", "default"))
+        self.assertEqual(setting(facts, "--tcp-buffers"), ("256", "default"))
         self.assertIn("AES128-SHA", setting(facts, "--tls-ciphers")[0])
         self.assertEqual((facts["shards"]["count"], facts["shards"]["core_of_shard"]), (3, []))
         self.assertEqual(facts["shards"]["each"]["udp_buffers"], 512)
@@ -77,7 +77,8 @@ class Settings(harness.Case):
     def test_wrong_command_lines(self):
         for flags, says in ((["--explain", "--shards", "x"], "--shards"), (["--json"], "--state"),
                             (["--json", "--state", self.state], "--explain"),
-                            (["--explain", "--busy-poll", "50"], "--busy-poll")):
+                            *((["--state", self.state, "--busy-poll", bad], "--busy-poll")
+                              for bad in ("10001", "-1", "1.5", "x", ""))):
             with self.subTest(flags):
                 result = run(harness.program("anchord"), *flags)
                 self.assertEqual((result.returncode, result.stdout), (2, b""))
@@ -168,8 +169,33 @@ class Truth(harness.Case):
         self.assertGreater(all_of_them["tvs"], all_of_them["http"])
         self.assertEqual(all_of_them.keys() - parts("--https-port", "0").keys(), {"https"})
         ring = "ring and receive buffers"
-        more = parts("--tcp-buffers", "2048", "--udp-buffers", "4096")[ring] - all_of_them[ring]
+        more = parts("--tcp-buffers", "512", "--udp-buffers", "4096")[ring] - all_of_them[ring]
         self.assertAlmostEqual(more / MIB, 4 + 6, delta=2 if harness.SLOW else 0.5)
+
+    def test_busy_poll(self):
+        self.assertEqual(explain()["shards"]["each"]["busy_poll_us"], 0)
+        config = self.folder / "anchord.toml"
+        config.write_text("busy-poll = 50\n")
+        facts = explain("--config", config, *ANY_TFTP)
+        self.assertEqual(setting(facts, "--busy-poll"), ("50", "config file"))
+        self.assertEqual(facts["shards"]["each"]["busy_poll_us"], 50)
+        if not facts["kernel"]["busy_poll"]:
+            (problem,) = facts["problems"]
+            self.assertIn("--busy-poll", problem)
+            refused = run(harness.program("anchord"), "--state", self.state, "--config", config, *ANY_TFTP)
+            self.assertEqual(refused.returncode, 1)
+            self.assertTrue(refused.stderr.decode().endswith(f"anchord: {problem}\n"))
+            return
+        self.assertEqual(facts["problems"], [])
+        self.add("app-ec")
+        with Service(self.state, "--config", config) as service:
+            with Tvs(service.tvs[0]) as phone:
+                for _ in range(3):
+                    self.assertTrue(is_valid(phone.ask(verify_request(der("app-ec")))))
+            with socket.socket(type=socket.SOCK_DGRAM) as phone:
+                phone.settimeout(harness.BOUND)
+                phone.sendto(b"\0\1ITLFile.tlv\0octet\0", service.tftp[0])
+                self.assertEqual(phone.recv(1024)[:4], b"\0\3\0\1")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root has capabilities to drop")
     def test_socket_buffers(self):

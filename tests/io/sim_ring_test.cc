@@ -29,10 +29,9 @@ class SimRingTest : public testing::Test {
   int accepted() {
     peer_ = sim_.connect(listener_, at("192.0.2.1:5000"));
     sim_.accept(listener_, 1);
-    const int out = one().result;
-    sim_.cancel(1);
-    EXPECT_EQ(one().result, -ECANCELED);
-    return out;
+    const Completion out = one();
+    EXPECT_FALSE(out.more);
+    return out.result;
   }
   std::string text(const Completion& c) {
     return std::string(as_text(sim_.buffer(Group::tcp, c.buffer, static_cast<std::size_t>(c.result))));
@@ -94,14 +93,28 @@ TEST_F(SimRingTest, EndsAfterTheLastByte) {
 
 TEST_F(SimRingTest, ABatchIsBounded) {
   const int connection = accepted();
-  sim_.accept(listener_, 1);
-  for (int i = 0; i < 5; ++i) sim_.connect(listener_, at("192.0.2.2"));
+  std::array<int, 5> listeners{};
+  for (int& listener : listeners) {
+    listener = sim_.add_listener();
+    sim_.accept(listener, static_cast<std::uint64_t>(listener));
+    sim_.connect(listener, at("192.0.2.2"));
+  }
   EXPECT_EQ(turn().size(), 3u);
   EXPECT_TRUE(sim_.pending());
   EXPECT_EQ(turn().size(), 2u);
   EXPECT_FALSE(sim_.pending());
   EXPECT_EQ(sim_.open_connections(), 6u);
   sim_.close(connection);
+}
+
+TEST_F(SimRingTest, ABacklogThatIsFullRefuses) {
+  const int waiting = sim_.connect(listener_, at("192.0.2.1:5000"));
+  sim_.set_backlog(listener_, 1);
+  EXPECT_TRUE(sim_.peer_closed_by_server(sim_.connect(listener_, at("192.0.2.1:5001"))));
+  EXPECT_FALSE(sim_.peer_closed_by_server(waiting));
+  sim_.accept(listener_, 1);
+  EXPECT_GE(one().result, 0);
+  EXPECT_FALSE(sim_.peer_closed_by_server(sim_.connect(listener_, at("192.0.2.1:5002"))));
 }
 
 TEST_F(SimRingTest, AStalledPeerTakesASocketBufferAndNoMore) {

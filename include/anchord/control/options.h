@@ -34,8 +34,9 @@ struct Options {
   unsigned shards = 0;  // 0: one for each core
   bool pin = true;
   unsigned ring_entries = 4096;
-  unsigned tcp_buffers = 1024;  // for each shard
+  unsigned tcp_buffers = 256;  // for each shard
   unsigned udp_buffers = 1024;
+  unsigned busy_poll = 0;  // microseconds, for each shard
   // These three over all shards, the first two for each of TVS, HTTP and HTTPS.
   std::uint32_t max_connections = 4096;
   std::uint32_t max_per_address = 1024;

@@ -10,6 +10,7 @@ namespace anchord::io {
 
 struct KernelSupport {
   std::string release;             // "6.1.0-13-amd64"
+  Status busy_poll;                // whether network queues can be polled before a wait sleeps
   std::vector<std::string> lines;  // for the log: what is used, what is not and why
 };
 

@@ -120,9 +120,11 @@ class Ring {
   // The time at the return of the last wait(); one reading serves a whole batch.
   virtual Millis now() const = 0;
 
-  // Multishot: completions carry a new descriptor each, until one without
-  // `more`, after which it must be armed again.
+  // One connection: completes with its descriptor.
   virtual void accept(int listener, std::uint64_t tag) = 0;
+  // How many connections may wait to be accepted, at most what the system allows; those
+  // that wait already stay. Who comes when it is full asks again later.
+  virtual void set_backlog(int listener, int length) = 0;
   // Multishot, into Group::tcp. result > 0 with a buffer; 0: the peer ended its
   // side; -ENOBUFS: no buffer was free, arm again when some are.
   virtual void receive(int connection, std::uint64_t tag) = 0;

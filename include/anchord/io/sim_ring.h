@@ -92,9 +92,11 @@ class SimRing final : public Ring {
   int add_listener();
   int add_udp_socket(const Address& local);
 
-  // A new peer. It is refused, so closed by the server, when the listener is
-  // closed or shut down. The other calls take what this returns.
+  // A new peer. It is refused, so closed by the server, when the listener is closed, shut
+  // down, or its backlog full: this one does not ask again. The other calls take what this
+  // returns.
   int connect(int listener, const Address& from);
+  std::size_t backlog(int listener);  // as set last
   void peer_send(int peer, Bytes bytes);
   Buffer peer_take(int peer);               // what it has read so far, once
   void peer_close(int peer);                // it sends no more; it still reads
@@ -127,6 +129,7 @@ class SimRing final : public Ring {
 
   Millis now() const override { return seen_time_; }
   void accept(int listener, std::uint64_t tag) override;
+  void set_backlog(int listener, int length) override;
   void receive(int connection, std::uint64_t tag) override;
   void receive_datagrams(int socket, std::uint64_t tag) override;
   void send(int connection, Bytes bytes, std::uint64_t tag) override;
@@ -178,6 +181,7 @@ class SimRing final : public Ring {
     Address local;
     std::deque<int> waiting;       // peers to accept
     bool shut = false;             // a listener that refuses
+    std::size_t backlog = 4096;    // of a listener
     std::deque<Arrival> arrivals;  // datagrams to receive
     bool woken = false;
   };
@@ -237,7 +241,7 @@ class SimRing final : public Ring {
   void progress_on(int descriptor);
   bool readable(const Socket& socket);
   void read_once(Socket& socket);
-  void accept_one(Socket& listener, Completion completion);
+  void accept_next(Socket& listener, Completion completion);
   void receive_some(Socket& connection, Completion completion);
   void receive_datagram(Socket& socket, Completion completion);
   bool take_buffer(Group group, Completion& completion);

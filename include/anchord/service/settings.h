@@ -14,6 +14,9 @@ namespace anchord::service {
 // being closed while their successors are accepted. A part of the descriptors it needs.
 constexpr std::uint32_t kSpareConnections = 512;
 
+// Connections that wait for their shard; a boot storm arrives within milliseconds.
+constexpr int kBacklog = 4096;
+
 // Of each service on TCP: TVS, HTTP and HTTPS have as many connections each, so that a
 // flood on one does not take the others'.
 struct StreamSettings {

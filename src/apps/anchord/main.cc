@@ -11,6 +11,7 @@
 #include "anchord/base/log.h"
 #include "anchord/control/explain.h"
 #include "anchord/control/server.h"
+#include "anchord/io/uring.h"
 
 namespace {
 
@@ -90,6 +91,10 @@ void define(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--udp-buffers", o.udp_buffers, "receive buffers of each shard for UDP")
       ->check(power_of_two)
+      ->capture_default_str();
+  app.add_option("--busy-poll", o.busy_poll,
+                 "microseconds that a shard polls its network queues before it sleeps; 0: none")
+      ->check(CLI::Range(0u, anchord::io::kMaxBusyPoll))
       ->capture_default_str();
   app.add_option("--max-connections", o.max_connections,
                  "connections at once, for each of TVS, HTTP and HTTPS")
