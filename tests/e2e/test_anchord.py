@@ -513,6 +513,12 @@ class End(harness.Case):
             self.assertEqual(service.wait(), 0)
         self.assertEqual(result[0][0], (self.folder / "itl").read_bytes())
 
+    def test_without_connections_there_is_nothing_to_wait_for(self):
+        with Service(self.state, "--drain-timeout", "600000", ports=("0", "auto", "0", "0")) as service:
+            harness.tftp_get(service.tftp[0], ITL.encode())
+            service.signal(signal.SIGTERM)
+            self.assertEqual(service.wait(), 0)
+
     def test_idle_connections_are_told_goodbye(self):
         self.add("app-ec")
         for number in (signal.SIGTERM, signal.SIGINT):
