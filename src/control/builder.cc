@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <set>
 
 #include "anchord/crypto/name.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
+#include "merge_sorted.h"
 
 namespace anchord::control {
 namespace {
@@ -29,6 +31,11 @@ std::vector<io::Host> local_hosts() {
   }
   ::freeifaddrs(list);
   return out;
+}
+
+const store::KnownState* find_state(const store::KnownStates& states, const store::HashText& sha256) {
+  auto found = std::ranges::lower_bound(states, sha256, {}, &store::KnownState::sha256);
+  return found != states.end() && found->sha256 == sha256 ? &*found : nullptr;
 }
 
 }  // namespace
@@ -80,7 +87,7 @@ void Builder::rotate_ticket_keys() {
 Status Builder::stage() {
   // A failed attempt is repeated when the store changes, not four times a second.
   if (Result<std::int64_t> counter = store_.change_counter(); counter) asked_for_ = *counter;
-  Result<store::LoadedCluster> loaded = store_.load(store::KeyUse::with_keys);
+  Result<store::LoadedChanges> loaded = store_.load_changes(store::KeyUse::with_keys, others_);
   if (!loaded) return std::unexpected(loaded.error());
   const trust::Cluster& cluster = loaded->cluster;
   auto me = std::ranges::find(cluster.hosts, host_, &trust::Host::name);
@@ -88,9 +95,13 @@ Status Builder::stage() {
   const trust::Identity& identity = cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())];
 
   Staged next{.standing = {cluster.mode, cluster.rolling_back}, .change_counter = loaded->change_counter};
-  Result<PublishedByHash> certificates = certificates_of(cluster);
-  if (!certificates) return std::unexpected(certificates.error());
-  next.certificates = std::move(*certificates);
+  bool vouching = !trust::answered_by(cluster).empty();
+  Difference changed = difference(*loaded);
+  if (vouching) {
+    Result<index::CertificateIndex> certificates = updated_index(changed);
+    if (!certificates) return std::unexpected(certificates.error());
+    next.certificates = std::move(*certificates);
+  }
   Result<Presented> tvs = present(staged_ ? staged_->tvs : tvs_, identity);
   if (!tvs) return std::unexpected(std::move(tvs.error()).within("TLS for host " + host_));
   next.tvs = std::move(*tvs);
@@ -102,7 +113,17 @@ Status Builder::stage() {
   if (!lists) return std::unexpected(lists.error());
   next.lists = std::move(*lists);
 
-  expiry_.watch(cluster);
+  if (own_.empty()) {
+    expiry_.watch(cluster);
+  } else {
+    expiry_.change(changed.gone, changed.put);
+  }
+  if (vouching) {
+    take(std::move(changed));
+  } else {
+    own_.clear();
+    others_.clear();
+  }
   asked_for_ = loaded->change_counter;
   ticket_keys_changed_ = false;
   staged_ = std::move(next);
@@ -118,10 +139,9 @@ void Builder::apply(Provisioner::Update update) {
 std::unique_ptr<const service::View> Builder::view() {
   assert(ready());
   if (staged_) {
-    certificates_ = updated_index(staged_->certificates);
+    certificates_ = std::move(staged_->certificates);
     files_ = files_.with(staged_->lists);
     standing_ = staged_->standing;
-    published_ = std::move(staged_->certificates);
     tvs_ = std::move(staged_->tvs);
     https_ = std::move(staged_->https);
     built_from_ = staged_->change_counter;
@@ -179,39 +199,60 @@ std::shared_ptr<const ProvisioningContext> Builder::context_of(const trust::Clus
   return next;
 }
 
-Result<Builder::PublishedByHash> Builder::certificates_of(const trust::Cluster& cluster) const {
-  PublishedByHash out;
-  for (const trust::KnownCertificate& known : trust::answered_by(cluster)) {
-    Published published{.ttl = known.ttl, .der = to_buffer(known.certificate.der())};
-    for (wire::Role role : known.roles) published.roles.push_back(static_cast<std::uint8_t>(role));
-    if (published.roles.size() > index::kMaxRoles)
-      return fail(fmt::format("certificate {} has more than {} roles",
-                              known.certificate.subject().to_vendor(), index::kMaxRoles));
-    out.insert_or_assign(known.certificate.sha256(), std::move(published));
+Builder::Difference Builder::difference(const store::LoadedChanges& loaded) const {
+  Difference out{.own = {}, .gone = loaded.gone, .put = {}};
+  for (const trust::KnownCertificate& known : loaded.cluster.known) {
+    if (known.own) {
+      out.own.push_back(store::known_state(known));
+      if (std::ranges::find(own_, out.own.back()) != own_.end()) continue;
+    }
+    out.put.push_back(known);
   }
+  std::ranges::sort(out.own, {}, &store::KnownState::sha256);
+  for (const store::KnownState& before : own_)
+    if (find_state(out.own, before.sha256) == nullptr) out.gone.push_back(before.sha256);
   return out;
 }
 
-// The index after the differences between what is published and `next`.
-index::CertificateIndex Builder::updated_index(const PublishedByHash& next) const {
+Result<index::CertificateIndex> Builder::updated_index(const Difference& difference) const {
   using Change = index::CertificateChange;
   std::vector<Change> changes;
-  for (const auto& [hash, published] : published_)
-    if (!next.contains(hash)) changes.push_back({.kind = Change::Kind::remove, .der = published.der});
-  for (const auto& [hash, published] : next) {
-    auto before = published_.find(hash);
-    if (before != published_.end() && before->second == published) continue;
+  // First: what was the cluster's own may be among the others now.
+  for (const store::HashText& sha256 : difference.gone) {
+    const store::KnownState* gone = find_state(others_, sha256);
+    if (gone == nullptr) gone = find_state(own_, sha256);
+    changes.push_back({.kind = Change::Kind::remove, .der = gone->der});
+  }
+  std::vector<Buffer> roles;
+  roles.reserve(difference.put.size());
+  for (const trust::KnownCertificate& known : difference.put) {
+    const crypto::Certificate& certificate = known.certificate;
+    if (known.roles.size() > index::kMaxRoles)
+      return fail(fmt::format("certificate {} has more than {} roles", certificate.subject().to_vendor(),
+                              index::kMaxRoles));
+    Buffer& numbers = roles.emplace_back();
+    for (wire::Role role : known.roles) numbers.push_back(static_cast<std::uint8_t>(role));
     // A name that has no normal form cannot be asked for; the store took only those that have one.
     crypto::NormalName issuer;
-    auto fields = crypto::read_fields(published.der);
-    bool named = fields && issuer.from_der(fields->issuer_der);
+    bool named = issuer.from_der(certificate.issuer_der());
     changes.push_back({.kind = Change::Kind::put,
-                       .der = published.der,
-                       .roles = published.roles,
-                       .ttl = published.ttl,
-                       .name_key = named ? index::name_key(issuer.text(), fields->serial) : 0});
+                       .der = certificate.der(),
+                       .roles = numbers,
+                       .ttl = known.ttl,
+                       .name_key = named ? index::name_key(issuer.text(), certificate.serial()) : 0});
   }
-  return certificates_.with(changes);
+  return (staged_ ? staged_->certificates : certificates_).with(changes);
+}
+
+void Builder::take(Difference difference) {
+  std::set<store::HashText> changed(difference.gone.begin(), difference.gone.end());
+  for (const trust::KnownCertificate& known : difference.put) changed.emplace(known.certificate);
+  std::erase_if(others_, [&](const store::KnownState& state) { return changed.contains(state.sha256); });
+  store::KnownStates more;
+  for (const trust::KnownCertificate& known : difference.put)
+    if (!known.own) more.push_back(store::known_state(known));
+  merge_sorted(others_, std::move(more), &store::KnownState::sha256);
+  own_ = std::move(difference.own);
 }
 
 // What was presented before, unless the certificate or the ticket keys are new.

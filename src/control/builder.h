@@ -7,7 +7,6 @@
 // another.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,14 +61,12 @@ class Builder {
   store::Store& store() { return store_; }
 
  private:
-  // What the index holds of one certificate, to find what has changed.
-  struct Published {
-    std::vector<std::uint8_t> roles;
-    std::uint32_t ttl = 0;
-    Buffer der;
-    bool operator==(const Published&) const = default;
+  // How what the store vouches for differs from what was staged last.
+  struct Difference {
+    store::KnownStates own;  // all of the cluster's own
+    std::vector<store::HashText> gone;
+    std::vector<trust::KnownCertificate> put;
   };
-  using PublishedByHash = std::map<crypto::Sha256, Published>;
 
   // The TLS contexts that present one certificate.
   struct Presented {
@@ -79,7 +76,7 @@ class Builder {
 
   // What the store's state has come to, and no view shows yet.
   struct Staged {
-    PublishedByHash certificates;
+    index::CertificateIndex certificates;
     Presented tvs;
     Presented https;
     std::vector<index::FileChange> lists;
@@ -87,8 +84,9 @@ class Builder {
     std::int64_t change_counter = 0;
   };
 
-  Result<PublishedByHash> certificates_of(const trust::Cluster& cluster) const;
-  index::CertificateIndex updated_index(const PublishedByHash& next) const;
+  Difference difference(const store::LoadedChanges& loaded) const;
+  Result<index::CertificateIndex> updated_index(const Difference& difference) const;
+  void take(Difference difference);
   Result<Presented> present(const Presented& before, const trust::Identity& identity) const;
   std::shared_ptr<const ProvisioningContext> context_of(const trust::Cluster& cluster) const;
   Result<std::vector<index::FileChange>> lists_of(const trust::Cluster& cluster);
@@ -103,13 +101,16 @@ class Builder {
   std::int64_t built_from_ = -1;
   Standing standing_;
   ExpiryWatch expiry_;
+  // What the index that was staged last is of. Both are empty while nothing is vouched for:
+  // the state after that is loaded whole.
+  store::KnownStates own_;
+  store::KnownStates others_;
   std::shared_ptr<const ProvisioningContext> context_;
   std::optional<Staged> staged_;
   std::uint64_t made_from_ = 0;  // the context of what was applied last
 
   // Of the last view, but for the files, which may be ahead of it.
   std::uint64_t version_ = 0;
-  PublishedByHash published_;
   index::CertificateIndex certificates_;
   index::FileTable files_;
   Presented tvs_;

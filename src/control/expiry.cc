@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <tuple>
 
-#include "anchord/base/hex.h"
+#include "merge_sorted.h"
 
 namespace anchord::control {
 namespace {
@@ -45,27 +46,43 @@ ExpiryWatch::News news_of(const ExpiryWatch::Certificate& certificate, int stage
 }  // namespace
 
 void ExpiryWatch::watch(const trust::Cluster& cluster) {
-  certificates_.clear();
-  for (const trust::KnownCertificate& known : cluster.known)
-    certificates_.push_back({.what = name_of(known),
-                             .sha256 = to_hex(known.certificate.sha256()),
-                             .begins = known.certificate.not_before(),
-                             .ends = known.certificate.not_after(),
-                             .own = known.own.has_value()});
-  std::ranges::sort(certificates_, {}, [](const Certificate& c) { return std::tie(c.ends, c.sha256); });
+  std::vector<store::HashText> gone;
+  for (const Certificate& certificate : certificates_) gone.push_back(certificate.sha256);
+  change(gone, cluster.known);
+}
+
+void ExpiryWatch::change(std::span<const store::HashText> gone,
+                         std::span<const trust::KnownCertificate> put) {
+  std::map<store::HashText, int> said;  // of those that go, be it to come again
+  for (const store::HashText& sha256 : gone) said.emplace(sha256, 0);
+  for (const trust::KnownCertificate& known : put) said.emplace(known.certificate, 0);
+  std::erase_if(certificates_, [&](const Certificate& certificate) {
+    auto found = said.find(certificate.sha256);
+    if (found == said.end()) return false;
+    found->second = certificate.said;
+    return true;
+  });
+  std::vector<Certificate> more;
+  for (const trust::KnownCertificate& known : put) {
+    store::HashText sha256(known.certificate);
+    more.push_back({.what = name_of(known),
+                    .sha256 = sha256,
+                    .begins = known.certificate.not_before(),
+                    .ends = known.certificate.not_after(),
+                    .own = known.own.has_value(),
+                    .said = said.at(sha256)});
+  }
+  merge_sorted(certificates_, std::move(more),
+               [](const Certificate& c) { return std::tie(c.ends, c.sha256); });
 }
 
 std::vector<ExpiryWatch::News> ExpiryWatch::news(UnixSeconds now) {
   std::vector<News> out;
-  std::map<std::string, int> said;
-  for (const Certificate& certificate : certificates_) {
+  for (Certificate& certificate : certificates_) {
     int stage = stage_of(certificate, now);
-    auto before = said_.find(certificate.sha256);
-    said.emplace(certificate.sha256, stage);
-    if (stage != 0 && (before == said_.end() || before->second != stage))
-      out.push_back(news_of(certificate, stage, now));
+    if (stage != 0 && stage != certificate.said) out.push_back(news_of(certificate, stage, now));
+    certificate.said = stage;
   }
-  said_ = std::move(said);
   return out;
 }
 

@@ -4,11 +4,12 @@
 // Times are seconds since 1970.
 #pragma once
 
-#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "anchord/base/clock.h"
+#include "anchord/store/store.h"
 #include "anchord/trust/cluster.h"
 
 namespace anchord::control {
@@ -17,10 +18,11 @@ class ExpiryWatch {
  public:
   struct Certificate {
     std::string what;  // "the tvs certificate CN=TVS-one", "the certificate CN=directory"
-    std::string sha256;
+    store::HashText sha256;
     UnixSeconds begins = 0;
     UnixSeconds ends = 0;
     bool own = false;
+    int said = 0;  // the stage of the last news
   };
   struct News {
     bool bad = false;  // ended, or not begun
@@ -29,6 +31,8 @@ class ExpiryWatch {
 
   // All that the cluster holds or vouches for, instead of what was watched before.
   void watch(const trust::Cluster& cluster);
+  // The difference alone. What is in `put` stays, be it in `gone` too.
+  void change(std::span<const store::HashText> gone, std::span<const trust::KnownCertificate> put);
 
   // What has come to pass by then and was not said: less than 90, 30 or 7 days are left, the
   // certificate has ended, or has not begun.
@@ -38,7 +42,6 @@ class ExpiryWatch {
 
  private:
   std::vector<Certificate> certificates_;
-  std::map<std::string, int> said_;  // by SHA-256: the stage
 };
 
 }  // namespace anchord::control

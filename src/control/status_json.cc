@@ -78,7 +78,7 @@ nlohmann::json to_json(const ExpiryWatch& expiry, UnixSeconds now) {
   for (const ExpiryWatch::Certificate& certificate : expiry.soonest_first()) {
     if (out.size() == kShown) break;
     out.push_back({{"certificate", certificate.what},
-                   {"sha256", certificate.sha256},
+                   {"sha256", certificate.sha256.text()},
                    {"own", certificate.own},
                    {"not_before", certificate.begins},
                    {"not_after", certificate.ends},

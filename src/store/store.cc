@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -96,9 +97,8 @@ Result<std::vector<IdentityRow>> read_identities(Database& database) {
   return identities;
 }
 
-Status read_known(Database& database, std::vector<trust::KnownCertificate>& known) {
-  Statement row(database, R"(SELECT sha256, certificate, roles, ttl, retired_from, retired_at
-                             FROM certificates ORDER BY rowid)");
+// Of the rows of sha256, certificate, roles, ttl, retired_from, retired_at that are left.
+Status read_known(Database& database, Statement& row, std::vector<trust::KnownCertificate>& known) {
   while (row.next()) {
     auto certificate = read_certificate(database, row, 0, 1);
     if (!certificate) return std::unexpected(certificate.error());
@@ -112,6 +112,40 @@ Status read_known(Database& database, std::vector<trust::KnownCertificate>& know
                      row.integer(5)});
   }
   if (!row.ok()) return row.failure();
+  return {};
+}
+
+Status read_all_known(Database& database, std::vector<trust::KnownCertificate>& known) {
+  Statement row(database, R"(SELECT sha256, certificate, roles, ttl, retired_from, retired_at
+                             FROM certificates ORDER BY rowid)");
+  return read_known(database, row, known);
+}
+
+Status read_changes(Database& database, const KnownStates& before, LoadedChanges& out) {
+  std::vector<std::string> differ;
+  auto text_of = [](auto state) { return state->sha256.text(); };
+  auto old = before.begin();
+  Statement row(database, "SELECT sha256, roles, ttl, retired_at FROM certificates ORDER BY sha256");
+  auto is_as = [&](const KnownState& state) {
+    return row.text(1) == state.roles && row.integer(2) == state.ttl && row.integer(3) == state.retired_at;
+  };
+  while (row.next()) {
+    std::string_view hash = row.text(0);
+    for (; old != before.end() && text_of(old) < hash; ++old) out.gone.push_back(old->sha256);
+    bool there = old != before.end() && text_of(old) == hash;
+    if (!there || !is_as(*old)) differ.emplace_back(hash);
+    if (there) ++old;
+  }
+  if (!row.ok()) return row.failure();
+  for (; old != before.end(); ++old) out.gone.push_back(old->sha256);
+  Statement whole(database, R"(SELECT sha256, certificate, roles, ttl, retired_from, retired_at
+                               FROM certificates WHERE sha256 = ?)");
+  for (const std::string& hash : differ) {
+    std::size_t found = out.cluster.known.size();
+    whole.restart(hash);
+    if (auto done = read_known(database, whole, out.cluster.known); !done) return done;
+    if (out.cluster.known.size() == found) return database.damaged("an index names what is not there");
+  }
   return {};
 }
 
@@ -137,7 +171,8 @@ Result<trust::Cluster> assemble(const Database& database, std::vector<trust::Hos
                         .recovery = of(Service::recovery)->identity};
 }
 
-Result<LoadedCluster> read_state(Database& database, std::vector<IdentityRow>& identities) {
+// All but the certificates that are not the cluster's own.
+Result<LoadedCluster> read_state(Database& database, const std::vector<IdentityRow>& identities) {
   auto hosts = read_hosts(database);
   if (!hosts) return std::unexpected(hosts.error());
   Statement row(database, R"(SELECT name, mode, digest, spelling, change_counter, cluster_id, has_ctl,
@@ -158,11 +193,24 @@ Result<LoadedCluster> read_state(Database& database, std::vector<IdentityRow>& i
   for (const IdentityRow& own : identities)
     cluster->known.push_back(
         {own.identity.certificate, trust::own_roles(own.service, *mode), trust::kDefaultTtl, own.service});
-  if (auto done = read_known(database, cluster->known); !done) return std::unexpected(done.error());
   auto phones = read_phones(database);
   if (!phones) return std::unexpected(phones.error());
   cluster->phones = std::move(*phones);
   return LoadedCluster{std::move(*cluster), row.integer(4)};
+}
+
+Result<LoadedCluster> read_own(const std::filesystem::path& directory, Database& database, KeyUse keys) {
+  auto identities = read_identities(database);
+  if (!identities) return std::unexpected(identities.error());
+  if (keys == KeyUse::with_keys) {
+    for (IdentityRow& row : *identities) {
+      std::string owner = row.key_file.substr(0, row.key_file.rfind('-'));
+      auto key = read_key(key_folder(directory) / row.key_file, row.identity.certificate, owner);
+      if (!key) return std::unexpected(key.error());
+      row.identity.key = std::move(*key);
+    }
+  }
+  return read_state(database, *identities);
 }
 
 std::string user_name() {
@@ -251,27 +299,48 @@ Result<Store> Store::open(const std::filesystem::path& directory) {
   if (auto whole = check_structure(*database); !whole) return std::unexpected(whole.error());
   if (*version < kSchemaVersion)
     if (auto done = migrate(directory, *database); !done) return std::unexpected(done.error());
+  if (auto done = database->run(kStatesIndex); !done) return std::unexpected(done.error());
   return Store(std::make_unique<Impl>(directory, std::move(*database)));
 }
 
 Result<LoadedCluster> read_cluster(const std::filesystem::path& directory, Database& database, KeyUse keys) {
-  auto identities = read_identities(database);
-  if (!identities) return std::unexpected(identities.error());
-  if (keys == KeyUse::with_keys) {
-    for (IdentityRow& row : *identities) {
-      std::string owner = row.key_file.substr(0, row.key_file.rfind('-'));
-      auto key = read_key(key_folder(directory) / row.key_file, row.identity.certificate, owner);
-      if (!key) return std::unexpected(key.error());
-      row.identity.key = std::move(*key);
-    }
-  }
-  return read_state(database, *identities);
+  auto loaded = read_own(directory, database, keys);
+  if (!loaded) return loaded;
+  if (auto done = read_all_known(database, loaded->cluster.known); !done)
+    return std::unexpected(done.error());
+  return loaded;
 }
 
 Result<LoadedCluster> Store::load(KeyUse keys) {
   auto reading = Transaction::read(impl_->database);
   if (!reading) return std::unexpected(reading.error());
   return read_cluster(impl_->directory, impl_->database, keys);
+}
+
+Result<LoadedChanges> Store::load_changes(KeyUse keys, const KnownStates& before) {
+  Database& database = impl_->database;
+  auto reading = Transaction::read(database);
+  if (!reading) return std::unexpected(reading.error());
+  auto own = read_own(impl_->directory, database, keys);
+  if (!own) return std::unexpected(own.error());
+  LoadedChanges out{.cluster = std::move(own->cluster), .gone = {}, .change_counter = own->change_counter};
+  // In the order in which they lie there, when all are wanted.
+  auto done =
+      before.empty() ? read_all_known(database, out.cluster.known) : read_changes(database, before, out);
+  if (!done) return std::unexpected(done.error());
+  return out;
+}
+
+HashText::HashText(const crypto::Certificate& certificate) {
+  std::ranges::copy(to_hex(certificate.sha256()), digits.begin());
+}
+
+KnownState known_state(const trust::KnownCertificate& known) {
+  return {.sha256 = HashText(known.certificate),
+          .roles = roles_text(known.roles),
+          .ttl = known.ttl,
+          .retired_at = known.retired_at,
+          .der = to_buffer(known.certificate.der())};
 }
 
 Result<std::int64_t> Store::change_counter() {

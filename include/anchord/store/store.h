@@ -10,6 +10,7 @@
 // Times are seconds since 1970.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -62,6 +63,36 @@ enum class KeyUse { without_keys, with_keys };
 struct LoadedCluster {
   trust::Cluster cluster;
   std::int64_t change_counter = 0;  // of the very state that was loaded
+};
+
+// A certificate's SHA-256 in lower-case hexadecimal, in one piece with what it is of: there
+// may be a hundred thousand to look at.
+struct HashText {
+  explicit HashText(const crypto::Certificate& certificate);
+  std::string_view text() const { return {digits.data(), digits.size()}; }
+  auto operator<=>(const HashText&) const = default;
+
+  std::array<char, 2 * crypto::kSha256Size> digits;
+};
+
+// A certificate that is not the cluster's own, as the store keeps it.
+struct KnownState {
+  HashText sha256;
+  std::string roles;  // as the store spells them
+  std::uint32_t ttl = 0;
+  UnixSeconds retired_at = 0;  // 0: it was never the cluster's own
+  Buffer der;
+  bool operator==(const KnownState&) const = default;
+};
+
+KnownState known_state(const trust::KnownCertificate& known);
+
+using KnownStates = std::vector<KnownState>;  // sorted by their SHA-256
+
+struct LoadedChanges {
+  trust::Cluster cluster;  // `known` has the cluster's own, and of the others what load_changes() says
+  std::vector<HashText> gone;
+  std::int64_t change_counter = 0;
 };
 
 enum class Added { added, replaced };
@@ -118,6 +149,12 @@ class Store {
   // put in; with keys, each own certificate's key must be there, readable by its
   // owner alone, and match.
   Result<LoadedCluster> load(KeyUse keys);
+
+  // The same for who has loaded before: of the certificates that are not the cluster's own
+  // only those come that are new or not as in `before`, and the names of those that are
+  // gone. By what the rows say, not by the counter: it does not matter which database
+  // `before` is of. The DER of an unchanged row is not read, nor checked again.
+  Result<LoadedChanges> load_changes(KeyUse keys, const KnownStates& before);
 
   // Moves with every change to what load() gives, and with nothing else. One
   // read of one row: made for asking a few times a second.
