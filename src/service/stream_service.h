@@ -116,7 +116,7 @@ class StreamService {
   static constexpr std::uint32_t kMaxGreeting = 128;
   // Connections whose first flight may be still to come: they could all come at once. With
   // more, those that have been silent for such a time give way.
-  static constexpr std::uint32_t kMaxSilent = 1024;
+  static constexpr std::uint32_t kMaxSilent = 512;
   static constexpr Millis kSilentGrace = 200;
   // When somebody waited at a listener all through such a period, its backlog becomes as
   // long as what is served in a second: whoever waits is then not served when it has long

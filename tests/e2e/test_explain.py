@@ -55,7 +55,7 @@ class Settings(harness.Case):
         self.assertEqual(setting(facts, "--listen"), ("127.0.0.1, ::1", "config file"))
         self.assertEqual(setting(facts, "--tls-min"), ("1.2", "command line"))
         self.assertEqual(setting(facts, "--pin"), ("no", "command line"))
-        self.assertEqual(setting(facts, "--tcp-buffers"), ("256", "default"))
+        self.assertEqual(setting(facts, "--tcp-buffers"), ("512", "default"))
         self.assertIn("AES128-SHA", setting(facts, "--tls-ciphers")[0])
         self.assertEqual((facts["shards"]["count"], facts["shards"]["core_of_shard"]), (3, []))
         self.assertEqual(facts["shards"]["each"]["udp_buffers"], 512)
@@ -169,8 +169,8 @@ class Truth(harness.Case):
         self.assertGreater(all_of_them["tvs"], all_of_them["http"])
         self.assertEqual(all_of_them.keys() - parts("--https-port", "0").keys(), {"https"})
         ring = "ring and receive buffers"
-        more = parts("--tcp-buffers", "512", "--udp-buffers", "4096")[ring] - all_of_them[ring]
-        self.assertAlmostEqual(more / MIB, 4 + 6, delta=2 if harness.SLOW else 0.5)
+        more = parts("--tcp-buffers", "1024", "--udp-buffers", "4096")[ring] - all_of_them[ring]
+        self.assertAlmostEqual(more / MIB, 8 + 6, delta=2 if harness.SLOW else 0.5)
 
     def test_busy_poll(self):
         self.assertEqual(explain()["shards"]["each"]["busy_poll_us"], 0)

@@ -11,7 +11,7 @@ namespace {
 
 // As the service has them.
 constexpr std::size_t kMaxGreeting = 128;
-constexpr std::size_t kMaxSilent = 1024;
+constexpr std::size_t kMaxSilent = 512;
 
 TEST(Overload, WhoIsNotServedYetWaitsInTheKernel) {
   World world({});

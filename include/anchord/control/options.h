@@ -34,7 +34,7 @@ struct Options {
   unsigned shards = 0;  // 0: one for each core
   bool pin = true;
   unsigned ring_entries = 4096;
-  unsigned tcp_buffers = 256;  // for each shard
+  unsigned tcp_buffers = 512;  // for each shard
   unsigned udp_buffers = 1024;
   unsigned busy_poll = 0;  // microseconds, for each shard
   // These three over all shards, the first two for each of TVS, HTTP and HTTPS.

@@ -19,7 +19,7 @@ constexpr unsigned kMaxBusyPoll = 10'000;
 
 struct UringSettings {
   unsigned entries = 4096;            // operations queued between two system calls
-  unsigned tcp_buffers = 256;         // a power of two, at most 32768
+  unsigned tcp_buffers = 512;         // a power of two, at most 32768
   unsigned tcp_buffer_size = 16'384;  // bytes; what several requests at once fit into
   unsigned udp_buffers = 1024;        // a power of two, at most 32768
   // Bytes; kDatagramOverhead of them are not payload.
