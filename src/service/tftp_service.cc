@@ -198,7 +198,7 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
   t.file = file;
   t.peer = datagram.from;
   t.local = datagram.to;
-  t.socket = choose_transfer_socket(sockets_[request_socket].group);
+  t.socket = choose_transfer_socket(sockets_[request_socket].group, former_socket);
   t.former_socket = former_socket;
   t.segmented = true;
   t.timer = kNever;
@@ -351,10 +351,12 @@ void TftpService::reply(std::uint32_t from_socket, const io::Datagram& datagram,
 }
 
 // A peer learns the port of each of its transfers, and must not be able to tell the
-// next one's.
-std::uint32_t TftpService::choose_transfer_socket(std::uint32_t group) {
+// next one's. The socket of one that it has just ended is another's: a late acknowledgement
+// of that one would be taken for the new one's.
+std::uint32_t TftpService::choose_transfer_socket(std::uint32_t group, std::uint32_t former) {
   const auto& own = transfer_sockets_[group];
-  return own[sip_hash(key_, choices_++) % own.size()];
+  std::size_t choice = sip_hash(key_, choices_++) % own.size();
+  return own[choice] != former ? own[choice] : own[(choice + 1) % own.size()];
 }
 
 void TftpService::terminate_all() {

@@ -94,7 +94,7 @@ class TftpService {
               std::string_view text);
   void reply(std::uint32_t from_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
              std::string_view text);
-  std::uint32_t choose_transfer_socket(std::uint32_t group);
+  std::uint32_t choose_transfer_socket(std::uint32_t group, std::uint32_t former = kNoSocket);
 
   ShardContext& shard_;
   const TftpSettings& settings_;

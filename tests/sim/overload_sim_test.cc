@@ -63,8 +63,10 @@ TEST(Overload, TheBacklogFollowsWhatIsServed) {
   auto more = [&] {
     if (world.sim.time() >= end) return;
     // Two come for one that can be accepted; each turn takes ten milliseconds.
-    for (int i = 0; i < 2; ++i)
-      phones.push_back(std::make_unique<Phone>(world, ++number, Phone::Manner{.seed = number}));
+    for (int i = 0; i < 2; ++i) {
+      ++number;
+      phones.push_back(std::make_unique<Phone>(world, number, Phone::Manner{.seed = number}));
+    }
     for (auto& phone : phones) phone->pump();
     world.sim.advance(10);
   };

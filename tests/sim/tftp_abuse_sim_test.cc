@@ -64,6 +64,20 @@ class TftpAbuse : public testing::Test {
   std::unique_ptr<World> world_;
 };
 
+// It would be taken for the new transfer's own, and end that with blocks missing.
+TEST_F(TftpAbuse, ALateAcknowledgementIsNotTheNextTransfers) {
+  make();
+  for (unsigned host = 1; host <= 50; ++host) {
+    const auto first = answers(peer(host), "SEP001122334455.cnf.xml.sgn");
+    ASSERT_EQ(first.size(), 1u);
+    const auto second = answers(peer(host), "f");
+    ASSERT_EQ(second.size(), 1u);
+    EXPECT_NE(first[0].socket, second[0].socket);
+    ack(first[0].socket, peer(host), 1);
+    EXPECT_TRUE(sent().empty());
+  }
+}
+
 TEST_F(TftpAbuse, AForgedRequestCostsTwoPacketsWhateverItAsks) {
   make();
   for (wire::TftpOptions options :
