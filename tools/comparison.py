@@ -130,6 +130,12 @@ def medians(reports):
     return {field: statistics.median(known) if known else None for field, known in values.items()}
 
 
+def paired(over, under):
+    """The median of the ratios of figures from the same rounds: what a neighbour of the machine does to both cancels
+    out."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
+
+
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
     return f"{os.cpu_count()} cores, {model}, Linux {platform.release()}"

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <system_error>
 #include <vector>
 
@@ -46,6 +47,7 @@ class LiveRing final : public Uring {
   Millis now() const override { return now_; }
   void accept(int listener, std::uint64_t tag) override;
   void set_backlog(int listener, int length) override;
+  void connect(int socket, const Address& to, std::uint64_t tag) override;
   void receive(int connection, std::uint64_t tag) override;
   void receive_datagrams(int socket, std::uint64_t tag) override;
   void send(int connection, Bytes bytes, std::uint64_t tag) override;
@@ -67,6 +69,7 @@ class LiveRing final : public Uring {
   BufferRing& buffers(Group group) { return buffers_[static_cast<std::size_t>(group)]; }
   io_uring_sqe* next(std::uint64_t tag);
   void submit_queue();
+  void forget_submitted();
   void run_shutdowns();
   void reap();
 
@@ -81,6 +84,7 @@ class LiveRing final : public Uring {
   std::vector<int> shutdowns_;  // asked for since the last wait()
   std::unique_ptr<OutDatagram[]> datagrams_ = std::make_unique<OutDatagram[]>(kDatagrams);
   std::size_t datagrams_used_ = 0;  // since what they hold was submitted last
+  std::deque<sockaddr_storage> names_;  // of connects, until they are submitted
   msghdr shape_;
 };
 
@@ -105,7 +109,13 @@ void LiveRing::submit_queue() {
 
 void LiveRing::submit() {
   submit_queue();
+  forget_submitted();
+}
+
+// The kernel has its own copies.
+void LiveRing::forget_submitted() {
   datagrams_used_ = 0;
+  names_.clear();
 }
 
 io_uring_sqe* LiveRing::next(std::uint64_t tag) {
@@ -129,6 +139,12 @@ void LiveRing::accept(int listener, std::uint64_t tag) {
 void LiveRing::set_backlog(int listener, int length) {
   if (::listen(listener, length) != 0)
     log::warn(fmt::format("cannot set a backlog: {}", std::generic_category().message(errno)));
+}
+
+void LiveRing::connect(int socket, const Address& to, std::uint64_t tag) {
+  sockaddr_storage& name = names_.emplace_back();
+  const socklen_t length = to_kernel(to, to.host.is_v4(), name);
+  io_uring_prep_connect(next(tag), socket, reinterpret_cast<const sockaddr*>(&name), length);
 }
 
 void LiveRing::receive(int connection, std::uint64_t tag) {
@@ -254,7 +270,7 @@ std::span<const Completion> LiveRing::wait(Millis deadline) {
   if (!is_normal(done)) give_up(-done);
   // Seldom: what the kernel did not take at once, for want of memory.
   if (io_uring_sq_ready(ring_.get()) > 0) submit_queue();
-  datagrams_used_ = 0;
+  forget_submitted();
   now_ = monotonic_now();
   reap();
   return batch_;

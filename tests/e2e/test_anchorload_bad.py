@@ -181,7 +181,7 @@ class Restarted(Case):
 class Begin(Case):
     def test_a_thousand_at_once(self):
         count = 100 if SLOW else 1000
-        with Service(self.state, "--max-per-address", 4 * count) as service:
+        with Service(self.state) as service:
             for protocol, port, flags in self.asked(service):
                 report = self.load(protocol, port, *flags, "--connections", count, "--count", count, "--fail-on-error")
                 self.assertEqual((report["completed"], report["failed"]), (count, 0))

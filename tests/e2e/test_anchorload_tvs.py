@@ -26,6 +26,15 @@ class Tvs(Load):
                     self.assertEqual(report["tvs"]["tls_version"], f"TLSv{version}")
                     self.assertEqual(service.counters()["tvs_accepted"] - before["tvs_accepted"], handshakes)
 
+    def test_addresses(self):
+        """Each client has one of its own, unless all are to share one."""
+        with Service(self.state, "--shards", 1, "--max-per-address", 2) as service:
+            flags = ("--connections", 20, "--count", 40, "--mode", "keepalive")
+            self.assertEqual(self.ask(service, *flags, "--threads", 3)["failed"], 0)
+            self.assertEqual(service.counters()["tvs_refused_address"], 0)
+            self.assertGreater(self.ask(service, *flags, "--one-address")["errors"]["closed"], 0)
+            self.assertGreater(service.counters()["tvs_refused_address"], 0)
+
     def test_what_is_known(self):
         self.add("app-ec")
         with Service(self.state) as service:

@@ -31,6 +31,33 @@ TEST_F(UringTest, AcceptsOneAfterTheOther) {
   }
 }
 
+TEST_F(UringTest, ConnectsAndSaysWhenAndWhyNot) {
+  auto listener = listen_tcp(loopback(0), 16).value();
+  const Address at = local_address(listener.get());
+  const Descriptor first(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ring_->connect(first.get(), at, 1);
+  EXPECT_EQ(next(1).value().result, 0);
+  EXPECT_EQ(ring_->peer(first.get()), at);
+  listener.reset();
+  const Descriptor second(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ring_->connect(second.get(), at, 1);
+  EXPECT_EQ(next(1).value().result, -ECONNREFUSED);
+}
+
+TEST_F(UringTest, CancelEndsAConnectThatNobodyAnswers) {
+  auto listener = listen_tcp(loopback(0), 1).value();
+  ring_->set_backlog(listener.get(), 0);
+  const Address at = local_address(listener.get());
+  std::vector<Descriptor> sockets;
+  for (std::uint64_t i = 1; i <= 4; ++i) {  // more than the backlog takes
+    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ring_->connect(sockets.back().get(), at, i);
+  }
+  EXPECT_EQ(next(1).value().result, 0);
+  ring_->cancel(4);
+  EXPECT_EQ(next(4).value().result, -ECANCELED);
+}
+
 TEST_F(UringTest, ReceivesIntoBuffersUntilTheEnd) {
   auto [ours, other] = connection();
   ring_->receive(ours, 2);

@@ -39,6 +39,9 @@ constexpr std::size_t kDatagramOverhead = 16 + 32 + 40;
 class Uring : public Ring {
  public:
   static Result<std::unique_ptr<Uring>> create(const UringSettings& settings);
+
+  // For clients. Completes with 0 when the connection is made, or with -errno.
+  virtual void connect(int socket, const Address& to, std::uint64_t tag) = 0;
 };
 
 // Why no ring could be made, and the remedy, for the errno value of the set-up.

@@ -9,16 +9,15 @@ namespace anchord::load {
 
 using trust::VirtualPhone;
 
-BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id, const io::Host& from,
+BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id,
                        const BootProtocol::Shared& shared)
     : protocol_(protocol),
       worker_(worker),
       id_(id),
-      from_(from),
       shared_(shared),
       stream_(*this, worker, id),
       tftp_(*this, worker, id,
-            {.patience = protocol.settings().patience / kTftpTries, .new_ports = true, .from = from}) {}
+            {.patience = protocol.settings().patience / kTftpTries, .new_ports = true}) {}
 
 void BootClient::begin(const Task& task) {
   auto one = protocol_.phones().take();
@@ -257,9 +256,9 @@ void BootClient::connect() {
   protocol_.counters().connections.fetch_add(1, std::memory_order_relaxed);
   first_ = true;
   const io::Address& target = asks ? protocol_.settings().tvs[server_] : way().target;
-  if (auto failure = stream_.open(target, {.tls = secure ? &shared_.tls : nullptr, .from = from_}))
+  if (auto failure = stream_.open(target, {.tls = secure ? &shared_.tls : nullptr}))
     return connection_failed(*failure);
-  secure ? stream_.shake() : request();
+  if (!secure) request();
 }
 
 void BootClient::on_secured() {
@@ -288,8 +287,7 @@ void BootClient::connection_failed(const Failure& failure) {
 }
 
 void BootClient::on_completion(std::uint8_t part, const io::Completion& completion) {
-  const bool of_tftp = part != Stream::kReceivePart && part != Stream::kSendPart;
-  of_tftp ? tftp_.on_completion(part, completion) : stream_.on_completion(part, completion);
+  Stream::has(part) ? stream_.on_completion(part, completion) : tftp_.on_completion(part, completion);
 }
 
 void BootClient::on_deadline() {

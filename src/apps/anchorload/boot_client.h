@@ -38,7 +38,6 @@ struct BootSettings {
   std::vector<Way> ways;         // to files, tried in this order; at least one
   std::vector<io::Address> tvs;  // as many as the phones know of
   Millis patience = 5000;        // with a file or an answer; for TFTP, with the next packet
-  bool own_addresses = false;    // each client from an address of its own, of 127.16.0.0/12
 };
 
 class BootProtocol final : public Protocol {
@@ -83,7 +82,6 @@ class BootProtocol final : public Protocol {
   Phones& phones_;
   Counters counters_;
   Census census_;
-  std::atomic<std::uint32_t> clients_ = 0;
   mutable std::mutex mutex_;
   std::map<const Worker*, Shared> shared_;
   std::optional<Error> problem_;
@@ -91,8 +89,7 @@ class BootProtocol final : public Protocol {
 
 class BootClient final : public Client, private StreamOwner, private TftpFetchOwner {
  public:
-  BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id, const io::Host& from,
-             const BootProtocol::Shared& shared);
+  BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id, const BootProtocol::Shared& shared);
 
   void begin(const Task& task) override;
   void on_completion(std::uint8_t part, const io::Completion& completion) override;
@@ -134,7 +131,6 @@ class BootClient final : public Client, private StreamOwner, private TftpFetchOw
   BootProtocol& protocol_;
   Worker& worker_;
   const std::uint32_t id_;
-  const io::Host from_;
   const BootProtocol::Shared& shared_;
   Stream stream_;
   TftpFetch tftp_;

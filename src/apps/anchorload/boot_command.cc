@@ -57,8 +57,6 @@ void define_servers(CLI::App& boot, BootFlags& b) {
   boot.add_option("--timeout", b.timeout, "seconds without an answer after which there is none")
       ->check(CLI::Range(0.05, 3600.0))
       ->capture_default_str();
-  boot.add_flag("--one-address", b.one_address,
-                "all from one address. Without it each is at one of its own on the loopback, 127.16.0.0/12");
 }
 
 std::vector<Way> ways_of(const BootFlags& b) {
@@ -110,7 +108,6 @@ Result<BootSettings> prepare(BootFlags& b) {
   if (b.ramp) b.plan.rate = b.row.count / *b.ramp;
   BootSettings out{.ways = ways_of(b), .patience = static_cast<Millis>(b.timeout * 1000)};
   b.plan.target = out.ways.front().target;
-  out.own_addresses = !b.one_address && io::parse_network("127.0.0.0/8")->contains(b.plan.target.host);
   auto services = services_of(b);
   if (!services) return std::unexpected(std::move(services.error()));
   out.tvs = std::move(*services);

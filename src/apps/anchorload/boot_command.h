@@ -21,7 +21,6 @@ struct BootFlags : Flags {
   std::uint16_t tvs_port = 2445;
   std::vector<std::string> tvs;
   double timeout = 5;
-  bool one_address = false;
 };
 
 CLI::App& define_boot(CLI::App& app, BootFlags& b);

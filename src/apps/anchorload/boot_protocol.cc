@@ -3,18 +3,6 @@
 #include "boot_client.h"
 
 namespace anchord::load {
-namespace {
-
-// Each client's own, as phones have theirs: what a server allows one address is not for
-// thousands of phones.
-io::Host loopback_host(std::uint32_t number) {
-  constexpr std::uint32_t kFirst = 0x7f100001;  // 127.16.0.1
-  const std::uint32_t value = kFirst + number;
-  return *io::parse_host(
-      fmt::format("{}.{}.{}.{}", value >> 24, value >> 16 & 0xff, value >> 8 & 0xff, value & 0xff));
-}
-
-}  // namespace
 
 BootProtocol::BootProtocol(BootSettings settings, Phones& phones)
     : settings_(std::move(settings)), phones_(phones) {}
@@ -30,9 +18,7 @@ Result<const BootProtocol::Shared*> BootProtocol::shared_by(const Worker& worker
 Result<std::unique_ptr<Client>> BootProtocol::make_client(Worker& worker, std::uint32_t id) {
   auto shared = shared_by(worker);
   if (!shared) return std::unexpected(std::move(shared.error()));
-  const std::uint32_t number = clients_.fetch_add(1, std::memory_order_relaxed);
-  const io::Host from = settings_.own_addresses ? loopback_host(number) : io::Host{};
-  return std::make_unique<BootClient>(*this, worker, id, from, **shared);
+  return std::make_unique<BootClient>(*this, worker, id, **shared);
 }
 
 std::size_t BootProtocol::datagram_size() const {

@@ -37,9 +37,6 @@ class Client {
   // After begin() of every client that was free: what they ask for is to be sent, or a
   // connection for it to be made.
   virtual void flush() {}
-  // After flush() of all of them: the handshakes of new connections are to begin, which take
-  // longer than to connect.
-  virtual void shake() {}
   // `part` is what the client gave to Worker::tag().
   virtual void on_completion(std::uint8_t part, const io::Completion& completion) = 0;
   // The time of Worker::arm() has come.

@@ -9,8 +9,12 @@
 namespace anchord::load {
 namespace {
 
+bool is_v4_loopback(const io::Host& host) {
+  return io::parse_network("127.0.0.0/8")->contains(host);
+}
+
 bool is_loopback(const io::Host& host) {
-  return io::parse_network("127.0.0.0/8")->contains(host) || host == *io::parse_host("::1");
+  return is_v4_loopback(host) || host == *io::parse_host("::1");
 }
 
 // Whatever the exit code: the server's own mistakes are never passed over.
@@ -25,6 +29,9 @@ void define_common(CLI::App& app, Flags& f) {
   Plan& plan = f.plan;
   app.add_option("--host", f.host, "the server's address")->required();
   app.add_flag("--allow-remote", f.allow_remote, "the server may be another machine");
+  app.add_flag("--one-address", f.one_address,
+               "all clients at one address. Without it each is at one of its own on the loopback, "
+               "127.16.0.0/12, if the server is at 127.0.0.0/8");
   app.add_option("--connections", f.connections, "clients at once")->check(CLI::Range(1u, kMaxConnections));
   app.add_option("--threads", plan.threads, "threads that they are divided among")
       ->check(CLI::Range(1u, kMaxThreads))
@@ -71,6 +78,7 @@ Status complete(Flags& f) {
   if (!host) return std::unexpected(std::move(host.error()).within("--host"));
   if (Status allowed = check_target(f, *host, "--host"); !allowed) return allowed;
   f.plan.target = {.host = *host, .port = f.port};
+  f.plan.own_addresses = !f.one_address && is_v4_loopback(*host);
   f.plan.connections = f.connections.value_or(f.plan.connections);
   if (f.plan.threads > f.plan.connections) return fail("--threads: more than there are --connections");
   f.plan.seconds = f.seconds.value_or(f.plan.count > 0 ? 0 : 10);

@@ -23,6 +23,7 @@ struct Flags {
   std::string host;
   std::uint16_t port = 0;
   bool allow_remote = false;
+  bool one_address = false;
   std::optional<unsigned> connections;
   std::optional<double> seconds;
   bool json = false;

@@ -38,7 +38,7 @@ HttpClient::HttpClient(HttpProtocol& protocol, Worker& worker, std::uint32_t id,
       copy_(protocol.copies()) {}
 
 Status HttpClient::open() {
-  if (auto failure = stream_.prepare(protocol_.target().host, {})) return anchord::fail(failure->text);
+  if (auto failure = stream_.prepare(protocol_.target().host)) return anchord::fail(failure->text);
   return {};
 }
 
@@ -53,11 +53,6 @@ void HttpClient::flush() {
       return fail_all(*failure);
   }
   if (stream_.ready()) ask();
-}
-
-void HttpClient::on_idle() {
-  flush();
-  stream_.shake();
 }
 
 // Everything that is not answered yet.

@@ -52,7 +52,6 @@ class HttpClient final : public Client, private StreamOwner {
 
   void begin(const Task& task) override { tasks_.push_back(task); }
   void flush() override;
-  void shake() override { stream_.shake(); }
   void on_completion(std::uint8_t part, const io::Completion& completion) override;
   void on_deadline() override;
 
@@ -60,7 +59,7 @@ class HttpClient final : public Client, private StreamOwner {
   void on_bytes(Bytes bytes) override;
   void on_secured() override { ask(); }
   void on_end(const Failure& failure) override { fail_all(failure); }
-  void on_idle() override;
+  void on_idle() override { flush(); }
 
   void ask();
   void begin_body(const ResponseHead& head);

@@ -19,6 +19,9 @@ struct Plan {
   std::string things;    // "transfers"
   std::string subject;   // the name in JSON of what the protocol itself has found out
   io::Address target;
+  // Each client has an address of its own on the loopback, in 127.16.0.0/12, as phones do: what a
+  // server allows one address is not for thousands of them, and ports do not run out.
+  bool own_addresses = false;
   unsigned connections = 1;
   unsigned threads = 1;
   double warmup = 0;        // seconds at the begin that are not measured

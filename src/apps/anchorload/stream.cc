@@ -1,6 +1,5 @@
 #include "stream.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -26,8 +25,8 @@ Failure failed(const char* what) {
 
 }  // namespace
 
-std::optional<Failure> Stream::prepare(const io::Host& target, const io::Host& from) {
-  prepared_.reset(socket(target.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+std::optional<Failure> Stream::prepare(const io::Host& target) {
+  prepared_.reset(socket(target.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!prepared_) return failed("socket");
   const int fd = prepared_.get();
   const int on = 1;
@@ -35,60 +34,63 @@ std::optional<Failure> Stream::prepare(const io::Host& target, const io::Host& f
   // Thousands of connections a second would use up the ports in TIME_WAIT.
   const linger reset{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  if (!from.is_any()) {
-    sockaddr_storage local{};
-    const socklen_t local_length = io::to_kernel({.host = from}, from.is_v4(), local);
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    if (bind(fd, reinterpret_cast<sockaddr*>(&local), local_length) != 0) return failed("bind");
-  }
-  return std::nullopt;
-}
-
-std::optional<Failure> Stream::connect_to(const io::Address& target, int fd) {
-  sockaddr_storage name{};
-  const socklen_t length = io::to_kernel(target, target.host.is_v4(), name);
-  target_ = target;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&name), length) != 0 && errno != EINPROGRESS) {
-    if (errno == ECONNREFUSED) return refused();
-    return failed("connect");
-  }
-  // io_uring waits only for blocking sockets; it finds out how connecting went.
-  fcntl(fd, F_SETFL, 0);
+  const io::Host from = worker_.host_of(client_);
+  if (from.is_any() || !target.is_v4()) return std::nullopt;
+  sockaddr_storage local{};
+  const socklen_t local_length = io::to_kernel({.host = from}, from.is_v4(), local);
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&local), local_length) != 0) return failed("bind");
   return std::nullopt;
 }
 
 std::optional<Failure> Stream::open(const io::Address& target, const How& how) {
   assert(idle());
   if (!prepared_) {
-    if (auto failure = prepare(target.host, how.from)) return failure;
+    if (auto failure = prepare(target.host)) return failure;
   }
   io::Descriptor made = std::move(prepared_);
-  if (auto failure = connect_to(target, made.get())) return failure;
   secure_ = how.tls != nullptr;
   if (secure_) {
-    if (!tls_) tls_ = std::make_unique<Tls>();
-    if (Status started = tls_->engine.start(*how.tls); !started) {
+    if (!tls_) tls_ = std::make_unique<crypto::TlsEngine>();
+    if (Status started = tls_->start(*how.tls); !started) {
       return Failure{ErrorKind::network, started.error().text};
     }
-    if (how.session) tls_->engine.offer(how.session);
-    tls_->shaking = false;
+    if (how.session) tls_->offer(how.session);
   }
+  target_ = target;
   fd_ = made.release();
   closing_ = false;
   next_out_.clear();
-  worker_.ring().receive(fd_, Worker::tag(client_, kReceivePart));
-  receiving_ = true;
+  worker_.ring().connect(fd_, target, Worker::tag(client_, kConnectPart));
+  connecting_ = true;
   return std::nullopt;
 }
 
-void Stream::shake() {
-  if (!is_open() || !secure_ || std::exchange(tls_->shaking, true)) return;
-  tls_->engine.take_into(worker_.room());
+// The handshake begins only now: it is dear, and one that nobody accepts is not to have
+// cost it.
+void Stream::on_connected(const io::Completion& completion) {
+  connecting_ = false;
+  if (closing_) return;
+  if (completion.result < 0) return end(why(-completion.result));
+  worker_.ring().receive(fd_, Worker::tag(client_, kReceivePart));
+  receiving_ = true;
+  if (!secure_) return send();
+  tls_->take_into(worker_.room());
   advance_handshake();
 }
 
-Failure Stream::refused() const {
-  return {ErrorKind::refused, "nobody listens at " + target_.text()};
+Failure Stream::why(int error) const {
+  switch (error) {
+    case ECONNREFUSED:
+      return {ErrorKind::refused, "nobody listens at " + target_.text()};
+    case 0:
+      return {ErrorKind::closed, "the server closed the connection"};
+    case ECONNRESET:
+    case EPIPE:
+      return {ErrorKind::closed, "connection reset"};
+    default:
+      return {ErrorKind::network, std::generic_category().message(error)};
+  }
 }
 
 void Stream::add(Bytes bytes) {
@@ -98,12 +100,12 @@ void Stream::add(Bytes bytes) {
     next_out_.insert(next_out_.end(), bytes.begin(), bytes.end());
     return;
   }
-  while (tls_->engine.write(bytes) == Outcome::output_full) take_output();
+  while (tls_->write(bytes) == Outcome::output_full) take_output();
   take_output();
 }
 
 void Stream::send() {
-  if (sending_ || closing_ || next_out_.empty()) return;
+  if (connecting_ || sending_ || closing_ || next_out_.empty()) return;
   std::swap(out_, next_out_);
   next_out_.clear();
   sent_ = 0;
@@ -112,7 +114,16 @@ void Stream::send() {
 }
 
 void Stream::on_completion(std::uint8_t part, const io::Completion& completion) {
-  part == kReceivePart ? on_received(completion) : on_sent(completion);
+  switch (part) {
+    case kConnectPart:
+      on_connected(completion);
+      break;
+    case kSendPart:
+      on_sent(completion);
+      break;
+    default:
+      on_received(completion);
+  }
   if (closing_) settle();
 }
 
@@ -141,15 +152,12 @@ void Stream::on_received(const io::Completion& completion) {
     receiving_ = true;
     return worker_.ring().receive(fd_, Worker::tag(client_, kReceivePart));
   }
-  if (error == ECONNREFUSED) return end(refused());
-  if (error == 0) return end({ErrorKind::closed, "the server closed the connection"});
-  if (error == ECONNRESET || error == EPIPE) return end({ErrorKind::closed, "connection reset"});
-  end({ErrorKind::network, std::generic_category().message(error)});
+  end(why(error));
 }
 
 // After each operation of the engine: the room is that of all connections.
 void Stream::take_output() {
-  crypto::TlsEngine& engine = tls_->engine;
+  crypto::TlsEngine& engine = *tls_;
   const Bytes made = Bytes(worker_.room()).first(engine.produced());
   next_out_.insert(next_out_.end(), made.begin(), made.end());
   engine.take_into(worker_.room());
@@ -157,21 +165,21 @@ void Stream::take_output() {
 
 // False: not done, or failed.
 bool Stream::advance_handshake() {
-  Outcome outcome = tls_->engine.handshake();
+  Outcome outcome = tls_->handshake();
   while (outcome == Outcome::output_full) {
     take_output();
-    outcome = tls_->engine.handshake();
+    outcome = tls_->handshake();
   }
   take_output();
   send();
-  if (outcome == Outcome::failed) end({ErrorKind::protocol, "TLS: " + shown(tls_->engine.failure())});
+  if (outcome == Outcome::failed) end({ErrorKind::protocol, "TLS: " + shown(tls_->failure())});
   if (outcome != Outcome::done) return false;
   owner_.on_secured();
   return !closing_;
 }
 
 void Stream::decrypt(Bytes ciphertext) {
-  crypto::TlsEngine& engine = tls_->engine;
+  crypto::TlsEngine& engine = *tls_;
   engine.give(ciphertext);
   if (!engine.handshake_done() && !advance_handshake()) return;
   std::array<std::uint8_t, 16384> plain;
@@ -206,14 +214,15 @@ void Stream::end(const Failure& failure) {
 void Stream::close() {
   if (!is_open()) return;
   closing_ = true;
+  if (connecting_) return worker_.ring().cancel(Worker::tag(client_, kConnectPart));
   worker_.ring().shutdown(fd_);
 }
 
 void Stream::settle() {
-  if (fd_ < 0 || receiving_ || sending_) return;
+  if (fd_ < 0 || connecting_ || receiving_ || sending_) return;
   worker_.ring().close(fd_);
   fd_ = -1;
-  if (secure_) tls_->engine.reset();
+  if (secure_) tls_->reset();
   owner_.on_idle();
 }
 

@@ -1,8 +1,8 @@
 // A connection of a client: TCP, or TLS over it, on the worker's ring. Reusable, one
 // connection after the other, to wherever the next one is to go.
 //
-// It connects without waiting: over TCP what is sent goes out once the server has
-// accepted, over TLS it must not be sent before the handshake is done (ready()).
+// It connects without waiting: over TCP what is sent goes out once it is connected, over TLS
+// it must not be sent before the handshake is done (ready()).
 // Bytes and the end are told to the owner, from within on_completion(). After the end,
 // and after close(), open() may be called when idle() says so.
 #pragma once
@@ -35,29 +35,28 @@ class StreamOwner {
 
 class Stream {
  public:
-  // The completions of `client` whose part is kReceivePart or kSendPart belong here.
+  // The completions of `client` with these parts belong here.
   static constexpr std::uint8_t kReceivePart = 0;
   static constexpr std::uint8_t kSendPart = 1;
+  static constexpr std::uint8_t kConnectPart = 2;
+  static constexpr bool has(std::uint8_t part) { return part <= kConnectPart; }
 
   Stream(StreamOwner& owner, Worker& worker, std::uint32_t client)
       : owner_(owner), worker_(worker), client_(client) {}
 
   bool idle() const { return fd_ < 0; }
   bool is_open() const { return fd_ >= 0 && !closing_; }
-  bool ready() const { return is_open() && (!secure_ || tls_->engine.handshake_done()); }
+  bool ready() const { return is_open() && (!secure_ || tls_->handshake_done()); }
 
   // How the next connection is made.
   struct How {
     const crypto::TlsContext* tls = nullptr;  // null: plain TCP
-    io::Host from = {};                       // local address; any: the kernel chooses
     crypto::TlsSession session = {};          // to resume
   };
   // Makes the socket of the next connection, which open() does otherwise.
-  std::optional<Failure> prepare(const io::Host& target, const io::Host& from);
+  std::optional<Failure> prepare(const io::Host& target);
   // What could be seen at once; everything else is told by on_end().
   std::optional<Failure> open(const io::Address& target, const How& how);
-  // With TLS, after open(): begins the handshake, unless it has begun.
-  void shake();
   // Each piece is a TLS record of its own; all leave together.
   void add(Bytes bytes);
   void send();
@@ -68,32 +67,28 @@ class Stream {
   void close();
   void on_completion(std::uint8_t part, const io::Completion& completion);
   // What there is to know of a TLS connection, until its end.
-  const crypto::TlsEngine& tls() const { return tls_->engine; }
+  const crypto::TlsEngine& tls() const { return *tls_; }
 
  private:
-  struct Tls {
-    crypto::TlsEngine engine;
-    bool shaking = false;  // or done
-  };
-
-  std::optional<Failure> connect_to(const io::Address& target, int socket);
+  void on_connected(const io::Completion& completion);
   void on_received(const io::Completion& completion);
   void on_sent(const io::Completion& completion);
   void decrypt(Bytes ciphertext);
   bool advance_handshake();
   void take_output();
-  Failure refused() const;
+  Failure why(int error) const;
   void end(const Failure& failure);
   void settle();
 
   StreamOwner& owner_;
   Worker& worker_;
   const std::uint32_t client_;
-  std::unique_ptr<Tls> tls_;  // made when it is needed for the first time
+  std::unique_ptr<crypto::TlsEngine> tls_;  // made when it is needed for the first time
   bool secure_ = false;
   io::Descriptor prepared_;
   io::Address target_;
   int fd_ = -1;
+  bool connecting_ = false;
   bool closing_ = false;
   bool receiving_ = false;  // armed
   bool sending_ = false;

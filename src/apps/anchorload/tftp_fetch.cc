@@ -63,7 +63,8 @@ std::optional<ReportedError> next_error(int socket) {
 }  // namespace
 
 Status TftpFetch::open(const io::Address& target) {
-  const io::Address local = wish_.from.is_any() ? any_address_like(target) : io::Address{.host = wish_.from};
+  const io::Host own = worker_.host_of(client_);
+  const io::Address local = own.is_any() ? any_address_like(target) : io::Address{.host = own};
   auto socket = io::bind_udp(local, receive_buffer(wish_.options), false);
   if (!socket) return std::unexpected(std::move(socket.error()).within("making a client's socket"));
   if (!ask_for_errors(socket->get(), target.host.is_v4())) return fail_errno("IP_RECVERR", errno);

@@ -20,7 +20,6 @@ struct TftpWish {
   // A port for each read, as phones do. Otherwise one for all, which is less work; who
   // asks for different files may then take a late answer for that to the next request.
   bool new_ports = false;
-  io::Host from = {};  // local address; any: the kernel chooses
 };
 
 class TftpFetchOwner {
@@ -39,8 +38,8 @@ class TftpFetchOwner {
 class TftpFetch {
  public:
   // The completions of `client` with these parts, and the one behind them, belong here.
-  static constexpr std::uint8_t kSendPart = 2;
-  static constexpr std::uint8_t kReceivePart = 3;
+  static constexpr std::uint8_t kSendPart = 3;
+  static constexpr std::uint8_t kReceivePart = 4;
 
   // A copy of `wish` is kept.
   TftpFetch(TftpFetchOwner& owner, Worker& worker, std::uint32_t client, const TftpWish& wish)

@@ -56,7 +56,7 @@ TvsClient::TvsClient(TvsProtocol& protocol, Worker& worker, std::uint32_t id, cr
       stream_(*this, worker, id) {}
 
 Status TvsClient::open() {
-  if (auto failure = stream_.prepare(protocol_.target().host, {})) return anchord::fail(failure->text);
+  if (auto failure = stream_.prepare(protocol_.target().host)) return anchord::fail(failure->text);
   return {};
 }
 
@@ -69,11 +69,6 @@ void TvsClient::flush() {
   reader_.reset();
   if (auto failure = stream_.open(protocol_.target(), {.tls = &tls_, .session = session_}))
     fail_all(*failure);
-}
-
-void TvsClient::on_idle() {
-  flush();
-  stream_.shake();
 }
 
 void TvsClient::on_secured() {

@@ -73,7 +73,6 @@ class TvsClient final : public Client, private StreamOwner {
 
   void begin(const Task& task) override { tasks_.push_back(task); }
   void flush() override;
-  void shake() override { stream_.shake(); }
   void on_completion(std::uint8_t part, const io::Completion& completion) override;
   void on_deadline() override;
 
@@ -81,7 +80,7 @@ class TvsClient final : public Client, private StreamOwner {
   void on_bytes(Bytes bytes) override;
   void on_secured() override;
   void on_end(const Failure& failure) override { fail_all(failure); }
-  void on_idle() override;
+  void on_idle() override { flush(); }
 
   void ask();
   void take_answer(Bytes message);

@@ -1,5 +1,7 @@
 #include "worker.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -140,7 +142,6 @@ void Worker::hand_out() {
   free_.erase(free_.begin(), end);
   for (const std::uint32_t id : begun_now_) clients_[id]->flush();
   note_burst();
-  for (const std::uint32_t id : begun_now_) clients_[id]->shake();
 }
 
 void Worker::note_burst() {
@@ -205,6 +206,14 @@ void Worker::end_task(std::uint32_t client, bool pause) {
   if (!open.pause) return free_.push_back(client);
   open.pause = false;
   resting_.push_back({ring_->now() + kErrorPause, client});
+}
+
+io::Host Worker::host_of(std::uint32_t client) const {
+  constexpr std::uint32_t kFirst = 0x7f100001;  // 127.16.0.1
+  if (!plan_.own_addresses) return {};
+  const std::uint32_t value = kFirst + client * plan_.threads + index_;
+  return *io::parse_host(
+      fmt::format("{}.{}.{}.{}", value >> 24, value >> 16 & 0xff, value >> 8 & 0xff, value & 0xff));
 }
 
 bool Worker::is_lost() {

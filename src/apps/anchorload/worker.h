@@ -76,11 +76,13 @@ class Worker {
 
   // For clients.
 
-  io::Ring& ring() { return *ring_; }
+  io::Uring& ring() { return *ring_; }
   Nanos now() const { return now_; }  // one reading for a batch
   static std::uint64_t tag(std::uint32_t client, std::uint8_t part) {
     return (std::uint64_t{client} + 1) << 8 | part;
   }
+  // Where it is; any: the kernel chooses.
+  io::Host host_of(std::uint32_t client) const;
   // on_deadline() at this time of the ring's clock, or earlier when an earlier one is
   // armed already: a client that has moved on arms again then.
   void arm(std::uint32_t client, Millis deadline);
@@ -131,7 +133,7 @@ class Worker {
 
   // The ring goes before what its operations point into.
   std::vector<std::unique_ptr<Client>> clients_;
-  std::unique_ptr<io::Ring> ring_;
+  std::unique_ptr<io::Uring> ring_;
   std::unique_ptr<TimerWheel> timers_;
   std::vector<Millis> armed_for_;  // by client
   std::vector<Open> open_;         // likewise
