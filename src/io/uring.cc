@@ -83,7 +83,7 @@ class LiveRing final : public Uring {
   std::vector<Completion> batch_;
   std::vector<int> shutdowns_;  // asked for since the last wait()
   std::unique_ptr<OutDatagram[]> datagrams_ = std::make_unique<OutDatagram[]>(kDatagrams);
-  std::size_t datagrams_used_ = 0;  // since what they hold was submitted last
+  std::size_t datagrams_used_ = 0;      // since what they hold was submitted last
   std::deque<sockaddr_storage> names_;  // of connects, until they are submitted
   msghdr shape_;
 };

@@ -16,8 +16,7 @@ BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id,
       id_(id),
       shared_(shared),
       stream_(*this, worker, id),
-      tftp_(*this, worker, id,
-            {.patience = protocol.settings().patience / kTftpTries, .new_ports = true}) {}
+      tftp_(*this, worker, id, {.patience = protocol.settings().patience / kTftpTries, .new_ports = true}) {}
 
 void BootClient::begin(const Task& task) {
   auto one = protocol_.phones().take();
