@@ -136,6 +136,11 @@ def paired(over, under):
     return statistics.median(a / b for a, b in zip(over, under, strict=True))
 
 
+def quietest(over, under):
+    """The ratio of the smallest: what it is without neighbours, who make every figure larger."""
+    return min(over) / min(under)
+
+
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
     return f"{os.cpu_count()} cores, {model}, Linux {platform.release()}"
