@@ -33,11 +33,6 @@ std::vector<io::Host> local_hosts() {
   return out;
 }
 
-const store::KnownState* find_state(const store::KnownStates& states, const store::HashText& sha256) {
-  auto found = std::ranges::lower_bound(states, sha256, {}, &store::KnownState::sha256);
-  return found != states.end() && found->sha256 == sha256 ? &*found : nullptr;
-}
-
 }  // namespace
 
 Builder::Builder(store::Store store, const Options& options, unsigned shards)
@@ -87,7 +82,7 @@ void Builder::rotate_ticket_keys() {
 Status Builder::stage() {
   // A failed attempt is repeated when the store changes, not four times a second.
   if (Result<std::int64_t> counter = store_.change_counter(); counter) asked_for_ = *counter;
-  Result<store::LoadedChanges> loaded = store_.load_changes(store::KeyUse::with_keys, others_);
+  Result<store::LoadedChanges> loaded = store_.load_changes(store::KeyUse::with_keys, others_, mark_);
   if (!loaded) return std::unexpected(loaded.error());
   const trust::Cluster& cluster = loaded->cluster;
   auto me = std::ranges::find(cluster.hosts, host_, &trust::Host::name);
@@ -120,9 +115,11 @@ Status Builder::stage() {
   }
   if (vouching) {
     take(std::move(changed));
+    mark_ = loaded->mark;
   } else {
     own_.clear();
     others_.clear();
+    mark_ = {};
   }
   asked_for_ = loaded->change_counter;
   ticket_keys_changed_ = false;

@@ -101,10 +101,11 @@ class Builder {
   std::int64_t built_from_ = -1;
   Standing standing_;
   ExpiryWatch expiry_;
-  // What the index that was staged last is of. Both are empty while nothing is vouched for:
+  // What the index that was staged last is of. All are empty while nothing is vouched for:
   // the state after that is loaded whole.
   store::KnownStates own_;
   store::KnownStates others_;
+  store::ChangeMark mark_;
   std::shared_ptr<const ProvisioningContext> context_;
   std::optional<Staged> staged_;
   std::uint64_t made_from_ = 0;  // the context of what was applied last

@@ -68,11 +68,32 @@ CREATE TABLE audit (
 ) STRICT;
 )sql";
 
-// For load_changes(): what may change of a certificate, without its DER: a tenth of what the table takes. It
-// is no version of its own, since who does not know of it loses nothing.
-constexpr char kStatesIndex[] = R"sql(
-CREATE INDEX IF NOT EXISTS certificate_states
-  ON certificates (sha256, roles, ttl, retired_at)
+// For load_changes(): the last 16,384 changes to the certificates above. A token tells apart
+// what different copies of a database have under the same number. It is no version of its own,
+// since who does not know of it writes it all the same.
+constexpr char kChangeLog[] = R"sql(
+DROP TRIGGER IF EXISTS certificate_added;
+DROP TRIGGER IF EXISTS certificate_altered;
+DROP TRIGGER IF EXISTS certificate_removed;
+DROP TABLE IF EXISTS certificate_changes;
+CREATE TABLE certificate_changes (
+  number INTEGER PRIMARY KEY,
+  sha256 TEXT NOT NULL,
+  token INTEGER NOT NULL DEFAULT (random())
+) STRICT;
+INSERT INTO certificate_changes (sha256) VALUES ('');
+CREATE TRIGGER certificate_changes_forget AFTER INSERT ON certificate_changes BEGIN
+  DELETE FROM certificate_changes WHERE number <= new.number - 16384;
+END;
+CREATE TRIGGER certificate_added AFTER INSERT ON certificates BEGIN
+  INSERT INTO certificate_changes (sha256) VALUES (new.sha256);
+END;
+CREATE TRIGGER certificate_altered AFTER UPDATE ON certificates BEGIN
+  INSERT INTO certificate_changes (sha256) SELECT old.sha256 UNION SELECT new.sha256;
+END;
+CREATE TRIGGER certificate_removed AFTER DELETE ON certificates BEGIN
+  INSERT INTO certificate_changes (sha256) VALUES (old.sha256);
+END;
 )sql";
 
 // An own certificate is here alone: its roles follow from its service, so that no

@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "anchord/base/hex.h"
+#include "change_log.h"
 #include "impl.h"
 #include "keys.h"
 #include "schema.h"
@@ -121,31 +122,40 @@ Status read_all_known(Database& database, std::vector<trust::KnownCertificate>& 
   return read_known(database, row, known);
 }
 
-Status read_changes(Database& database, const KnownStates& before, LoadedChanges& out) {
-  std::vector<std::string> differ;
-  auto text_of = [](auto state) { return state->sha256.text(); };
-  auto old = before.begin();
-  Statement row(database, "SELECT sha256, roles, ttl, retired_at FROM certificates ORDER BY sha256");
-  auto is_as = [&](const KnownState& state) {
-    return row.text(1) == state.roles && row.integer(2) == state.ttl && row.integer(3) == state.retired_at;
-  };
-  while (row.next()) {
-    std::string_view hash = row.text(0);
-    for (; old != before.end() && text_of(old) < hash; ++old) out.gone.push_back(old->sha256);
-    bool there = old != before.end() && text_of(old) == hash;
-    if (!there || !is_as(*old)) differ.emplace_back(hash);
-    if (there) ++old;
+Status read_changed(Database& database, std::span<const std::string> changed, const KnownStates& before,
+                    LoadedChanges& out) {
+  std::vector<trust::KnownCertificate>& known = out.cluster.known;
+  Statement row(database, R"(SELECT sha256, certificate, roles, ttl, retired_from, retired_at
+                             FROM certificates WHERE sha256 = ?)");
+  for (const std::string& hash : changed) {
+    auto text_of = [](const KnownState& state) { return state.sha256.text(); };
+    auto found = std::ranges::lower_bound(before, std::string_view(hash), {}, text_of);
+    const KnownState* old = found != before.end() && found->sha256.text() == hash ? &*found : nullptr;
+    const std::size_t count = known.size();
+    row.restart(hash);
+    if (auto done = read_known(database, row, known); !done) return done;
+    if (known.size() == count) {
+      if (old != nullptr) out.gone.push_back(old->sha256);
+    } else if (old != nullptr && known_state(known.back()) == *old) {
+      known.pop_back();
+    }
   }
-  if (!row.ok()) return row.failure();
-  for (; old != before.end(); ++old) out.gone.push_back(old->sha256);
-  Statement whole(database, R"(SELECT sha256, certificate, roles, ttl, retired_from, retired_at
-                               FROM certificates WHERE sha256 = ?)");
-  for (const std::string& hash : differ) {
-    std::size_t found = out.cluster.known.size();
-    whole.restart(hash);
-    if (auto done = read_known(database, whole, out.cluster.known); !done) return done;
-    if (out.cluster.known.size() == found) return database.damaged("an index names what is not there");
+  return {};
+}
+
+Status read_and_compare(Database& database, const KnownStates& before, LoadedChanges& out) {
+  std::vector<trust::KnownCertificate> all;
+  if (auto done = read_all_known(database, all); !done) return done;
+  std::vector<HashText> there;
+  for (trust::KnownCertificate& known : all) {
+    KnownState state = known_state(known);
+    const KnownState* old = find_state(before, state.sha256);
+    there.push_back(state.sha256);
+    if (old == nullptr || state != *old) out.cluster.known.push_back(std::move(known));
   }
+  std::ranges::sort(there);
+  for (const KnownState& old : before)
+    if (!std::ranges::binary_search(there, old.sha256)) out.gone.push_back(old.sha256);
   return {};
 }
 
@@ -299,7 +309,7 @@ Result<Store> Store::open(const std::filesystem::path& directory) {
   if (auto whole = check_structure(*database); !whole) return std::unexpected(whole.error());
   if (*version < kSchemaVersion)
     if (auto done = migrate(directory, *database); !done) return std::unexpected(done.error());
-  if (auto done = database->run(kStatesIndex); !done) return std::unexpected(done.error());
+  if (auto done = ensure_change_log(*database); !done) return std::unexpected(done.error());
   return Store(std::make_unique<Impl>(directory, std::move(*database)));
 }
 
@@ -317,16 +327,20 @@ Result<LoadedCluster> Store::load(KeyUse keys) {
   return read_cluster(impl_->directory, impl_->database, keys);
 }
 
-Result<LoadedChanges> Store::load_changes(KeyUse keys, const KnownStates& before) {
+Result<LoadedChanges> Store::load_changes(KeyUse keys, const KnownStates& before, const ChangeMark& mark) {
   Database& database = impl_->database;
   auto reading = Transaction::read(database);
   if (!reading) return std::unexpected(reading.error());
   auto own = read_own(impl_->directory, database, keys);
   if (!own) return std::unexpected(own.error());
-  LoadedChanges out{.cluster = std::move(own->cluster), .gone = {}, .change_counter = own->change_counter};
-  // In the order in which they lie there, when all are wanted.
+  auto end = end_of_changes(database);
+  if (!end) return std::unexpected(end.error());
+  auto changed = changes_between(database, mark, *end);
+  if (!changed) return std::unexpected(changed.error());
+  LoadedChanges out{
+      .cluster = std::move(own->cluster), .gone = {}, .change_counter = own->change_counter, .mark = *end};
   auto done =
-      before.empty() ? read_all_known(database, out.cluster.known) : read_changes(database, before, out);
+      *changed ? read_changed(database, **changed, before, out) : read_and_compare(database, before, out);
   if (!done) return std::unexpected(done.error());
   return out;
 }
@@ -341,6 +355,11 @@ KnownState known_state(const trust::KnownCertificate& known) {
           .ttl = known.ttl,
           .retired_at = known.retired_at,
           .der = to_buffer(known.certificate.der())};
+}
+
+const KnownState* find_state(const KnownStates& states, const HashText& sha256) {
+  auto found = std::ranges::lower_bound(states, sha256, {}, &KnownState::sha256);
+  return found != states.end() && found->sha256 == sha256 ? &*found : nullptr;
 }
 
 Result<std::int64_t> Store::change_counter() {

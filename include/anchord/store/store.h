@@ -89,10 +89,22 @@ KnownState known_state(const trust::KnownCertificate& known);
 
 using KnownStates = std::vector<KnownState>;  // sorted by their SHA-256
 
+// Null when it is not there.
+const KnownState* find_state(const KnownStates& states, const HashText& sha256);
+
+// How far somebody has followed the store's changes. The first load has none.
+struct ChangeMark {
+  std::int64_t number = 0;
+  std::int64_t token = 0;
+  std::int64_t schema = 0;
+  bool operator==(const ChangeMark&) const = default;
+};
+
 struct LoadedChanges {
   trust::Cluster cluster;  // `known` has the cluster's own, and of the others what load_changes() says
   std::vector<HashText> gone;
   std::int64_t change_counter = 0;
+  ChangeMark mark;  // for the next time
 };
 
 enum class Added { added, replaced };
@@ -152,9 +164,10 @@ class Store {
 
   // The same for who has loaded before: of the certificates that are not the cluster's own
   // only those come that are new or not as in `before`, and the names of those that are
-  // gone. By what the rows say, not by the counter: it does not matter which database
-  // `before` is of. The DER of an unchanged row is not read, nor checked again.
-  Result<LoadedChanges> load_changes(KeyUse keys, const KnownStates& before);
+  // gone. `before` is what the loads until now have come to, and `mark` the last one's.
+  // Rows that have not changed since are not read, nor checked again; but all are, and
+  // compared, when there were too many changes, or when `mark` is of another database.
+  Result<LoadedChanges> load_changes(KeyUse keys, const KnownStates& before, const ChangeMark& mark);
 
   // Moves with every change to what load() gives, and with nothing else. One
   // read of one row: made for asking a few times a second.
