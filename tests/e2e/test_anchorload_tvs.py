@@ -81,6 +81,15 @@ class Tvs(Load):
             self.errors(self.ask(server.port, "--count", 3, "--timeout", 0.2), timeout=3)
             self.ask(server.port, "--count", 3, "--timeout", 0.2, "--fail-on-error", code=1)
 
+    def test_nobody_accepts(self):
+        """The backlog is full: most are not even connected when they give up."""
+        with socket.socket() as listener:
+            listener.bind((LOOPBACK, 0))
+            listener.listen(0)
+            report = self.ask(listener.getsockname()[1], "--count", 30, "--connections", 10, "--timeout", 0.2)
+            self.errors(report, timeout=30)
+            self.assertEqual(report["tvs"]["handshakes"], 0)
+
     def test_mistakes(self):
         here = ("tvs", "--host", LOOPBACK)
         self.refused(*here, "--cert", "x", "--mode", "sometimes")

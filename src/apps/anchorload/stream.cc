@@ -25,6 +25,9 @@ Failure failed(const char* what) {
 
 }  // namespace
 
+Stream::Stream(StreamOwner& owner, Worker& worker, std::uint32_t client)
+    : owner_(owner), worker_(worker), client_(client), from_(worker.host_of(client)) {}
+
 std::optional<Failure> Stream::prepare(const io::Host& target) {
   prepared_.reset(socket(target.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!prepared_) return failed("socket");
@@ -34,10 +37,9 @@ std::optional<Failure> Stream::prepare(const io::Host& target) {
   // Thousands of connections a second would use up the ports in TIME_WAIT.
   const linger reset{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  const io::Host from = worker_.host_of(client_);
-  if (from.is_any() || !target.is_v4()) return std::nullopt;
+  if (from_.is_any() || !target.is_v4()) return std::nullopt;
   sockaddr_storage local{};
-  const socklen_t local_length = io::to_kernel({.host = from}, from.is_v4(), local);
+  const socklen_t local_length = io::to_kernel({.host = from_}, true, local);
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   if (bind(fd, reinterpret_cast<sockaddr*>(&local), local_length) != 0) return failed("bind");
   return std::nullopt;

@@ -41,8 +41,7 @@ class Stream {
   static constexpr std::uint8_t kConnectPart = 2;
   static constexpr bool has(std::uint8_t part) { return part <= kConnectPart; }
 
-  Stream(StreamOwner& owner, Worker& worker, std::uint32_t client)
-      : owner_(owner), worker_(worker), client_(client) {}
+  Stream(StreamOwner& owner, Worker& worker, std::uint32_t client);
 
   bool idle() const { return fd_ < 0; }
   bool is_open() const { return fd_ >= 0 && !closing_; }
@@ -83,6 +82,7 @@ class Stream {
   StreamOwner& owner_;
   Worker& worker_;
   const std::uint32_t client_;
+  const io::Host from_;
   std::unique_ptr<crypto::TlsEngine> tls_;  // made when it is needed for the first time
   bool secure_ = false;
   io::Descriptor prepared_;
