@@ -7,7 +7,7 @@
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/wire/tvs.h"
-#include "clusters.h"
+#include "phone_world.h"
 #include "vectors.h"
 
 namespace anchord::trust {
@@ -19,55 +19,9 @@ using Done = VirtualPhone::Done;
 using Fetch = VirtualPhone::Fetch;
 using Want = VirtualPhone::Want;
 
-// A network with faults, and a note of what was asked for.
-struct World {
-  Served served;
-  std::set<std::string> unreachable;     // files
-  std::set<std::size_t> silent;          // verification services
-  std::map<std::size_t, Buffer> saying;  // instead of an answer
-  std::vector<std::string> asked;        // files, and "tvs N"
-
-  Want answer(VirtualPhone& phone, const Want& want, UnixSeconds now) {
-    if (const auto* fetch = std::get_if<Fetch>(&want)) {
-      asked.push_back(fetch->name);
-      if (unreachable.contains(fetch->name)) return phone.no_file(now);
-      auto file = served.files.find(fetch->name);
-      return file == served.files.end() ? phone.not_found(now) : phone.got_file(file->second, now);
-    }
-    const auto& ask = std::get<Ask>(want);
-    asked.push_back("tvs " + std::to_string(ask.server));
-    if (silent.contains(ask.server)) return phone.no_answer(false, now);
-    if (ask.server >= served.tvs.size() || !phone.trusts_tvs(served.tvs[ask.server].der()))
-      return phone.no_answer(true, now);
-    auto said = saying.find(ask.server);
-    return phone.got_answer(said == saying.end() ? answer_of(served, ask.message) : said->second, now);
-  }
-
-  Done boot(VirtualPhone& phone, UnixSeconds now = kStart) {
-    asked.clear();
-    Want want = phone.boot(now);
-    while (!done(want)) {
-      want = answer(phone, want, now);
-      if (asked.size() > kMaxWants) throw std::runtime_error("a boot that does not end");
-    }
-    return std::get<Done>(want);
-  }
-};
-
-World world_of(const Cluster& cluster, UnixSeconds now = kStart) {
-  return {.served = served(cluster, now), .unreachable = {}, .silent = {}, .saying = {}, .asked = {}};
-}
-
 using Names = std::vector<std::string>;
 
-class Phone : public testing::Test {
- protected:
-  Cluster first_ = new_cluster("a", 2);
-  // Nobody that its list knows signs any more, but both services vouch for who does.
-  Cluster second_ = regenerated(first_, Service::tftp);
-  VirtualPhone phone_ = phone_at(first_);
-  World world_ = world_of(second_);
-};
+class Phone : public PhoneTest {};
 
 // --- What is asked for
 
@@ -572,68 +526,6 @@ TEST_F(Phone, ANewBootForgetsTheOldOne) {
   Want want = phone_.boot(kStart);
   while (!std::holds_alternative<Ask>(want)) want = world_.answer(phone_, want, kStart);
   EXPECT_EQ(world_.boot(phone_).end, BootEnd::fine);
-}
-
-// --- What others have verified
-
-class Verified : public Phone {
- protected:
-  // Holds what phone_ holds, and shares what was verified.
-  VirtualPhone another() { return VirtualPhone({.verified = &verified_}, phone_.memory()); }
-
-  VerifiedFiles verified_;
-  Cluster next_ = regenerated(first_, Service::recovery);  // signed by whom the phones know
-};
-
-TEST_F(Verified, GoesToThoseWhoHoldTheSame) {
-  world_.served = served(next_);
-  VirtualPhone one = another();
-  EXPECT_EQ(world_.boot(one).end, BootEnd::fine);
-  const Buffer& list = world_.served.files[kItlFileName];
-  EXPECT_TRUE(verified_.has(phone_.memory(), list));
-  VirtualPhone other = another();
-  EXPECT_EQ(world_.boot(other).end, BootEnd::fine);
-  EXPECT_EQ(other.memory().itl, list);
-  EXPECT_EQ(other.memory().configuration, one.memory().configuration);
-}
-
-TEST_F(Verified, IsThatFileAndThoseListsAndNothingElse) {
-  world_.served = served(next_);
-  Buffer& list = world_.served.files[kItlFileName];
-  list.back() ^= 1;
-  PhoneMemory elsewhere = phone_.memory();
-  elsewhere.itl.back() ^= 1;
-  verified_.add(elsewhere, list);
-  VirtualPhone one = another();
-  EXPECT_EQ(world_.boot(one).end, BootEnd::degraded);
-  EXPECT_EQ(one.memory().itl, phone_.memory().itl);
-
-  verified_.add(phone_.memory(), list);
-  VirtualPhone other = another();  // believes what it was told
-  world_.boot(other);
-  EXPECT_EQ(other.memory().itl, list);
-
-  list[list.size() / 2] ^= 1;
-  VirtualPhone third = another();
-  EXPECT_EQ(world_.boot(third).end, BootEnd::degraded);
-  EXPECT_EQ(third.memory().itl, phone_.memory().itl);
-}
-
-TEST_F(Verified, DoesNotHoldWhatAServiceVouchedFor) {
-  for (int i = 0; i < 2; ++i) {
-    VirtualPhone phone = another();
-    EXPECT_EQ(world_.boot(phone).end, BootEnd::fine);
-    EXPECT_EQ(phone.questions(), 1U);
-  }
-  EXPECT_FALSE(verified_.has(phone_.memory(), world_.served.files[kItlFileName]));
-}
-
-TEST(VerifiedFiles, TheOldestGoes) {
-  VerifiedFiles verified;
-  for (std::uint8_t i = 0; i <= VerifiedFiles::kMax; ++i) verified.add({}, Buffer{i});
-  EXPECT_FALSE(verified.has({}, Buffer{0}));
-  EXPECT_TRUE(verified.has({}, Buffer{1}));
-  EXPECT_TRUE(verified.has({}, Buffer{VerifiedFiles::kMax}));
 }
 
 TEST(BootEnd, HasNames) {
