@@ -40,7 +40,7 @@ struct Options {
   // These three over all shards, the first two for each of TVS, HTTP and HTTPS.
   std::uint32_t max_connections = 4096;
   std::uint32_t max_per_address = 1024;
-  std::uint32_t max_transfers = 8192;
+  std::uint32_t max_transfers = 32768;
   crypto::TlsVersion tls_min = crypto::TlsVersion::v1_2;
   std::string tls_ciphers{crypto::kDefaultCiphers};
   service::ShardSettings shard;              // timeouts, networks; the limits are derived from the above
