@@ -1,16 +1,8 @@
 #include "anchord/base/hex.h"
 
+#include "anchord/base/ascii.h"
+
 namespace anchord {
-namespace {
-
-int nibble(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-}  // namespace
 
 std::string to_hex(Bytes bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -29,7 +21,7 @@ std::optional<Buffer> from_hex(std::string_view text) {
   for (char c : text) {
     bool between = c == ':' || c == ' ' || c == '\n' || c == '\r' || c == '\t';
     if (between && high < 0) continue;
-    int value = nibble(c);
+    int value = hex_value(c);
     if (value < 0) return std::nullopt;
     if (high < 0) {
       high = value;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cassert>
 
+#include "anchord/base/ascii.h"
 #include "anchord/crypto/digest.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/signed_file.h"
@@ -21,15 +22,8 @@ constexpr std::string_view kEncrypted = ".enc.sgn";
 constexpr std::string_view kConfiguration = ".cnf.xml";
 constexpr std::string_view kDefaultConfiguration = "xmldefault.cnf.xml";
 
-std::string folded(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 std::string last_part(std::string_view name) {
-  return folded(name.substr(name.rfind('/') + 1));
+  return lower_case(name.substr(name.rfind('/') + 1));
 }
 
 Bytes text_bytes(std::string_view text) {
@@ -125,7 +119,7 @@ Status check_own_list(const std::string& name, Bytes content, const Provisioning
   auto list = trust::verify_trust_list(content, context.signer.certificate);
   if (!list) list = trust::verify_trust_list(content, context.recovery);
   if (!list) return fail(fmt::format("is no trust list signed by this cluster: {}", list.error().text));
-  std::string_view expected = folded(name).starts_with("itl") ? trust::kItlFileName : trust::kCtlFileName;
+  std::string_view expected = lower_case(name).starts_with("itl") ? trust::kItlFileName : trust::kCtlFileName;
   if (list->list.header.file_name != expected)
     return fail(
         fmt::format("is named '{}' inside; phones expect '{}'", list->list.header.file_name, expected));
@@ -159,7 +153,7 @@ bool is_default_configuration(std::string_view name) {
 
 bool is_own_list(std::string_view name) {
   if (name.size() != 22) return false;
-  std::string lower = folded(name);
+  std::string lower = lower_case(name);
   return (lower.starts_with("itlsep") || lower.starts_with("ctlsep")) && lower.ends_with(".tlv") &&
          trust::phone_name(lower.substr(3, 15));
 }
@@ -170,7 +164,7 @@ Status check_name(const std::string& name) {
   if (std::ranges::any_of(
           name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\'; }))
     return fail("has a control character or a backslash in its name");
-  std::string lower = folded(name);
+  std::string lower = lower_case(name);
   for (std::string_view ending : {kSigned, kSha512})
     if (lower.ends_with(ending))
       return fail(fmt::format(
@@ -187,10 +181,10 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
   if (is_own_list(name)) {
     if (Status good = check_own_list(name, content.bytes(), context); !good)
       return std::unexpected(good.error());
-    if (!context.rolling_back || folded(name).starts_with("ctl")) maker.put(name, {.content = content});
+    if (!context.rolling_back || lower_case(name).starts_with("ctl")) maker.put(name, {.content = content});
     return std::move(maker.out);
   }
-  if (folded(name).ends_with(".xml")) {
+  if (lower_case(name).ends_with(".xml")) {
     if (Status good = trust::check_xml(content.bytes()); !good)
       return std::unexpected(std::move(good.error()).within("is not well-formed XML"));
   }

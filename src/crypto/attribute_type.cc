@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "anchord/base/ascii.h"
+
 namespace anchord::crypto {
 namespace {
 
@@ -31,14 +33,6 @@ constexpr KnownType kKnownTypes[] = {
     {"SN", "2.5.4.4", "surname"},
     {"title", "2.5.4.12"},
 };
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 // Refuses what has no DER or a second spelling: leading zeros, arcs out of range.
 bool well_formed_oid(std::string_view text) {
@@ -69,14 +63,14 @@ std::string_view name_of_dotted(std::string_view dotted) {
 }  // namespace
 
 std::optional<std::string_view> canonical_type(std::string_view text) {
-  if (text.size() > 4 && same_word(text.substr(0, 4), "OID.")) text.remove_prefix(4);
+  if (starts_ignoring_case(text, "OID.") && text.size() > 4) text.remove_prefix(4);
   if (text.empty()) return {};
   if (text[0] >= '0' && text[0] <= '9') {
     if (!well_formed_oid(text)) return {};
     return name_of_dotted(text);
   }
   for (const KnownType& type : kKnownTypes) {
-    if (same_word(type.name, text) || same_word(type.alias, text)) return type.name;
+    if (same_ignoring_case(type.name, text) || same_ignoring_case(type.alias, text)) return type.name;
   }
   return {};
 }

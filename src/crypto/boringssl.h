@@ -26,6 +26,12 @@ inline CBS cbs_of(Bytes bytes) {
   return out;
 }
 
+// Keys and certificates in DER are sequences; no PEM begins like one.
+inline bool looks_like_der(Bytes data) {
+  constexpr std::uint8_t kSequence = 0x30;
+  return !data.empty() && data[0] == kSequence;
+}
+
 // The library's reason for the latest failure, and an empty error queue: errors left
 // in it would be taken for those of a later call.
 std::string take_library_error();

@@ -74,7 +74,7 @@ Status read_dates(const X509& x509, Certificate::Impl& out) {
   auto seconds = [&](const ASN1_TIME* time, UnixSeconds& at) {
     int days = 0, rest = 0;
     if (!ASN1_TIME_diff(&days, &rest, epoch.get(), time)) return false;
-    at = UnixSeconds{days} * 86400 + rest;
+    at = UnixSeconds{days} * kSecondsPerDay + rest;
     return true;
   };
   bool ok = seconds(X509_get0_notBefore(&x509), out.not_before) &&
@@ -90,12 +90,6 @@ bssl::UniquePtr<X509> parse_x509(Bytes der) {
   ERR_clear_error();
   if (at != der.data() + der.size()) x509.reset();
   return x509;
-}
-
-constexpr std::uint8_t kDerSequence = 0x30;
-
-bool looks_like_der(Bytes data) {
-  return !data.empty() && data[0] == kDerSequence;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "anchord/base/ascii.h"
 #include "attribute_type.h"
 
 namespace anchord::crypto {
@@ -14,20 +15,6 @@ namespace {
 constexpr std::size_t kMaxNameText = 4 * kMaxNormalName;
 
 constexpr const char* kTooLong = "too long";
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 void skip_blanks(std::string_view& text) {
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));

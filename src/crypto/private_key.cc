@@ -16,8 +16,6 @@
 namespace anchord::crypto {
 namespace {
 
-constexpr std::uint8_t kDerSequence = 0x30;
-
 // Takes the place of the library's own, which asks the terminal.
 int no_passphrase(char*, int, int, void*) {
   return -1;
@@ -72,7 +70,7 @@ Result<PrivateKey> PrivateKey::from_pem_or_der(Bytes data) {
   if (as_text(data).contains("ENCRYPTED")) {
     return fail("the private key is under a passphrase: decrypt it first, as with 'openssl pkey'");
   }
-  bool der = !data.empty() && data[0] == kDerSequence;
+  bool der = looks_like_der(data);
   bssl::UniquePtr<EVP_PKEY> key = der ? parse_der(data) : parse_pem(data);
   std::string reason = take_library_error();
   if (key == nullptr) return fail(fmt::format("not a private key in PEM or DER ({})", reason));

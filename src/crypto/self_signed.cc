@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "anchord/base/ascii.h"
 #include "anchord/crypto/random.h"
 #include "attribute_type.h"
 #include "boringssl.h"
@@ -40,8 +41,7 @@ bool add_oid(CBB* out, std::string_view dotted) {
 
 bool is_printable_string(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view(" '()+,-./:=?").contains(c);
+    return is_letter(c) || is_digit(c) || std::string_view(" '()+,-./:=?").contains(c);
   });
 }
 
@@ -86,7 +86,8 @@ bool add_time(CBB* out, UnixSeconds at) {
 bool add_validity(CBB* out, const SelfSignedRequest& request) {
   CBB validity;
   return CBB_add_asn1(out, &validity, CBS_ASN1_SEQUENCE) && add_time(&validity, request.not_before) &&
-         add_time(&validity, request.not_before + UnixSeconds{request.days} * 86400) && CBB_flush(out);
+         add_time(&validity, request.not_before + UnixSeconds{request.days} * kSecondsPerDay) &&
+         CBB_flush(out);
 }
 
 bool add_serial(CBB* out) {
@@ -231,7 +232,7 @@ Status check(const SelfSignedRequest& request) {
               inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
     if (!ok) return fail(fmt::format("'{}' is not an IPv4 or IPv6 address", text));
   }
-  UnixSeconds end = request.not_before + UnixSeconds{request.days} * 86400;
+  UnixSeconds end = request.not_before + UnixSeconds{request.days} * kSecondsPerDay;
   if (request.days == 0 || request.not_before < kYear1950 || end >= kYear10000) {
     return fail(
         fmt::format("a lifetime of {} days from {} does not fit a certificate: 1950 to 9999, a day at least",

@@ -17,7 +17,6 @@ namespace {
 // A hash's top bits, as many as are used: the partition, then the tag.
 using Place = std::uint32_t;
 constexpr unsigned kTagBits = 16;
-constexpr unsigned kPartitionBits = 10;
 constexpr unsigned kUnusedBits = 64 - kPartitionBits - kTagBits;
 
 Place place_of(std::uint64_t hash) {
@@ -56,7 +55,6 @@ std::uint64_t name_key(std::string_view normal_issuer, Bytes serial) {
 }
 
 struct CertificateIndex::State {
-  static_assert(kPartitions == std::size_t{1} << kPartitionBits);
   static_assert(kPartitions == Directory<Partition>::kSize);
 
   std::shared_ptr<RecordPool> pool;

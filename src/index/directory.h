@@ -10,12 +10,16 @@
 
 namespace anchord::index {
 
+// A hash's top bits that are its partition's number.
+constexpr unsigned kPartitionBits = 10;
+
 // A Partition is a value that is cheap to copy; one made by default is empty.
 template <class Partition>
 class Directory {
  public:
-  static constexpr std::size_t kFan = 32;
+  static constexpr std::size_t kFan = std::size_t{1} << kPartitionBits / 2;
   static constexpr std::size_t kSize = kFan * kFan;
+  static_assert(kSize == std::size_t{1} << kPartitionBits);
 
   struct Replacement {
     std::size_t number;

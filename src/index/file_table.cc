@@ -9,32 +9,24 @@
 #include <utility>
 #include <vector>
 
+#include "anchord/base/ascii.h"
 #include "directory.h"
 
 namespace anchord::index {
 namespace {
 
-constexpr unsigned kPartitionBits = 10;
-
 std::size_t partition_of(std::uint64_t hash) {
   return hash >> (64 - kPartitionBits);
-}
-
-char fold(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
 class FoldedName {
  public:
   explicit FoldedName(std::string_view name) : size_(name.size()) {
     assert(name.size() <= kMaxFileName);
-    std::transform(name.begin(), name.end(), text_.begin(), fold);
+    std::transform(name.begin(), name.end(), text_.begin(), to_lower);
   }
   std::uint64_t hash() const { return XXH3_64bits(text_.data(), size_); }
-  bool is_folded(std::string_view name) const {
-    return name.size() == size_ &&
-           std::equal(name.begin(), name.end(), text_.begin(), [](char a, char b) { return fold(a) == b; });
-  }
+  bool is_folded(std::string_view name) const { return same_ignoring_case(name, {text_.data(), size_}); }
 
  private:
   std::array<char, kMaxFileName> text_;
@@ -52,8 +44,6 @@ std::uint64_t version_of(const FileBody& body) {
 }
 
 struct FileTable::State {
-  static_assert(kPartitions == std::size_t{1} << kPartitionBits);
-
   // In the order of hashes, then of names: all that differ in case only lie
   // together, the first in byte order in front.
   using Partition = std::vector<Slot>;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 
+#include "anchord/base/ascii.h"
 #include "provisioned_file.h"
 
 namespace anchord::service {
@@ -16,18 +17,12 @@ using wire::HttpStatus;
 constexpr std::string_view kNotFound = "not found\n";
 constexpr std::string_view kSigned = ".sgn";
 
-bool ends_with(std::string_view text, std::string_view lower_case) {
-  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return text.size() >= lower_case.size() &&
-         std::ranges::equal(text.substr(text.size() - lower_case.size()), lower_case, {}, lower);
-}
-
 // On TLS a phone asks for its signed configuration and expects the plain one: the
 // connection is what vouches for it.
 bool is_unsigned_on_tls(std::string_view name, std::string_view device) {
   constexpr std::string_view kConfiguration = ".cnf.xml.sgn";
   return !device.empty() && device.data() == name.data() &&
-         name.size() == device.size() + kConfiguration.size() && ends_with(name, kConfiguration);
+         name.size() == device.size() + kConfiguration.size() && ends_ignoring_case(name, kConfiguration);
 }
 
 // The file's version in hexadecimal, with quotes. The same file without its signature
@@ -50,7 +45,7 @@ class EntityTag {
 
 std::string_view content_type(std::string_view name, bool is_unsigned) {
   if (is_unsigned) name.remove_suffix(kSigned.size());
-  return ends_with(name, ".xml") ? "text/xml" : "application/octet-stream";
+  return ends_ignoring_case(name, ".xml") ? "text/xml" : "application/octet-stream";
 }
 
 bool is_guessing(const io::Host& from, std::string_view device, HttpService& service) {

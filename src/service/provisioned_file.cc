@@ -3,26 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "anchord/base/ascii.h"
+
 namespace anchord::service {
 namespace {
 
 constexpr std::size_t kMacDigits = 12;
 constexpr std::string_view kConfiguration = ".cnf.xml.sgn";
 constexpr std::string_view kPlainConfiguration = ".cnf.xml";
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool starts_with(std::string_view text, std::string_view lower_case) {
-  return text.size() >= lower_case.size() && std::ranges::equal(text.substr(0, lower_case.size()), lower_case,
-                                                                [](char a, char b) { return lower(a) == b; });
-}
-
-bool is_hex(char c) {
-  c = lower(c);
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
 
 // What find() forgives too.
 std::string_view bare(std::string_view asked) {
@@ -35,17 +23,17 @@ std::string_view bare(std::string_view asked) {
 
 std::string_view device_in(std::string_view file) {
   file = bare(file);
-  if (starts_with(file, "itl") || starts_with(file, "ctl")) file.remove_prefix(3);
+  if (starts_ignoring_case(file, "itl") || starts_ignoring_case(file, "ctl")) file.remove_prefix(3);
   constexpr std::size_t kSize = 3 + kMacDigits;
-  if (!starts_with(file, "sep") || file.size() < kSize) return {};
-  if (!std::ranges::all_of(file.substr(3, kMacDigits), is_hex)) return {};
+  if (!starts_ignoring_case(file, "sep") || file.size() < kSize) return {};
+  if (!std::ranges::all_of(file.substr(3, kMacDigits), [](char c) { return hex_value(c) >= 0; })) return {};
   if (file.size() > kSize && file[kSize] != '.') return {};
   return file.substr(0, kSize);
 }
 
 bool is_recorded(std::string_view device, std::string_view served) {
-  return !device.empty() || starts_with(served, "itlfile.tlv") || starts_with(served, "ctlfile.tlv") ||
-         starts_with(served, "xmldefault.cnf.xml");
+  return !device.empty() || starts_ignoring_case(served, "itlfile.tlv") ||
+         starts_ignoring_case(served, "ctlfile.tlv") || starts_ignoring_case(served, "xmldefault.cnf.xml");
 }
 
 // Of a phone with a certificate only the signed one is there, of a cluster that is
@@ -65,10 +53,10 @@ const index::FileEntry* find_file(const index::FileTable& files, std::string_vie
   std::string_view device = device_in(name);
   // "SEP<mac>.tlv" itself is no list.
   if (device.empty() || name.data() == device.data() ||
-      !starts_with(name.substr(3 + device.size()), ".tlv") || name.size() != 3 + device.size() + 4) {
+      !same_ignoring_case(name.substr(3 + device.size()), ".tlv")) {
     return nullptr;
   }
-  return files.find(starts_with(name, "itl") ? "ITLFile.tlv" : "CTLFile.tlv");
+  return files.find(starts_ignoring_case(name, "itl") ? "ITLFile.tlv" : "CTLFile.tlv");
 }
 
 }  // namespace anchord::service

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "impl.h"
 
@@ -15,10 +16,9 @@ Result<std::string> to_prefix(std::string_view typed) {
   std::string prefix;
   for (char c : typed) {
     if (c == ':') continue;
-    if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
-    if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+    if (hex_value(c) < 0)
       return fail(fmt::format("'{}' is not the beginning of a certificate's SHA-256 in hexadecimal", typed));
-    prefix += c;
+    prefix += to_lower(c);
   }
   if (prefix.empty())
     return fail("give the first digits of a certificate's SHA-256: 'anchorctl cert list' shows them");

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <limits>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "impl.h"
 
@@ -18,27 +19,13 @@ namespace {
 constexpr int kMaxValue = 1 << 20;
 constexpr std::size_t kShownHash = 16;
 
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 // "SAST", "ccm+tftp", "3".
 std::optional<wire::Role> role_from_their_name(std::string_view text) {
   std::uint16_t number = 0;
   auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem == std::errc() && end == text.data() + text.size())
     return wire::role_from_name(wire::role_name(static_cast<wire::Role>(number)));
-  return wire::role_from_name(lower(text));
+  return wire::role_from_name(lower_case(text));
 }
 
 Result<std::vector<wire::Role>> roles_from_their_text(std::string_view text) {
@@ -108,7 +95,7 @@ Result<Columns> TheirDatabase::find_columns() {
   Columns columns;
   Statement column(database_, "SELECT name FROM pragma_table_info('certificates')");
   while (column.next()) {
-    std::string name{column.text(0)}, plain = lower(name);
+    std::string name{column.text(0)}, plain = lower_case(name);
     if (plain == "certificate" || plain == "pem") columns.pem = name;
     if (plain == "certificate_hash" || plain == "hash") columns.hash = name;
     if (plain == "roles") columns.roles = name;

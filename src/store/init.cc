@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "adopt.h"
+#include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "anchord/crypto/random.h"
 #include "anchord/trust/trust_list.h"
@@ -25,10 +26,7 @@ namespace {
 using trust::Service;
 
 Status check_host(const trust::Host& host) {
-  auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '_';
-  };
+  auto allowed = [](char c) { return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_'; };
   // The name becomes part of key files' names: no separators, no leading dot.
   if (host.name.empty() || host.name.front() == '.' || host.name.front() == '-' ||
       !std::ranges::all_of(host.name, allowed))
@@ -43,18 +41,12 @@ Status check_host(const trust::Host& host) {
   return {};
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 Status check_request(const InitRequest& request) {
   if (request.cluster_name.empty()) return fail("the cluster needs a name");
   if (request.hosts.empty()) return fail("the cluster needs at least one host");
   if (auto good = check_text("cluster's name", request.cluster_name); !good) return good;
   if (auto good = check_text("organization", request.organization); !good) return good;
   if (auto good = check_text("organizational unit", request.unit); !good) return good;
-  auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
   if (!request.country.empty() &&
       (request.country.size() != 2 || !std::ranges::all_of(request.country, is_letter)))
     return fail(fmt::format("'{}' is not a country code: use two letters, such as US", request.country));
@@ -63,7 +55,7 @@ Status check_request(const InitRequest& request) {
   for (std::size_t i = 0; i < request.hosts.size(); ++i) {
     if (auto good = check_host(request.hosts[i]); !good) return good;
     for (std::size_t j = 0; j < i; ++j)
-      if (same_name(request.hosts[i].name, request.hosts[j].name))
+      if (same_ignoring_case(request.hosts[i].name, request.hosts[j].name))
         return fail(fmt::format("the host '{}' is named twice", request.hosts[i].name));
   }
   return {};
@@ -71,11 +63,7 @@ Status check_request(const InitRequest& request) {
 
 crypto::Name make_subject(const InitRequest& request, const std::string& common_name) {
   crypto::Name subject;
-  if (!request.country.empty()) {
-    std::string country = request.country;
-    for (char& c : country) c = static_cast<char>(c & ~0x20);
-    subject.append("C", country);
-  }
+  if (!request.country.empty()) subject.append("C", upper_case(request.country));
   if (!request.organization.empty()) subject.append("O", request.organization);
   if (!request.unit.empty()) subject.append("OU", request.unit);
   subject.append("CN", common_name);

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "anchord/base/ascii.h"
+
 namespace anchord::trust {
 namespace {
 
@@ -16,27 +18,18 @@ constexpr std::string_view kPhonePrefix = "SEP";
 constexpr std::size_t kMacDigits = 12;
 constexpr std::size_t kMaxSpelling = 17;  // "00:11:22:33:44:55"
 
-char to_upper(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-}
-
-bool is_upper_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
-}
-
 }  // namespace
 
 std::optional<std::string> phone_name(std::string_view text) {
-  std::string upper;
   if (text.size() > kMaxSpelling) return std::nullopt;
-  for (char c : text) upper += to_upper(c);
+  const std::string upper = upper_case(text);
   std::string_view mac = upper;
   if (mac.starts_with(kPhonePrefix)) mac.remove_prefix(kPhonePrefix.size());
   bool colons = mac.size() == kMaxSpelling;
   std::string name{kPhonePrefix};
   for (std::size_t i = 0; i < mac.size(); ++i) {
     bool separator = colons && i % 3 == 2;
-    if (separator ? mac[i] != ':' : !is_upper_hex(mac[i])) return std::nullopt;
+    if (separator ? mac[i] != ':' : hex_value(mac[i]) < 0) return std::nullopt;
     if (!separator) name += mac[i];
   }
   if (name.size() != kPhonePrefix.size() + kMacDigits) return std::nullopt;

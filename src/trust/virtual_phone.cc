@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cctype>
 #include <utility>
 
+#include "anchord/base/ascii.h"
 #include "anchord/crypto/name.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/signed_file.h"
@@ -33,11 +33,6 @@ std::string shown(std::string_view text) {
   for (char& c : out)
     if (c < ' ' || c > '~') c = '?';
   return out;
-}
-
-bool same_folded(std::string_view a, std::string_view b) {
-  auto lower = [](unsigned char c) { return std::tolower(c); };
-  return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 }  // namespace
@@ -179,7 +174,7 @@ VirtualPhone::Want VirtualPhone::got_list(Bytes content, UnixSeconds now) {
   if (same_bytes(content, is_ctl(step_) ? memory_.ctl : memory_.itl)) return after_list();
   auto list = wire::parse_trust_list(content);
   if (!list) return damaged(fmt::format("'{}' is broken: {}", file_name(step_), list.error().text()));
-  if (!same_folded(list->header.file_name.substr(0, 3), is_ctl(step_) ? "CTL" : "ITL"))
+  if (!same_ignoring_case(list->header.file_name.substr(0, 3), is_ctl(step_) ? "CTL" : "ITL"))
     return damaged(fmt::format("'{}' is another kind of list", file_name(step_)));
   if (verified_by_others(content)) return install_list(content);
   bool has_ctl = is_readable(memory_.ctl);
@@ -192,7 +187,7 @@ VirtualPhone::Want VirtualPhone::got_configuration(Bytes content, UnixSeconds no
   if (step_ == Step::plain_own || step_ == Step::plain_default) return take_configuration(to_buffer(content));
   auto file = wire::parse_signed_file(content);
   if (!file) return damaged(fmt::format("'{}' is broken: {}", file_name(step_), file.error().text()));
-  if (!same_folded(file->header.file_name, file_name(step_)))
+  if (!same_ignoring_case(file->header.file_name, file_name(step_)))
     return damaged(fmt::format("'{}' is another file", file_name(step_)));
   if (verified_by_others(content)) return open_configuration(content, *file);
   return judge(content, file->header, now);

@@ -4,26 +4,19 @@
 #include <array>
 #include <charconv>
 
+#include "anchord/base/ascii.h"
+
 namespace anchord::wire {
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // Letters, digits, and these.
 class CharacterSet {
  public:
   explicit constexpr CharacterSet(std::string_view others) {
-    for (char c = '0'; c <= '9'; ++c) in_[static_cast<unsigned char>(c)] = true;
-    for (char c = 'A'; c <= 'Z'; ++c) in_[static_cast<unsigned char>(c)] = true;
-    for (char c = 'a'; c <= 'z'; ++c) in_[static_cast<unsigned char>(c)] = true;
+    for (unsigned char c = 0; c < 0x80; ++c)
+      in_[c] = is_digit(static_cast<char>(c)) || is_letter(static_cast<char>(c));
     for (char c : others) in_[static_cast<unsigned char>(c)] = true;
   }
   bool holds_all(std::string_view text) const {
@@ -48,17 +41,6 @@ bool is_visible(char c) {
 // What a field's value may hold: RFC 9110, 5.5, bytes above ASCII included.
 bool is_value_char(char c) {
   return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
-}
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-std::string_view trimmed(std::string_view text) {
-  auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 // Takes the element in front of a comma-separated list.
@@ -191,7 +173,7 @@ void HeadReader::read_target(std::string_view target) {
   if (target.empty() || !std::ranges::all_of(target, is_visible) || target.contains('#'))
     return refuse("has no target");
   for (std::string_view scheme : kSchemes) {
-    if (!same_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
+    if (!starts_ignoring_case(target, scheme)) continue;
     target.remove_prefix(scheme.size());
     std::size_t end = std::min(target.find_first_of("/?"), target.size());
     if (end == 0 || !is_authority(target.substr(0, end))) return refuse("has a target without a host");
@@ -260,12 +242,6 @@ void HeadReader::finish() {
   if (unclear_) out_.range = out_.if_range = out_.if_none_match = {};
 }
 
-std::optional<std::uint8_t> hex_digit(char c) {
-  if (is_digit(c)) return static_cast<std::uint8_t>(c - '0');
-  if (lower(c) >= 'a' && lower(c) <= 'f') return static_cast<std::uint8_t>(lower(c) - 'a' + 10);
-  return std::nullopt;
-}
-
 // Digits as a number; more than fit give the largest.
 std::optional<std::uint64_t> number(std::string_view digits) {
   if (digits.empty() || !std::ranges::all_of(digits, is_digit)) return std::nullopt;
@@ -287,10 +263,10 @@ std::optional<std::string_view> http_file_name(std::string_view target, std::spa
   for (std::size_t i = 1; i < target.size(); ++i) {
     char c = target[i];
     if (c == '%') {
-      auto high = i + 1 < target.size() ? hex_digit(target[i + 1]) : std::nullopt;
-      auto low = i + 2 < target.size() ? hex_digit(target[i + 2]) : std::nullopt;
-      if (!high || !low) return std::nullopt;
-      c = static_cast<char>(*high << 4 | *low);
+      const int high = i + 1 < target.size() ? hex_value(target[i + 1]) : -1;
+      const int low = i + 2 < target.size() ? hex_value(target[i + 2]) : -1;
+      if (high < 0 || low < 0) return std::nullopt;
+      c = static_cast<char>(high << 4 | low);
       i += 2;
     } else if (c == '?') {
       return std::nullopt;
@@ -311,7 +287,7 @@ std::optional<std::string_view> http_file_name(std::string_view target, std::spa
 
 HttpRange parse_http_range(std::string_view range, std::uint64_t size) {
   constexpr std::string_view kUnit = "bytes=";
-  if (!same_ignoring_case(range.substr(0, kUnit.size()), kUnit)) return {};
+  if (!starts_ignoring_case(range, kUnit)) return {};
   range = trimmed(range.substr(kUnit.size()));
   std::size_t dash = range.find('-');
   if (dash == std::string_view::npos) return {};

@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "anchord/base/ascii.h"
+
 namespace anchord::wire {
 namespace {
 
@@ -27,11 +29,6 @@ constexpr std::array<OptionRule, kOptionCount> kOptions = {{
     {"tsize", 0, std::numeric_limits<std::uint64_t>::max()},
     {"windowsize", 1, 65535},
 }};
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 TftpMode mode_of(std::string_view text) {
   for (std::size_t i = 0; i < kModes.size(); ++i) {

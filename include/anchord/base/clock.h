@@ -10,6 +10,7 @@ using Millis = std::uint64_t;      // monotonic, from an arbitrary start
 using UnixSeconds = std::int64_t;  // seconds since 1970, UTC
 
 constexpr Millis kNever = ~Millis{0};
+constexpr UnixSeconds kSecondsPerDay = 86400;
 
 Millis monotonic_now();
 UnixSeconds calendar_now();

@@ -1,7 +1,8 @@
 #include "phone_models.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "anchord/base/ascii.h"
 
 // From data/phone-models.json, checked when it was compiled in.
 extern const char anchord_phone_models[];
@@ -49,13 +50,12 @@ const Json& phone_model_sources() {
 }
 
 const PhoneModel* find_phone_model(std::string_view text) {
-  std::string name(text);
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
+  std::string name = upper_case(text);
   if (name.starts_with("CP-")) name.erase(0, 3);
   // The longest name that the text begins with, so that "7941G-GE" is not a "7941", but a
   // digit more makes it another model.
   for (std::size_t length = name.size(); length > 0; --length) {
-    bool cuts_number = length < name.size() && std::isdigit(static_cast<unsigned char>(name[length])) != 0;
+    const bool cuts_number = length < name.size() && is_digit(name[length]);
     if (cuts_number) continue;
     if (const PhoneModel* found = find_exactly(std::string_view(name).substr(0, length))) return found;
   }

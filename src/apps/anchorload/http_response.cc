@@ -7,24 +7,11 @@
 #include <iterator>
 #include <optional>
 
+#include "anchord/base/ascii.h"
 #include "failure.h"
 
 namespace anchord::load {
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 std::optional<std::uint64_t> decimal(std::string_view text) {
   std::uint64_t value = 0;
@@ -53,9 +40,7 @@ std::string encoded_path(std::string_view name) {
   constexpr std::string_view kPlain = "-._~!$&'()*+,;=:@/";
   std::string out;
   for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       kPlain.find(c) != std::string_view::npos;
-    if (plain) {
+    if (is_letter(c) || is_digit(c) || kPlain.contains(c)) {
       out += c;
     } else {
       fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
