@@ -24,10 +24,6 @@ class OpenFile {
   int fd_;
 };
 
-std::string quoted(const std::filesystem::path& path) {
-  return "'" + path.string() + "'";
-}
-
 int write_all(int fd, Bytes content) {
   while (!content.empty()) {
     ssize_t n = ::write(fd, content.data(), content.size());

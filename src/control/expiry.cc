@@ -12,7 +12,6 @@
 namespace anchord::control {
 namespace {
 
-constexpr UnixSeconds kDay = 86400;
 constexpr std::array<UnixSeconds, 3> kWarnDays{90, 30, 7};
 constexpr int kEnded = kWarnDays.size() + 1;
 constexpr int kNotBegun = kEnded + 1;
@@ -21,7 +20,7 @@ constexpr int kNotBegun = kEnded + 1;
 int stage_of(const ExpiryWatch::Certificate& certificate, UnixSeconds now) {
   if (certificate.ends < now) return kEnded;
   if (certificate.begins > now) return kNotBegun;
-  auto near = [&](UnixSeconds days) { return certificate.ends - now < days * kDay; };
+  auto near = [&](UnixSeconds days) { return certificate.ends - now < days * kSecondsPerDay; };
   return static_cast<int>(std::ranges::count_if(kWarnDays, near));
 }
 
@@ -36,11 +35,12 @@ std::string name_of(const trust::KnownCertificate& known) {
 ExpiryWatch::News news_of(const ExpiryWatch::Certificate& certificate, int stage, UnixSeconds now) {
   if (stage == kEnded)
     return {true, fmt::format("EXPIRED: {} ended {} days ago; phones may refuse it{}", certificate.what,
-                              (now - certificate.ends) / kDay,
+                              (now - certificate.ends) / kSecondsPerDay,
                               certificate.own ? ": replace it with 'anchorctl cert regenerate'" : "")};
   if (stage == kNotBegun)
     return {true, fmt::format("NOT YET VALID: {}; check this machine's clock", certificate.what)};
-  return {false, fmt::format("{} ends in {} days", certificate.what, (certificate.ends - now) / kDay)};
+  return {false,
+          fmt::format("{} ends in {} days", certificate.what, (certificate.ends - now) / kSecondsPerDay)};
 }
 
 }  // namespace

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +9,7 @@
 
 #include "anchord/base/log.h"
 #include "anchord/store/lifecycle.h"
+#include "background.h"
 
 namespace anchord::control {
 namespace {
@@ -21,7 +19,6 @@ constexpr std::chrono::seconds kBatch{1};
 // lists that phones may hold. The shorter one where the ledger has changed.
 constexpr Millis kForget = 600'000;
 constexpr Millis kForgetAfterChange = 60'000;
-constexpr int kNice = 10;  // the shards come first
 
 }  // namespace
 
@@ -68,7 +65,7 @@ LedgerWriter::Report LedgerWriter::report() const {
 
 void LedgerWriter::run() {
   ::pthread_setname_np(::pthread_self(), "ledger");
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice);
+  give_way_to_shards();
   forget_due_ = monotonic_now();
   count_devices();
   for (bool stopping = false; !stopping;) {

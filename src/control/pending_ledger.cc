@@ -11,8 +11,7 @@
 namespace anchord::control {
 namespace {
 
-constexpr std::array<std::string_view, 3> kEndings{".enc.sgn", ".sha512", ".sgn"};
-constexpr std::array kProtocols{"tftp", "http", "https"};
+constexpr std::array<std::string_view, 3> kSignedEndings{".enc.sgn", ".sha512", ".sgn"};
 
 // Of the model in front of the name that a phone gives the verification service, as it is
 // given by command: "8861" in "CP-8861-SEP001122334455".
@@ -46,7 +45,7 @@ void merge(store::LedgerChange& older, store::LedgerChange&& newer) {
 std::optional<store::Given> given_kind(std::string_view served) {
   if (served == trust::kItlFileName || served == trust::kCtlFileName || is_own_list(served))
     return served.front() == 'I' || served.front() == 'i' ? store::Given::itl : store::Given::ctl;
-  for (std::string_view ending : kEndings) {
+  for (std::string_view ending : kSignedEndings) {
     if (!served.ends_with(ending)) continue;
     served.remove_suffix(ending.size());
     break;
@@ -73,7 +72,7 @@ void PendingLedger::note(const service::Download& download, UnixSeconds now) {
   if (change == nullptr) return;
   store::GivenFile heard{.file = std::string(download.file.text()),
                          .at = now,
-                         .protocol = kProtocols.at(static_cast<std::size_t>(download.protocol)),
+                         .protocol = service::protocol_name(download.protocol),
                          .address = download.from.text()};
   (download.end == service::DownloadEnd::completed ? heard.version : heard.unsure) = download.version;
   merge(change->of(*kind), std::move(heard));

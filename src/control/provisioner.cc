@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
 #include "anchord/base/log.h"
+#include "background.h"
 
 namespace anchord::control {
 namespace {
@@ -31,7 +30,6 @@ constexpr Millis kLookAtUnfinishedMost = 1'000;
 // For copies of what was last good, before others have their turn, and at the end.
 constexpr Millis kCopyTime = 20;
 constexpr Millis kCopyTimeAtEnd = 1'000;
-constexpr int kNice = 10;  // the shards come first
 
 constexpr std::array<std::string_view, 4> kEndings{"", ".sgn", ".sha512", ".enc.sgn"};
 
@@ -44,10 +42,6 @@ unsigned ending_bit(const std::string& name, const std::string& served) {
 bool same_signing(const ProvisioningContext& a, const ProvisioningContext& b) {
   return a.signer.certificate == b.signer.certificate && a.recovery == b.recovery && a.signing == b.signing &&
          a.rolling_back == b.rolling_back;
-}
-
-void be_nice() {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice);
 }
 
 }  // namespace
@@ -137,7 +131,7 @@ Provisioner::Report Provisioner::report() const {
 
 void Provisioner::run() {
   ::pthread_setname_np(::pthread_self(), "provisioner");
-  be_nice();
+  give_way_to_shards();
   Millis look_again = 0;
   for (;;) {
     copy_last_good(kCopyTime);
@@ -373,7 +367,7 @@ void Provisioner::do_jobs(std::span<Job> jobs) {
   std::vector<std::jthread> threads;
   for (std::size_t i = 1; i < helpers; ++i) {
     threads.emplace_back([&] {
-      be_nice();
+      give_way_to_shards();
       work();
     });
   }

@@ -13,15 +13,13 @@ nlohmann::json time_or_null(UnixSeconds time) {
 
 // Whole days; below zero once it has ended.
 std::int64_t days_left(UnixSeconds ends, UnixSeconds now) {
-  constexpr UnixSeconds kDay = 86400;
   UnixSeconds left = ends - now;
-  return left >= 0 ? left / kDay : -((kDay - 1 - left) / kDay);
+  return left >= 0 ? left / kSecondsPerDay : -((kSecondsPerDay - 1 - left) / kSecondsPerDay);
 }
 
 }  // namespace
 
 nlohmann::json to_json(const DeviceLog::Device& device) {
-  constexpr std::array kProtocols{"tftp", "http", "https"};
   nlohmann::json files = nlohmann::json::array();
   for (const DeviceLog::FileCount& file : device.files) {
     files.push_back({{"file", file.file},
@@ -29,7 +27,7 @@ nlohmann::json to_json(const DeviceLog::Device& device) {
                      {"completed", file.completed},
                      {"failed", file.failed},
                      {"last", file.last},
-                     {"protocol", kProtocols.at(static_cast<std::size_t>(file.protocol))},
+                     {"protocol", service::protocol_name(file.protocol)},
                      {"from", file.from.text()}});
   }
   nlohmann::json out = {{"device", device.name},  {"questions", device.questions},

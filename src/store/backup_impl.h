@@ -34,7 +34,7 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-struct Owner {
+struct FileOwner {
   unsigned user = 0;
   unsigned group = 0;
 };
@@ -49,6 +49,6 @@ struct Unpacked {
 // keys, and checks the lists that it has saved.
 Result<Unpacked> unpack(const std::filesystem::path& file, Bytes passphrase,
                         const std::filesystem::path& folder, bool only_store,
-                        const std::optional<Owner>& owner, const BackupProgress& progress);
+                        const std::optional<FileOwner>& owner, const BackupProgress& progress);
 
 }  // namespace anchord::store

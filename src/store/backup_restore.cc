@@ -12,6 +12,7 @@
 #include <cstring>
 #include <ranges>
 
+#include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
 #include "anchord/trust/lifecycle.h"
 #include "backup_impl.h"
@@ -21,10 +22,6 @@
 
 namespace anchord::store {
 namespace {
-
-std::string quoted(const std::filesystem::path& path) {
-  return "'" + path.string() + "'";
-}
 
 std::string time_text(UnixSeconds time) {
   time_t seconds = time;
@@ -39,7 +36,7 @@ struct Place {
   std::filesystem::path state;  // absolute, no links in it, no slash at its end
   bool there = false;
   bool empty = true;
-  std::optional<Owner> owner;  // to give files to
+  std::optional<FileOwner> owner;  // to give files to
 };
 
 Status check_no_service(const std::filesystem::path& state) {
@@ -91,7 +88,7 @@ Result<Place> look_at(const std::filesystem::path& given) {
                     "that file system, and name that as the state directory",
                     quoted(place.state)));
   place.there = true;
-  if (::geteuid() == 0) place.owner = Owner{info.st_uid, info.st_gid};
+  if (::geteuid() == 0) place.owner = FileOwner{info.st_uid, info.st_gid};
   if (auto good = look_inside(place); !good) return std::unexpected(good.error());
   if (auto good = check_no_service(place.state); !good) return std::unexpected(good.error());
   return place;

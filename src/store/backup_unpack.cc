@@ -27,7 +27,7 @@ bool is_of_store(const Entry& entry) {
 
 class Unpacker {
  public:
-  Unpacker(std::filesystem::path folder, const std::optional<Owner>& owner)
+  Unpacker(std::filesystem::path folder, const std::optional<FileOwner>& owner)
       : folder_(std::move(folder)), owner_(owner) {}
 
   Status put(const Entry& entry, EntryReader& reader) {
@@ -45,7 +45,7 @@ class Unpacker {
   Status put_file(const Entry& entry, EntryReader& reader) const;
 
   std::filesystem::path folder_;
-  const std::optional<Owner>& owner_;
+  const std::optional<FileOwner>& owner_;
 };
 
 Status Unpacker::put_folder(const Entry& entry) const {
@@ -115,7 +115,7 @@ TemporaryFolder::~TemporaryFolder() {
 
 Result<Unpacked> unpack(const std::filesystem::path& file, Bytes passphrase,
                         const std::filesystem::path& folder, bool only_store,
-                        const std::optional<Owner>& owner, const BackupProgress& progress) {
+                        const std::optional<FileOwner>& owner, const BackupProgress& progress) {
   auto sealed = SealedReader::open(file, passphrase);
   if (!sealed) return std::unexpected(sealed.error());
   EntryReader reader([&]() -> Result<Bytes> {

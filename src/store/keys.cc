@@ -14,7 +14,6 @@ namespace anchord::store {
 namespace {
 
 // The largest key in use, RSA-4096, takes 3.3 KB as PEM: more is another file.
-constexpr std::size_t kMaxKeyFile = 16 * 1024;
 
 // As SQLite does with its own files: one that root makes must not lock the service out.
 Status give_to_owner(const std::filesystem::path& file, const std::filesystem::path& model) {

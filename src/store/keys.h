@@ -2,6 +2,7 @@
 // so that a new key never overwrites an old one.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "anchord/trust/cluster.h"
 
 namespace anchord::store {
+
+constexpr std::size_t kMaxKeyFile = 16 * 1024;  // bytes
 
 std::filesystem::path key_folder(const std::filesystem::path& directory);
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <limits>
 
+#include "anchord/base/file.h"
 #include "anchord/base/reader.h"
 #include "anchord/base/writer.h"
 #include "anchord/crypto/random.h"
@@ -18,10 +19,6 @@ namespace anchord::store {
 namespace {
 
 constexpr std::string_view kMagic = "ANCHBKUP";
-
-std::string quoted(const std::filesystem::path& path) {
-  return "'" + path.string() + "'";
-}
 
 void copy_to(MutableBytes room, Bytes bytes) {
   assert(room.size() == bytes.size());

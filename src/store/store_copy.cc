@@ -17,7 +17,6 @@ namespace anchord::store {
 namespace {
 
 constexpr char kFolderPrefix[] = ".backup-";
-constexpr std::size_t kMaxKeyFile = 16 * 1024;
 // A certificate may be regenerated while its old key is being copied.
 constexpr int kTries = 5;
 

@@ -3,11 +3,17 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 
 #include "anchord/base/bytes.h"
 #include "anchord/base/error.h"
 
 namespace anchord {
+
+// As errors name it.
+inline std::string quoted(const std::filesystem::path& path) {
+  return "'" + path.string() + "'";
+}
 
 // Fails, naming the file and the limit, when it holds more than `limit` bytes.
 Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit);

@@ -73,6 +73,10 @@ struct Question {
 };
 
 enum class Protocol : std::uint8_t { tftp, http, https };
+constexpr const char* protocol_name(Protocol protocol) {
+  constexpr std::array kNames{"tftp", "http", "https"};
+  return kNames.at(static_cast<std::size_t>(protocol));
+}
 enum class DownloadEnd : std::uint8_t { completed, failed };
 
 // Of a file that was asked for with a device's name in it, or of a list or default

@@ -18,13 +18,13 @@ using trust::KnownCertificate;
 
 // --- add
 
-struct AddOptions {
+struct CertAddOptions {
   std::string file;
   std::string roles;
   std::uint32_t ttl = trust::kDefaultTtl;
 };
 
-Outcome add_certificates(const Session& session, const AddOptions& options) {
+Outcome add_certificates(const Session& session, const CertAddOptions& options) {
   auto roles = roles_from_option(options.roles);
   session.state_dir();
   auto certificates = read_certificates(options.file);
@@ -93,12 +93,12 @@ Outcome show_certificate(const Session& session, const std::string& prefix) {
 
 // --- remove
 
-struct RemoveOptions {
+struct CertRemoveOptions {
   std::string prefix;
   ChangeOptions change;
 };
 
-Outcome remove_certificate(const Session& session, const RemoveOptions& options) {
+Outcome remove_certificate(const Session& session, const CertRemoveOptions& options) {
   auto store = session.open_store();
   if (!store) return failure_of(store);
   auto known = store->find_certificate(options.prefix);
@@ -154,9 +154,9 @@ Outcome export_certificate(const Session& session, const ExportOptions& options)
 
 // --- command line
 
-void add_add(CLI::App& group, Session& session) {
+void add_cert_add(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("add", "Add certificates that phones are told to trust");
-  auto options = std::make_shared<AddOptions>();
+  auto options = std::make_shared<CertAddOptions>();
   command
       .add_option("FILE", options->file,
                   "Certificate, PEM or DER; of a PEM with several all are added or none")
@@ -187,10 +187,10 @@ void add_list_and_show(CLI::App& group, Session& session) {
   session.on(show, [&session, prefix] { return show_certificate(session, *prefix); });
 }
 
-void add_remove(CLI::App& group, Session& session) {
+void add_cert_remove(CLI::App& group, Session& session) {
   auto& command =
       *group.add_subcommand("remove", "Remove a certificate: phones will be told that it is invalid");
-  auto options = std::make_shared<RemoveOptions>();
+  auto options = std::make_shared<CertRemoveOptions>();
   command.add_option("HASH-PREFIX", options->prefix, "First digits of the certificate's SHA-256")
       ->required()
       ->type_name("");
@@ -199,7 +199,7 @@ void add_remove(CLI::App& group, Session& session) {
   session.on(command, [&session, options] { return remove_certificate(session, *options); });
 }
 
-void add_export(CLI::App& group, Session& session) {
+void add_cert_export(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("export", "Print one of the cluster's own certificates as PEM");
   auto options = std::make_shared<ExportOptions>();
   command.add_option("SERVICE", options->service, "tvs, tftp, tftp-ec, capf or recovery")
@@ -215,10 +215,10 @@ void add_export(CLI::App& group, Session& session) {
 void add_cert_commands(CLI::App& app, Session& session) {
   auto& group = *app.add_subcommand("cert", "Certificates that the verification service answers for");
   group.require_subcommand(1);
-  add_add(group, session);
+  add_cert_add(group, session);
   add_list_and_show(group, session);
-  add_remove(group, session);
-  add_export(group, session);
+  add_cert_remove(group, session);
+  add_cert_export(group, session);
   add_regenerate_command(group, session);
   add_cert_import_command(group, session);
   add_cert_bundle_commands(group, session);

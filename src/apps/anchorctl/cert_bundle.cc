@@ -74,7 +74,7 @@ Outcome import_bundle(const Session& session, const ImportOptions& options) {
   return Answer::yes;
 }
 
-void add_export(CLI::App& group, Session& session) {
+void add_bundle_export(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("export", "Write this cluster's certificates, never its keys");
   auto file = std::make_shared<std::string>();
   command.add_option("FILE", *file, "Where to write them (PEM)")->required()->type_name("");
@@ -102,7 +102,7 @@ void add_cert_bundle_commands(CLI::App& cert_group, Session& session) {
   auto& group = *cert_group.add_subcommand(
       "bundle", "Exchange with another cluster, so that phones can move there and back");
   group.require_subcommand(1);
-  add_export(group, session);
+  add_bundle_export(group, session);
   add_import(group, session);
 }
 

@@ -8,7 +8,7 @@
 namespace anchord::ctl {
 namespace {
 
-std::string version_text(wire::Version version) {
+std::string format_version(wire::Version version) {
   return fmt::format("{}.{}", version.major, version.minor);
 }
 
@@ -69,8 +69,8 @@ void print_record(std::size_t number, const wire::Record& record) {
 
 Json header_json(const wire::Header& header) {
   return {
-      {"version", version_text(header.version)},
-      {"signer_version", header.signer_version ? Json(version_text(*header.signer_version)) : Json()},
+      {"version", format_version(header.version)},
+      {"signer_version", header.signer_version ? Json(format_version(*header.signer_version)) : Json()},
       {"header_length", header.length},
       {"file_name", header.file_name},
       {"timestamp", header.timestamp},
@@ -83,8 +83,8 @@ Json header_json(const wire::Header& header) {
 
 void print_header(const wire::Header& header, std::size_t file_size) {
   print_facts({{"file name", std::string(header.file_name)},
-               {"version", version_text(header.version)},
-               {"signer version", header.signer_version ? version_text(*header.signer_version) : "-"},
+               {"version", format_version(header.version)},
+               {"signer version", header.signer_version ? format_version(*header.signer_version) : "-"},
                {"made", fmt::format("{} ({})", time_text(header.timestamp), header.timestamp)},
                {"size", fmt::format("{} bytes, {} of them header", file_size, header.length)},
                {"digest", std::string(wire::digest_name(header.digest))},

@@ -49,7 +49,7 @@ Outcome show(const Session& session, const std::string& path) {
   return Answer::yes;
 }
 
-struct VerifyOptions {
+struct FileVerifyOptions {
   std::string file;
   std::string certificate;
 };
@@ -63,7 +63,7 @@ Result<crypto::Certificate> expected_signer(const Session& session, const std::s
   return cluster->tftp.certificate;
 }
 
-Outcome verify(const Session& session, const VerifyOptions& options) {
+Outcome verify_file(const Session& session, const FileVerifyOptions& options) {
   auto signer = expected_signer(session, options.certificate);
   if (!signer) return failure_of(signer);
   auto content = read_content(options.file);
@@ -114,7 +114,7 @@ Outcome strip(const StripOptions& options) {
 
 // --- command line
 
-void add_show(CLI::App& group, Session& session) {
+void add_file_show(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("show", "Show a signed file's header, without judging it");
   auto path = std::make_shared<std::string>();
   command.add_option("F", *path, "A signed file")->required()->type_name("");
@@ -122,14 +122,14 @@ void add_show(CLI::App& group, Session& session) {
   session.on(command, [&session, path] { return show(session, *path); });
 }
 
-void add_verify(CLI::App& group, Session& session) {
+void add_file_verify(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("verify", "Check a signed file's signature");
-  auto options = std::make_shared<VerifyOptions>();
+  auto options = std::make_shared<FileVerifyOptions>();
   command.add_option("F", options->file, "A signed file")->required()->type_name("");
   command.add_option("--cert", options->certificate, "Who must have signed it (default: the cluster)")
       ->type_name("C");
   session.add_json_flag(command);
-  session.on(command, [&session, options] { return verify(session, *options); });
+  session.on(command, [&session, options] { return verify_file(session, *options); });
 }
 
 void add_strip(CLI::App& group, Session& session) {
@@ -146,8 +146,8 @@ void add_file_commands(CLI::App& app, Session& session) {
   auto& group = *app.add_subcommand("file", "Signed provisioning files");
   group.require_subcommand(1);
   add_file_making_commands(group, session);
-  add_show(group, session);
-  add_verify(group, session);
+  add_file_show(group, session);
+  add_file_verify(group, session);
   add_strip(group, session);
 }
 

@@ -66,7 +66,7 @@ Outcome show_list(const Session& session, const Kind& kind, const std::string& f
 
 // --- verify
 
-struct VerifyOptions {
+struct ListVerifyOptions {
   std::string file;
   std::string signer;
 };
@@ -76,7 +76,7 @@ Outcome refuse(const Session& session, const std::string& file, Error error) {
   return std::unexpected(std::move(error).within(quoted(file) + ": refused"));
 }
 
-Outcome verify_list(const Session& session, const VerifyOptions& options) {
+Outcome verify_list(const Session& session, const ListVerifyOptions& options) {
   std::optional<crypto::Certificate> signer;
   if (!options.signer.empty()) {
     auto read = read_certificate(options.signer);
@@ -177,7 +177,7 @@ Outcome build_list(const Session& session, const Kind& kind, const BuildOptions&
 
 // --- command line
 
-void add_show(CLI::App& group, Session& session, const Kind& kind) {
+void add_list_show(CLI::App& group, Session& session, const Kind& kind) {
   auto& command = *group.add_subcommand("show", "Show what a trust list holds, without judging it");
   auto file = std::make_shared<std::string>();
   command.add_option("FILE", *file, "A trust list (default: the cluster's)")->type_name("");
@@ -185,9 +185,9 @@ void add_show(CLI::App& group, Session& session, const Kind& kind) {
   session.on(command, [&session, &kind, file] { return show_list(session, kind, *file); });
 }
 
-void add_verify(CLI::App& group, Session& session) {
+void add_list_verify(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("verify", "Check a trust list's signature and every record in it");
-  auto options = std::make_shared<VerifyOptions>();
+  auto options = std::make_shared<ListVerifyOptions>();
   command.add_option("FILE", options->file, "A trust list")->required()->type_name("");
   command.add_option("--signer", options->signer, "Certificate that must have signed it")->type_name("CERT");
   session.add_json_flag(command);
@@ -215,8 +215,8 @@ void add_build(CLI::App& group, Session& session, const Kind& kind) {
 void add_commands_for(CLI::App& app, Session& session, const Kind& kind) {
   auto& group = *app.add_subcommand(kind.command, kind.title);
   group.require_subcommand(1);
-  add_show(group, session, kind);
-  add_verify(group, session);
+  add_list_show(group, session, kind);
+  add_list_verify(group, session);
   add_build(group, session, kind);
 }
 

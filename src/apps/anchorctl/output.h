@@ -17,8 +17,6 @@ namespace anchord::ctl {
 // Fields come out in the order they were put in.
 using Json = nlohmann::ordered_json;
 
-constexpr UnixSeconds kSecondsPerDay = 86400;
-
 // Control characters and bytes that are not UTF-8 become `?`, so that a name cannot
 // steer the terminal.
 std::string printable(std::string_view text);

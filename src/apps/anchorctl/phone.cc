@@ -50,7 +50,7 @@ std::vector<std::string> names_from_texts(const std::vector<std::string>& texts)
 
 // --- add
 
-struct AddOptions {
+struct PhoneAddOptions {
   std::vector<std::string> names;
   std::string certificate;
   std::string model;
@@ -84,7 +84,7 @@ Outcome print_added(const Session& session, store::Store& store, const std::vect
   return Answer::yes;
 }
 
-Outcome add_phones(const Session& session, const AddOptions& options) {
+Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
   auto names = names_from_texts(options.names);
   if (!options.certificate.empty() && names.size() != 1) {
     wrong_usage("--certificate: every phone has its own: name exactly one phone with it");
@@ -106,12 +106,12 @@ Outcome add_phones(const Session& session, const AddOptions& options) {
 
 // --- remove
 
-struct RemoveOptions {
+struct PhoneRemoveOptions {
   std::vector<std::string> names;
   bool yes = false;
 };
 
-Outcome remove_phones(const Session& session, const RemoveOptions& options) {
+Outcome remove_phones(const Session& session, const PhoneRemoveOptions& options) {
   auto names = names_from_texts(options.names);
   auto store = session.open_store();
   if (!store) return failure_of(store);
@@ -140,9 +140,9 @@ Outcome remove_phones(const Session& session, const RemoveOptions& options) {
 
 // --- command line
 
-void add_add(CLI::App& group, Session& session) {
+void add_phone_add(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("add", "Add phones, or what is known of them");
-  auto options = std::make_shared<AddOptions>();
+  auto options = std::make_shared<PhoneAddOptions>();
   command.add_option("NAME", options->names, "SEP and the 12 digits of the phone's MAC address")
       ->required()
       ->type_name("");
@@ -155,10 +155,10 @@ void add_add(CLI::App& group, Session& session) {
   session.on(command, [&session, options] { return add_phones(session, *options); });
 }
 
-void add_remove(CLI::App& group, Session& session) {
+void add_phone_remove(CLI::App& group, Session& session) {
   auto& command =
       *group.add_subcommand("remove", "Remove phones: nothing of them is kept, nor encrypted any more");
-  auto options = std::make_shared<RemoveOptions>();
+  auto options = std::make_shared<PhoneRemoveOptions>();
   command.add_option("NAME", options->names, "SEP and the 12 digits of the phone's MAC address")
       ->required()
       ->type_name("");
@@ -172,9 +172,9 @@ void add_remove(CLI::App& group, Session& session) {
 void add_phone_commands(CLI::App& app, Session& session) {
   auto& group = *app.add_subcommand("phone", "Phones: their certificates, and which lists they were given");
   group.require_subcommand(1);
-  add_add(group, session);
+  add_phone_add(group, session);
   add_phone_views(group, session);
-  add_remove(group, session);
+  add_phone_remove(group, session);
 }
 
 }  // namespace anchord::ctl

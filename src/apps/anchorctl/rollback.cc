@@ -125,7 +125,7 @@ void print_state(const RollbackState& state) {
       "'anchorctl phone remove SEP...'");
 }
 
-Outcome show_status(const Session& session) {
+Outcome show_rollback(const Session& session) {
   auto store = session.open_store();
   if (!store) return failure_of(store);
   auto read = read_state(*store);
@@ -250,7 +250,7 @@ void add_rollback_commands(CLI::App& app, Session& session) {
   auto& status =
       *group.add_subcommand("status", "Who holds the empty list; exit code 0 when it is safe to go on");
   session.add_json_flag(status);
-  session.on(status, [&session] { return show_status(session); });
+  session.on(status, [&session] { return show_rollback(session); });
 }
 
 }  // namespace anchord::ctl

@@ -79,12 +79,12 @@ Result<wire::TvsResponse> checked(const TvsServer& server, const TvsReply& reply
 
 // --- verify
 
-struct VerifyOptions {
+struct TvsVerifyOptions {
   ServerOptions server;
   std::string certificate;
 };
 
-Outcome verify(const Session& session, const VerifyOptions& options) {
+Outcome verify_certificate(const Session& session, const TvsVerifyOptions& options) {
   auto server = server_from(options.server);
   if (!server) return failure_of(server);
   auto certificate = read_certificate(options.certificate);
@@ -232,13 +232,13 @@ void add_server_options(CLI::App& command, ServerOptions& options) {
   add_tls_version(command, "--tls-max", options.tls_max, "Newest TLS version (default: 1.3)");
 }
 
-void add_verify(CLI::App& group, Session& session) {
+void add_tvs_verify(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("verify", "Ask whether a certificate is to be trusted");
-  auto options = std::make_shared<VerifyOptions>();
+  auto options = std::make_shared<TvsVerifyOptions>();
   command.add_option("CERT", options->certificate, "The certificate, PEM or DER")->required()->type_name("");
   add_server_options(command, options->server);
   session.add_json_flag(command);
-  session.on(command, [&session, options] { return verify(session, *options); });
+  session.on(command, [&session, options] { return verify_certificate(session, *options); });
 }
 
 void add_query(CLI::App& group, Session& session) {
@@ -258,7 +258,7 @@ void add_query(CLI::App& group, Session& session) {
 void add_tvs_commands(CLI::App& app, Session& session) {
   auto& group = *app.add_subcommand("tvs", "Ask a trust verification service as a phone does");
   group.require_subcommand(1);
-  add_verify(group, session);
+  add_tvs_verify(group, session);
   add_query(group, session);
 }
 

@@ -15,7 +15,7 @@
 
 namespace anchord::load {
 
-using Outcome = crypto::TlsEngine::Outcome;
+using TlsOutcome = crypto::TlsEngine::Outcome;
 
 namespace {
 
@@ -102,7 +102,7 @@ void Stream::add(Bytes bytes) {
     next_out_.insert(next_out_.end(), bytes.begin(), bytes.end());
     return;
   }
-  while (tls_->write(bytes) == Outcome::output_full) take_output();
+  while (tls_->write(bytes) == TlsOutcome::output_full) take_output();
   take_output();
 }
 
@@ -167,15 +167,15 @@ void Stream::take_output() {
 
 // False: not done, or failed.
 bool Stream::advance_handshake() {
-  Outcome outcome = tls_->handshake();
-  while (outcome == Outcome::output_full) {
+  TlsOutcome outcome = tls_->handshake();
+  while (outcome == TlsOutcome::output_full) {
     take_output();
     outcome = tls_->handshake();
   }
   take_output();
   send();
-  if (outcome == Outcome::failed) end({ErrorKind::protocol, "TLS: " + shown(tls_->failure())});
-  if (outcome != Outcome::done) return false;
+  if (outcome == TlsOutcome::failed) end({ErrorKind::protocol, "TLS: " + shown(tls_->failure())});
+  if (outcome != TlsOutcome::done) return false;
   owner_.on_secured();
   return !closing_;
 }
@@ -187,22 +187,22 @@ void Stream::decrypt(Bytes ciphertext) {
   std::array<std::uint8_t, 16384> plain;
   while (!closing_) {
     std::size_t count = 0;
-    const Outcome outcome = engine.read(plain, count);
+    const TlsOutcome outcome = engine.read(plain, count);
     if (engine.produced() > 0) {
       take_output();
       send();
     }
     switch (outcome) {
-      case Outcome::done:
+      case TlsOutcome::done:
         owner_.on_bytes(Bytes(plain).first(count));
         break;
-      case Outcome::want_input:
+      case TlsOutcome::want_input:
         return;
-      case Outcome::output_full:
+      case TlsOutcome::output_full:
         break;
-      case Outcome::peer_closed:
+      case TlsOutcome::peer_closed:
         return end({ErrorKind::closed, "the server closed the connection"});
-      case Outcome::failed:
+      case TlsOutcome::failed:
         return end({ErrorKind::protocol, "TLS: " + shown(engine.failure())});
     }
   }
