@@ -139,7 +139,7 @@ Result<BackupFacts> write_backup(const std::filesystem::path& state, const std::
   auto out = SealedWriter::create(file, {.cost = cost, .cluster_id = *id, .made_at = now}, passphrase);
   if (!out) return std::unexpected(out.error());
   Packer packer(*out, progress, all);
-  auto pack = [&](const std::filesystem::path& folder, WantedAtTop wanted) {
+  auto pack = [&](const std::filesystem::path& folder, const WantedAtTop& wanted) {
     return walk_state(folder, wanted, [&](const Found& found) { return packer.add(folder, found); }, skipped);
   };
   done = pack(copy->folder(), is_store);

@@ -21,7 +21,7 @@ BackupFacts facts_of(const trust::Cluster& cluster, UnixSeconds made_at);
 class TemporaryFolder {
  public:
   // `pattern` ends in XXXXXX. Mode 0700.
-  static Result<TemporaryFolder> make(std::filesystem::path pattern);
+  static Result<TemporaryFolder> make(const std::filesystem::path& pattern);
   TemporaryFolder(TemporaryFolder&&) = default;
   ~TemporaryFolder();
 

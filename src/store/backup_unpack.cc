@@ -101,7 +101,7 @@ Result<LoadedCluster> check_store(const std::filesystem::path& folder) {
 
 }  // namespace
 
-Result<TemporaryFolder> TemporaryFolder::make(std::filesystem::path pattern) {
+Result<TemporaryFolder> TemporaryFolder::make(const std::filesystem::path& pattern) {
   std::string name = pattern.string();
   if (::mkdtemp(name.data()) == nullptr)
     return fail_errno(fmt::format("cannot make a folder in '{}'", pattern.parent_path().string()), errno);
