@@ -64,6 +64,7 @@ class LiveRing final : public Uring {
   Datagram datagram(const Completion& completion) override;
   void recycle(Group group, std::uint16_t id) override { buffers(group).give_back(id); }
   std::span<const Completion> wait(Millis deadline) override;
+  std::span<const Completion> wait_until(std::chrono::nanoseconds deadline) override;
 
  private:
   BufferRing& buffers(Group group) { return buffers_[static_cast<std::size_t>(group)]; }
@@ -71,6 +72,7 @@ class LiveRing final : public Uring {
   void submit_queue();
   void forget_submitted();
   void run_shutdowns();
+  std::span<const Completion> wait_for(__kernel_timespec* left);
   void reap();
 
   // The ring goes before the buffers that the kernel knows through it.
@@ -254,19 +256,28 @@ Datagram LiveRing::datagram(const Completion& completion) {
 }
 
 std::span<const Completion> LiveRing::wait(Millis deadline) {
+  if (deadline == kNever) return wait_for(nullptr);
+  const Millis before = monotonic_now();
+  const Millis millis = deadline > before ? deadline - before : 0;
+  __kernel_timespec left{.tv_sec = static_cast<std::int64_t>(millis / 1000),
+                         .tv_nsec = static_cast<std::int64_t>(millis % 1000) * 1'000'000};
+  return wait_for(&left);
+}
+
+std::span<const Completion> LiveRing::wait_until(std::chrono::nanoseconds deadline) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const std::int64_t nanos = std::max<std::int64_t>((deadline - now).count(), 0);
+  __kernel_timespec left{.tv_sec = nanos / kSecond, .tv_nsec = nanos % kSecond};
+  return wait_for(&left);
+}
+
+// Null: without an end.
+std::span<const Completion> LiveRing::wait_for(__kernel_timespec* left) {
   for (BufferRing& group : buffers_) group.flush();
   run_shutdowns();
-  __kernel_timespec left{};
-  const bool limited = deadline != kNever;
-  if (limited) {
-    const Millis before = monotonic_now();
-    const Millis millis = deadline > before ? deadline - before : 0;
-    left = {.tv_sec = static_cast<std::int64_t>(millis / 1000),
-            .tv_nsec = static_cast<std::int64_t>(millis % 1000) * 1'000'000};
-  }
   io_uring_cqe* first = nullptr;
-  const int done =
-      io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, limited ? &left : nullptr, nullptr);
+  const int done = io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, left, nullptr);
   if (!is_normal(done)) give_up(-done);
   // Seldom: what the kernel did not take at once, for want of memory.
   if (io_uring_sq_ready(ring_.get()) > 0) submit_queue();

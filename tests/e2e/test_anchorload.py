@@ -592,6 +592,16 @@ class Rate(Load):
             self.assertEqual(report["completed"], 100)
             self.assertGreater(report["latency_us"]["p50"], 100_000)
 
+    def test_more_are_due_than_begin_at_once(self):
+        with Tftp() as server:
+            report = self.load("tftp", server.port, "--file", "x", "--rate", 1e6, "--count", 300, "--connections", 300)
+            self.assertEqual(report["completed"], 300)
+            self.assertEqual(report["unstarted"], 0)
+            server.on_packet = lambda *_: None
+            report = self.load("tftp", server.port, "--file", "x", "--rate", 1e6, "--seconds", 0.2, "--connections", 300)
+            self.errors(report, unfinished=300)
+            self.assertGreater(report["unstarted"], 100)
+
     def test_what_never_began_is_said(self):
         with Tftp() as server:
             server.on_packet = lambda *_: None

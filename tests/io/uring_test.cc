@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <thread>
 
@@ -244,6 +245,17 @@ TEST_F(UringTest, WaitReturnsEmptyAtItsDeadlineAndNotBefore) {
   EXPECT_GE(ring_->now(), deadline);
   EXPECT_GE(monotonic_now(), ring_->now());
   EXPECT_TRUE(ring_->wait(0).empty());
+}
+
+TEST_F(UringTest, AWaitOfLessThanAMillisecondIsNotRoundedDown) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now().time_since_epoch() + std::chrono::microseconds(700);
+  EXPECT_TRUE(ring_->wait_until(deadline).empty());
+  EXPECT_GE(Clock::now().time_since_epoch(), deadline);
+  EXPECT_TRUE(ring_->wait_until(std::chrono::nanoseconds(0)).empty());
+  ring_->watch_waker(4);
+  waker_.wake();
+  EXPECT_EQ(ring_->wait_until(deadline + std::chrono::hours(1)).size(), 1u);
 }
 
 TEST_F(UringTest, AWaitWithoutLimitEndsWithACompletion) {

@@ -5,7 +5,9 @@
 // breaks its promises, and then it ends the process.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "anchord/base/error.h"
@@ -42,6 +44,8 @@ class Uring : public Ring {
 
   // For clients. Completes with 0 when the connection is made, or with -errno.
   virtual void connect(int socket, const Address& to, std::uint64_t tag) = 0;
+  // As wait(), for a client that keeps to a rate: until this time of the steady clock.
+  virtual std::span<const Completion> wait_until(std::chrono::nanoseconds deadline) = 0;
 };
 
 // Why no ring could be made, and the remedy, for the errno value of the set-up.

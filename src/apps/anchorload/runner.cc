@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <limits>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -19,8 +18,7 @@ namespace anchord::load {
 namespace {
 
 constexpr Nanos kSecond = 1'000'000'000;
-constexpr Nanos kLongestNap = kSecond / 50;       // until the end of a count is noticed
-constexpr Nanos kShortestNap = kSecond / 10'000;  // what is due sooner begins together
+constexpr Nanos kLongestNap = kSecond / 50;  // until the end of a count is noticed
 constexpr Nanos kLiveEvery = kSecond / 2;
 
 volatile std::sig_atomic_t g_interrupted = 0;
@@ -41,7 +39,7 @@ class Run {
  private:
   Status make_workers();
   Status begin();
-  void pace(Nanos end);
+  void watch(Nanos end);
   bool all_ended() const;
   void show(Nanos now) const;
   Status measure(double& client, std::optional<double>& server) const;
@@ -94,24 +92,14 @@ void Run::show(Nanos now) const {
              static_cast<double>(completed) / seconds, bytes / 1e6 / seconds, failed, protocol_.live());
 }
 
-// Until then, or until all is over. The rate's beat wakes the workers, since their rings
-// count in milliseconds.
-void Run::pace(Nanos end) {
-  const bool beats = plan_.rate > 0;
-  const Nanos beat = beats ? std::max(kShortestNap, static_cast<Nanos>(1e9 / plan_.rate))
-                           : std::numeric_limits<Nanos>::max() / 2;
-  const Nanos begin = nanos_now();
-  Nanos next_beat = begin + beat;
-  Nanos next_live = begin + kLiveEvery;
+// Until then, or until all is over.
+void Run::watch(Nanos end) {
+  Nanos next_live = nanos_now() + kLiveEvery;
   while (g_interrupted == 0 && !all_ended()) {
     Nanos now = nanos_now();
     if (now >= end) return;
-    sleep_until(std::min({now + kLongestNap, next_beat, end}));
+    sleep_until(std::min(now + kLongestNap, end));
     now = nanos_now();
-    if (now >= next_beat) {
-      for (const auto& worker : workers_) worker->wake();
-      next_beat += (now - next_beat) / beat * beat + beat;
-    }
     if (live_ && now >= next_live) {
       show(now);
       next_live = now + kLiveEvery;
@@ -144,12 +132,12 @@ Result<Outcome> Run::run() {
   std::signal(SIGINT, on_interrupt);
   // A server that has ended in the meantime cannot be measured any more.
   if (plan_.warmup > 0) {
-    pace(start_.measured);
+    watch(start_.measured);
     if (!measure(client_before, server_before)) server_before.reset();
     // Who waits for a silent server is to hear of it too.
     for (const auto& worker : workers_) worker->wake();
   }
-  pace(plan_.seconds > 0 ? start_.measured + static_cast<Nanos>(plan_.seconds * 1e9) : ~Nanos{0});
+  watch(plan_.seconds > 0 ? start_.measured + static_cast<Nanos>(plan_.seconds * 1e9) : ~Nanos{0});
   if (!measure(out.client_cpu, out.server_cpu) || !server_before) out.server_cpu.reset();
   out.client_cpu -= client_before;
   if (out.server_cpu) *out.server_cpu -= *server_before;

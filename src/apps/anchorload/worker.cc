@@ -12,6 +12,13 @@ namespace {
 
 constexpr std::uint64_t kWakerTag = 1;  // below every client's
 
+// Tasks that begin by the rate before it is looked who has been answered: those that are late
+// must not make others late that are under way.
+constexpr std::size_t kBegunAtOnce = 64;
+
+// What is due sooner than this begins together.
+constexpr Nanos kShortestNap = 100'000;
+
 // Datagrams that may wait in a ring's buffers; what does not fit waits in the sockets.
 constexpr std::size_t kDatagramMemory = std::size_t{32} << 20;
 
@@ -69,7 +76,7 @@ void Worker::loop(const Start& start) {
   if (now_ >= measured_) begin_measuring();
   hand_out();
   while (!over()) {
-    const std::span<const io::Completion> batch = ring_->wait(deadline());
+    const std::span<const io::Completion> batch = wait();
     now_ = nanos_now();
     if (!measuring_ && now_ >= measured_) begin_measuring();
     for (const io::Completion& completion : batch) dispatch(completion);
@@ -108,15 +115,16 @@ void Worker::dispatch(const io::Completion& completion) {
 
 bool Worker::next_task(Task& task) {
   if (stopping_ || begun_ == quota_) return false;
-  const std::uint64_t number = begun_ * plan_.threads + index_;
-  Nanos at = now_;
-  if (plan_.rate > 0) {
-    at = start_ + static_cast<Nanos>(static_cast<double>(number) * 1e9 / plan_.rate);
-    if (at > now_) return false;
-  }
-  task = {.number = number, .start = at};
+  const Nanos at = plan_.rate > 0 ? next_start() : now_;
+  if (at > now_) return false;
+  task = {.number = next_number(), .start = at};
   ++begun_;
   return true;
+}
+
+// When the rate wants the next one.
+Nanos Worker::next_start() const {
+  return start_ + static_cast<Nanos>(static_cast<double>(next_number()) * 1e9 / plan_.rate);
 }
 
 void Worker::hand_out() {
@@ -127,7 +135,7 @@ void Worker::hand_out() {
   if (begun_ == 0) burst_.begin = nanos_now();
   // Each one that is free has a task before any has a second. One may fail as it begins;
   // its client rests then, so that this ends.
-  std::size_t count = free_.size();
+  std::size_t count = plan_.rate > 0 ? std::min(free_.size(), kBegunAtOnce) : free_.size();
   for (unsigned round = 0; round < protocol_.depth(); ++round) {
     std::size_t given = 0;
     for (Task task; given < count && next_task(task); ++given) {
@@ -138,6 +146,7 @@ void Worker::hand_out() {
     if (given < count || count == 0) break;
   }
   const auto end = free_.begin() + static_cast<std::ptrdiff_t>(count);
+  behind_ = plan_.rate > 0 && count == kBegunAtOnce;
   begun_now_.assign(free_.begin(), end);
   free_.erase(free_.begin(), end);
   for (const std::uint32_t id : begun_now_) clients_[id]->flush();
@@ -153,7 +162,7 @@ void Worker::note_burst() {
 void Worker::begin_stop() {
   stopping_ = true;
   drain_until_ = ring_->now() + plan_.drain;
-  if (plan_.rate > 0 && free_.empty()) tally_.unstarted = due() - std::min(due(), begun_);
+  if (plan_.rate > 0 && (behind_ || free_.empty())) tally_.unstarted = due() - std::min(due(), begun_);
 }
 
 // Tasks of this worker that the rate wanted begun by now.
@@ -166,6 +175,14 @@ std::uint64_t Worker::due() const {
 bool Worker::over() const {
   const bool all_given = stopping_ || begun_ == quota_;
   return all_given && (begun_ == ended_ || ring_->now() >= drain_until_);
+}
+
+std::span<const io::Completion> Worker::wait() {
+  const Millis latest = deadline();
+  if (plan_.rate == 0 || stopping_ || begun_ == quota_ || free_.empty()) return ring_->wait(latest);
+  const Nanos next = behind_ ? now_ : std::max(next_start(), now_ + kShortestNap);
+  if (latest <= next / 1'000'000) return ring_->wait(latest);
+  return ring_->wait_until(std::chrono::nanoseconds(next));
 }
 
 Millis Worker::deadline() const {

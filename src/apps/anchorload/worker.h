@@ -11,6 +11,7 @@
 #include <latch>
 #include <memory>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "anchord/base/timer_wheel.h"
@@ -112,6 +113,9 @@ class Worker {
   void loop(const Start& start);
   void begin_measuring();
   void dispatch(const io::Completion& completion);
+  std::span<const io::Completion> wait();
+  std::uint64_t next_number() const { return begun_ * plan_.threads + index_; }
+  Nanos next_start() const;
   bool next_task(Task& task);
   void hand_out();
   void note_burst();
@@ -150,6 +154,7 @@ class Worker {
   bool stopping_ = false;
   std::uint64_t begun_ = 0;
   std::uint64_t ended_ = 0;
+  bool behind_ = false;  // more may be due
   Burst burst_;
   std::mt19937_64 random_;
   Buffer room_ = Buffer(std::size_t{32} << 10);
