@@ -162,7 +162,10 @@ class Truth(harness.Case):
 
     def test_memory_of_each_service(self):
         def parts(*flags):
-            return {part["part"]: part["reserved"] for part in explain("--shards", "1", *flags)["memory"]["parts"]}
+            """Of three, the least: the allocator reserves some MiB for itself when memory happens to begin just below a
+            multiple of a GiB."""
+            seen = [explain("--shards", "1", *flags)["memory"]["parts"] for _ in range(3)]
+            return {same[0]["part"]: min(part["reserved"] for part in same) for same in zip(*seen, strict=True)}
 
         all_of_them = parts()
         self.assertLessEqual({"tvs", "http", "https"}, all_of_them.keys())
