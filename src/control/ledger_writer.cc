@@ -40,16 +40,19 @@ void LedgerWriter::stop() {
 
 void LedgerWriter::note(const service::Download& download, UnixSeconds now) {
   std::lock_guard lock(mutex_);
+  ++noted_;
   pending_.note(download, now);
 }
 
 void LedgerWriter::note(const service::Question& question, UnixSeconds now) {
   std::lock_guard lock(mutex_);
+  ++noted_;
   pending_.note(question, now);
 }
 
 void LedgerWriter::keep(const index::FileEntry& list) {
   std::lock_guard lock(mutex_);
+  ++noted_;
   lists_.insert_or_assign(list.name, list);
 }
 
@@ -58,6 +61,7 @@ LedgerWriter::Report LedgerWriter::report() const {
   Report out = report_;
   out.pending = pending_.size() + writing_;
   out.dropped = pending_.dropped();
+  out.noted = noted_;
   return out;
 }
 
@@ -85,19 +89,25 @@ void LedgerWriter::run() {
 bool LedgerWriter::write() {
   std::vector<store::LedgerChange> batch;
   std::map<std::string, index::FileEntry> lists;
+  std::uint64_t noted = 0;
   {
     std::lock_guard lock(mutex_);
     batch = pending_.take();
     lists = std::exchange(lists_, {});
     writing_ = batch.size();
+    noted = noted_;
+    if (batch.empty() && lists.empty()) {
+      report_.written = noted;
+      return false;
+    }
   }
-  if (batch.empty() && lists.empty()) return false;
   Status written = write_to_store(lists, batch);
   std::string problem = written ? "" : written.error().text;
   std::lock_guard lock(mutex_);
   writing_ = 0;
   if (written) {
     report_.last_written = calendar_now();
+    report_.written = noted;
   } else {
     pending_.put_back(std::move(batch));
     lists_.merge(lists);  // newer ones stay

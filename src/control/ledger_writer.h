@@ -26,6 +26,10 @@ class LedgerWriter {
   struct Report {
     std::size_t devices = 0;  // in the ledger, when it was last looked at
     std::size_t pending = 0;  // with something that is not written yet
+    // How often something was noted, and how much of that is written: who read `noted` and sees
+    // `written` come to it knows that the store has all that was noted before.
+    std::uint64_t noted = 0;
+    std::uint64_t written = 0;
     std::uint64_t dropped = 0;
     UnixSeconds last_written = 0;  // 0: nothing yet
     std::string problem;           // why the last batch could not be written
@@ -64,6 +68,7 @@ class LedgerWriter {
   PendingLedger pending_;
   std::map<std::string, index::FileEntry> lists_;  // to be kept; as many as there are such files
   std::size_t writing_ = 0;
+  std::uint64_t noted_ = 0;
   Report report_;
   bool stopping_ = false;
 

@@ -62,10 +62,9 @@ nlohmann::json to_json(const Provisioner::Report& report) {
 }
 
 nlohmann::json to_json(const LedgerWriter::Report& report) {
-  return {{"devices", report.devices},
-          {"pending", report.pending},
-          {"dropped", report.dropped},
-          {"last_written", time_or_null(report.last_written)},
+  return {{"devices", report.devices}, {"pending", report.pending},
+          {"noted", report.noted},     {"written", report.written},
+          {"dropped", report.dropped}, {"last_written", time_or_null(report.last_written)},
           {"problem", report.problem}};
 }
 

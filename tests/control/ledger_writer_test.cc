@@ -194,6 +194,21 @@ class Ledger : public State {
   std::optional<store::Store> store_;
 };
 
+TEST_F(Ledger, TellsHowMuchOfWhatWasNotedIsWritten) {
+  LedgerWriter writer(another_store());
+  EXPECT_EQ(writer.report().noted, 0u);
+  writer.note(download("SEP001122334455", "ITLFile.tlv", 11), 100);
+  std::uint64_t noted = writer.report().noted;
+  EXPECT_EQ(noted, 1u);
+  until([&] { return writer.report().written >= noted; });
+  EXPECT_TRUE(entry("SEP001122334455"));
+
+  // Nobody's: there is nothing to write, and nothing to wait for.
+  writer.note(question("no phone"), 101);
+  EXPECT_EQ(writer.report().noted, 2u);
+  until([&] { return writer.report().written == 2; });
+}
+
 TEST_F(Ledger, WhatWasNotedIsWrittenByItselfAndAtTheEnd) {
   std::int64_t counter = store_->change_counter().value();
   LedgerWriter writer(another_store());

@@ -6,6 +6,7 @@ import pathlib
 import pty
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import threading
@@ -130,7 +131,8 @@ class Regenerate(Case):
                     return
                 with peer:
                     peer.recv(100)
-                    peer.sendall(b'{"snapshot": {"store_change": 0, "problem": "the disk is full"}}')
+                    peer.sendall(b'{"snapshot": {"store_change": 0, "problem": "the disk is full"}, '
+                                 b'"ledger": {"noted": 0, "written": 0}}')
 
         threading.Thread(target=serve, daemon=True).start()
         facts = self.facts("cert", "regenerate", "capf")
@@ -139,6 +141,23 @@ class Regenerate(Case):
         said = self.ctl("mode", "set", "mixed")
         self.assertIn("NOT YET taken over by the running service: the disk is full", said)
         self.assertIn("under way", said)
+
+    def test_a_guard_hears_of_what_was_given_just_now(self):
+        with Service(self.state) as service:
+            self.fetch(service, FIRST)
+            self.done("cert", "regenerate", "tvs")
+            self.refused(1, "cert", "regenerate", "tftp", says=FIRST)
+
+    def test_what_a_hanging_service_gave_is_not_guessed(self):
+        with Service(self.state) as service:
+            self.fetch(service, FIRST)
+            service.signal(signal.SIGSTOP)
+            try:
+                self.refused(1, "cert", "regenerate", "capf", says="has not written down what it gave phones")
+                forced = self.done("cert", "regenerate", "capf", "--force", "--yes").stdout.decode()
+                self.assertIn("NOT YET taken over by the running service", forced)
+            finally:
+                service.signal(signal.SIGCONT)
 
     def test_refused_and_forced(self):
         with Service(self.state) as service:

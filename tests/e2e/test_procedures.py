@@ -54,10 +54,6 @@ class Case(harness.Case):
         ends = self.boot(service, count, first, **how)["phones"]
         self.assertEqual((ends["fine"], ends["degraded"], ends["locked"]), (count, 0, 0))
 
-    def known_to_ledger(self, count):
-        """Downloads are written behind the shards; a guard must not be asked before."""
-        wait_for(lambda: self.facts("report", "itl")["current"] == count, f"{count} phones with the present list")
-
 
 class Regenerate(Case):
     def test_capf(self):
@@ -87,15 +83,12 @@ class Regenerate(Case):
         off = PHONES // 5
         with Service(self.state) as service:
             self.all_fine(service)
-            self.known_to_ledger(PHONES)
             self.ctl("cert", "regenerate", one)
             self.all_fine(service, PHONES - off)
-            self.known_to_ledger(PHONES - off)
             error = self.refusal("cert", "regenerate", other)
             self.assertIn(str(off), error)
             self.assertIn("SEP", error)
             self.all_fine(service, off, first=PHONES - off)  # they come back
-            self.known_to_ledger(PHONES)
             self.ctl("cert", "regenerate", other)
             self.all_fine(service, PHONES - off)
             self.all_fine(service)
@@ -104,7 +97,6 @@ class Regenerate(Case):
         count = 20
         with Service(self.state) as service:
             self.all_fine(service, count)
-            self.known_to_ledger(count)
             self.ctl("cert", "regenerate", "tvs")
             self.refusal("cert", "regenerate", "tftp")
             self.ctl("cert", "regenerate", "tftp", "--force", "--yes")
@@ -117,7 +109,6 @@ class Mode(Case):
         off = PHONES // 5
         with Service(self.state) as service:
             self.all_fine(service)
-            self.known_to_ledger(PHONES)
             self.ctl("mode", "set", "mixed")
             (self.state / "provisioning" / "XMLDefault.cnf.xml").touch()
             # Without autoregistration phones need files of their own.
@@ -126,10 +117,8 @@ class Mode(Case):
             wait_for(lambda: service.status()["provisioning"]["files"] == PHONES + 1, "files of all phones")
             self.all_fine(service, PHONES - off)
             # The CTL's signer changes too, and those with a CTL check the ITL against it.
-            self.known_to_ledger(PHONES - off)
             self.ctl("cert", "regenerate", "tftp")
             self.all_fine(service)
-            self.known_to_ledger(PHONES)
             self.ctl("mode", "set", "nonsecure")
             self.all_fine(service, PHONES - off)
             self.all_fine(service)
@@ -146,7 +135,6 @@ class Rollback(Case):
         off = PHONES // 5
         with Service(self.state) as service:
             self.all_fine(service)
-            self.known_to_ledger(PHONES)
             self.ctl("rollback", "prepare")
             self.all_fine(service, PHONES - off)
             wait_for(lambda: self.facts("rollback", "status", code=1)["taken"] == PHONES - off, "phones with the empty list")
@@ -171,12 +159,10 @@ class Rollback(Case):
         count = 20
         with Service(self.state) as service:
             self.all_fine(service, count)
-            self.known_to_ledger(count)
             self.ctl("cert", "regenerate", "tftp")
             # Their list names another signer, and TVS would vouch for nobody.
             self.assertIn(str(count), self.refusal("rollback", "prepare"))
             self.all_fine(service, count)
-            self.known_to_ledger(count)
             self.ctl("rollback", "prepare")
 
 
@@ -204,10 +190,8 @@ class Restore(Case):
         with Service(self.state) as service:
             self.all_fine(service, count)
             for anchor in ("tvs", "tftp"):
-                self.known_to_ledger(count)
                 self.ctl("cert", "regenerate", anchor)
                 self.all_fine(service, count)
-            self.known_to_ledger(count)
         error = self.refusal("backup", "restore", backup, "--passphrase-file", secret, "--yes")
         self.assertIn(str(count), error)
 

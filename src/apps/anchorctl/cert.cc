@@ -9,6 +9,7 @@
 #include "known.h"
 #include "output.h"
 #include "session.h"
+#include "settle_ledger.h"
 #include "transfer.h"
 
 namespace anchord::ctl {
@@ -109,6 +110,7 @@ Outcome remove_certificate(const Session& session, const CertRemoveOptions& opti
                               options.change.force ? " Those that need it WILL BE LOCKED." : ""))) {
     return fail("nothing was removed");
   }
+  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
   Status removed = store::remove_known(*store, hash_text(known->certificate),
                                        {.force = options.change.force, .now = calendar_now()});
   if (!removed) return failure_of(removed);

@@ -10,7 +10,9 @@
 
 namespace anchord::ctl {
 
-Result<std::string> ask_service(const std::filesystem::path& state_dir, std::string_view line) {
+namespace {
+
+Result<StreamSocket> connect_to_service(const std::filesystem::path& state_dir) {
   std::string path = state_dir / "control.sock";
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -20,8 +22,18 @@ Result<std::string> ask_service(const std::filesystem::path& state_dir, std::str
   std::error_code error;
   if (!std::filesystem::exists(path, error) && !error)
     return fail("no control socket in " + state_dir.string());
-  auto socket = StreamSocket::connect(reinterpret_cast<const sockaddr*>(&address), sizeof address,
-                                      monotonic_now() + kControlTimeout);
+  return StreamSocket::connect(reinterpret_cast<const sockaddr*>(&address), sizeof address,
+                               monotonic_now() + kControlTimeout);
+}
+
+}  // namespace
+
+bool service_runs(const std::filesystem::path& state_dir) {
+  return connect_to_service(state_dir).has_value();
+}
+
+Result<std::string> ask_service(const std::filesystem::path& state_dir, std::string_view line) {
+  auto socket = connect_to_service(state_dir);
   if (!socket) return failure_of(socket);
   if (Status sent = socket->send_all(as_bytes(line)); !sent) return failure_of(sent);
 

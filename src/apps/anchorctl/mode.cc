@@ -6,6 +6,7 @@
 #include "failure.h"
 #include "output.h"
 #include "session.h"
+#include "settle_ledger.h"
 #include "steps.h"
 
 namespace anchord::ctl {
@@ -76,6 +77,7 @@ Outcome set_mode(const Session& session, const SetOptions& options) {
   if (!may_change(options.change, doing, consequence_of(*mode, options.change.force))) {
     return fail("nothing was changed");
   }
+  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
   auto changed = store::set_mode(*store, *mode, {.force = options.change.force, .now = calendar_now()});
   if (!changed) return failure_of(changed);
   auto loaded = store->load(store::KeyUse::without_keys);

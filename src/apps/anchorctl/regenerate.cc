@@ -8,6 +8,7 @@
 #include "output.h"
 #include "progress.h"
 #include "session.h"
+#include "settle_ledger.h"
 #include "steps.h"
 
 namespace anchord::ctl {
@@ -122,6 +123,7 @@ Outcome regenerate_certificate(const Session& session, const RegenerateOptions& 
                   options.change.force ? "; phones that cannot follow WILL BE LOCKED and must be visited"
                                        : "; phones must be reset to fetch the new list");
   if (!may_change(options.change, "regenerating " + what, consequence)) return fail("nothing was changed");
+  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
   auto done = [&] {
     Progress progress("making a key and asking what phones would say");
     return store::regenerate(*store, service, options.host,

@@ -12,6 +12,7 @@
 #include "phone_models.h"
 #include "rollback_state.h"
 #include "session.h"
+#include "settle_ledger.h"
 #include "steps.h"
 
 namespace anchord::ctl {
@@ -182,6 +183,7 @@ using Change = Result<bool> (*)(store::Store&, const store::ChangeRequest&);
 // What both directions have in common.
 Outcome change_rollback(const Session& session, store::Store& store, Change change, bool force,
                         bool preparing) {
+  if (auto settled = settle_ledger(session, force); !settled) return failure_of(settled);
   auto changed = change(store, {.force = force, .now = calendar_now()});
   if (!changed) return failure_of(changed);
   auto read = read_state(store);

@@ -23,7 +23,8 @@ constexpr auto kBetweenLooks = std::chrono::milliseconds(50);
 // Whether the service shows `change` or a later one.
 Takeover look(const Session& session, std::int64_t change) {
   auto answer = ask_service(session.state_dir(), "status\n");
-  if (!answer) return {State::not_running, answer.error().text};
+  if (!answer)
+    return {service_runs(session.state_dir()) ? State::pending : State::not_running, answer.error().text};
   Json status = Json::parse(*answer, nullptr, false);
   Json snapshot = status.is_object() && status.contains("snapshot") ? status["snapshot"] : Json();
   if (!snapshot.is_object() || !snapshot.contains("store_change") || !snapshot["store_change"].is_number()) {

@@ -1,0 +1,65 @@
+#include "settle_ledger.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <thread>
+
+#include "anchord/base/clock.h"
+#include "control_client.h"
+#include "output.h"
+#include "progress.h"
+
+namespace anchord::ctl {
+namespace {
+
+// Several of the service's batches, on a slow disk.
+constexpr Millis kSettleWait = 10'000;
+constexpr auto kBetweenReadings = std::chrono::milliseconds(50);
+
+struct Seen {
+  std::uint64_t noted = 0;
+  std::uint64_t written = 0;
+  std::string problem;
+};
+
+Result<Seen> read_ledger(const Session& session) {
+  auto answer = ask_service(session.state_dir(), "status\n");
+  if (!answer) return std::unexpected(answer.error());
+  Json status = Json::parse(*answer, nullptr, false);
+  Json ledger = status.is_object() ? status.value("ledger", Json()) : Json();
+  auto number = [&](const char* name) {
+    return ledger.is_object() && ledger.value(name, Json()).is_number();
+  };
+  if (!number("noted") || !number("written")) return fail("it gave no status that says what is written");
+  return Seen{ledger["noted"], ledger["written"], ledger.value("problem", "")};
+}
+
+Status wait_until_written(const Session& session) {
+  auto seen = read_ledger(session);
+  if (!seen) return service_runs(session.state_dir()) ? Status(std::unexpected(seen.error())) : Status();
+  const std::uint64_t wanted = seen->noted;
+  Progress progress("waiting for the service to write down what it gave phones");
+  const Millis end = monotonic_now() + kSettleWait;
+  while (seen->written < wanted) {
+    if (monotonic_now() >= end) return fail(seen->problem.empty() ? "it takes too long" : seen->problem);
+    std::this_thread::sleep_for(kBetweenReadings);
+    seen = read_ledger(session);
+    // One that ended in the meantime wrote everything before.
+    if (!seen) return service_runs(session.state_dir()) ? Status(std::unexpected(seen.error())) : Status();
+  }
+  return {};
+}
+
+}  // namespace
+
+Status settle_ledger(const Session& session, bool force) {
+  Status written = wait_until_written(session);
+  if (written || force) return {};
+  return fail(
+      fmt::format("the running service has not written down what it gave phones, so nobody knows whether "
+                  "the change would lock them: {}; --force does it all the same",
+                  written.error().text));
+}
+
+}  // namespace anchord::ctl

@@ -1,0 +1,14 @@
+// Before a change that the store's guards judge: they go by the ledger, and the service writes
+// into it about once a second what it gave phones.
+#pragma once
+
+#include "session.h"
+
+namespace anchord::ctl {
+
+// Waits, for some seconds at most, until the ledger has everything that phones were given up to
+// now. Fails when it does not come to that: the service hangs, or cannot write. With `force`
+// that is no failure. Without a service there is nothing to wait for.
+Status settle_ledger(const Session& session, bool force);
+
+}  // namespace anchord::ctl
