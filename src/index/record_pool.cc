@@ -1,5 +1,7 @@
 #include "record_pool.h"
 
+#include <sys/mman.h>
+
 #include <cassert>
 #include <cstring>
 #include <limits>
@@ -44,7 +46,8 @@ RecordPool::RecordPool() : chunks_(static_cast<std::byte**>(std::calloc(kMaxChun
 
 RecordPool::~RecordPool() {
   assert(used_ == 0);
-  for (std::size_t i = 0; i < count_; ++i) delete[] chunks_.get()[i];
+  for (std::size_t i = 0; i < count_; ++i)
+    ::operator delete(chunks_.get()[i], std::align_val_t{i == 0 ? kFirstChunk : kChunk});
 }
 
 std::size_t RecordPool::room_of(const CertificateRecord& record) {
@@ -135,9 +138,10 @@ void RecordPool::give_back(Reference reference) {
 void RecordPool::add_chunk(std::size_t bytes) {
   static_assert(kFirstChunk >= CertificateRecord::kHeader + kMaxRoles + kMaxDer + kUnit);
   if (count_ == kMaxChunks) throw std::bad_alloc();
-  auto chunk = std::make_unique_for_overwrite<std::byte[]>(bytes);
-  poison(chunk.get(), bytes);
-  chunks_.get()[count_++] = chunk.release();
+  auto* chunk = static_cast<std::byte*>(::operator new(bytes, std::align_val_t{bytes}));
+  if (bytes == kChunk) ::madvise(chunk, bytes, MADV_HUGEPAGE);  // without one it is only slower
+  poison(chunk, bytes);
+  chunks_.get()[count_++] = chunk;
   reserved_ += bytes;
   chunk_at_ = 0;
   chunk_end_ = bytes / kUnit;

@@ -2,9 +2,11 @@
 //
 // Records are laid one behind the other into large chunks and never move. A general
 // allocator would round a record of a kilobyte up by a tenth; here it is rounded to
-// four bytes. A freed record's room is used again for one of just its size; when
-// sizes do not come back and free room adds up, scattered() says so, and the index
-// moves to a new pool. Chunks are returned when the pool goes.
+// four bytes. A chunk is a huge page where the kernel has one: among a million records
+// a lookup would else wait for where its record's page is, and then for the record.
+// A freed record's room is used again for one of just its size; when sizes do not come
+// back and free room adds up, scattered() says so, and the index moves to a new pool.
+// Chunks are returned when the pool goes.
 //
 // A record is named by a Reference of 32 bits, half a pointer. at() may be called
 // from any thread for a reference that came with an index; the rest takes a lock.
@@ -75,12 +77,12 @@ class RecordPool {
 
  private:
   static constexpr std::size_t kUnit = 4;  // records are aligned to and sized in units
-  static constexpr unsigned kOffsetBits = 18;
+  static constexpr unsigned kOffsetBits = 19;
   static constexpr Reference kOffsetMask = (Reference{1} << kOffsetBits) - 1;
-  static constexpr std::size_t kChunk = kUnit << kOffsetBits;  // 1 MiB
-  static constexpr std::size_t kFirstChunk = kChunk / 8;       // a small index stays small
+  static constexpr std::size_t kChunk = kUnit << kOffsetBits;  // 2 MiB: a huge page
+  static constexpr std::size_t kFirstChunk = kChunk / 16;      // a small index stays small
   static constexpr std::size_t kMaxChunks = std::size_t{1} << (32 - kOffsetBits);  // 16 GiB in all
-  static constexpr std::size_t kTolerated = 4 * kChunk;  // freed room that is never worth it
+  static constexpr std::size_t kTolerated = 2 * kChunk;  // freed room that is never worth it
   static constexpr std::size_t kMaxPrefetch = 2048;      // what is longer follows by itself
   static constexpr Reference kNone = ~Reference{0};
 
