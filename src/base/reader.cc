@@ -8,33 +8,6 @@ std::string ParseError::text() const {
   return "item '" + std::string(item) + "' at offset " + std::to_string(offset) + ": " + problem;
 }
 
-std::uint8_t Reader::u8(const char* item) {
-  Bytes b = take(1, item);
-  return b.empty() ? 0 : b[0];
-}
-
-std::uint16_t Reader::u16(const char* item) {
-  Bytes b = take(2, item);
-  return b.empty() ? 0 : static_cast<std::uint16_t>(b[0] << 8 | b[1]);
-}
-
-std::uint32_t Reader::u32(const char* item) {
-  Bytes b = take(4, item);
-  if (b.empty()) return 0;
-  return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
-}
-
-Bytes Reader::take(std::size_t count, const char* item) {
-  if (!ok()) return {};
-  if (count > input_.size() - at_) {
-    fail(item, "runs past the end");
-    return {};
-  }
-  Bytes out = input_.subspan(at_, count);
-  at_ += count;
-  return out;
-}
-
 std::string_view Reader::text_until_nul(const char* item) {
   if (!ok()) return {};
   Bytes remaining = input_.subspan(at_);

@@ -41,10 +41,30 @@ class Reader {
   const ParseError& error() const { return error_; }
   std::unexpected<ParseError> unexpected() const { return std::unexpected(error_); }
 
-  std::uint8_t u8(const char* item);
-  std::uint16_t u16(const char* item);
-  std::uint32_t u32(const char* item);
-  Bytes take(std::size_t count, const char* item);
+  // Here, and not in the source: every field of every request goes through them.
+  std::uint8_t u8(const char* item) {
+    const Bytes b = take(1, item);
+    return b.empty() ? 0 : b[0];
+  }
+  std::uint16_t u16(const char* item) {
+    const Bytes b = take(2, item);
+    return b.empty() ? 0 : static_cast<std::uint16_t>(b[0] << 8 | b[1]);
+  }
+  std::uint32_t u32(const char* item) {
+    const Bytes b = take(4, item);
+    if (b.empty()) return 0;
+    return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
+  }
+  Bytes take(std::size_t count, const char* item) {
+    if (!ok()) return {};
+    if (count > input_.size() - at_) {
+      fail(item, "runs past the end");
+      return {};
+    }
+    const Bytes out = input_.subspan(at_, count);
+    at_ += count;
+    return out;
+  }
   Bytes rest() { return take(left(), "rest"); }
 
   // The bytes up to a NUL, which is consumed and not returned.
