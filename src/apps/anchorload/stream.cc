@@ -165,7 +165,7 @@ void Stream::take_output() {
   engine.take_into(worker_.room());
 }
 
-// False: not done, or failed.
+// False: not done, or failed. What the owner says at once leaves with the last flight.
 bool Stream::advance_handshake() {
   TlsOutcome outcome = tls_->handshake();
   while (outcome == TlsOutcome::output_full) {
@@ -173,11 +173,10 @@ bool Stream::advance_handshake() {
     outcome = tls_->handshake();
   }
   take_output();
+  if (outcome == TlsOutcome::done) owner_.on_secured();
   send();
   if (outcome == TlsOutcome::failed) end({ErrorKind::protocol, "TLS: " + shown(tls_->failure())});
-  if (outcome != TlsOutcome::done) return false;
-  owner_.on_secured();
-  return !closing_;
+  return outcome == TlsOutcome::done && !closing_;
 }
 
 void Stream::decrypt(Bytes ciphertext) {
