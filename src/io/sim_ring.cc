@@ -183,10 +183,8 @@ void SimRing::close(int descriptor) {
   free_descriptors_.insert(descriptor);
 }
 
-Address SimRing::peer(int connection) {
-  const Peer& other = known(socket(connection, Kind::connection, "peer").peer);
-  // As getpeername(): a connection that was reset has no peer any more.
-  return other.reset ? Address{} : other.address;
+Address SimRing::peer(const Completion& accepted) {
+  return known(socket(accepted.result, Kind::connection, "peer").peer).address;
 }
 
 void SimRing::check_out(Group group, std::uint16_t id, const char* what) {

@@ -172,7 +172,8 @@ void SimRing::read_once(Socket& socket) {
         return post(socket.reader, {.result = -ECANCELED});
       case 1:
         if (socket.kind == Kind::waker) break;
-        return post(socket.reader, {.result = socket.kind == Kind::listener ? -ECONNABORTED : -ENOBUFS});
+        if (socket.kind != Kind::listener) return post(socket.reader, {.result = -ENOBUFS});
+        return post(socket.reader, {.result = random_.chance(50) ? -EMFILE : -ECONNABORTED});
       default:
         break;
     }

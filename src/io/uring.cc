@@ -59,7 +59,7 @@ class LiveRing final : public Uring {
   void cancel(std::uint64_t tag) override;
   void shutdown(int socket) override;
   void close(int descriptor) override;
-  Address peer(int connection) override;
+  Address peer(const Completion& accepted) override;
   Bytes buffer(Group group, std::uint16_t id, std::size_t length) override;
   Datagram datagram(const Completion& completion) override;
   void recycle(Group group, std::uint16_t id) override { buffers(group).give_back(id); }
@@ -67,7 +67,15 @@ class LiveRing final : public Uring {
   std::span<const Completion> wait_until(std::chrono::nanoseconds deadline) override;
 
  private:
+  // What an accept is to write to.
+  struct Accept {
+    std::uint64_t tag;
+    sockaddr_storage peer{};
+    socklen_t length = 0;
+  };
+
   BufferRing& buffers(Group group) { return buffers_[static_cast<std::size_t>(group)]; }
+  Accept& accept_of(std::uint64_t tag);
   io_uring_sqe* next(std::uint64_t tag);
   void submit_queue();
   void forget_submitted();
@@ -75,8 +83,9 @@ class LiveRing final : public Uring {
   std::span<const Completion> wait_for(__kernel_timespec* left);
   void reap();
 
-  // The ring goes before the buffers that the kernel knows through it.
+  // The ring goes before what the kernel knows through it.
   std::array<BufferRing, 2> buffers_;
+  std::deque<Accept> accepts_;  // one for each listener
   RawRing ring_;
   const Waker& waker_;
   std::uint64_t waker_tag_ = kIgnore;
@@ -132,8 +141,16 @@ io_uring_sqe* LiveRing::next(std::uint64_t tag) {
   return entry;
 }
 
+// With the peer's address, which saves asking for it; and who has left by then is known too.
 void LiveRing::accept(int listener, std::uint64_t tag) {
-  io_uring_prep_accept(next(tag), listener, nullptr, nullptr, SOCK_CLOEXEC);
+  Accept& to = accept_of(tag);
+  to.length = sizeof to.peer;
+  io_uring_prep_accept(next(tag), listener, reinterpret_cast<sockaddr*>(&to.peer), &to.length, SOCK_CLOEXEC);
+}
+
+LiveRing::Accept& LiveRing::accept_of(std::uint64_t tag) {
+  const auto found = std::ranges::find(accepts_, tag, &Accept::tag);
+  return found != accepts_.end() ? *found : accepts_.emplace_back(Accept{.tag = tag});
 }
 
 // For a socket that listens the kernel changes the number, and no more. A listener that
@@ -222,11 +239,8 @@ void LiveRing::close(int descriptor) {
   io_uring_prep_close(next(kIgnore), descriptor);
 }
 
-Address LiveRing::peer(int connection) {
-  sockaddr_storage name{};
-  socklen_t length = sizeof name;
-  if (getpeername(connection, reinterpret_cast<sockaddr*>(&name), &length) != 0) return {};
-  return from_kernel(name);
+Address LiveRing::peer(const Completion& accepted) {
+  return from_kernel(accept_of(accepted.tag).peer);
 }
 
 Bytes LiveRing::buffer(Group group, std::uint16_t id, std::size_t length) {

@@ -79,14 +79,13 @@ void StreamService::on_accept(std::uint32_t listener, const io::Completion& comp
   listeners_[listener].armed = false;
   --armed_listeners_;
   if (completion.result >= 0) {
-    admit(completion.result);
-  } else if (completion.result != -ECANCELED) {
+    admit(completion.result, shard_.ring.peer(completion));
+  } else if (completion.result != -ECANCELED && completion.result != -ECONNABORTED) {
     accept_again_ = shard_.ring.now() + kAcceptPause;
   }
 }
 
-void StreamService::admit(int descriptor) {
-  io::Address peer = shard_.ring.peer(descriptor);
+void StreamService::admit(int descriptor, const io::Address& peer) {
   io::Address key = source_of(peer.host);
   std::uint32_t from_there = per_address_.find(key);
   if (from_there == PeerMap::kNone) from_there = 0;

@@ -157,7 +157,7 @@ class StreamService {
 
   // Those that are not on their way out.
   std::uint32_t open() const { return connections_.used() - terminating_; }
-  void admit(int descriptor);
+  void admit(int descriptor, const io::Address& peer);
   void arm_listeners(Millis now);
   bool may_accept(Millis now) const;
   void relieve_pressure(Millis now);

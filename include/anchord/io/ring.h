@@ -120,7 +120,8 @@ class Ring {
   // The time at the return of the last wait(); one reading serves a whole batch.
   virtual Millis now() const = 0;
 
-  // One connection: completes with its descriptor.
+  // One connection: completes with its descriptor, or -ECONNABORTED when whoever it was has
+  // left. One at a time for each listener, and each listener with a tag of its own.
   virtual void accept(int listener, std::uint64_t tag) = 0;
   // How many connections may wait to be accepted, at most what the system allows; those
   // that wait already stay. Who comes when it is full asks again later.
@@ -151,7 +152,8 @@ class Ring {
   virtual void shutdown(int socket) = 0;
   // Only when nothing is in flight on it.
   virtual void close(int descriptor) = 0;
-  virtual Address peer(int connection) = 0;
+  // Whom this completion of accept() accepted; until the listener is armed again.
+  virtual Address peer(const Completion& accepted) = 0;
 
   virtual Bytes buffer(Group group, std::uint16_t id, std::size_t length) = 0;
   virtual Datagram datagram(const Completion& completion) = 0;

@@ -141,7 +141,7 @@ class SimRing final : public Ring {
   void cancel(std::uint64_t tag) override;
   void shutdown(int socket) override;
   void close(int descriptor) override;
-  Address peer(int connection) override;
+  Address peer(const Completion& accepted) override;
   Bytes buffer(Group group, std::uint16_t id, std::size_t length) override;
   Datagram datagram(const Completion& completion) override;
   void recycle(Group group, std::uint16_t id) override;
