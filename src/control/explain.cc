@@ -155,8 +155,15 @@ void Explanation::look_at_kernel() {
   Result<io::KernelSupport> kernel = io::probe_kernel();
   out_["kernel"] = {{"release", system.release},
                     {"busy_poll", kernel && kernel->busy_poll.has_value()},
+                    {"huge_pages", kernel && kernel->huge_pages},
                     {"features", kernel ? kernel->lines : std::vector<std::string>{}}};
-  if (!kernel) problems_.push_back(kernel.error().text);
+  if (!kernel) {
+    problems_.push_back(kernel.error().text);
+  } else if (!kernel->huge_pages) {
+    warnings_.emplace_back(
+        "the kernel gives no huge pages: finding a certificate among a million takes 1.3 times as long; "
+        "write madvise to /sys/kernel/mm/transparent_hugepage/enabled");
+  }
 }
 
 void Explanation::look_at_cores() {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "anchord/base/file.h"
 #include "anchord/io/socket.h"
 #include "anchord/io/uring.h"
 #include "setup.h"
@@ -77,6 +78,12 @@ bool can_segment() {
   return setsockopt(socket.get(), SOL_UDP, UDP_SEGMENT, &size, sizeof size) == 0;
 }
 
+// Not needed: without them it takes longer to find in memory what is seldom used.
+bool gives_huge_pages() {
+  const auto choice = read_file("/sys/kernel/mm/transparent_hugepage/enabled", 256);
+  return choice && (as_text(*choice).contains("[madvise]") || as_text(*choice).contains("[always]"));
+}
+
 }  // namespace
 
 Result<KernelSupport> probe_kernel() {
@@ -94,6 +101,7 @@ Result<KernelSupport> probe_kernel() {
   KernelSupport out;
   out.release = system.release;
   out.busy_poll = ring.poll_queues(kMaxBusyPoll);
+  out.huge_pages = gives_huge_pages();
   out.lines = {
       fmt::format("io_uring: Linux {}: a single issuer with deferred completions, provided buffer rings, "
                   "multishot recv and recvmsg are used",
@@ -104,6 +112,8 @@ Result<KernelSupport> probe_kernel() {
                     : "UDP: this kernel has no UDP_SEGMENT: a TFTP window leaves block by block",
       out.busy_poll ? "network: --busy-poll is offered: queues are polled before a shard sleeps"
                     : "network: --busy-poll is not offered: " + out.busy_poll.error().text,
+      out.huge_pages ? "memory: certificates and receive buffers are in huge pages"
+                     : "memory: the kernel gives no huge pages (transparent_hugepage)",
   };
   return out;
 }

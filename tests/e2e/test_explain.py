@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import pathlib
 import re
 import resource
 import socket
@@ -125,6 +126,13 @@ class Truth(harness.Case):
             self.assertGreaterEqual(len(facts["kernel"]["features"]), 3)
             for line in facts["kernel"]["features"]:
                 self.assertIn(line, service.log())
+
+    def test_huge_pages(self):
+        choice = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
+        offered = choice.exists() and "[never]" not in choice.read_text()
+        facts = explain()
+        self.assertEqual(facts["kernel"]["huge_pages"], offered)
+        self.assertEqual(any("no huge pages" in warning for warning in facts["warnings"]), not offered)
 
     def test_descriptors(self):
         """The same number as in the error of a start that has too few."""

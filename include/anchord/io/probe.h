@@ -1,4 +1,4 @@
-// What this kernel's io_uring can do, asked once at start.
+// What this kernel and its io_uring can do, asked once at start.
 #pragma once
 
 #include <string>
@@ -11,6 +11,7 @@ namespace anchord::io {
 struct KernelSupport {
   std::string release;             // "6.1.0-13-amd64"
   Status busy_poll;                // whether network queues can be polled before a wait sleeps
+  bool huge_pages = false;         // whether memory gets them that asks for them
   std::vector<std::string> lines;  // for the log: what is used, what is not and why
 };
 
