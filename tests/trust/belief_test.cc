@@ -1,0 +1,187 @@
+#include "anchord/trust/belief.h"
+
+#include <gtest/gtest.h>
+
+#include "anchord/trust/trust_list.h"
+#include "clusters.h"
+
+namespace anchord::trust {
+namespace {
+
+using What = Observation::What;
+
+constexpr ListVersion kOld = 11;
+constexpr ListVersion kNew = 22;
+constexpr std::uint64_t kSession = 7;
+constexpr UnixSeconds kNow = kStart + 60;
+
+// A cluster before and after its list signer was replaced: the old list does not know the new
+// signer, so a phone that holds it must ask.
+class BeliefTest : public testing::Test {
+ protected:
+  BeliefTest() {
+    shelf_.add(kOld, build_itl(before_, kStart).value());
+    shelf_.add(kNew, build_itl(after_, kStart + 1).value());
+  }
+
+  static Observation asked(Millis at, ListKind kind = ListKind::itl) {
+    return {.what = What::list_asked, .kind = kind, .at = at, .from = kAddress};
+  }
+  static Observation given(ListVersion version, Millis at, const std::string& from = kAddress) {
+    return {.what = What::list_given, .version = version, .at = at, .from = from};
+  }
+  static Observation maybe_given(ListVersion version, Millis at) {
+    return {.what = What::list_maybe_given, .version = version, .at = at, .from = kAddress};
+  }
+  Observation vouched(Millis at, const std::string& from = kAddress) const {
+    return {.what = What::vouched, .signer = after_.tftp.certificate.sha256(), .at = at, .from = from};
+  }
+  static Observation acted(Millis at, const std::string& from = kAddress) {
+    return {.what = What::configuration_asked, .at = at, .from = from};
+  }
+
+  void see(std::vector<Observation> seen) { observe(belief_, seen, session_, shelf_, unrecorded_, kNow); }
+  std::vector<ListVersion> itls() const { return may_hold(belief_, ListKind::itl, unrecorded_); }
+  // It holds the old list, as a whole boot has shown.
+  void hold_old() {
+    see({asked(1), given(kOld, 2), acted(3)});
+    ASSERT_EQ(itls(), std::vector{kOld});
+  }
+
+  static constexpr const char* kAddress = "192.0.2.7";
+  Cluster before_ = new_cluster("a", 1);
+  Cluster after_ = regenerated(before_, Service::tftp);
+  ListShelf shelf_;
+  Belief belief_;
+  Unrecorded unrecorded_;
+  std::uint64_t session_ = kSession;
+};
+
+TEST_F(BeliefTest, ANewPhoneHoldsNothing) {
+  EXPECT_EQ(itls(), std::vector{kNoList});
+  EXPECT_FALSE(belief_.proven);
+}
+
+TEST_F(BeliefTest, TheFirstListIsAcceptedOnceThePhoneGoesOn) {
+  see({asked(1), given(kOld, 2)});
+  EXPECT_EQ(itls(), (std::vector{kNoList, kOld}));
+  see({acted(3)});
+  EXPECT_EQ(itls(), std::vector{kOld});
+  EXPECT_TRUE(belief_.proven);
+  EXPECT_EQ(belief_.of(ListKind::itl).accepted_at, kNow);
+}
+
+TEST_F(BeliefTest, AListOfAnUnknownSignerIsNotAcceptedByBeingGiven) {
+  hold_old();
+  see({asked(11), given(kNew, 12), acted(14)});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+}
+
+TEST_F(BeliefTest, AListWhoseSignerWasVouchedForIsAccepted) {
+  hold_old();
+  see({asked(11), given(kNew, 12), vouched(13), acted(14)});
+  EXPECT_EQ(itls(), std::vector{kNew});
+}
+
+TEST_F(BeliefTest, TheOrderInWhichShardsTellIsOfNoMatter) {
+  hold_old();
+  see({acted(14)});
+  see({vouched(13)});
+  see({asked(11), given(kNew, 12)});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew})) << "an act that came before its cause shows nothing";
+  see({acted(15)});
+  EXPECT_EQ(itls(), std::vector{kNew});
+}
+
+TEST_F(BeliefTest, AnAnswerToldAfterTheActStillCounts) {
+  hold_old();
+  see({asked(11), given(kNew, 12), acted(14)});
+  see({vouched(13)});
+  EXPECT_EQ(itls(), std::vector{kNew});
+}
+
+TEST_F(BeliefTest, AnAnswerBeforeTheListOrAfterTheActProvesNothing) {
+  hold_old();
+  see({vouched(10), asked(11), given(kNew, 12), acted(14)});
+  see({vouched(15)});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+}
+
+TEST_F(BeliefTest, SwitchedOffAfterTheListItMayNotHaveKeptIt) {
+  hold_old();
+  see({asked(11), given(kNew, 12), vouched(13)});
+  see({asked(20, ListKind::ctl), asked(21), maybe_given(kNew, 22), acted(23)});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+}
+
+TEST_F(BeliefTest, WhatWasOnlyBegunIsNeverAccepted) {
+  hold_old();
+  see({asked(11), maybe_given(kNew, 12), vouched(13), acted(14)});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+}
+
+TEST_F(BeliefTest, WhatAnotherAddressDoesProvesNothing) {
+  hold_old();
+  see({asked(11), given(kNew, 12), vouched(13, "192.0.2.99"), acted(14)});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+  see({asked(21), given(kNew, 22), vouched(23), acted(24, "192.0.2.99")});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+}
+
+TEST_F(BeliefTest, TimesOfAnotherMachineBootAreNotCompared) {
+  hold_old();
+  see({asked(11), given(kNew, 12), vouched(13)});
+  session_ = kSession + 1;
+  see({acted(14)});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+}
+
+TEST_F(BeliefTest, WhatIsUnrecordedCountsUntilAListIsAccepted) {
+  hold_old();
+  unrecorded_[static_cast<std::size_t>(ListKind::itl)] = {kNew};
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+  see({asked(11), given(kOld, 12), acted(13)});
+  EXPECT_EQ(belief_.of(ListKind::itl).may, std::vector{kOld}) << "the new list knows the old signer no more";
+}
+
+TEST_F(BeliefTest, AListThatIsNotKeptCouldBeAny) {
+  belief_.of(ListKind::itl).may = {kUnkeptList};
+  see({asked(11), given(kNew, 12), acted(13)});
+  EXPECT_EQ(itls(), (std::vector{kNew, kUnkeptList}));
+  see({asked(21), given(kNew, 22), vouched(23), acted(24)});
+  EXPECT_EQ(itls(), std::vector{kNew});
+}
+
+TEST_F(BeliefTest, MoreListsThanAreCountedAreAsGoodAsAny) {
+  for (ListVersion version = 1; version < Belief::kMaxMay; ++version) see({maybe_given(version, 1)});
+  EXPECT_EQ(itls().size(), Belief::kMaxMay);
+  see({maybe_given(1000, 2)});
+  EXPECT_EQ(itls(), std::vector{kUnkeptList});
+}
+
+TEST_F(BeliefTest, VouchersAreBounded) {
+  hold_old();
+  std::vector<Observation> seen{asked(11), given(kNew, 12)};
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    seen.push_back(vouched(13));
+    seen.back().signer[0] = i;
+  }
+  see(seen);
+  EXPECT_EQ(belief_.vouched.size(), Belief::kMaxVouchers);
+}
+
+TEST_F(BeliefTest, ACtlIsJudgedBeforeTheItl) {
+  Cluster mixed = with_mode(after_, Mode::mixed);
+  constexpr ListVersion kCtl = 33;
+  shelf_.add(kCtl, build_trust_list(ctl_fields(mixed), kStart + 2).value());
+  see({asked(1, ListKind::ctl),
+       {.what = What::list_given, .kind = ListKind::ctl, .version = kCtl, .at = 2, .from = kAddress},
+       asked(3),
+       given(kNew, 4),
+       acted(5)});
+  EXPECT_EQ(may_hold(belief_, ListKind::ctl, unrecorded_), std::vector{kCtl});
+  EXPECT_EQ(itls(), std::vector{kNew});
+}
+
+}  // namespace
+}  // namespace anchord::trust
