@@ -5,7 +5,7 @@ ANCHORD_BIN         the build directory
 ANCHORD_ALLOW_SKIP  when set, a test may be skipped; otherwise that is a failure
 ANCHORD_SLOW        1 in sanitizer builds: fewer clients, longer bounds
 
-    harness.py MODULE [TEST...]     runs a module's tests, printing TAP
+    harness.py MODULE [TEST...]     runs a module's tests, printing TAP, each in a network of its own
 """
 
 import atexit
@@ -29,6 +29,8 @@ import tempfile
 import time
 import traceback
 import unittest
+
+import network
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 CERTS = DATA / "certs"
@@ -380,10 +382,15 @@ def limit_descriptors(count):
 
 
 class TapResult(unittest.TestResult):
-    """One line for each test; a skip counts as a failure unless ANCHORD_ALLOW_SKIP is set."""
+    """One line for each test; a skip counts as a failure unless ANCHORD_ALLOW_SKIP is set. Each test has a network
+    of its own, where that is allowed."""
 
     def __init__(self):
         super().__init__()
+        refusal = network.refusal()
+        self.own_network = refusal is None
+        if refusal:
+            print(f"# tests share the machine's network, as no namespace can be made: {refusal}", flush=True)
         self.count = self.failed = 0
         self.problems = []
         self.skipped_for = None
@@ -391,6 +398,8 @@ class TapResult(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         self.problems, self.skipped_for = [], None
+        if self.own_network:
+            network.enter_new()
 
     def stopTest(self, test):
         super().stopTest(test)

@@ -24,6 +24,7 @@ import unittest
 
 import harness
 from harness import CERTS, DATA, der, many_certificates
+from network import unused_port
 
 ANCHORCTL = harness.program("anchorctl")
 
@@ -673,8 +674,7 @@ class Tvs(Case):
         self.refused(2, "tvs", "verify", CERTS / "tvs.crt", *server, "--tls-max", "1.1", says="--tls-min")
 
     def test_nobody_there(self):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
+        port = unused_port(socket.SOCK_STREAM)
         args = ["tvs", "verify", CERTS / "tvs.crt", "--tvs-cert", CERTS / "tvs.crt", "--host"]
         self.refused(1, *args, f"127.0.0.1:{port}", says=f"127.0.0.1:{port}")
         self.refused(1, *args, f"[::1]:{port}", says=f"[::1]:{port}")
@@ -778,4 +778,4 @@ class Status(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

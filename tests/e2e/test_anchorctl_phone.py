@@ -4,7 +4,6 @@ import os
 import pty
 import sqlite3
 import subprocess
-import unittest
 
 import harness
 from harness import CERTS, Service, program, run, wait_for
@@ -249,4 +248,4 @@ class OldStore(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -12,6 +12,7 @@ import time
 
 import harness
 from harness import Service, environment, program, run, wait_for
+from network import unused_port
 
 LOOPBACK = "127.0.0.1"
 
@@ -149,12 +150,6 @@ def response(body, status="200 OK", **headers):
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind((LOOPBACK, 0))
-        return s.getsockname()[1]
-
-
 class Load(harness.Case):
     def load(self, protocol, port, *flags, code=0, host=LOOPBACK):
         """The report of one run, whose exit code is looked at too."""
@@ -233,12 +228,12 @@ class DeadServers(Load):
     def test_nobody_listens(self):
         for protocol, kind in (("tftp", socket.SOCK_DGRAM), ("http", socket.SOCK_STREAM)):
             for flags, code in (((), 0), (("--fail-on-error",), 1)):
-                report = self.load(protocol, free_port(kind), "--file", "x", "--connections", 3, "--seconds", 0.5, *flags,
+                report = self.load(protocol, unused_port(kind), "--file", "x", "--connections", 3, "--seconds", 0.5, *flags,
                                    code=code)
                 self.errors(report, refused=True)
                 self.assertEqual(report["completed"], 0)
                 self.assertIn("nobody listens", report["error_examples"]["refused"])
-        report = self.load("tftp", free_port(socket.SOCK_DGRAM), "--file", "x", "--count", 7, host="::1")
+        report = self.load("tftp", unused_port(socket.SOCK_DGRAM), "--file", "x", "--count", 7, host="::1")
         self.errors(report, refused=7)
 
     def test_silence(self):

@@ -12,6 +12,7 @@ import time
 
 import harness
 from harness import CERTS, SLOW, Service, environment, program, wait_for
+from network import unused_port
 from test_anchorload import LOOPBACK, Http, Load, Tftp, data, response
 
 
@@ -129,8 +130,8 @@ class Restarted(Case):
 
     def restart_under(self, protocol, flags, count):
         """The report of a run; `count` is what a service has answered."""
-        with Service(self.state) as service:
-            ports = [getattr(service, name)[0][1] for name in ("tvs", "tftp", "http", "https")]
+        ports = [unused_port(kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM) + 2 * (socket.SOCK_STREAM,)]
+        with Service(self.state, ports=ports) as service:
             # The end is ours to choose: how long a start takes is not known.
             args = [program("anchorload"), protocol, "--host", LOOPBACK, "--seconds", 600, "--json", "--fail-on-error",
                     *flags(service)]

@@ -5,7 +5,8 @@ import threading
 
 import harness
 from harness import CERTS, Service, wait_for
-from test_anchorload import LOOPBACK, Http, Load, free_port
+from network import unused_port
+from test_anchorload import LOOPBACK, Http, Load
 
 
 class Tvs(Load):
@@ -74,7 +75,7 @@ class Tvs(Load):
             self.errors(self.ask(service, "--tls-version", "1.1", "--count", 2, code=1), protocol=2)
 
     def test_it_is_none(self):
-        self.errors(self.ask(free_port(socket.SOCK_STREAM), "--count", 3), refused=3)
+        self.errors(self.ask(unused_port(socket.SOCK_STREAM), "--count", 3), refused=3)
         with Http(serve=lambda connection, _: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")) as server:
             self.errors(self.ask(server.port, "--count", 3, code=1), protocol=3)
         with Http(serve=lambda *_: wait_for(lambda: server.over, "the end")) as server:

@@ -7,7 +7,8 @@ import threading
 
 import harness
 from harness import SLOW, Service, program, run
-from test_anchorload import LOOPBACK, Http, Tftp, free_port, response
+from network import unused_port
+from test_anchorload import LOOPBACK, Http, Tftp, response
 
 PHONES = 40 if SLOW else 200
 CONFIGURATION = "<Default><x>1</x></Default>\n"
@@ -45,7 +46,7 @@ class Case(harness.Case):
         out = []
         for name in ("tftp", "http", "https"):
             addresses = getattr(service, name)
-            out += [f"--{name}-port", addresses[0][1] if addresses else free_port(socket.SOCK_STREAM)]
+            out += [f"--{name}-port", addresses[0][1] if addresses else unused_port(socket.SOCK_STREAM)]
         for host, port in service.tvs if tvs is None else tvs:
             out += ["--tvs", f"{host}:{port}"]
         return out
@@ -192,7 +193,7 @@ class Strangers(Case):
     def test_no_service_to_ask(self):
         """The signer has changed, and no verification service answers: they keep what they have, and are not lost."""
         self.settle()
-        dead = [(LOOPBACK, free_port(socket.SOCK_STREAM))]
+        dead = [(LOOPBACK, unused_port(socket.SOCK_STREAM))]
         with Service(self.stranger()) as service:
             flags = (*self.flags(service, dead), "--trust", self.phones)
             report = self.boot(*flags)
@@ -221,7 +222,7 @@ class Strangers(Case):
         other = self.stranger()
         self.vouch(self.state, other, "tftp", "sast,tftp")
         with Service(self.state) as own, Service(other) as service:
-            dead = (LOOPBACK, free_port(socket.SOCK_STREAM))
+            dead = (LOOPBACK, unused_port(socket.SOCK_STREAM))
             flags = (*self.flags(service, [dead, service.tvs[0], own.tvs[0]]), "--trust", self.phones)
             report = self.boot(*flags)
             self.ends(report, fine=PHONES)
@@ -312,7 +313,7 @@ class Mistakes(Case):
                     self.ends(report, fine=5)
                     self.assertEqual(report["phones"]["other_protocol"], 25)
                     self.assertEqual(report["failed"], 25 if kind else 0)
-            report = self.boot("--http-port", free_port(socket.SOCK_STREAM), "--tftp-port", service.tftp[0][1], count=5)
+            report = self.boot("--http-port", unused_port(socket.SOCK_STREAM), "--tftp-port", service.tftp[0][1], count=5)
             self.ends(report, fine=5)
             self.assertEqual(report["failed"], 0)
 
@@ -324,7 +325,7 @@ class Mistakes(Case):
             self.assertEqual(report["phones"]["other_protocol"], 5)
 
     def test_nobody_is_there(self):
-        ports = ("--http-port", free_port(socket.SOCK_STREAM), "--tftp-port", free_port(socket.SOCK_DGRAM))
+        ports = ("--http-port", unused_port(socket.SOCK_STREAM), "--tftp-port", unused_port(socket.SOCK_DGRAM))
         report = self.boot(*ports, "--timeout", 0.1, count=20)
         self.ends(report, degraded=20, reason="nobody answered")
         self.assertGreater(report["errors"]["refused"], 20)
@@ -410,7 +411,7 @@ class CommandLine(Case):
             self.refused(*here, *flags)
 
     def test_what_is_missing_here(self):
-        here = ("--host", LOOPBACK, "--http-port", free_port(socket.SOCK_STREAM), "--protocol", "http", "--timeout", 0.1)
+        here = ("--host", LOOPBACK, "--http-port", unused_port(socket.SOCK_STREAM), "--protocol", "http", "--timeout", 0.1)
         self.assertIn("MAC", self.refused(*here, "--phones", 2, "--first", "SEPFFFFFFFFFFFF", code=1))
         self.assertIn("--first", self.refused(*here, "--phones", 1, "--first", "SEP12", code=1))
         (self.folder / "file").write_text("")

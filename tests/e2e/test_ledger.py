@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sqlite3
-import unittest
 
 import harness
 from harness import Service, ask_once, client, run, tftp_get, verify_request, wait_for
@@ -131,4 +130,4 @@ class Ledger(harness.Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()
