@@ -104,12 +104,13 @@ void answer(benchmark::State& state, bool query, bool known) {
   for (std::size_t i = 0; i < kQuestions; ++i)
     questions.push_back(question(maker().der(known ? random() % count : count + i), query));
   std::array<std::uint8_t, 4096> room;
-  Question record;
+  SignerDigests digests;
   std::size_t at = 0;
   std::size_t wrong = 0;
   for (auto _ : state) {
     Writer out{room};
-    const bool answered = answer_tvs(questions[at++ % kQuestions], view, out, record).has_value();
+    Question record;
+    const bool answered = answer_tvs(questions[at++ % kQuestions], view, digests, out, record).has_value();
     wrong += !answered || !out.ok() || record.answered_yes != known;
   }
   if (wrong > 0) state.SkipWithError("wrong answer");

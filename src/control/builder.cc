@@ -149,6 +149,9 @@ std::unique_ptr<const service::View> Builder::view() {
   view->certificates = certificates_;
   view->files = files_;
   view->tls = tvs_.contexts;
+  if (tvs_.certificate)
+    std::copy_n(tvs_.certificate->sha256().begin(), view->tvs_certificate.size(),
+                view->tvs_certificate.begin());
   view->https_tls = https_.contexts;
   return view;
 }

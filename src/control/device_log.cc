@@ -46,6 +46,7 @@ void DeviceLog::note(const service::Question& question, UnixSeconds now) {
 }
 
 void DeviceLog::note(const service::Download& download, UnixSeconds now) {
+  if (download.end == service::DownloadEnd::not_there) return;
   std::string_view file = download.file.text();
   std::vector<FileCount>& files = heard_of(download.device.text()).files;
   auto known = std::ranges::find_if(
@@ -54,7 +55,7 @@ void DeviceLog::note(const service::Download& download, UnixSeconds now) {
     if (files.size() == kMaxFiles) files.pop_back();
     known = files.insert(files.end(), {.file = std::string(file), .version = download.version});
   }
-  ++(download.end == service::DownloadEnd::completed ? known->completed : known->failed);
+  ++(download.end == service::DownloadEnd::given ? known->completed : known->failed);
   known->last = now;
   known->protocol = download.protocol;
   known->from = download.from;

@@ -67,14 +67,14 @@ store::LedgerChange* PendingLedger::change_of(const std::string& device) {
 void PendingLedger::note(const service::Download& download, UnixSeconds now) {
   auto kind = given_kind(download.file.text());
   auto device = phone_in(download.device.text());
-  if (!kind || !device) return;
+  if (!kind || !device || download.end == service::DownloadEnd::not_there) return;
   store::LedgerChange* change = change_of(*device);
   if (change == nullptr) return;
   store::GivenFile heard{.file = std::string(download.file.text()),
                          .at = now,
                          .protocol = service::protocol_name(download.protocol),
                          .address = download.from.text()};
-  (download.end == service::DownloadEnd::completed ? heard.version : heard.unsure) = download.version;
+  (download.end == service::DownloadEnd::given ? heard.version : heard.unsure) = download.version;
   merge(change->of(*kind), std::move(heard));
 }
 

@@ -13,7 +13,6 @@ namespace anchord::crypto {
 namespace {
 
 // Binds tickets to this service: others with the same keys would refuse them.
-constexpr std::string_view kSessionContext = "anchord";
 
 struct VersionName {
   TlsVersion version;
@@ -100,7 +99,8 @@ Result<TlsContext> TlsContext::server(const TlsServerSettings& settings) {
   SSL_CTX_set_options(ctx->get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
   // Tickets only: a cache would be of one shard and of no use to its neighbours.
   SSL_CTX_set_session_cache_mode(ctx->get(), SSL_SESS_CACHE_OFF);
-  Bytes id = as_bytes(kSessionContext);
+  // A ticket is good for this certificate alone: whoever resumes has trusted it once.
+  const Sha256& id = settings.certificate.sha256();
   SSL_CTX_set_session_id_context(ctx->get(), id.data(), id.size());
   SSL_CTX_set_tlsext_ticket_key_cb(ctx->get(), TlsCallbacks::ticket_key);
 

@@ -94,6 +94,7 @@ HttpAnswer answer_file(const wire::HttpRequest& request, const index::FileEntry&
   answer.file = &file;
   answer.begin = begin + response.range.first;
   answer.end = answer.begin + response.range.length;
+  answer.whole = response.range.length == size;
   return answer;
 }
 
@@ -130,12 +131,18 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
     return answer;
   }
   service.counters.not_found.add();
+  if (name && is_own_file(*name))
+    record(not_there(*name, from, service.protocol, service.shard.ring.now()), service);
   response.status = HttpStatus::not_found;
   response.content_type = "text/plain";
   response.content_length = kNotFound.size();
   write_head(out, response, service);
   if (request.method == HttpMethod::get) out.text(kNotFound);
   return {.keep_alive = request.keep_alive};
+}
+
+void record(const Download& download, HttpService& service) {
+  if (!service.shard.log.downloads.push(download)) service.counters.unrecorded.add();
 }
 
 void refuse_http(wire::HttpStatus status, HttpService& service, Writer& out) {

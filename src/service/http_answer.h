@@ -45,8 +45,11 @@ struct HttpAnswer {
   const index::FileEntry* file = nullptr;
   std::size_t begin = 0;
   std::size_t end = 0;
+  bool whole = false;    // all of the file
   ShortText<15> device;  // of the name that was asked for
 };
+
+void record(const Download& download, HttpService& service);
 
 // Writes what comes before the file's bytes; there are kMaxHttpAnswer bytes of room.
 HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, HttpService& service,

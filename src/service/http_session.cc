@@ -24,7 +24,7 @@ Status HttpSession::start(const crypto::TlsContext* context, const io::Host& pee
 }
 
 void HttpSession::reset(HttpWorkspace& work) {
-  if (transfer_.answer.file != nullptr) end_transfer(DownloadEnd::failed, work.service);
+  if (transfer_.answer.file != nullptr) end_transfer(DownloadEnd::maybe_given, work.service);
   engine_.reset();
   input_ = {};
   partial_.drop(work.partial);
@@ -69,7 +69,7 @@ StreamNext HttpSession::serve(MutableBytes room, HttpWorkspace& work, StreamProg
     bool all_given = transfer_.at == transfer_.answer.end && transfer_.piece.empty();
     if (!all_given) return give_file(room.size(), progress);
     bool is_last = !transfer_.answer.keep_alive;
-    end_transfer(DownloadEnd::completed, work.service);
+    end_transfer(DownloadEnd::given, work.service);
     progress.answered = true;
     if (is_last) return close();
   }
@@ -116,7 +116,8 @@ HttpSession::Served HttpSession::answer_front(Bytes& plain, Writer& reply, HttpW
     plain = plain.subspan(*size);
     answered = true;
     if (answer.file != nullptr) {
-      transfer_ = {.pin = work.service.shard.pins.pin(), .answer = answer, .at = answer.begin};
+      const ShardContext& shard = work.service.shard;
+      transfer_ = {.pin = shard.pins.pin(), .answer = answer, .began = shard.ring.now(), .at = answer.begin};
       return Served::file;
     }
     if (!answer.keep_alive) return Served::last;
@@ -163,19 +164,21 @@ StreamNext HttpSession::give_file(std::size_t room, StreamProgress& progress) {
 
 void HttpSession::end_transfer(DownloadEnd end, HttpService& service) {
   const HttpAnswer& answer = transfer_.answer;
-  bool completed = end == DownloadEnd::completed;
+  bool completed = end == DownloadEnd::given;
   (completed ? service.counters.completed : service.counters.failed).add();
   if (completed) service.counters.bytes.add(answer.end - answer.begin);
-  // A part that does not reach the file's end completes nothing.
-  bool is_download = !completed || answer.end == answer.file->body.size();
-  if (is_download && is_recorded(answer.device.text(), answer.file->name)) {
-    Download record{.device = answer.device,
-                    .version = answer.file->version,
-                    .from = peer_,
-                    .protocol = service.protocol,
-                    .end = end};
-    record.file.set(answer.file->name);
-    if (!service.shard.log.downloads.push(record)) service.counters.unrecorded.add();
+  // Whoever asks for a part has or lacks the rest, and a flood of parts must not push out the
+  // records of others.
+  if (answer.whole && is_recorded(answer.device.text(), answer.file->name)) {
+    Download download{.device = answer.device,
+                      .version = answer.file->version,
+                      .from = peer_,
+                      .protocol = service.protocol,
+                      .end = end,
+                      .began = transfer_.began,
+                      .ended = service.shard.ring.now()};
+    download.file.set(answer.file->name);
+    record(download, service);
   }
   if (transfer_.pin) service.shard.pins.unpin(transfer_.pin.version);
   transfer_ = {};

@@ -67,6 +67,7 @@ class HttpSession {
     Pins::Pin pin;  // none any more: the answer's file is `entry`
     std::unique_ptr<const index::FileEntry> entry{};
     HttpAnswer answer;
+    Millis began = 0;
     std::size_t at = 0;  // what has been given to be sent, from answer.begin on
     Bytes piece;         // ... and TLS has not taken yet
   };

@@ -36,6 +36,23 @@ bool is_recorded(std::string_view device, std::string_view served) {
          starts_ignoring_case(served, "ctlfile.tlv") || starts_ignoring_case(served, "xmldefault.cnf.xml");
 }
 
+bool is_own_file(std::string_view asked) {
+  std::string_view name = bare(asked);
+  std::string_view device = device_in(name);
+  if (device.empty()) return false;
+  std::string_view rest = name.substr(static_cast<std::size_t>(device.data() - name.data()) + device.size());
+  if (device.data() != name.data()) return same_ignoring_case(rest, ".tlv");
+  return starts_ignoring_case(rest, kPlainConfiguration) &&
+         (rest.size() == kPlainConfiguration.size() || rest[kPlainConfiguration.size()] == '.');
+}
+
+Download not_there(std::string_view asked, const io::Host& from, Protocol protocol, Millis now) {
+  Download out{.from = from, .protocol = protocol, .end = DownloadEnd::not_there, .began = now, .ended = now};
+  out.device.set(device_in(asked));
+  out.file.set(bare(asked));
+  return out;
+}
+
 // Of a phone with a certificate only the signed one is there, of a cluster that is
 // rolling back only the plain one.
 bool is_known_device(const index::FileTable& files, std::string_view device) {

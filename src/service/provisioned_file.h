@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "anchord/index/file_table.h"
+#include "anchord/service/activity_log.h"
 
 namespace anchord::service {
 
@@ -18,6 +19,13 @@ std::string_view device_in(std::string_view file);
 // Whether it is to be recorded who was given that file: one that was asked for with a
 // device's name, or a list or default configuration, which phones also ask for without it.
 bool is_recorded(std::string_view device, std::string_view served);
+
+// Whether that is the name of a device's own list or configuration: CTLSEP<mac>.tlv,
+// ITLSEP<mac>.tlv, SEP<mac>.cnf.xml and what has an ending behind that.
+bool is_own_file(std::string_view asked);
+
+// The record of a request for one that is not there.
+Download not_there(std::string_view asked, const io::Host& from, Protocol protocol, Millis now);
 
 // Whether the cluster has a configuration for that device.
 bool is_known_device(const index::FileTable& files, std::string_view device);

@@ -138,13 +138,11 @@ bool TftpService::is_repeated(const Transfer& earlier, const index::FileEntry* a
   return !earlier.machine.at_last_block() && shard_.ring.now() - earlier.progressed < settings_.retry_timeout;
 }
 
-// A peer that was sent all and asks anew has it, though its last acknowledgement may
-// be lost, or late.
+// A peer that was sent all and asks anew may have it: its last acknowledgement may be
+// lost, or late. Or the last block was.
 void TftpService::give_way(std::uint32_t slot) {
-  const TftpTransfer& machine = transfers_[slot].machine;
-  bool completed = machine.acknowledged() && machine.at_last_block();
-  (completed ? shard_.counters.tftp_completed : shard_.counters.tftp_aborted).add();
-  end(slot, completed ? DownloadEnd::completed : DownloadEnd::failed);
+  shard_.counters.tftp_aborted.add();
+  end(slot, DownloadEnd::maybe_given);
 }
 
 bool TftpService::is_guessing(const io::Host& from, std::string_view device) {
@@ -185,6 +183,8 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
   if (is_guessing(datagram.from.host, device)) return;
   if (file == nullptr) {
     shard_.counters.tftp_not_found.add();
+    if (is_own_file(request.file))
+      record(not_there(request.file, datagram.from.host, Protocol::tftp, shard_.ring.now()));
     return refuse(request_socket, datagram, wire::TftpErrorCode::file_not_found, "file not found");
   }
   if (draining_ || transfers_.full()) {
@@ -203,6 +203,7 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
   t.segmented = true;
   t.timer = kNever;
   t.device.set(device);
+  t.began = shard_.ring.now();
   by_peer_.set(t.peer, slot);
   shard_.counters.tftp_active.set(transfers_.used());
   t.machine.start(file->body,
@@ -226,7 +227,7 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
     return on_stranger(socket, datagram, is_error, slot);
   if (is_error) {
     shard_.counters.tftp_aborted.add();
-    end(slot, DownloadEnd::failed);
+    end(slot, DownloadEnd::maybe_given);
   } else if (const auto* ack = std::get_if<wire::TftpAck>(&*packet)) {
     on_ack(slot, ack->block);
   }
@@ -242,7 +243,7 @@ void TftpService::on_stranger(std::uint32_t socket, const io::Datagram& datagram
   // given a second guess: a hit would send a whole file at the peer.
   if (slot != PeerMap::kNone && !transfers_[slot].machine.acknowledged()) {
     shard_.counters.tftp_guessed.add();
-    end(slot, DownloadEnd::failed);
+    end(slot, DownloadEnd::maybe_given);
   }
   if (!is_error) reply(socket, datagram, wire::TftpErrorCode::unknown_transfer, "unknown transfer");
 }
@@ -274,9 +275,9 @@ void TftpService::proceed(std::uint32_t slot, TftpTransfer::Next next) {
       send(slot);
       break;
     case TftpTransfer::Next::done:
-      return end(slot, DownloadEnd::completed);
+      return end(slot, DownloadEnd::given);
     case TftpTransfer::Next::give_up:
-      return end(slot, DownloadEnd::failed);
+      return end(slot, DownloadEnd::maybe_given);
   }
   // A deadline that moves away is found when the timer fires.
   Transfer& t = transfers_[slot];
@@ -318,9 +319,14 @@ void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   Transfer& t = transfers_[slot];
   // Who never answered may be forged.
   if (is_recorded(t.device.text(), t.file->name) && t.machine.acknowledged()) {
-    Download record{.device = t.device, .version = t.file->version, .from = t.peer.host, .end = how};
-    record.file.set(t.file->name);
-    if (!shard_.log.downloads.push(record)) shard_.counters.tftp_unrecorded.add();
+    Download download{.device = t.device,
+                      .version = t.file->version,
+                      .from = t.peer.host,
+                      .end = how,
+                      .began = t.began,
+                      .ended = shard_.ring.now()};
+    download.file.set(t.file->name);
+    record(download);
   }
   // What is queued refers to the file.
   if (t.sent_in == turns_) shard_.ring.submit();
@@ -331,6 +337,10 @@ void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   t.file = nullptr;
   transfers_.release(slot);
   shard_.counters.tftp_active.set(transfers_.used());
+}
+
+void TftpService::record(const Download& download) {
+  if (!shard_.log.downloads.push(download)) shard_.counters.tftp_unrecorded.add();
 }
 
 void TftpService::refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
@@ -361,7 +371,7 @@ std::uint32_t TftpService::choose_transfer_socket(std::uint32_t group, std::uint
 
 void TftpService::terminate_all() {
   for (std::uint32_t slot = 0; slot < transfers_.capacity(); ++slot)
-    if (transfers_.in_use(slot)) end(slot, DownloadEnd::failed);
+    if (transfers_.in_use(slot)) end(slot, DownloadEnd::maybe_given);
 }
 
 }  // namespace anchord::service

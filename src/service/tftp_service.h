@@ -66,6 +66,7 @@ class TftpService {
     std::uint32_t socket = 0;
     std::uint32_t former_socket = kNoSocket;  // of the peer's transfer that this one ended
     bool segmented = true;
+    Millis began = 0;           // when the request was taken
     Millis progressed = 0;      // when the peer last acknowledged something new
     Millis timer = kNever;      // the wheel's deadline: the transfer's, or an earlier one
     std::uint64_t sent_in = 0;  // in which turn something was last queued
@@ -90,6 +91,7 @@ class TftpService {
   void proceed(std::uint32_t slot, TftpTransfer::Next next);
   void send(std::uint32_t slot);
   void end(std::uint32_t slot, DownloadEnd how);
+  void record(const Download& download);
   void refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
               std::string_view text);
   void reply(std::uint32_t from_socket, const io::Datagram& datagram, wire::TftpErrorCode code,

@@ -1,24 +1,40 @@
 #include "tvs_answer.h"
 
+#include <algorithm>
 #include <variant>
 
 #include "anchord/crypto/certificate.h"
 #include "anchord/crypto/name.h"
+#include "anchord/wire/header.h"
 #include "anchord/wire/tvs.h"
 
 namespace anchord::service {
 namespace {
 
-void verify(const wire::VerifyRequest& request, const index::Snapshot& snapshot, Writer& out,
-            Question& record) {
-  const index::CertificateRecord* found = snapshot.certificates.find(request.certificate);
+using Found = const index::CertificateRecord*;
+
+void note_serial(Bytes serial, Question& record) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<char, 41> text;
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < serial.size() && size + 2 <= text.size(); ++i) {
+    text[size++] = kDigits[serial[i] >> 4];
+    text[size++] = kDigits[serial[i] & 15];
+  }
+  record.serial.set({text.data(), size});
+}
+
+Found verify(const wire::VerifyRequest& request, const index::Snapshot& snapshot, Writer& out,
+             Question& record) {
+  Found found = snapshot.certificates.find(request.certificate);
   record.kind = QuestionKind::verify;
-  record.answered_yes = found != nullptr;
+  if (auto fields = crypto::read_fields(request.certificate)) note_serial(fields->serial, record);
   if (found != nullptr) {
     wire::write_verify_response(out, request.session, true, found->roles(), found->ttl());
   } else {
     wire::write_verify_response(out, request.session, false, {}, 0);
   }
+  return found;
 }
 
 // Whether this certificate is the one asked for: issuer and serial, and the
@@ -52,29 +68,44 @@ const index::CertificateRecord* find_named(const wire::QueryRequest& request,
                                           });
 }
 
-void query(const wire::QueryRequest& request, const index::Snapshot& snapshot, Writer& out,
-           Question& record) {
-  const index::CertificateRecord* found = find_named(request, snapshot);
+Found query(const wire::QueryRequest& request, const index::Snapshot& snapshot, Writer& out,
+            Question& record) {
+  Found found = find_named(request, snapshot);
   record.kind = QuestionKind::query;
-  record.answered_yes = found != nullptr;
+  note_serial(request.serial, record);
+  record.issuer.set(request.issuer);
   if (found != nullptr) {
     wire::write_query_response(out, request.session, found->der(), found->roles(), found->ttl());
   } else {
     wire::write_query_response(out, request.session, {}, {}, 0);
   }
+  return found;
 }
 
 }  // namespace
 
-Parsed<void> answer_tvs(Bytes message, const index::Snapshot& snapshot, Writer& out, Question& record) {
+const crypto::Sha256& SignerDigests::of(const index::CertificateRecord& signer, std::uint64_t view) {
+  // Records lie a few hundred bytes apart.
+  Entry& entry = entries_[reinterpret_cast<std::uintptr_t>(&signer) / 256 % entries_.size()];
+  if (entry.signer != &signer || entry.view != view)
+    entry = {.signer = &signer, .view = view, .digest = crypto::sha256(signer.der())};
+  return entry.digest;
+}
+
+Parsed<void> answer_tvs(Bytes message, const index::Snapshot& snapshot, SignerDigests& digests, Writer& out,
+                        Question& record) {
   Parsed<wire::TvsRequest> request = wire::parse_tvs_request(message);
   if (!request) return std::unexpected(request.error());
   std::visit([&](const auto& r) { record.device.set(as_text(r.device)); }, *request);
-  if (const auto* asked = std::get_if<wire::VerifyRequest>(&*request)) {
-    verify(*asked, snapshot, out, record);
-  } else {
-    query(std::get<wire::QueryRequest>(*request), snapshot, out, record);
-  }
+  const auto* asked = std::get_if<wire::VerifyRequest>(&*request);
+  Found found = asked != nullptr ? verify(*asked, snapshot, out, record)
+                                 : query(std::get<wire::QueryRequest>(*request), snapshot, out, record);
+  record.answered_yes = found != nullptr;
+  if (found == nullptr) return {};
+  record.ttl = found->ttl();
+  const Bytes roles = found->roles();
+  record.sast = std::ranges::find(roles, static_cast<std::uint8_t>(wire::Role::sast)) != roles.end();
+  if (record.sast) record.certificate = digests.of(*found, snapshot.version);
   return {};
 }
 

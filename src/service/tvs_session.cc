@@ -9,20 +9,17 @@
 #include "tvs_answer.h"
 
 namespace anchord::service {
-namespace {
-
-enum class Served { all, reply_full, malformed };
-
 // Answers the whole requests at the front of `plain`, and moves it past them.
-Served answer_front(Bytes& plain, const View& view, Writer& reply, Counters& counters, QuestionLog& log,
-                    bool& answered) {
+TvsSession::Served TvsSession::answer_front(Bytes& plain, TvsWorkspace& work, Writer& reply,
+                                            ShardContext& shard, bool& answered) {
+  Counters& counters = shard.counters;
   for (;;) {
     Parsed<std::size_t> size = wire::tvs_message_size(plain);
     if (!size) return Served::malformed;
     if (*size == 0 || *size > plain.size()) return Served::all;
     Writer attempt = reply;
-    Question record;
-    Parsed<void> answer = answer_tvs(plain.first(*size), view, attempt, record);
+    Question record{.delivered = true, .from = peer_, .at = shard.ring.now(), .presented = presented_};
+    Parsed<void> answer = answer_tvs(plain.first(*size), shard.pins.current(), work.digests, attempt, record);
     if (!answer) {
       if (log::debug_enabled()) log::debug("tvs: malformed request: " + answer.error().text());
       return Served::malformed;
@@ -36,16 +33,16 @@ Served answer_front(Bytes& plain, const View& view, Writer& reply, Counters& cou
     } else {
       (record.answered_yes ? counters.tvs_query_found : counters.tvs_query_not_found).add();
     }
-    if (!log.push(record)) counters.tvs_unrecorded.add();
+    if (!shard.log.questions.push(record)) counters.tvs_unrecorded.add();
   }
 }
 
-}  // namespace
-
-Status TvsSession::start(const crypto::TlsContext& context) {
+Status TvsSession::start(const View& view, unsigned shard, const io::Host& peer) {
   assert(state_ == State::ended && partial_.empty());
-  if (Status started = engine_.start(context); !started) return started;
+  if (Status started = engine_.start(view.tls[shard]); !started) return started;
   state_ = State::handshake;
+  peer_ = peer;
+  presented_ = view.tvs_certificate;
   return {};
 }
 
@@ -55,8 +52,8 @@ void TvsSession::reset(TvsWorkspace& work) {
   state_ = State::ended;
 }
 
-StreamProgress TvsSession::advance(Bytes input, MutableBytes room, const View& view, TvsWorkspace& work,
-                                   Counters& counters, QuestionLog& log) {
+StreamProgress TvsSession::advance(Bytes input, MutableBytes room, TvsWorkspace& work, ShardContext& shard) {
+  Counters& counters = shard.counters;
   StreamProgress progress;
   engine_.take_into(room);
   if (!input.empty()) engine_.give(input);
@@ -67,7 +64,7 @@ StreamProgress TvsSession::advance(Bytes input, MutableBytes room, const View& v
     if (greeted == Greeted::full) progress.next = StreamNext::flush_first;
     if (greeted == Greeted::refused) state_ = State::ended;
   }
-  if (state_ == State::open) progress.next = serve(view, work, counters, log, progress.answered);
+  if (state_ == State::open) progress.next = serve(work, shard, progress.answered);
   if (state_ == State::ended) progress.next = StreamNext::finish;
   progress.produced = engine_.produced();
   return progress;
@@ -80,11 +77,10 @@ std::size_t TvsSession::say_goodbye(MutableBytes room) {
   return engine_.produced();
 }
 
-StreamNext TvsSession::serve(const View& view, TvsWorkspace& work, Counters& counters, QuestionLog& log,
-                             bool& answered) {
+StreamNext TvsSession::serve(TvsWorkspace& work, ShardContext& shard, bool& answered) {
   Bytes plain = partial_.take(work.partial, work.plain);
   Writer reply{work.reply};
-  Served served = answer_front(plain, view, reply, counters, log, answered);
+  Served served = answer_front(plain, work, reply, shard, answered);
   StreamNext next = StreamNext::more_input;
   while (served == Served::all && next == StreamNext::more_input) {
     // What is left is less than a request, so a whole record fits behind it.
@@ -98,11 +94,11 @@ StreamNext TvsSession::serve(const View& view, TvsWorkspace& work, Counters& cou
     if (outcome == crypto::TlsEngine::Outcome::peer_closed || outcome == crypto::TlsEngine::Outcome::failed)
       next = StreamNext::finish;
     if (outcome == crypto::TlsEngine::Outcome::done)
-      served = answer_front(plain, view, reply, counters, log, answered);
+      served = answer_front(plain, work, reply, shard, answered);
   }
   if (served == Served::reply_full) next = StreamNext::flush_first;
   if (served == Served::malformed) {
-    counters.tvs_malformed.add();
+    shard.counters.tvs_malformed.add();
     next = StreamNext::finish;
   }
   // The requests before a malformed one, or before the goodbye, get their answers.
@@ -122,8 +118,8 @@ TvsProtocol::TvsProtocol(ShardContext& shard)
       workspace_(stream_slots(shard.settings.stream)),
       sessions_(std::make_unique<TvsSession[]>(stream_slots(shard.settings.stream))) {}
 
-bool TvsProtocol::start(std::uint32_t slot, const io::Host&) {
-  Status started = sessions_[slot].start(shard_.pins.current().tls[shard_.shard]);
+bool TvsProtocol::start(std::uint32_t slot, const io::Host& peer) {
+  Status started = sessions_[slot].start(shard_.pins.current(), shard_.shard, peer);
   if (!started) log::error("tvs: cannot begin a TLS connection: " + started.error().text);
   return started.has_value();
 }
@@ -133,8 +129,7 @@ bool TvsProtocol::shaking(std::uint32_t slot) const {
 }
 
 StreamProgress TvsProtocol::advance(std::uint32_t slot, Bytes input, MutableBytes room) {
-  return sessions_[slot].advance(input, room, shard_.pins.current(), workspace_, shard_.counters,
-                                 shard_.log.questions);
+  return sessions_[slot].advance(input, room, workspace_, shard_);
 }
 
 std::size_t TvsProtocol::say_goodbye(std::uint32_t slot, MutableBytes room) {

@@ -17,6 +17,7 @@
 #include "partial_input.h"
 #include "shard_context.h"
 #include "stream_protocol.h"
+#include "tvs_answer.h"
 
 namespace anchord::service {
 
@@ -40,31 +41,36 @@ struct TvsWorkspace {
   BufferPool partial;  // requests not answered yet, held only while there are any
   Buffer plain;
   Buffer reply;
+  SignerDigests digests;
 };
 
 class TvsSession {
  public:
   enum class State : std::uint8_t { handshake, open, ended };
 
-  Status start(const crypto::TlsContext& context);
+  // On the context of shard `shard` in the present view.
+  Status start(const View& view, unsigned shard, const io::Host& peer);
   void reset(TvsWorkspace& work);
 
   State state() const { return state_; }
   std::size_t unread() const { return engine_.unread(); }
 
   // As StreamProtocol's; `room` holds kOutputRoom bytes.
-  StreamProgress advance(Bytes input, MutableBytes room, const View& view, TvsWorkspace& work,
-                         Counters& counters, QuestionLog& log);
+  StreamProgress advance(Bytes input, MutableBytes room, TvsWorkspace& work, ShardContext& shard);
   // The bytes of a close_notify.
   std::size_t say_goodbye(MutableBytes room);
 
  private:
-  StreamNext serve(const View& view, TvsWorkspace& work, Counters& counters, QuestionLog& log,
-                   bool& answered);
+  enum class Served : std::uint8_t { all, reply_full, malformed };
+
+  StreamNext serve(TvsWorkspace& work, ShardContext& shard, bool& answered);
+  Served answer_front(Bytes& plain, TvsWorkspace& work, Writer& reply, ShardContext& shard, bool& answered);
 
   crypto::TlsEngine engine_;
   State state_ = State::ended;
   PartialInput partial_;
+  io::Host peer_;
+  std::array<std::uint8_t, 8> presented_{};  // to the peer: View::tvs_certificate
 };
 
 // The sessions of one shard.

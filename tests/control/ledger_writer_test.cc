@@ -17,7 +17,7 @@ using service::DownloadEnd;
 using store::Given;
 
 Download download(std::string_view device, std::string_view file, std::uint64_t version,
-                  DownloadEnd end = DownloadEnd::completed) {
+                  DownloadEnd end = DownloadEnd::given) {
   Download out{.version = version, .from = io::parse_host("192.0.2.7").value(), .end = end};
   out.device.set(device);
   out.file.set(file);
@@ -82,16 +82,16 @@ TEST(PendingLedger, MergesWhatIsHeardOfOnePhone) {
 TEST(PendingLedger, AnUnfinishedDownloadOfAnotherVersionLeavesDoubt) {
   PendingLedger pending;
   auto itl = [&] { return PendingLedger(pending).take().at(0).of(Given::itl); };
-  pending.note(download("SEP001122334455", "ITLFile.tlv", 7, DownloadEnd::failed), 1);
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 7, DownloadEnd::maybe_given), 1);
   EXPECT_EQ(itl().version, 0u);
   EXPECT_EQ(itl().unsure, 7u);
   EXPECT_EQ(itl().file, "ITLFile.tlv");
   pending.note(download("SEP001122334455", "ITLFile.tlv", 8), 2);
   EXPECT_EQ(itl().version, 8u);
   EXPECT_EQ(itl().unsure, 0u);
-  pending.note(download("SEP001122334455", "ITLFile.tlv", 8, DownloadEnd::failed), 3);
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 8, DownloadEnd::maybe_given), 3);
   EXPECT_EQ(itl().unsure, 0u);  // it has that one
-  pending.note(download("SEP001122334455", "ITLFile.tlv", 9, DownloadEnd::failed), 4);
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 9, DownloadEnd::maybe_given), 4);
   EXPECT_EQ(itl().version, 8u);
   EXPECT_EQ(itl().unsure, 9u);
   EXPECT_EQ(itl().at, 2);
@@ -219,7 +219,7 @@ TEST_F(Ledger, WhatWasNotedIsWrittenByItselfAndAtTheEnd) {
   ASSERT_TRUE(entry("SEP001122334455"));
   EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).version, 11u);
 
-  writer.note(download("SEP001122334455", "ITLFile.tlv", 12, DownloadEnd::failed), 101);
+  writer.note(download("SEP001122334455", "ITLFile.tlv", 12, DownloadEnd::maybe_given), 101);
   writer.note(download("SEP00112233AAAA", "SEP00112233AAAA.cnf.xml.sgn", 13), 102);
   writer.note(question("CP-8861-SEP001122334455"), 103);
   writer.stop();
@@ -244,7 +244,7 @@ TEST_F(Ledger, OneOfTheVersionThatItHasLeavesNoDoubtAcrossBatches) {
   }
   {
     LedgerWriter writer(another_store());
-    writer.note(download("SEP001122334455", "ITLFile.tlv", 11, DownloadEnd::failed), 200);
+    writer.note(download("SEP001122334455", "ITLFile.tlv", 11, DownloadEnd::maybe_given), 200);
   }
   EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).version, 11u);
   EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).unsure, 0u);

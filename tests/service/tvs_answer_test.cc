@@ -32,17 +32,20 @@ class TvsAnswer : public testing::Test {
                                     .ttl = ttl,
                                     .name_key = index::name_key(issuer.text(), certificate.serial())};
     snapshot_.certificates = snapshot_.certificates.with({&change, 1});
+    ++snapshot_.version;
   }
 
   Buffer answer(Bytes request) {
     Writer out(room_);
-    EXPECT_TRUE(answer_tvs(request, snapshot_, out, record_));
+    record_ = {};
+    EXPECT_TRUE(answer_tvs(request, snapshot_, digests_, out, record_));
     EXPECT_TRUE(out.ok());
     return to_buffer(out.written());
   }
 
   index::Snapshot snapshot_;
   Buffer room_ = Buffer(32'768, 0xee);
+  SignerDigests digests_;
   Question record_;
 };
 
@@ -60,6 +63,35 @@ TEST_F(TvsAnswer, QueryIsAnsweredAsInTheVectors) {
   put("app-ec", {7});
   EXPECT_EQ(answer(message("query-request-tftp")), message("query-response-tftp"));
   EXPECT_EQ(record_.kind, QuestionKind::query);
+}
+
+// What the ledger takes for evidence, and a trace shows.
+TEST_F(TvsAnswer, TheRecordSaysWhatWasFound) {
+  auto tftp = crypto::Certificate::from_pem_or_der(data_file("certs/tftp.crt")).value();
+  answer(message("query-request-tftp"));
+  EXPECT_FALSE(record_.answered_yes);
+  EXPECT_EQ(record_.ttl, 0u);
+  EXPECT_EQ(record_.certificate, crypto::Sha256{});
+  EXPECT_EQ(record_.serial.text(), to_hex(tftp.serial()));
+  EXPECT_EQ(record_.issuer.text(), tftp.issuer().to_vendor().substr(0, 63));
+  put("tftp", {2});
+  answer(message("query-request-tftp"));
+  EXPECT_TRUE(record_.answered_yes);
+  EXPECT_FALSE(record_.sast);
+  EXPECT_EQ(record_.certificate, crypto::Sha256{});
+  for (std::uint32_t ttl : {86400, 3600}) {
+    put("tftp", {2, 0}, ttl);
+    answer(message("query-request-tftp"));
+    EXPECT_TRUE(record_.sast);
+    EXPECT_EQ(record_.ttl, ttl);
+    EXPECT_EQ(record_.certificate, tftp.sha256());
+  }
+  put("app-ec", {0});
+  answer(message("verify-request"));
+  auto verified = crypto::Certificate::from_pem_or_der(data_file("certs/app-ec.crt")).value();
+  EXPECT_EQ(record_.certificate, verified.sha256());
+  EXPECT_EQ(record_.serial.text(), to_hex(verified.serial()));
+  EXPECT_EQ(record_.issuer.text(), "");
 }
 
 TEST_F(TvsAnswer, ThePublishedQueryIsNotFoundHere) {
@@ -106,7 +138,7 @@ TEST_F(TvsAnswer, ResponsesThatDoNotFitWriteNothingThatCounts) {
   put("tftp", {0, 2});
   Buffer small(100);
   Writer out(small);
-  EXPECT_TRUE(answer_tvs(message("query-request-tftp"), snapshot_, out, record_));
+  EXPECT_TRUE(answer_tvs(message("query-request-tftp"), snapshot_, digests_, out, record_));
   EXPECT_FALSE(out.ok());
 }
 
@@ -115,7 +147,8 @@ TEST_F(TvsAnswer, TruncatedRequestsAreMalformed) {
     Buffer whole = message(name);
     for (std::size_t size = 0; size < whole.size(); ++size) {
       Writer out(room_);
-      ASSERT_FALSE(answer_tvs(Bytes(whole).first(size), snapshot_, out, record_)) << name << " " << size;
+      ASSERT_FALSE(answer_tvs(Bytes(whole).first(size), snapshot_, digests_, out, record_))
+          << name << " " << size;
       ASSERT_EQ(out.size(), 0u);
     }
   }

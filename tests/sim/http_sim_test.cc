@@ -358,7 +358,7 @@ TEST(HttpSim, DownloadsOfDevicesAreRecorded) {
   EXPECT_EQ(records[0].file.text(), kPhone + ".cnf.xml.sgn");
   EXPECT_EQ(records[0].from, world.peer(77, 0).host);
   EXPECT_EQ(records[0].protocol, service::Protocol::http);
-  EXPECT_EQ(records[0].end, service::DownloadEnd::completed);
+  EXPECT_EQ(records[0].end, service::DownloadEnd::given);
   EXPECT_EQ(records[1].device.text(), kPhone);
   EXPECT_EQ(records[1].file.text(), "ITLFile.tlv");
   EXPECT_EQ(records[2].protocol, service::Protocol::https);
@@ -372,7 +372,7 @@ TEST(HttpSim, DownloadsOfDevicesAreRecorded) {
     world.run_for(100);
     records = downloads(world);
     ASSERT_EQ(records.size(), 1u);
-    EXPECT_EQ(records[0].end, service::DownloadEnd::failed);
+    EXPECT_EQ(records[0].end, service::DownloadEnd::maybe_given);
   }
   EXPECT_EQ(world.counters.http_failed.get(), 1u);
   EXPECT_EQ(world.counters.https_failed.get(), 1u);

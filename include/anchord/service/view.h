@@ -3,6 +3,8 @@
 // when the last shard has let go.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <vector>
 
 #include "anchord/crypto/tls.h"
@@ -16,6 +18,8 @@ struct View : index::Snapshot {
   // the same certificate and ticket keys: a session begun on one shard resumes on
   // any other.
   std::vector<crypto::TlsContext> tls;
+  // The first bytes of the SHA-256 of that certificate.
+  std::array<std::uint8_t, 8> tvs_certificate{};
   // The same for HTTPS. Empty while there is no certificate for it: connections are
   // then closed at once.
   std::vector<crypto::TlsContext> https_tls;
