@@ -4,6 +4,7 @@
 #include <array>
 
 #include "anchord/base/ascii.h"
+#include "anchord/wire/file_name.h"
 
 namespace anchord::service {
 namespace {
@@ -20,6 +21,17 @@ std::string_view bare(std::string_view asked) {
 }
 
 }  // namespace
+
+std::string_view name_meant(const index::FileTable& files, std::string_view asked,
+                            std::span<char, index::kMaxFileName> room) {
+  if (asked.ends_with('\0')) asked.remove_suffix(1);
+  const std::string_view path = asked.substr(0, asked.find('?'));
+  if (path.size() < asked.size()) {
+    auto whole = wire::plain_file_name(asked, room);
+    if (whole && files.find(*whole) != nullptr) return *whole;
+  }
+  return wire::plain_file_name(path, room).value_or(std::string_view());
+}
 
 std::string_view device_in(std::string_view file) {
   file = bare(file);

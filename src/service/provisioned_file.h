@@ -1,12 +1,19 @@
 // Which file of a snapshot answers a name, the same for TFTP and HTTP.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "anchord/index/file_table.h"
 #include "anchord/service/activity_log.h"
 
 namespace anchord::service {
+
+// The name that `asked` means over TFTP, in `room`: as wire::plain_file_name() has it, and
+// without what follows a "?", which phones append, unless a file bears all of it. One NUL
+// at the end is forgiven. Empty when it can be no file's.
+std::string_view name_meant(const index::FileTable& files, std::string_view asked,
+                            std::span<char, index::kMaxFileName> room);
 
 // The file of that name. A device's list that does not exist (ITLSEP<mac>.tlv,
 // CTLSEP<mac>.tlv) is answered with the cluster's. nullptr when there is none.

@@ -1,6 +1,7 @@
 #include "tftp_service.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <utility>
@@ -168,7 +169,10 @@ bool TftpService::spend(const io::Host& from) {
 
 void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagram,
                         const wire::TftpRequest& request) {
-  const index::FileEntry* file = find_file(shard_.pins.current().files, request.file);
+  const index::FileTable& files = shard_.pins.current().files;
+  std::array<char, index::kMaxFileName> room;
+  const std::string_view name = name_meant(files, request.file, room);
+  const index::FileEntry* file = find_file(files, name);
   std::uint32_t earlier = by_peer_.find(datagram.from);
   std::uint32_t former_socket = kNoSocket;
   if (earlier != PeerMap::kNone) {
@@ -179,7 +183,7 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
     former_socket = transfers_[earlier].socket;
     give_way(earlier);
   }
-  std::string_view device = device_in(request.file);
+  std::string_view device = device_in(name);
   if (is_guessing(datagram.from.host, device)) return;
   if (file == nullptr) {
     shard_.counters.tftp_not_found.add();

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "anchord/base/ascii.h"
+#include "anchord/wire/file_name.h"
 
 namespace anchord::wire {
 namespace {
@@ -259,8 +260,10 @@ std::expected<std::size_t, HttpRefusal> parse_http_request(Bytes input, HttpRequ
 
 std::optional<std::string_view> http_file_name(std::string_view target, std::span<char> room) {
   if (!target.starts_with('/')) return std::nullopt;
+  // A query names no file: phones append who they are and which language they speak.
+  target = target.substr(1, target.find('?') - 1);
   std::size_t size = 0;
-  for (std::size_t i = 1; i < target.size(); ++i) {
+  for (std::size_t i = 0; i < target.size(); ++i) {
     char c = target[i];
     if (c == '%') {
       const int high = i + 1 < target.size() ? hex_value(target[i + 1]) : -1;
@@ -268,21 +271,12 @@ std::optional<std::string_view> http_file_name(std::string_view target, std::spa
       if (high < 0 || low < 0) return std::nullopt;
       c = static_cast<char>(high << 4 | low);
       i += 2;
-    } else if (c == '?') {
-      return std::nullopt;
     }
     bool is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
     if (is_control || c == '\\' || size == room.size()) return std::nullopt;
     room[size++] = c;
   }
-  std::string_view name(room.data(), size);
-  for (std::string_view rest = name;;) {
-    std::size_t end = std::min(rest.find('/'), rest.size());
-    std::string_view part = rest.substr(0, end);
-    if (part.empty() || part == "." || part == "..") return std::nullopt;
-    if (end == rest.size()) return name;
-    rest.remove_prefix(end + 1);
-  }
+  return plain_file_name({room.data(), size}, room);
 }
 
 HttpRange parse_http_range(std::string_view range, std::uint64_t size) {

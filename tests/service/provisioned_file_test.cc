@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 
 namespace anchord::service {
@@ -52,6 +53,28 @@ TEST(FindFile, WhatLooksLikeAPathIsAName) {
         std::string_view("\x1bITLFile.tlv"), std::string_view("ITLFile.tlv\0\0", 13),
         std::string_view("ITLFile%2etlv"), std::string_view(overlong)})
     EXPECT_EQ(found(files, asked), "") << asked;
+}
+
+std::string meant(const index::FileTable& files, std::string_view asked) {
+  std::array<char, index::kMaxFileName> room;
+  return std::string(name_meant(files, asked, room));
+}
+
+TEST(NameMeant, IsWithoutWhatPhonesPutAroundIt) {
+  index::FileTable files = table_of({"lists/services.xml", "what?.xml"});
+  const std::string query = "?locale=English_United_States&name=SEP001122334455";
+  EXPECT_EQ(meant(files, "lists/services.xml"), "lists/services.xml");
+  EXPECT_EQ(meant(files, "//lists/.//services.xml" + query), "lists/services.xml");
+  EXPECT_EQ(meant(files, "/lists/services.xml" + query + std::string(300, 'x')), "lists/services.xml");
+  EXPECT_EQ(meant(files, "SEP001122334455.cnf.xml?x"), "SEP001122334455.cnf.xml");
+  EXPECT_EQ(meant(files, std::string_view("a\0", 2)), "a");
+  // A file that bears the whole name goes first.
+  EXPECT_EQ(meant(files, "/WHAT?.xml"), "WHAT?.xml");
+  EXPECT_EQ(meant(files, "what?.xml?a=b"), "what");
+  for (std::string_view none : {"..", "../lists/services.xml", "lists/../lists/services.xml", "lists/", "/",
+                                "?", "/?a", "", "lists/..?a"})
+    EXPECT_EQ(meant(files, none), "") << none;
+  EXPECT_EQ(meant(files, std::string(256, 'a')), "");
 }
 
 TEST(DeviceIn, FindsTheDevice) {

@@ -209,7 +209,7 @@ TEST(HttpSim, WhatIsNotThereLooksTheSame) {
   World world({});
   world.publish({file("a/b.xml", file_content(1, 10))});
   auto out = ask(world, {get("nothing"), get(""), get("a"), get("a/"), get("a/../a/b.xml"), get("%2e%2e/etc"),
-                         get("a/b.xml?x"), get("a%00"), get("a//b.xml"), get(std::string(300, 'x'))});
+                         get("a/b.xml/?x"), get("a%00"), get("a//../b.xml"), get(std::string(300, 'x'))});
   ASSERT_EQ(out.size(), 10u);
   for (const Response& response : out) {
     EXPECT_EQ(response.status, 404);
@@ -220,6 +220,19 @@ TEST(HttpSim, WhatIsNotThereLooksTheSame) {
     EXPECT_EQ(head, first);
   }
   EXPECT_EQ(world.counters.http_not_found.get(), 10u);
+}
+
+TEST(HttpSim, WhatPhonesPutAroundANameIsTakenOff) {
+  World world({});
+  world.publish({file("a/b.xml", file_content(1, 10))});
+  auto out = ask(world, {get("a/b.xml?locale=English_United_States&name=SEP001122334455"), get("/a//./b.xml"),
+                         get("./A/b.xml?")});
+  ASSERT_EQ(out.size(), 3u);
+  for (const Response& response : out) {
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, file_content(1, 10));
+    EXPECT_EQ(response.field("Content-Type"), "text/xml");
+  }
 }
 
 TEST(HttpSim, ConditionsAndRanges) {

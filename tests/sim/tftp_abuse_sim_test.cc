@@ -287,13 +287,17 @@ TEST_F(TftpAbuse, WhatIsNoFileIsNotFound) {
        {std::string_view("../f"), std::string_view("../../etc/passwd"), std::string_view("/etc/passwd"),
         std::string_view("Desktops/../f"), std::string_view("..\\f"), std::string_view("C:\\f"),
         std::string_view("f\n"), std::string_view("\x01"), std::string_view("."), std::string_view("/"),
-        std::string_view("//f"), std::string_view("Desktops"), std::string_view("Desktops/320x212x16/"),
-        std::string_view(overlong)}) {
+        std::string_view("//../f"), std::string_view("Desktops"), std::string_view("Desktops/..?x"),
+        std::string_view("Desktops/320x212x16/"), std::string_view(overlong)}) {
     auto answer = answers(peer(1, ++port), name);
     ASSERT_EQ(answer.size(), 1u) << name;
     EXPECT_EQ(error_in(answer[0]), wire::TftpErrorCode::file_not_found) << name;
   }
-  EXPECT_EQ(answers(peer(2), "/desktops/320X212X16/list.XML").at(0).bytes.size(), 104u);
+  for (std::string_view name :
+       {std::string_view("/desktops/320X212X16/list.XML"),
+        std::string_view("//Desktops/./320x212x16//List.xml"),
+        std::string_view("Desktops/320x212x16/List.xml?locale=x&name=SEP001122334455")})
+    EXPECT_EQ(answers(peer(2, ++port), name).at(0).bytes.size(), 104u) << name;
 }
 
 TEST_F(TftpAbuse, GuessersAreSlowedAndReported) {

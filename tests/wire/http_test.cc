@@ -188,11 +188,27 @@ TEST(HttpFileName, IsDecodedOnce) {
   EXPECT_EQ(name_of("/" + std::string(255, 'a')), std::string(255, 'a'));
 }
 
+// As phones append it: what they are and which language they speak.
+TEST(HttpFileName, AQueryNamesNoFile) {
+  EXPECT_EQ(name_of("/lists/services.xml?locale=English_United_States&name=SEP001122334455"),
+            "lists/services.xml");
+  EXPECT_EQ(name_of("/a?"), "a");
+  EXPECT_EQ(name_of("/a?b=/../c"), "a");
+  EXPECT_EQ(name_of("/a?b=%"), "a");
+  EXPECT_EQ(name_of("/a?" + std::string(1000, 'b')), "a");
+  EXPECT_EQ(name_of("/a%3Fb"), "a?b");
+}
+
+TEST(HttpFileName, SlashesAndDotsMoreOrLessNameTheSameFile) {
+  for (const char* target : {"/a/b.xml", "//a/b.xml", "///a//b.xml", "/./a/./b.xml", "/%2Fa%2f%2E/b.xml"})
+    EXPECT_EQ(name_of(target), "a/b.xml") << target;
+}
+
 TEST(HttpFileName, WhatCanBeNoFileHasNone) {
   for (const char* target :
-       {"",      "/",         "//a",         "/a/",   "/a//b",    "/.",    "/..",   "/../a",  "/a/./b",
+       {"",      "/",         "//",          "/a/",   "/a//",     "/.",    "/..",   "/../a",  "/a/.",
         "/a/..", "/%2e%2E/a", "/a%2f..%2Fb", "/a%00", "/a%0d%0a", "/a%7f", "/a\\b", "/a%5cb", "/a%",
-        "/a%4",  "/a%g0",     "/a%-1",       "/a?b",  "?",        "*",     "a"})
+        "/a%4",  "/a%g0",     "/a%-1",       "/?b",   "?",        "*",     "a",     "//../a", "/.//../a"})
     EXPECT_EQ(name_of(target), "(none)") << target;
   EXPECT_EQ(name_of("/" + std::string(256, 'a')), "(none)");
 }

@@ -71,9 +71,9 @@ struct HttpRefusal {
 // not counted, or 0 when there is no whole one yet, and more may make it one.
 std::expected<std::size_t, HttpRefusal> parse_http_request(Bytes input, HttpRequest& out);
 
-// The name of the file that a target means, without a slash in front, in `room`. None
-// when it can be no file's: a folder, an empty, "." or ".." part, a backslash, a
-// control character, a bad escape, a query, or more bytes than `room` has.
+// The name of the file that a target means, a query left out, as plain_file_name() has
+// it, in `room`. None when it can be no file's: a folder, a ".." part, a backslash, a
+// control character, a bad escape, or more bytes than `room` has.
 std::optional<std::string_view> http_file_name(std::string_view target, std::span<char> room);
 
 // What a Range field asks for of `size` bytes.
