@@ -57,7 +57,7 @@ class Case(harness.Case):
         self.assertEqual(result.stderr, b"")
         report = json.loads(result.stdout)
         ends = [report["phones"][end] for end in ("fine", "degraded", "locked")]
-        self.assertEqual(sum(ends), report["completed"] + report["completed_late"], report)
+        self.assertEqual(sum(ends) + report["phones"]["off"], report["completed"] + report["completed_late"], report)
         self.assertEqual(sum(r["count"] for r in report["phones"]["reasons"]), sum(ends[1:]), report)
         return report
 
@@ -153,6 +153,14 @@ class Fine(Case):
             self.assertEqual(service.counters()["http_refused_address"], 0)
             self.boot(*flags, "--one-address", "--timeout", 0.25, count=50)
             self.assertGreater(service.counters()["http_refused_address"], 0)
+
+    def test_a_phone_is_at_the_same_address_whoever_boots_with_it(self):
+        with Service(self.state) as service:
+            self.boot(*self.flags(service), "--from", 2, count=1)
+            self.boot(*self.flags(service), "--from", 1, count=3)
+            seen = {(device["device"], file["from"].split(":")[0])
+                    for device in service.status()["devices"]["recent"] for file in device["files"]}
+            self.assertEqual(seen, {(f"SEP00112200000{n}", f"127.16.0.{n + 1}") for n in (1, 2, 3)})
 
     def test_text(self):
         with Service(self.state) as service:
@@ -394,6 +402,137 @@ class Mistakes(Case):
         self.assertEqual(report["errors"]["content"] + report["errors"]["protocol"], 0, report)
 
 
+class Faults(Case):
+    def fault(self, report, **expected):
+        for name, count in expected.items():
+            kind, service = name.split("_")
+            self.assertEqual(report["phones"]["faults"][kind][service], count, report)
+
+    def test_none_unless_asked_for(self):
+        with Service(self.state) as service:
+            report = self.boot(*self.flags(service))
+            self.ends(report, fine=PHONES)
+            self.fault(report, unreachable_tvs=0, unreachable_http=0, unreachable_tftp=0, cut_http=0, cut_tftp=0)
+            self.assertEqual(report["phones"]["off"], 0)
+
+    def test_a_verification_service_that_some_cannot_reach(self):
+        self.settle()
+        with Service(self.state) as service:
+            flags = (*self.flags(service), "--trust", self.phones)
+            before = {file: file.read_bytes() for file in self.phones.glob("SEP*/ITLFile.tlv")}
+            self.ctl("cert", "regenerate", "tftp")
+            asked = service.counters()["tvs_accepted"]
+            report = self.boot(*flags, "--unreachable", "tvs")
+            self.ends(report, degraded=PHONES, reason="no verification service answered")
+            self.fault(report, unreachable_tvs=PHONES)
+            self.assertEqual((report["failed"], report["phones"]["questions"]), (0, 0))
+            self.assertEqual(service.counters()["tvs_accepted"], asked)  # they do not even connect
+            self.assertEqual({file: file.read_bytes() for file in before}, before)
+            ends = set()
+            for _ in range(2):  # the same phones for the same seed
+                report = self.boot(*flags, "--unreachable", "tvs:30", "--seed", 7)
+                without = report["phones"]["faults"]["unreachable"]["tvs"]
+                self.assertTrue(0 < without < PHONES, report)
+                self.ends(report, fine=PHONES - without, degraded=without)
+                ends.add((without, tuple(sorted(self.holding(before)))))
+            self.assertEqual(len(ends), 1)
+            self.ends(self.boot(*flags), fine=PHONES)
+            self.assertEqual(self.holding(before), [])
+
+    def holding(self, before):
+        """Phones that hold what they held before."""
+        return [file.parent.name for file, content in before.items() if file.read_bytes() == content]
+
+    def test_files_that_some_cannot_reach(self):
+        with Service(self.state) as service:
+            flags = (*self.flags(service), "--trust", self.phones, "--timeout", 0.1)
+            report = self.boot(*flags, "--unreachable", "http", "--unreachable", "tftp:100")
+            self.ends(report, degraded=PHONES, reason="nobody answered")
+            self.fault(report, unreachable_http=PHONES, unreachable_tftp=PHONES)
+            self.assertEqual((report["failed"], self.kept("ITLFile.tlv")), (0, []))
+            # Who is hit at some percentage is hit at every higher one.
+            kept = []
+            for percent in (60, 20):
+                self.boot(*flags, "--protocol", "http", "--unreachable", f"http:{percent}")
+                kept.append(set(self.kept("ITLFile.tlv")))
+            self.assertTrue(kept[0] < kept[1], kept)
+            # By the next protocol.
+            self.assertEqual(service.counters()["tftp_requests"], 0)
+            self.ends(self.boot(*flags, "--unreachable", "http"), fine=PHONES)
+            self.assertGreater(service.counters()["tftp_requests"], 0)
+
+    def test_transfers_that_are_cut(self):
+        with Service(self.state) as service:
+            served = harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0]
+            flags = (*self.flags(service), "--trust", self.phones, "--timeout", 0.1)
+            # The list five times and the configuration; by HTTP also the answer that there is no CTL.
+            for protocol, cut in (("tftp", 6), ("http", 11)):
+                report = self.boot(*flags, "--protocol", protocol, "--cut", 100, count=10)
+                self.ends(report, degraded=10, reason="nobody answered")
+                self.fault(report, **{f"cut_{protocol}": 10 * cut})
+                self.assertEqual((report["failed"], self.kept("*")), (0, []))
+            report = self.boot(*flags, "--cut", 20)
+            cut = report["phones"]["faults"]["cut"]
+            self.assertGreater(cut["http"], 0, report)
+            self.assertGreater(report["phones"]["fine"], 0)
+            self.assertEqual({file.read_bytes() for file in self.phones.glob("SEP*/ITLFile.tlv")}, {served})
+            self.ends(self.boot(*flags), fine=PHONES)
+
+    def test_a_last_block_that_is_never_acknowledged(self):
+        """The phone is gone, and its port does not say so."""
+        with Tftp() as server:
+            acknowledged = []
+
+            def on_packet(packet, peer):
+                if packet[:2] == b"\0\4":
+                    return acknowledged.append(packet)
+                name = packet[2:].split(b"\0")[0]
+                server.send(b"\0\3\0\1last block" if name.startswith(b"ITL") else b"\0\5\0\1none\0", peer)
+
+            server.on_packet = on_packet
+            report = self.boot("--tftp-port", server.port, "--protocol", "tftp", "--timeout", 0.1, "--cut", 100, count=1)
+            self.ends(report, degraded=1)
+            self.fault(report, cut_tftp=5)
+            self.assertEqual(acknowledged, [])
+
+    def test_phones_that_switch_off(self):
+        with Service(self.state) as service:
+            served = harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0]
+            flags = (*self.flags(service), "--trust", self.phones)
+            report = self.boot(*flags, "--off-at", 100)
+            off = report["phones"]["off"]
+            self.assertGreater(off, PHONES // 2)
+            self.ends(report, fine=PHONES - off)
+            self.assertEqual(report["failed"], 0)
+            # Some before and some behind what they then keep.
+            with_list = self.kept("ITLFile.tlv")
+            self.assertTrue(0 < len(with_list) < PHONES)
+            self.assertLess(len(self.kept("configuration")), len(with_list))
+            self.assertEqual({file.read_bytes() for file in self.phones.glob("SEP*/ITLFile.tlv")}, {served})
+            report = self.boot(*flags, "--off-at", 50, "--boots", 3, "--protocol", "tftp")
+            self.assertTrue(0 < report["phones"]["off"] < 3 * PHONES, report)
+            self.ends(self.boot(*flags), fine=PHONES)
+
+    def test_off_before_the_answer_is_heard(self):
+        """The service has answered, and the phone takes nothing of it."""
+        self.settle()
+        with Service(self.state) as service:
+            before = {file: file.read_bytes() for file in self.phones.glob("SEP*/ITLFile.tlv")}
+            self.ctl("cert", "regenerate", "tftp")
+            report = self.boot(*self.flags(service), "--trust", self.phones, "--off-at", 100, "--seed", 3)
+            self.assertEqual(report["phones"]["locked"], 0)
+            still = len(self.holding(before))
+            self.assertTrue(0 < still < PHONES)
+            self.assertGreater(report["phones"]["questions"], PHONES - still)
+
+    def test_text(self):
+        with Service(self.state) as service:
+            said = run(program("anchorload"), "boot", "--host", LOOPBACK, "--phones", 20, *self.flags(service),
+                       "--off-at", 100, "--unreachable", "tvs").stdout.decode()
+            self.assertIn("switched off", said)
+            self.assertIn("20 boots without TVS", said)
+
+
 class CommandLine(Case):
     def refused(self, *flags, code=2):
         result = run(program("anchorload"), "boot", *flags)
@@ -409,6 +548,10 @@ class CommandLine(Case):
                       ("--phones", 1, "--boots", 2, "--seconds", 1), ("--phones", 1, "--tvs", "nowhere"),
                       ("--phones", 2, "--threads", 3), ("--phones", 1, "--without-security-by-default", 101)):
             self.refused(*here, *flags)
+        for flags in (("--unreachable", "gopher"), ("--unreachable", "tvs:"), ("--unreachable", "tvs:101"),
+                      ("--unreachable", "tvs:nan"), ("--unreachable", "tvs", "--unreachable", "tvs:5"), ("--cut", -1),
+                      ("--cut", "half"), ("--off-at", 100.5), ("--off-at", "nan"), ("--seed", -1)):
+            self.assertIn(flags[0], self.refused(*here, "--phones", 1, *flags))
 
     def test_what_is_missing_here(self):
         here = ("--host", LOOPBACK, "--http-port", unused_port(socket.SOCK_STREAM), "--protocol", "http", "--timeout", 0.1)

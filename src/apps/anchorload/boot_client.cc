@@ -9,6 +9,9 @@ namespace anchord::load {
 
 using trust::VirtualPhone;
 
+// There is no shorter answer: its head alone is longer.
+constexpr std::size_t kHttpCutWithin = 128;
+
 BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id,
                        const BootProtocol::Shared& shared)
     : protocol_(protocol),
@@ -27,6 +30,11 @@ void BootClient::begin(const Task& task) {
   task_ = task;
   index_ = one->index;
   before_ = one->memory;
+  faults_ = BootFaults(protocol_.settings().faults, one->mac, one->boot);
+  protocol_.fault_counters().add(faults_);
+  off_soon_ = false;
+  worker_.place(id_, one->mac);
+  tftp_.forget_abandoned();
   one->settings.verified = shared_.verified.get();
   first_way_ = 0;
   vouched_.clear();
@@ -36,6 +44,11 @@ void BootClient::begin(const Task& task) {
 
 void BootClient::follow(VirtualPhone::Want want) {
   doing_ = Doing::nothing;
+  if (!done(want)) {
+    const BootFaults::Power power = faults_.want();
+    if (power == BootFaults::Power::off) return switch_off();
+    off_soon_ = power == BootFaults::Power::off_soon;
+  }
   if (auto* wanted = std::get_if<VirtualPhone::Fetch>(&want)) {
     file_ = std::move(wanted->name);
     fetch();
@@ -47,16 +60,34 @@ void BootClient::follow(VirtualPhone::Want want) {
 }
 
 void BootClient::end(const VirtualPhone::Done& done) {
-  stream_.close();
   const std::string& name = phone_->settings().name;
   protocol_.census().add(name, done);
   if (!done.damage.empty()) worker_.complain({ErrorKind::content, name + ": " + done.damage});
+  put_back(done.end != trust::BootEnd::fine);
+}
+
+// Asked of whatever a phone is answered: it may be off before that reaches it.
+bool BootClient::is_off() {
+  if (off_soon_) switch_off();
+  return off_soon_;
+}
+
+// It holds what it has installed up to now.
+void BootClient::switch_off() {
+  tftp_.abandon();
+  protocol_.census().add_off();
+  put_back(false);
+}
+
+void BootClient::put_back(bool pause) {
+  doing_ = Doing::nothing;
+  stream_.close();
   if (Status kept = protocol_.phones().put_back(index_, before_, phone_->memory()); !kept) {
     protocol_.note_problem(kept.error());
   }
   phone_.reset();
   before_ = {};
-  worker_.succeed(id_, task_, done.end != trust::BootEnd::fine);
+  worker_.succeed(id_, task_, pause);
 }
 
 // Files.
@@ -68,7 +99,10 @@ void BootClient::fetch() {
 
 void BootClient::fetch_by_way() {
   content_.clear();
-  if (way().kind != WayKind::tftp) {
+  const bool by_tftp = way().kind == WayKind::tftp;
+  if (by_tftp ? faults_.tftp() : faults_.http()) return try_next_way(true);
+  cut_ = faults_.cut(off_soon_);
+  if (!by_tftp) {
     doing_ = Doing::http;
     return use_connection();
   }
@@ -79,6 +113,12 @@ void BootClient::fetch_by_way() {
 }
 
 void BootClient::request() {
+  if (cut_) {
+    if (auto failure = stream_.cut_after(1 + *cut_ % kHttpCutWithin)) {
+      stream_.close();
+      return no_file(*failure);
+    }
+  }
   sent_ = true;
   failure_.reset();
   missing_ = last_ = false;
@@ -131,36 +171,56 @@ std::optional<Failure> BootClient::on_payload(Bytes payload) {
   return Failure{ErrorKind::content, fmt::format("{} does not end within 16 MiB", file_)};
 }
 
+// By TFTP.
+bool BootClient::is_cut(std::size_t bytes, bool last) {
+  return cut_ && (last || content_.size() + bytes > *cut_);
+}
+
+void BootClient::on_cut() {
+  FaultCounters& counters = protocol_.fault_counters();
+  (doing_ == Doing::tftp ? counters.cut_tftp : counters.cut_http).fetch_add(1, std::memory_order_relaxed);
+  stream_.close();
+  if (is_off()) return;
+  try_next_way(false);
+}
+
 void BootClient::on_fetched(const Failure* failure) {
   if (failure == nullptr) return got_file();
   failure->kind == ErrorKind::not_found ? not_found() : no_file(*failure);
 }
 
 void BootClient::got_file() {
+  if (is_off()) return;
   protocol_.counters().files.fetch_add(1, std::memory_order_relaxed);
   follow(phone_->got_file(content_, calendar_now()));
 }
 
 void BootClient::not_found() {
+  if (is_off()) return;
   protocol_.counters().not_found.fetch_add(1, std::memory_order_relaxed);
   follow(phone_->not_found(calendar_now()));
 }
 
 void BootClient::no_file(const Failure& failure) {
+  if (is_off()) return;
   const bool is_last = way_ + 1 == protocol_.settings().ways.size();
   // What the server does wrong is told always; that nobody is there is no news while
   // there is another way.
   if (is_last || failure.kind == ErrorKind::protocol || failure.kind == ErrorKind::content) {
     worker_.complain({failure.kind, file_ + ": " + failure.text});
   }
-  if (is_last) {
+  try_next_way(failure.kind == ErrorKind::timeout);
+}
+
+void BootClient::try_next_way(bool silent) {
+  if (way_ + 1 == protocol_.settings().ways.size()) {
     // Who is refused at once waits as long as until a packet is repeated, like phones.
     doing_ = Doing::resting;
     deadline_ = worker_.ring().now() + protocol_.settings().patience / kTftpTries;
     return worker_.arm(id_, deadline_);
   }
   ++way_;
-  if (failure.kind == ErrorKind::timeout) first_way_ = way_;
+  if (silent) first_way_ = way_;
   protocol_.counters().other_way.fetch_add(1, std::memory_order_relaxed);
   fetch_by_way();
 }
@@ -193,6 +253,7 @@ void BootClient::ask(VirtualPhone::Ask ask) {
   server_ = ask.server;
   question_ = std::move(ask.message);
   answer_.reset();
+  if (faults_.tvs()) return go_without_answer(false);
   use_connection();
 }
 
@@ -210,9 +271,9 @@ void BootClient::take_answer(Bytes bytes) {
   }
   stream_.close();
   if (!good) {
-    const Failure failure{ErrorKind::protocol, good.error().text};
-    return no_answer(&failure);
+    return no_answer({ErrorKind::protocol, good.error().text});
   }
+  if (is_off()) return;
   if (https_.empty()) return follow(phone_->got_answer(*message, calendar_now()));
   const Buffer presented = std::exchange(https_, {});
   if (!phone_->got_https_answer(presented, *message, calendar_now())) {
@@ -222,14 +283,14 @@ void BootClient::take_answer(Bytes bytes) {
   fetch_by_way();
 }
 
-// Null: the service was not asked, since the phone does not trust it.
-void BootClient::no_answer(const Failure* failure) {
-  if (failure != nullptr) {
-    worker_.complain({failure->kind, "verification service: " + failure->text});
-  } else {
-    protocol_.counters().untrusted.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (https_.empty()) return follow(phone_->no_answer(failure == nullptr, calendar_now()));
+void BootClient::no_answer(const Failure& failure) {
+  if (!off_soon_) worker_.complain({failure.kind, "verification service: " + failure.text});
+  go_without_answer(false);
+}
+
+void BootClient::go_without_answer(bool not_trusted) {
+  if (is_off()) return;
+  if (https_.empty()) return follow(phone_->no_answer(not_trusted, calendar_now()));
   ++server_;
   ask_about_https();
 }
@@ -267,7 +328,8 @@ void BootClient::on_secured() {
     return stream_.send(question_);
   }
   stream_.close();
-  no_answer(nullptr);
+  protocol_.counters().untrusted.fetch_add(1, std::memory_order_relaxed);
+  go_without_answer(true);
 }
 
 void BootClient::on_bytes(Bytes bytes) {
@@ -276,13 +338,14 @@ void BootClient::on_bytes(Bytes bytes) {
 
 void BootClient::on_end(const Failure& failure) {
   if (doing_ != Doing::http && doing_ != Doing::question) return;
+  if (doing_ == Doing::http && cut_ && sent_) return on_cut();
   // A server may close a connection that is not in use, just when it is used again.
   if (!first_ && failure.kind == ErrorKind::closed && reader_.fresh()) return;
   connection_failed(failure);
 }
 
 void BootClient::connection_failed(const Failure& failure) {
-  doing_ == Doing::http ? no_file(failure) : no_answer(&failure);
+  doing_ == Doing::http ? no_file(failure) : no_answer(failure);
 }
 
 void BootClient::on_completion(std::uint8_t part, const io::Completion& completion) {
@@ -293,7 +356,7 @@ void BootClient::on_deadline() {
   if (doing_ == Doing::tftp) return tftp_.on_deadline();
   if (doing_ == Doing::nothing) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(id_, deadline_);
-  if (doing_ == Doing::resting) return follow(phone_->no_file(calendar_now()));
+  if (doing_ == Doing::resting) return is_off() ? void() : follow(phone_->no_file(calendar_now()));
   stream_.close();
   connection_failed(
       {ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.settings().patience)});

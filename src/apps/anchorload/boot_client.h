@@ -16,6 +16,7 @@
 
 #include "census.h"
 #include "client.h"
+#include "faults.h"
 #include "http_response.h"
 #include "phones.h"
 #include "stream.h"
@@ -38,6 +39,7 @@ struct BootSettings {
   std::vector<Way> ways;         // to files, tried in this order; at least one
   std::vector<io::Address> tvs;  // as many as the phones know of
   Millis patience = 5000;        // with a file or an answer; for TFTP, with the next packet
+  FaultPlan faults;
 };
 
 class BootProtocol final : public Protocol {
@@ -72,6 +74,7 @@ class BootProtocol final : public Protocol {
     std::atomic<std::uint64_t> untrusted = 0;  // a verification service that was not asked
   };
   Counters& counters() { return counters_; }
+  FaultCounters& fault_counters() { return fault_counters_; }
   Census& census() { return census_; }
   void note_problem(const Error& error);
 
@@ -81,6 +84,7 @@ class BootProtocol final : public Protocol {
   const BootSettings settings_;
   Phones& phones_;
   Counters counters_;
+  FaultCounters fault_counters_;
   Census census_;
   mutable std::mutex mutex_;
   std::map<const Worker*, Shared> shared_;
@@ -103,10 +107,15 @@ class BootClient final : public Client, private StreamOwner, private TftpFetchOw
   void on_end(const Failure& failure) override;
   void on_idle() override;
   std::optional<Failure> on_payload(Bytes payload) override;
+  bool is_cut(std::size_t bytes, bool last) override;
+  void on_cut() override;
   void on_fetched(const Failure* failure) override;
 
   void follow(trust::VirtualPhone::Want want);
   void end(const trust::VirtualPhone::Done& done);
+  bool is_off();
+  void switch_off();
+  void put_back(bool pause);
   const Way& way() const { return protocol_.settings().ways[way_]; }
 
   void fetch();
@@ -118,10 +127,12 @@ class BootClient final : public Client, private StreamOwner, private TftpFetchOw
   void got_file();
   void not_found();
   void no_file(const Failure& failure);
+  void try_next_way(bool silent);
 
   void ask(trust::VirtualPhone::Ask ask);
   void take_answer(Bytes bytes);
-  void no_answer(const Failure* failure);
+  void no_answer(const Failure& failure);
+  void go_without_answer(bool not_trusted);
   void ask_about_https();
 
   void use_connection();
@@ -139,7 +150,10 @@ class BootClient final : public Client, private StreamOwner, private TftpFetchOw
   std::optional<trust::VirtualPhone> phone_;
   std::uint32_t index_ = 0;
   trust::PhoneMemory before_;
-  std::size_t first_way_ = 0;  // those before it met with silence
+  BootFaults faults_;
+  bool off_soon_ = false;           // it switches off before it has an answer
+  std::optional<std::size_t> cut_;  // behind so many bytes of this transfer
+  std::size_t first_way_ = 0;       // those before it met with silence
   std::size_t way_ = 0;
 
   Doing doing_ = Doing::nothing;

@@ -59,6 +59,22 @@ void define_servers(CLI::App& boot, BootFlags& b) {
       ->capture_default_str();
 }
 
+void define_faults(CLI::App& boot, BootFlags& b) {
+  boot.add_option("--unreachable", b.faults.unreachable,
+                  "this service does not answer so many percent of the phones: tvs, http or tftp, as "
+                  "SERVICE[:PERCENT] (default: 100); may be repeated");
+  boot.add_option("--cut", b.faults.cut,
+                  "percent of the transfers that are cut at a random byte: the phone got nothing, and the "
+                  "server hears of nothing behind it")
+      ->capture_default_str();
+  boot.add_option("--off-at", b.faults.off,
+                  "percent of the phones that switch off at a random point of the boot; they keep what "
+                  "they have installed until then")
+      ->capture_default_str();
+  boot.add_option("--seed", b.faults.seed, "who is hit by these; the same number, the same phones")
+      ->capture_default_str();
+}
+
 std::vector<Way> ways_of(const BootFlags& b) {
   auto to = [&](WayKind kind, std::uint16_t port) {
     return Way{.kind = kind, .target = {.host = b.plan.target.host, .port = port}};
@@ -84,8 +100,8 @@ Result<std::vector<io::Address>> services_of(const BootFlags& b) {
 }
 
 // As many at once as there are phones and descriptors for, unless told otherwise.
-Status choose_connections(BootFlags& b, bool by_tftp) {
-  const std::size_t each = by_tftp ? 2 : 1;
+Status choose_connections(BootFlags& b, bool by_tftp, bool loses) {
+  const std::size_t each = by_tftp ? 2 + (loses ? TftpFetch::kMaxDead : 0) : 1;
   const std::size_t limit = io::raise_descriptor_limit();
   const std::size_t others = kOtherDescriptors + kDescriptorsOfThread * b.plan.threads;
   const std::size_t room = limit > others ? (limit - others) / each : 0;
@@ -101,12 +117,15 @@ Status choose_connections(BootFlags& b, bool by_tftp) {
 
 Result<BootSettings> prepare(BootFlags& b) {
   const bool by_tftp = b.protocol == "auto" || b.protocol == "tftp";
-  if (Status chosen = choose_connections(b, by_tftp); !chosen) return std::unexpected(chosen.error());
+  auto faults = read_faults(b.faults);
+  if (!faults) return std::unexpected(std::move(faults.error()));
+  const bool loses = faults->cut > 0 || faults->off > 0;
+  if (Status chosen = choose_connections(b, by_tftp, loses); !chosen) return std::unexpected(chosen.error());
   // The number of boots ends the run, unless its time does.
   if (!b.seconds) b.plan.count = b.boots * b.row.count;
   if (Status completed = complete(b); !completed) return std::unexpected(completed.error());
   if (b.ramp) b.plan.rate = b.row.count / *b.ramp;
-  BootSettings out{.ways = ways_of(b), .patience = static_cast<Millis>(b.timeout * 1000)};
+  BootSettings out{.ways = ways_of(b), .patience = static_cast<Millis>(b.timeout * 1000), .faults = *faults};
   b.plan.target = out.ways.front().target;
   auto services = services_of(b);
   if (!services) return std::unexpected(std::move(services.error()));
@@ -128,6 +147,7 @@ CLI::App& define_boot(CLI::App& app, BootFlags& b) {
   define_common(boot, b);
   define_phones(boot, b);
   define_servers(boot, b);
+  define_faults(boot, b);
   return boot;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "command.h"
+#include "faults.h"
 #include "phones.h"
 
 namespace anchord::load {
@@ -21,6 +22,7 @@ struct BootFlags : Flags {
   std::uint16_t tvs_port = 2445;
   std::vector<std::string> tvs;
   double timeout = 5;
+  FaultFlags faults;
 };
 
 CLI::App& define_boot(CLI::App& app, BootFlags& b);

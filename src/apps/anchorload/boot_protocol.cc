@@ -34,6 +34,7 @@ Json BootProtocol::facts() const {
   out["questions"] = counters_.questions.load();
   out["untrusted_services"] = counters_.untrusted.load();
   out["connections_opened"] = counters_.connections.load();
+  out["faults"] = fault_counters_.json(settings_.faults);
   return out;
 }
 
@@ -43,6 +44,7 @@ std::string BootProtocol::facts_text() const {
                      counters_.files.load(), counters_.not_found.load(), counters_.other_way.load());
   out += fmt::format("  {} questions, {} verification services not trusted, {} connections\n",
                      counters_.questions.load(), counters_.untrusted.load(), counters_.connections.load());
+  if (settings_.faults.any()) out += fault_counters_.text();
   return out;
 }
 

@@ -43,6 +43,7 @@ std::vector<std::pair<std::pair<BootEnd, std::string>, Census::Reason>> Census::
 
 void Census::put_into(Json& out) const {
   for (const BootEnd end : kEnds) out[std::string(trust::boot_end_name(end))] = count(end);
+  out["off"] = off_.load(std::memory_order_relaxed);
   out["reasons"] = Json::array();
   for (const auto& [kind, reason] : sorted()) {
     out["reasons"].push_back({{"end", trust::boot_end_name(kind.first)},
@@ -53,8 +54,12 @@ void Census::put_into(Json& out) const {
 }
 
 std::string Census::text() const {
-  std::string out = fmt::format("  {} fine, {} degraded, {} locked\n", count(BootEnd::fine),
+  std::string out = fmt::format("  {} fine, {} degraded, {} locked", count(BootEnd::fine),
                                 count(BootEnd::degraded), count(BootEnd::locked));
+  if (const std::uint64_t off = off_.load(std::memory_order_relaxed); off > 0) {
+    out += fmt::format(", {} switched off", off);
+  }
+  out += "\n";
   for (const auto& [kind, reason] : sorted()) {
     std::string names;
     for (const std::string& phone : reason.phones) names += (names.empty() ? "" : ", ") + phone;

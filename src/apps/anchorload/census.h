@@ -23,6 +23,8 @@ class Census {
   static constexpr std::size_t kNames = 5;
 
   void add(const std::string& phone, const trust::VirtualPhone::Done& done);
+  // One that switched off in the middle.
+  void add_off() { off_.fetch_add(1, std::memory_order_relaxed); }
 
   std::uint64_t count(trust::BootEnd end) const {
     return counts_[static_cast<std::size_t>(end)].load(std::memory_order_relaxed);
@@ -40,6 +42,7 @@ class Census {
   std::vector<std::pair<std::pair<trust::BootEnd, std::string>, Reason>> sorted() const;
 
   std::array<std::atomic<std::uint64_t>, 3> counts_{};
+  std::atomic<std::uint64_t> off_ = 0;
   mutable std::mutex mutex_;
   std::map<std::pair<trust::BootEnd, std::string>, Reason> reasons_;
 };

@@ -50,6 +50,7 @@ Status keep(const std::filesystem::path& path, Bytes content) {
 
 Phones::Phones(PhoneRow row, std::uint64_t first) : row_(std::move(row)), first_(first) {
   if (row_.folder.empty() && row_.again) memories_.resize(row_.count);
+  if (row_.again) boots_.resize(row_.count);
   resting_.resize(row_.count);
   std::iota(resting_.begin(), resting_.end(), 0u);
 }
@@ -111,7 +112,9 @@ Result<Phones::One> Phones::take() {
     assert(!resting_.empty());
     out.index = resting_.front();
     resting_.pop_front();
+    if (!boots_.empty()) out.boot = boots_[out.index]++;
   }
+  out.mac = first_ + row_.from + out.index;
   out.settings = {.name = name(out.index),
                   .model = row_.model,
                   .security_by_default = has_security(out.index),

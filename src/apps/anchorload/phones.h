@@ -38,6 +38,8 @@ class Phones {
  public:
   struct One {
     std::uint32_t index = 0;
+    std::uint64_t mac = 0;
+    std::uint32_t boot = 0;  // how often it was taken before, in this run
     trust::PhoneSettings settings;
     trust::PhoneMemory memory;
   };
@@ -62,6 +64,7 @@ class Phones {
   const PhoneRow row_;
   const std::uint64_t first_;                 // the MAC address
   std::vector<trust::PhoneMemory> memories_;  // by index, without a folder
+  std::vector<std::uint32_t> boots_;          // by index, of those that boot more than once
   std::mutex mutex_;
   std::deque<std::uint32_t> resting_;
 };

@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -26,7 +27,7 @@ Failure failed(const char* what) {
 }  // namespace
 
 Stream::Stream(StreamOwner& owner, Worker& worker, std::uint32_t client)
-    : owner_(owner), worker_(worker), client_(client), from_(worker.host_of(client)) {}
+    : owner_(owner), worker_(worker), client_(client) {}
 
 std::optional<Failure> Stream::prepare(const io::Host& target) {
   prepared_.reset(socket(target.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -37,9 +38,10 @@ std::optional<Failure> Stream::prepare(const io::Host& target) {
   // Thousands of connections a second would use up the ports in TIME_WAIT.
   const linger reset{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  if (from_.is_any() || !target.is_v4()) return std::nullopt;
+  const io::Host from = worker_.host_of(client_);
+  if (from.is_any() || !target.is_v4()) return std::nullopt;
   sockaddr_storage local{};
-  const socklen_t local_length = io::to_kernel({.host = from_}, true, local);
+  const socklen_t local_length = io::to_kernel({.host = from}, true, local);
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   if (bind(fd, reinterpret_cast<sockaddr*>(&local), local_length) != 0) return failed("bind");
   return std::nullopt;
@@ -61,7 +63,7 @@ std::optional<Failure> Stream::open(const io::Address& target, const How& how) {
   }
   target_ = target;
   fd_ = made.release();
-  closing_ = false;
+  closing_ = cut_ = false;
   next_out_.clear();
   worker_.ring().connect(fd_, target, Worker::tag(client_, kConnectPart));
   connecting_ = true;
@@ -115,6 +117,19 @@ void Stream::send() {
   worker_.ring().send(fd_, out_, Worker::tag(client_, kSendPart));
 }
 
+// Of each packet the kernel takes the front only, and acknowledges no more than that: its
+// filter cuts the rest off before TCP sees it.
+std::optional<Failure> Stream::cut_after(std::size_t bytes) {
+  constexpr std::size_t kTcpHeader = 32;  // with timestamps; a longer one is kept whole
+  sock_filter keep{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = static_cast<__u32>(kTcpHeader + bytes)};
+  const sock_fprog program{.len = 1, .filter = &keep};
+  if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+    return failed("SO_ATTACH_FILTER");
+  }
+  cut_ = true;
+  return std::nullopt;
+}
+
 void Stream::on_completion(std::uint8_t part, const io::Completion& completion) {
   switch (part) {
     case kConnectPart:
@@ -144,10 +159,11 @@ void Stream::on_received(const io::Completion& completion) {
   if (completion.has_buffer) {
     const auto length = static_cast<std::size_t>(std::max(completion.result, 0));
     const Bytes bytes = worker_.ring().buffer(io::Group::tcp, completion.buffer, length);
-    if (!closing_ && length > 0) secure_ ? decrypt(bytes) : owner_.on_bytes(bytes);
+    if (!closing_ && length > 0 && !cut_) secure_ ? decrypt(bytes) : owner_.on_bytes(bytes);
     worker_.ring().recycle(io::Group::tcp, completion.buffer);
   }
   if (closing_) return;
+  if (cut_ && completion.result > 0) return end({ErrorKind::closed, "cut on purpose"});
   const int error = -completion.result;
   if (completion.result > 0 || error == ENOBUFS) {
     if (receiving_) return;

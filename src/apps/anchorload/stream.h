@@ -64,6 +64,9 @@ class Stream {
     send();
   }
   void close();
+  // Of what comes from now on, at least one byte and at most so many arrive: behind them it ends as
+  // if the server had closed it, and the server knows that the rest did not arrive.
+  std::optional<Failure> cut_after(std::size_t bytes);
   void on_completion(std::uint8_t part, const io::Completion& completion);
   // What there is to know of a TLS connection, until its end.
   const crypto::TlsEngine& tls() const { return *tls_; }
@@ -82,7 +85,6 @@ class Stream {
   StreamOwner& owner_;
   Worker& worker_;
   const std::uint32_t client_;
-  const io::Host from_;
   std::unique_ptr<crypto::TlsEngine> tls_;  // made when it is needed for the first time
   bool secure_ = false;
   io::Descriptor prepared_;
@@ -90,6 +92,7 @@ class Stream {
   int fd_ = -1;
   bool connecting_ = false;
   bool closing_ = false;
+  bool cut_ = false;
   bool receiving_ = false;  // armed
   bool sending_ = false;
   Buffer out_;  // being sent

@@ -86,10 +86,11 @@ Status TftpFetch::start(const io::Address& target, std::string_view file) {
 }
 
 // The socket is closed when its receive has ended; one that takes long is kept.
-void TftpFetch::retire() {
+void TftpFetch::retire(bool dead) {
   if (old_) return;
   worker_.ring().cancel(Worker::tag(client_, receive_part_));
   old_ = std::move(socket_);
+  old_is_dead_ = dead;
   receive_part_ ^= kReceivePart ^ (kReceivePart + 1);
 }
 
@@ -98,6 +99,9 @@ void TftpFetch::on_completion(std::uint8_t part, const io::Completion& completio
   const bool current = part == receive_part_;
   if (!completion.more && current) {
     worker_.ring().receive_datagrams(socket_.get(), Worker::tag(client_, part));
+  } else if (!completion.more && old_is_dead_) {
+    if (dead_.size() == kMaxDead) dead_.erase(dead_.begin());
+    dead_.push_back(std::move(old_));
   } else if (!completion.more) {
     worker_.ring().close(old_.release());
   }
@@ -137,17 +141,27 @@ void TftpFetch::proceed(TftpGet::Next next) {
     if (!get_.packet().empty()) send_to(peer_, get_.packet());
     return end(&get_.failure());
   }
+  const bool last = next == TftpGet::Next::done;
+  if ((last || !get_.payload().empty()) && owner_.is_cut(get_.payload().size(), last)) {
+    abandon();
+    return owner_.on_cut();
+  }
   if (next != TftpGet::Next::wait) send_to(peer_, get_.packet());
   if (!get_.payload().empty()) {
     if (auto failure = owner_.on_payload(get_.payload())) return end(&*failure);
   }
-  if (next == TftpGet::Next::done) end(nullptr);
+  if (last) end(nullptr);
 }
 
 void TftpFetch::end(const Failure* failure) {
   busy_ = false;
-  if (wish_.new_ports) retire();
+  if (wish_.new_ports) retire(false);
   owner_.on_fetched(failure);
+}
+
+void TftpFetch::abandon() {
+  if (busy_) retire(true);
+  busy_ = false;
 }
 
 void TftpFetch::on_deadline() {

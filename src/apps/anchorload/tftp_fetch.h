@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "anchord/io/socket.h"
 #include "client.h"
@@ -26,6 +27,11 @@ class TftpFetchOwner {
  public:
   // A failure ends the read.
   virtual std::optional<Failure> on_payload(Bytes payload) = 0;
+  // Asked of each block, the size of which is given, before it is acknowledged; true: nothing is
+  // said to the server any more, which does not hear of it, and the read is over.
+  virtual bool is_cut(std::size_t, bool /*last*/) { return false; }
+  // It was.
+  virtual void on_cut() {}
   // The read is over, rightly when `failure` is null. Another may be started at once.
   virtual void on_fetched(const Failure* failure) = 0;
   // The request is sent once more: nobody has answered it.
@@ -37,6 +43,9 @@ class TftpFetchOwner {
 
 class TftpFetch {
  public:
+  // Descriptors, besides the socket in use and one that is being closed.
+  static constexpr std::size_t kMaxDead = 2;
+
   // The completions of `client` with these parts, and the one behind them, belong here.
   static constexpr std::uint8_t kSendPart = 3;
   static constexpr std::uint8_t kReceivePart = 4;
@@ -51,6 +60,11 @@ class TftpFetch {
   Status start(const io::Address& target, std::string_view file);
   void on_completion(std::uint8_t part, const io::Completion& completion);
   void on_deadline();
+  // The read that is under way, if any, is over, and the server does not hear of it.
+  void abandon();
+  // From reads that were abandoned the server hears nothing, not even that their ports are closed,
+  // until now; but for the oldest, when there are more than kMaxDead.
+  void forget_abandoned() { dead_.clear(); }
 
   // Of the last read, as far as it has come.
   const TftpGet& get() const { return get_; }
@@ -60,7 +74,7 @@ class TftpFetch {
   void on_network_error(int error, bool sending);
   void proceed(TftpGet::Next next);
   void wait();
-  void retire();
+  void retire(bool dead);
   void send_to(const io::Address& to, Bytes packet);
   void end(const Failure* failure);
 
@@ -71,6 +85,8 @@ class TftpFetch {
   io::Descriptor socket_;
   std::uint8_t receive_part_ = kReceivePart;  // the other one's belong to old_
   io::Descriptor old_;                        // being closed
+  bool old_is_dead_ = false;                  // it is kept instead
+  std::vector<io::Descriptor> dead_;          // open, so that the kernel does not answer for them
   bool busy_ = false;
   TftpGet get_;
   io::Address target_;

@@ -49,6 +49,8 @@ Status Worker::open() {
   const auto count = static_cast<std::uint32_t>(share(plan_.connections, plan_.threads, index_));
   timers_ = std::make_unique<TimerWheel>(count, ring_->now());
   armed_for_.assign(count, kNever);
+  places_.resize(count);
+  for (std::uint32_t id = 0; id < count; ++id) place(id, std::uint64_t{id} * plan_.threads + index_);
   for (std::uint32_t id = 0; id < count; ++id) {
     auto client = protocol_.make_client(*this, id);
     if (!client) return std::unexpected(client.error());
@@ -226,9 +228,10 @@ void Worker::end_task(std::uint32_t client, bool pause) {
 }
 
 io::Host Worker::host_of(std::uint32_t client) const {
-  constexpr std::uint32_t kFirst = 0x7f100001;  // 127.16.0.1
+  constexpr std::uint32_t kNetwork = 0x7f100000;  // 127.16.0.0/12
+  constexpr std::uint32_t kMask = 0x000fffff;
   if (!plan_.own_addresses) return {};
-  const std::uint32_t value = kFirst + client * plan_.threads + index_;
+  const std::uint32_t value = kNetwork | ((places_[client] + 1) & kMask);
   return *io::parse_host(
       fmt::format("{}.{}.{}.{}", value >> 24, value >> 16 & 0xff, value >> 8 & 0xff, value & 0xff));
 }

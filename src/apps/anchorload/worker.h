@@ -84,6 +84,10 @@ class Worker {
   }
   // Where it is; any: the kernel chooses.
   io::Host host_of(std::uint32_t client) const;
+  // From now on it is at the address with this number, of those that clients have of their own.
+  void place(std::uint32_t client, std::uint64_t number) {
+    places_[client] = static_cast<std::uint32_t>(number);
+  }
   // on_deadline() at this time of the ring's clock, or earlier when an earlier one is
   // armed already: a client that has moved on arms again then.
   void arm(std::uint32_t client, Millis deadline);
@@ -141,6 +145,7 @@ class Worker {
   std::unique_ptr<TimerWheel> timers_;
   std::vector<Millis> armed_for_;  // by client
   std::vector<Open> open_;         // likewise
+  std::vector<std::uint32_t> places_;
   std::deque<std::uint32_t> free_;
   std::deque<Rest> resting_;  // in the order of their ends
   std::vector<std::uint32_t> begun_now_;
