@@ -5,7 +5,7 @@ import json
 import shutil
 
 import harness
-from harness import SLOW, Service, program, run, wait_for
+from harness import BOUND, SLOW, Service, program, run, wait_for
 
 PHONES = 120 if SLOW else 1000
 MOVED = 60 if SLOW else 500
@@ -43,7 +43,8 @@ class Case(harness.Case):
     def boot(self, service, count=PHONES, first=0, tvs=None, code=0, trust=None):
         """Phones number first to first + count - 1 boot; what became of them."""
         args = ["boot", "--host", "127.0.0.1", "--phones", count, "--from", first, "--json",
-                "--trust", trust or self.phones, "--tftp-port", service.tftp[0][1], "--http-port", service.http[0][1]]
+                "--timeout", BOUND, "--trust", trust or self.phones, "--tftp-port", service.tftp[0][1],
+                "--http-port", service.http[0][1]]
         for host, port in tvs or service.tvs:
             args += ["--tvs", f"{host}:{port}"]
         result = run(program("anchorload"), *args)
@@ -52,7 +53,7 @@ class Case(harness.Case):
 
     def all_fine(self, service, count=PHONES, first=0, **how):
         ends = self.boot(service, count, first, **how)["phones"]
-        self.assertEqual((ends["fine"], ends["degraded"], ends["locked"]), (count, 0, 0))
+        self.assertEqual((ends["fine"], ends["degraded"], ends["locked"]), (count, 0, 0), ends)
 
 
 class Regenerate(Case):
