@@ -281,6 +281,7 @@ void StreamService::work(std::uint32_t slot) {
 void StreamService::note_progress(std::uint32_t slot, const StreamProgress& progress) {
   Connection& c = connections_[slot];
   Millis now = shard_.ring.now();
+  const Millis before = deadline(c);
   if (c.phase == Phase::shaking && !protocol_.shaking(slot)) {
     c.phase = Phase::serving;
     c.since = now;
@@ -292,6 +293,8 @@ void StreamService::note_progress(std::uint32_t slot, const StreamProgress& prog
     fresh_.remove(slot);
     note_moving(slot);
   }
+  // A timer that is set for later would find a shorter limit too late.
+  if (deadline(c) < before) timers_.arm(slot, deadline(c));
   c.must_flush = progress.next == StreamNext::flush_first;
   if (progress.next == StreamNext::finish) {
     c.phase = Phase::closing;

@@ -58,6 +58,22 @@ TEST(Limits, IdleConnectionsEndAfterTheirLastAnswer) {
   EXPECT_TRUE(phone.ended());
 }
 
+// Each limit counts from when what it is for begins, however long the one before it would have lasted.
+TEST(Limits, AShortOneBehindALongOneHolds) {
+  for (const service::StreamSettings& limits :
+       {service::StreamSettings{
+            .handshake_timeout = 600'000, .request_timeout = 1000, .idle_timeout = 600'000},
+        service::StreamSettings{
+            .handshake_timeout = 600'000, .request_timeout = 600'000, .idle_timeout = 1000}}) {
+    World world({.shard = {.stream = limits}});
+    const bool asks = limits.idle_timeout == 1000;
+    Phone phone(world, 1, {.questions = asks ? 1u : 0u, .close_after = false});
+    world.run_for(3000, [&] { phone.pump(); });
+    EXPECT_TRUE(phone.ended()) << asks;
+    EXPECT_EQ(world.counters.tvs_idle_timeouts.get(), 1u);
+  }
+}
+
 TEST(Limits, OneAddressCannotTakeAllConnections) {
   service::ShardSettings shard{.stream = {.max_connections = 20, .max_per_address = 5}};
   World world({.shard = shard});
