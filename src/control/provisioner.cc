@@ -14,8 +14,7 @@
 namespace anchord::control {
 namespace {
 
-// A look at everything: heals lost events. Without events it is all there is.
-constexpr Millis kRescan = 30'000;
+// From one look at everything to the next without events, when it is all there is.
 constexpr Millis kRescanBlind = 2'000;
 // Files that are read, signed and kept together: a bound on memory, and on the work
 // that a kill can lose.
@@ -155,7 +154,7 @@ void Provisioner::run() {
         rescan_asked_ = false;
       }
       look_at_everything();
-      look_again = monotonic_now() + (watching_ ? kRescan : kRescanBlind);
+      look_again = monotonic_now() + (watching_ ? limits_.rescan : kRescanBlind);
       continue;
     }
     if (!devices.names.empty()) look_at_devices(devices.names);

@@ -37,6 +37,8 @@ namespace anchord::control {
 struct ProvisioningLimits {
   std::uint64_t max_file = 0;    // bytes of one file
   std::uint64_t max_folder = 0;  // of all
+  // From one look at everything to the next, which heals lost events.
+  Millis rescan = 30'000;
 };
 
 class Provisioner {

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <map>
 
+#include "../time_bound.h"
 #include "anchord/base/clock.h"
 #include "folder_watch.h"
 #include "state.h"
@@ -149,7 +150,8 @@ TEST_F(FolderTest, AFileOfAnotherUserIsTakenWhenItIsLeftAlone) {
   std::filesystem::last_write_time(folder_path_ + "/a",
                                    std::filesystem::file_time_type::clock::now() + std::chrono::hours(24));
   AsAnotherUser other;
-  for (Millis end = monotonic_now() + 60'000; state == ReadFile::State::unfinished && monotonic_now() < end;)
+  for (Millis end = monotonic_now() + time_bound();
+       state == ReadFile::State::unfinished && monotonic_now() < end;)
     state = read("a").state;
   EXPECT_EQ(state, ReadFile::State::whole);
 }

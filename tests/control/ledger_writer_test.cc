@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "../time_bound.h"
 #include "address_book.h"
 #include "anchord/trust/trust_list.h"
 #include "state.h"
@@ -184,7 +185,7 @@ class Ledger : public State {
   // Ends a test that hangs; nothing here is timed.
   template <class Condition>
   void until(Condition&& condition) {
-    Millis end = monotonic_now() + 60'000;
+    Millis end = monotonic_now() + time_bound();
     while (!condition()) {
       ASSERT_LT(monotonic_now(), end) << "waited in vain";
       std::this_thread::sleep_for(std::chrono::milliseconds(10));

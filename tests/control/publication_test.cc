@@ -7,6 +7,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "../time_bound.h"
 #include "anchord/store/lifecycle.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
@@ -61,7 +62,7 @@ class Publication : public State {
     std::string text = fmt_number();
     write("a.xml", text);
     publish();
-    Millis end = monotonic_now() + 60'000;
+    Millis end = monotonic_now() + time_bound();
     while (!builder_->ready() || view_ == nullptr || !serves("a.xml", text)) {
       ASSERT_LT(monotonic_now(), end) << "waited in vain";
       pollfd waiting{provisioner_->descriptor(), POLLIN, 0};

@@ -79,6 +79,18 @@ def present():
     return os.readlink("/proc/thread-self/ns/net")
 
 
+def statistics(protocol):
+    """What this network has counted of one protocol, as "Tcp"."""
+    lines = pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()
+    names, values = (line.split()[1:] for line in lines if line.startswith(f"{protocol}: "))
+    return dict(zip(names, map(int, values)))
+
+
+def refusals():
+    """How often somebody asked at a port where nobody listens: connections that failed, and datagrams."""
+    return statistics("Tcp")["AttemptFails"] + statistics("Udp")["NoPorts"]
+
+
 def ephemeral_range():
     """The first and the last port that the kernel gives to sockets that ask for none."""
     return tuple(map(int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()))

@@ -1,5 +1,7 @@
 """Hostile clients by the thousand, and honest ones who are answered all the same."""
 
+import contextlib
+import itertools
 import multiprocessing
 import random
 import resource
@@ -10,13 +12,14 @@ import threading
 import time
 
 import harness
-from harness import SLOW, Service, ask_once, client, der, is_valid, run, verify_request, wait_for
+from harness import FACTOR, SLOW, Service, ask_once, client, der, is_valid, run, verify_request, wait_for
 
 WANTED = 1500 if SLOW else 10_000
 SECONDS = 15
-HANDSHAKE_TIMEOUT = 5  # anchord's default
+# anchord's default, where the machine is idle: an honest client is to be through before.
+HANDSHAKE_TIMEOUT = 5 * FACTOR
 # Connections that are opened anew each second: on two cores that anchord shares with all of its clients.
-AGAIN = 200 if SLOW else 1000
+AGAIN = (200 if SLOW else 1000) / FACTOR
 SOURCES = [f"127.0.1.{i}" for i in range(1, 251)]
 
 
@@ -168,14 +171,14 @@ class Crowd(harness.Case):
         return counters["tvs_accepted"] + counters["tvs_refused_full"]
 
     def besiege(self, limit, *flags):
+        flags = ("--handshake-timeout", 1000 * HANDSHAKE_TIMEOUT, *flags)
         with Service(self.state, *flags) as service, Hostile(service.tvs[0], self.count) as hostile:
             wait_for(lambda: self.arrived(service) >= self.count, "they are all there")
             asked = self.honest_work(service, hostile)
             self.assertLessEqual(service.counters()["tvs_open"], limit)
-            # They stay, but open no more: the service lets go of each by itself.
+            # They stay, but open no more: the service lets go of each by itself. When exactly is for the simulated ring.
             hostile.calm.set()
-            counters = wait_for(lambda: (c := service.counters())["tvs_open"] == 0 and c, "all are timed out",
-                                bound=6 * HANDSHAKE_TIMEOUT if not SLOW else harness.BOUND)
+            counters = wait_for(lambda: (c := service.counters())["tvs_open"] == 0 and c, "all are timed out")
             for opened in hostile.opened:
                 self.assertGreaterEqual(opened, self.count // 4)
         self.assertEqual(counters["tvs_handshakes"], asked)
@@ -195,17 +198,18 @@ class Crowd(harness.Case):
 
     def test_idle_after_the_handshake(self):
         """Those who finish a handshake, or even ask a question, and then say nothing, go in their turn."""
-        idle = 60
-        with Service(self.state, "--request-timeout", "1000", "--idle-timeout", "1500") as service:
-            context = harness.tls_context()
-            held = [harness.Tvs(service.tvs[0], context=context) for _ in range(idle)]
-            for tvs in held[::2]:
-                self.assertTrue(is_valid(tvs.ask(verify_request(der("app-ec")))))
-            for tvs in held:
-                self.assertTrue(tvs.goodbye())
-                tvs.socket.close()
-            counters = wait_for(lambda: (c := service.counters())["tvs_open"] == 0 and c, "all are closed")
-            self.assertEqual(counters["tvs_idle_timeouts"], idle)
+        idle = 30
+        for limit, asks in (("--request-timeout", False), ("--idle-timeout", True)):
+            with self.subTest(limit), Service(self.state, limit, "1000") as service:
+                context = harness.tls_context()
+                held = [harness.Tvs(service.tvs[0], context=context) for _ in range(idle)]
+                for tvs in held if asks else ():
+                    self.assertTrue(is_valid(tvs.ask(verify_request(der("app-ec")))))
+                for tvs in held:
+                    self.assertTrue(tvs.goodbye())
+                    tvs.socket.close()
+                counters = wait_for(lambda: (c := service.counters())["tvs_open"] == 0 and c, "all are closed")
+                self.assertEqual(counters["tvs_idle_timeouts"], idle)
 
 
 class OneAddress(harness.Case):
@@ -251,14 +255,16 @@ class Datagrams(harness.Case):
         return b"\0\1" + b"a" * seeded.randrange(0, 1400) + seeded.choice([b"", b"\0", b"\0netascii\0", b"\0mail\0"])
 
     def test_garbage_does_not_stop_transfers(self):
-        done = threading.Event()
+        enough = threading.Event()
 
         def flood(address):
             seeded = random.Random(5)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                 s.bind(("127.0.6.1", 0))
                 s.setblocking(False)
-                for i in range(10_000):
+                for i in itertools.count():
+                    if i >= 10_000 and enough.is_set():
+                        return
                     try:
                         s.sendto(self.garbage(seeded), address)
                         s.recv(2000)
@@ -266,46 +272,58 @@ class Datagrams(harness.Case):
                         pass
                     if i % 20 == 0:
                         time.sleep(0.005)
-            done.set()
 
         with Service(self.state) as service:
             flooding = threading.Thread(target=flood, args=service.tftp[:1])
             flooding.start()
-            fetched = 0
-            while not done.is_set():
+            for _ in range(10):
                 self.fetch(service)
-                fetched += 1
+            wait_for(lambda: (c := service.counters())["tftp_malformed"] > 1000 and c["tftp_unsupported"] > 0,
+                     "garbage of both kinds is counted")
+            enough.set()
             flooding.join()
             self.fetch(service)
-            self.assertGreater(fetched, 0)
-            counters = service.counters()
-            self.assertGreater(counters["tftp_malformed"], 1000)
-            self.assertGreater(counters["tftp_unsupported"], 0)
 
     def test_requests_that_nobody_follows(self):
         """A request whose sender never acknowledges gets two packets and no more; its place is free again."""
-        with Service(self.state, "--tftp-timeout", "50", "--max-transfers", "64", "--shards", "1") as service:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as quiet:
-                quiet.settimeout(harness.BOUND)
-                quiet.sendto(b"\0\1ITLFile.tlv\0octet\0", service.tftp[0])
-                first = quiet.recv(2000)
-                self.assertEqual((first[:4], quiet.recv(2000)), (b"\0\3\0\1", first))
-                wait_for(lambda: service.counters()["tftp_timeouts"] == 1, "it is given up")
-                quiet.setblocking(False)
-                self.assertRaises(BlockingIOError, quiet.recv, 2000)
-            senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(200)]
-            for s in senders:
-                s.sendto(b"\0\1ITLFile.tlv\0octet\0", service.tftp[0])
-            wait_for(lambda: service.counters()["tftp_requests"] == 201, "all have come")
-            wait_for(lambda: service.counters()["tftp_active"] == 0, "all are given up")
-            for s in senders:
-                s.close()
-            self.assertGreater(service.counters()["tftp_full"], 0)
+        request = b"\0\1ITLFile.tlv\0octet\0"
+        with Service(self.state, "--tftp-timeout", "50", "--max-transfers", "1", "--shards", "1") as service:
+            for given_up in (1, 2):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as quiet:
+                    quiet.settimeout(harness.BOUND)
+                    quiet.sendto(request, service.tftp[0])
+                    first = quiet.recv(2000)
+                    self.assertEqual((first[:4], quiet.recv(2000)), (b"\0\3\0\1", first))
+                    wait_for(lambda: service.counters()["tftp_timeouts"] == given_up, "it is given up")
+                    quiet.setblocking(False)
+                    self.assertRaises(BlockingIOError, quiet.recv, 2000)
+
+    def test_no_more_transfers_than_there_may_be(self):
+        """More than that are told so, and those under way go on."""
+        many, limit, request = 200, 64, b"\0\1ITLFile.tlv\0octet\0"
+        with contextlib.ExitStack() as senders, \
+                Service(self.state, "--tftp-timeout", "60000", "--max-transfers", limit, "--shards", "1") as service:
+            answers, transfers = [], []
+            for _ in range(many):
+                s = senders.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                s.settimeout(harness.BOUND)
+                s.sendto(request, service.tftp[0])
+                packet, peer = s.recvfrom(2000)
+                answers.append(packet[:2])
+                transfers += [(s, peer)] if packet[:2] == b"\0\3" else []
+            self.assertEqual((answers.count(b"\0\3"), answers.count(b"\0\5")), (limit, many - limit))
+            counters = service.counters()
+            self.assertEqual((counters["tftp_active"], counters["tftp_full"]), (limit, many - limit))
+            for s, peer in transfers:
+                s.sendto(b"\0\4\0\1", peer)
+                self.assertEqual(s.recv(2000)[:4], b"\0\3\0\2")
+                s.sendto(b"\0\5\0\0enough\0", peer)
+            wait_for(lambda: service.counters()["tftp_active"] == 0, "their own errors end them")
             self.fetch(service)
 
     def test_acknowledgements_of_strangers(self):
         """Nobody else moves, ends or sees a transfer."""
-        with Service(self.state, "--shards", "1") as service:
+        with Service(self.state, "--shards", "1", "--tftp-timeout", "60000") as service:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as us, \
                     socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
                 us.settimeout(harness.BOUND)

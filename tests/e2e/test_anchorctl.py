@@ -70,7 +70,7 @@ class Case(unittest.TestCase):
 
     def run_it(self, *args, env=None, stdin=subprocess.DEVNULL):
         return subprocess.run([ANCHORCTL, *map(str, args)], capture_output=True, stdin=stdin, env=env or environment(),
-                              timeout=60)
+                              timeout=harness.BOUND)
 
     def done(self, *args, **how):
         result = self.run_it(*args, **how)

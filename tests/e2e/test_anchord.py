@@ -276,10 +276,16 @@ class Questions(harness.Case):
         request, answer = vector("query-request-tftp"), vector("query-response-tftp")
         count = 4000
         with Tvs(self.address) as tvs:
-            asking = threading.Thread(target=lambda: [tvs.send(request * 100) for _ in range(count // 100)])
+            sent = []
+            asking = threading.Thread(target=lambda: [sent.append(tvs.send(request * 100)) for _ in range(count // 100)])
             asking.start()
-            time.sleep(1)
-            self.assertEqual(ask_once(self.address, request), answer)
+
+            def held():
+                before = len(sent)
+                self.assertEqual(ask_once(self.address, request), answer)
+                return before == len(sent) and before > 0
+
+            wait_for(held, "others are answered meanwhile, and it gets on no more")
             for _ in range(count):
                 self.assertEqual(tvs.receive(), answer)
             asking.join(BOUND)
@@ -497,11 +503,16 @@ class End(harness.Case):
     def test_a_slow_transfer_ends_before_the_service(self):
         self.ctl("itl", "build", "--out", self.folder / "itl")
         # One shard: another, with nothing to wait for, would have ended and answer nobody.
-        with Service(self.state, "--drain-timeout", "60000", "--shards", "1") as service:
+        with Service(self.state, "--drain-timeout", "3600000", "--shards", "1", "--tftp-timeout", "60000") as service:
             result = []
-            began = threading.Event()
+            began, go_on = threading.Event(), threading.Event()
+
+            def wait_at_first(block):
+                began.set()
+                go_on.wait(BOUND)
+
             fetching = threading.Thread(target=lambda: result.append(
-                harness.tftp_get(service.tftp[0], ITL.encode(), pause=0.2, on_block=lambda _: began.set())))
+                harness.tftp_get(service.tftp[0], ITL.encode(), on_block=wait_at_first)))
             fetching.start()
             self.assertTrue(began.wait(BOUND))
             service.signal(signal.SIGTERM)
@@ -509,12 +520,13 @@ class End(harness.Case):
             self.assertIsNone(service.process.poll())
             with self.assertRaisesRegex(OSError, "busy"):
                 harness.tftp_get(service.tftp[0], ITL.encode())
+            go_on.set()
             fetching.join(BOUND)
             self.assertEqual(service.wait(), 0)
         self.assertEqual(result[0][0], (self.folder / "itl").read_bytes())
 
     def test_without_connections_there_is_nothing_to_wait_for(self):
-        with Service(self.state, "--drain-timeout", "600000", ports=("0", "auto", "0", "0")) as service:
+        with Service(self.state, "--drain-timeout", "3600000", ports=("0", "auto", "0", "0")) as service:
             harness.tftp_get(service.tftp[0], ITL.encode())
             service.signal(signal.SIGTERM)
             self.assertEqual(service.wait(), 0)

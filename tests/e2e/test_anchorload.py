@@ -4,6 +4,7 @@ good ones. The servers here are small and misbehave on purpose."""
 import contextlib
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -11,10 +12,13 @@ import threading
 import time
 
 import harness
+import network
 from harness import Service, environment, program, run, wait_for
 from network import unused_port
 
 LOOPBACK = "127.0.0.1"
+# Seconds within which a server here sends its next packet, and after which a client repeats its own.
+LONG_PACKET = 2 * harness.FACTOR
 
 
 def data(block, payload):
@@ -150,9 +154,41 @@ def response(body, status="200 OK", **headers):
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
+class Running:
+    """anchorload under way until it is told to end: how long anything takes is not known."""
+
+    def __init__(self, protocol, *flags):
+        self.args = [str(a) for a in (program("anchorload"), protocol, "--host", LOOPBACK, "--seconds", 86400, "--json",
+                                      *flags)]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.args, stdout=subprocess.PIPE, env=environment())
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def end(self):
+        """Its exit code and its report."""
+        self.process.send_signal(signal.SIGINT)
+        out, _ = self.process.communicate(timeout=harness.BOUND)
+        return self.process.returncode, json.loads(out)
+
+
+def refused_again(times=1):
+    """Waits until somebody has asked so often more at a port where nobody listens."""
+    before = network.refusals()
+    wait_for(lambda: network.refusals() >= before + times, f"{times} times refused")
+
+
 class Load(harness.Case):
     def load(self, protocol, port, *flags, code=0, host=LOOPBACK):
-        """The report of one run, whose exit code is looked at too."""
+        """The report of one run, whose exit code is looked at too. It waits for answers as long as we do, unless told
+        otherwise; by TFTP that would be an option of the request."""
+        if protocol != "tftp" and "--timeout" not in flags:
+            flags += ("--timeout", harness.BOUND)
         result = run(program("anchorload"), protocol, "--host", host, "--port", port, "--json", *flags)
         self.assertEqual(result.returncode, code, result.stderr.decode() + result.stdout.decode())
         self.assertEqual(result.stderr, b"")
@@ -252,7 +288,7 @@ class DeadServers(Load):
     def test_it_falls_silent_in_the_middle(self):
         with Tftp(b"y" * 2000) as server:
             server.send = lambda packet, peer: packet[3] < 3 and server.socket.sendto(packet, peer)
-            report = self.load("tftp", server.port, "--file", "x", "--count", 1)
+            report = self.load("tftp", server.port, "--file", "x", "--count", 1, "--timeout", LONG_PACKET)
             self.errors(report, timeout=1)
             self.assertIn("block 3", report["error_examples"]["timeout"])
             wait_for(lambda: server.acknowledged() == [1, 2, 2, 2, 2, 2], "five times the second")
@@ -269,10 +305,10 @@ class DeadServers(Load):
             wait_for(lambda: server.over, "the end")
 
         with Http(serve=banner) as server:
-            report = self.load("http", server.port, "--file", "x", "--seconds", 0.5, code=1)
-            self.errors(report, protocol=True)
-            report = self.load("http", server.port, "--file", "x", "--seconds", 0.5, "--tls", code=1)
-            self.errors(report, protocol=True)
+            report = self.load("http", server.port, "--file", "x", "--count", 3, code=1)
+            self.errors(report, protocol=3)
+            report = self.load("http", server.port, "--file", "x", "--count", 3, "--tls", code=1)
+            self.errors(report, protocol=3)
             self.assertIn("TLS", report["error_examples"]["protocol"])
 
     def test_it_goes_away(self):
@@ -280,14 +316,14 @@ class DeadServers(Load):
         for protocol in ("tftp", "http"):
             with Service(self.state) as service:
                 port = (service.tftp if protocol == "tftp" else service.http)[0][1]
-                args = (program("anchorload"), protocol, "--host", LOOPBACK, "--port", port, "--file", "ITLFile.tlv",
-                        "--connections", 8, "--seconds", 3, "--json", "--fail-on-error")
-                process = subprocess.Popen([str(a) for a in args], stdout=subprocess.PIPE, env=environment())
-                wait_for(lambda: service.counters()[f"{protocol}_completed"] > 8, "the first answers")
-                service.kill()
-                out, _ = process.communicate(timeout=harness.BOUND)
-                self.assertEqual(process.returncode, 1)
-                report = json.loads(out)
+                with Running(protocol, "--port", port, "--file", "ITLFile.tlv", "--connections", 8,
+                             "--fail-on-error") as asking:
+                    # What the service has answered last may not have arrived.
+                    wait_for(lambda: service.counters()[f"{protocol}_completed"] > 16, "the first answers")
+                    service.kill()
+                    refused_again(8)
+                    code, report = asking.end()
+                self.assertEqual(code, 1)
                 self.assertGreater(report["completed"], 8)
                 self.assertGreater(report["errors"]["refused"], 0, report)
                 self.assertEqual(report["errors"]["content"] + report["errors"]["protocol"], 0, report)
@@ -384,8 +420,10 @@ class TftpMistakes(Load):
 class TftpRecovery(Load):
     """What is lost, doubled or strange on the way: the acknowledgements are those of RFC 1350 and 7440."""
 
-    def fetch(self, server):
-        report = self.load("tftp", server.port, "--file", "x", "--count", 1, "--windowsize", server.window)
+    def fetch(self, server, timeout=255):
+        # Whatever is asked for again has a reason, and that is not time.
+        report = self.load("tftp", server.port, "--file", "x", "--count", 1, "--windowsize", server.window, "--timeout",
+                           timeout)
         self.assertEqual((report["completed"], report["failed"]), (1, 0))
         wait_for(lambda: server.last() in server.acknowledged(), "the last acknowledgement")
         return server.acknowledged()
@@ -421,7 +459,7 @@ class TftpRecovery(Load):
 
             server.send = send
             # Block 4 after a time-out; 8 begins a window and is told by the one behind it.
-            self.assertEqual(self.fetch(server), [0, 3, 7, 7, 10])
+            self.assertEqual(self.fetch(server, LONG_PACKET), [0, 3, 7, 7, 10])
 
     def test_echoes_are_not_answered(self):
         with self.server() as server:

@@ -1,12 +1,11 @@
 """anchorload tvs: every mode, what it makes of wrong answers, and of services that are none."""
 
 import socket
-import threading
 
 import harness
 from harness import CERTS, Service, wait_for
 from network import unused_port
-from test_anchorload import LOOPBACK, Http, Load
+from test_anchorload import LOOPBACK, Http, Load, Running
 
 
 class Tvs(Load):
@@ -56,11 +55,14 @@ class Tvs(Load):
             def known():
                 return harness.is_valid(harness.ask_once(service.tvs[0], harness.verify_request(certificate)))
 
-            timer = threading.Timer(0.7, lambda: self.add("app-ec"))
-            timer.start()
-            report = self.ask(service, "--mode", "keepalive", "--seconds", 12 if harness.SLOW else 3, code=1)
-            timer.join()
-            self.assertTrue(known())
+            with Running("tvs", "--port", service.tvs[0][1], "--cert", CERTS / "app-ec.crt", "--mode", "keepalive") as asking:
+                wait_for(lambda: service.counters()["tvs_verify_invalid"] > 10, "the first answers")
+                self.add("app-ec")
+                wait_for(known, "another answer")
+                valid = service.counters()["tvs_verify_valid"]
+                wait_for(lambda: service.counters()["tvs_verify_valid"] > valid + 10, "it is heard")
+                code, report = asking.end()
+            self.assertEqual(code, 1)
             self.assertGreater(report["errors"]["content"], 0)
             self.assertIn("first answer", report["error_examples"]["content"])
 

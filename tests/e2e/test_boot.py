@@ -3,14 +3,15 @@
 import json
 import os
 import socket
-import threading
 
 import harness
-from harness import SLOW, Service, program, run
+from harness import FACTOR, SLOW, Service, program, run
 from network import unused_port
-from test_anchorload import LOOPBACK, Http, Tftp, response
+from test_anchorload import LOOPBACK, Http, Running, Tftp, refused_again, response
 
 PHONES = 40 if SLOW else 200
+# Seconds that a phone waits for an answer that comes. It rests for a fifth of it when it finds nobody.
+PATIENCE = (20 if SLOW else 5) * FACTOR
 CONFIGURATION = "<Default><x>1</x></Default>\n"
 BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
 
@@ -52,10 +53,14 @@ class Case(harness.Case):
         return out
 
     def boot(self, *flags, count=PHONES, code=0):
+        if "--timeout" not in flags:
+            flags += ("--timeout", PATIENCE)
         result = run(program("anchorload"), "boot", "--host", LOOPBACK, "--phones", count, "--json", *flags)
         self.assertEqual(result.returncode, code, result.stdout.decode() + result.stderr.decode())
         self.assertEqual(result.stderr, b"")
-        report = json.loads(result.stdout)
+        return self.consistent(json.loads(result.stdout))
+
+    def consistent(self, report):
         ends = [report["phones"][end] for end in ("fine", "degraded", "locked")]
         self.assertEqual(sum(ends) + report["phones"]["off"], report["completed"] + report["completed_late"], report)
         self.assertEqual(sum(r["count"] for r in report["phones"]["reasons"]), sum(ends[1:]), report)
@@ -140,7 +145,13 @@ class Fine(Case):
             report = self.boot(*flags, "--boots", 3, "--connections", 7, "--threads", 2, count=20)
             self.ends(report, fine=60)
             self.assertEqual(report["connections"], 7)
-            report = self.boot(*flags, "--seconds", 0.5, "--threads", 2, count=20)
+            before = service.counters()["http_completed"]
+            with Running("boot", *flags, "--threads", 2, "--phones", 20, "--timeout", PATIENCE) as booting:
+                # Two files a boot; the last ones may not have arrived.
+                harness.wait_for(lambda: service.counters()["http_completed"] - before > 2 * (20 + 2 * 20), "boots")
+                code, report = booting.end()
+            self.assertEqual(code, 0)
+            self.consistent(report)
             self.assertGreater(report["phones"]["fine"], 20)
             self.assertEqual(report["phones"]["degraded"] + report["phones"]["locked"], 0)
             self.assertEqual(self.boot(*flags, "--ramp", 0.2, "--threads", 2, count=20)["rate_wanted"], 100)
@@ -242,7 +253,7 @@ class Strangers(Case):
         self.settle(count=20)
         other = self.stranger()
         with Service(self.state) as own, Service(other) as service:
-            flags = (*self.flags(service, own.tvs), "--trust", self.phones, "--protocol", "https", "--timeout", 0.5)
+            flags = (*self.flags(service, own.tvs), "--trust", self.phones, "--protocol", "https")
             report = self.boot(*flags, count=20)
             self.ends(report, degraded=20, reason="nobody answered")
             self.assertEqual(report["phones"]["files"], 0)
@@ -328,7 +339,7 @@ class Mistakes(Case):
     def test_silence_is_met_once(self):
         with Service(self.state) as service, Http(serve=lambda *_: None) as server:
             server.serve_one = lambda connection, _: harness.wait_for(lambda: server.over, "the end")
-            report = self.boot("--http-port", server.port, "--tftp-port", service.tftp[0][1], "--timeout", 0.5, count=5)
+            report = self.boot("--http-port", server.port, "--tftp-port", service.tftp[0][1], count=5)
             self.ends(report, fine=5)
             self.assertEqual(report["phones"]["other_protocol"], 5)
 
@@ -367,7 +378,7 @@ class Mistakes(Case):
             def transfer(content, peer):
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                     s.bind((LOOPBACK, 0))
-                    s.settimeout(0.2)
+                    s.settimeout(0.2 * FACTOR)
                     for block in range(1, len(content) // 512 + 2):
                         s.sendto(b"\0\3" + bytes([0, block]) + content[block * 512 - 512:block * 512], peer)
                         try:
@@ -392,11 +403,14 @@ class Mistakes(Case):
             self.assertEqual(report["errors"]["protocol"], 10)
 
     def test_the_service_goes_away(self):
-        with Service(self.state) as service:
-            timer = threading.Timer(0.5, service.kill)
-            timer.start()
-            report = self.boot(*self.flags(service), "--timeout", 0.2, "--seconds", 2, "--fail-on-error", count=20, code=1)
-            timer.join()
+        with Service(self.state) as service, Running("boot", *self.flags(service), "--timeout", PATIENCE, "--phones", 20,
+                                                     "--fail-on-error") as booting:
+            harness.wait_for(lambda: service.counters()["http_completed"] > 2 * 2 * 20, "the first boots")
+            service.kill()
+            refused_again(20)
+            code, report = booting.end()
+        self.assertEqual(code, 1)
+        self.consistent(report)
         self.assertGreater(report["phones"]["fine"], 0)
         self.assertEqual(report["phones"]["locked"], 0)
         self.assertEqual(report["errors"]["content"] + report["errors"]["protocol"], 0, report)

@@ -1,7 +1,7 @@
 """A TFTP client with a window (RFC 7440), in the ways that real ones are: it acknowledges a window's last block,
 and the last block in order when there is a gap or a silence.
 
-    windowed_client.py HOST PORT FILE WINDOW BLKSIZE     prints the file
+    windowed_client.py HOST PORT FILE WINDOW BLKSIZE SECONDS     prints the file, when it has it within this time
 """
 
 import socket
@@ -10,7 +10,7 @@ import sys
 import time
 
 
-def fetch(host, port, name, window, blksize, bound=50):
+def fetch(host, port, name, window, blksize, bound):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     end = time.monotonic() + bound
     with socket.socket(family, socket.SOCK_DGRAM) as s:
@@ -62,5 +62,5 @@ def fetch(host, port, name, window, blksize, bound=50):
 
 
 if __name__ == "__main__":
-    host, port, name, window, blksize = sys.argv[1:]
-    sys.stdout.buffer.write(fetch(host, int(port), name, int(window), int(blksize)))
+    host, port, name, *numbers = sys.argv[1:]
+    sys.stdout.buffer.write(fetch(host, int(port), name, *map(int, numbers)))

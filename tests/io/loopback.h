@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "../time_bound.h"
 #include "anchord/io/socket.h"
 
 namespace anchord::io {
@@ -19,12 +20,16 @@ inline bool have_ipv6() {
   return listen_tcp({.host = parse_host("::1").value()}, 1).has_value();
 }
 
+// A broken ring must fail a test, not hang it.
+inline void limit_receives(const Descriptor& socket) {
+  const timeval limit{.tv_sec = static_cast<time_t>(time_bound() / 1000), .tv_usec = 0};
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
 inline Descriptor client(const Address& to, int type) {
   const bool v4 = to.host.is_v4();
   Descriptor out(::socket(v4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
-  // A broken ring must fail a test, not hang it.
-  const timeval limit{.tv_sec = 20, .tv_usec = 0};
-  setsockopt(out.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  limit_receives(out);
   sockaddr_storage name;
   const socklen_t length = to_kernel(to, v4, name);
   EXPECT_EQ(::connect(out.get(), reinterpret_cast<sockaddr*>(&name), length), 0);

@@ -167,8 +167,7 @@ TEST_F(UringDatagramTest, ARefusedSourceAddressIsAnErrorOfThatSend) {
 TEST_F(UringDatagramTest, MoreThanAreQueuedLeaveInOrder) {
   auto socket = bound("127.0.0.1");
   auto other = bound("127.0.0.1");
-  const timeval limit{.tv_sec = 20, .tv_usec = 0};
-  setsockopt(other.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  limit_receives(other);
   // More than the ring's entries and its datagrams, one of the entries something else.
   for (std::uint32_t i = 0; i < 1000; ++i) {
     OutDatagram& out = ring_->new_datagram();

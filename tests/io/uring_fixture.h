@@ -1,4 +1,4 @@
-// A real ring with few, small buffers, and waiting with a generous limit.
+// A real ring with few, small buffers. A broken one holds up a test for time_bound().
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,8 +14,6 @@ namespace anchord::io {
 
 class UringTest : public testing::Test {
  protected:
-  static constexpr Millis kPatience = 20'000;  // how long a broken ring may hold up a test
-
   UringTest() : waker_(Waker::create().value()) {
     auto made = Uring::create({.entries = 8,
                                .tcp_buffers = 4,
@@ -35,7 +33,7 @@ class UringTest : public testing::Test {
 
   // The next completion with this tag; others are kept for later.
   std::optional<Completion> next(std::uint64_t tag) {
-    const Millis limit = monotonic_now() + kPatience;
+    const Millis limit = monotonic_now() + time_bound();
     auto& kept = kept_[tag];
     while (kept.empty() && monotonic_now() < limit) {
       for (const Completion& c : ring_->wait(limit)) kept_[c.tag].push_back(c);

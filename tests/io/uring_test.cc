@@ -296,7 +296,7 @@ TEST_F(UringTest, ABatchIsBoundedAndTheRestComesNext) {
   for (int i = 0; i < kCount; ++i) ring_->send(ours, as_bytes("x"), 100 + static_cast<std::uint64_t>(i));
   int seen = 0;
   while (seen < kCount) {
-    const auto batch = ring_->wait(monotonic_now() + kPatience);
+    const auto batch = ring_->wait(monotonic_now() + time_bound());
     ASSERT_FALSE(batch.empty());
     EXPECT_LE(batch.size(), 16u);
     seen += static_cast<int>(batch.size());

@@ -398,8 +398,11 @@ TEST_F(Backup, KilledAtAnyPointTheStateIsOldOrNewAndWhole) {
   for (int round = 0; round < kRounds; ++round) {
     pid_t child = ::fork();
     ASSERT_GE(child, 0);
-    if (child == 0) ::_exit(restore_error(dir_).empty() ? 0 : 1);
-    // How long it takes is the machine's affair: one is killed at once, some are left alone.
+    if (child == 0) {
+      if (round == 0) ::raise(SIGSTOP);
+      ::_exit(restore_error(dir_).empty() ? 0 : 1);
+    }
+    // How long it takes is the machine's affair: one is killed before it begins, some are left alone.
     if (round > 0) ::usleep(static_cast<useconds_t>(random() % (2000 * whole)));
     if (round % 8 != 7) ::kill(child, SIGKILL);
     int status = 0;

@@ -124,12 +124,12 @@ Result<Outcome> Run::run() {
   start_.cancelled = !status;
   start_.at = nanos_now();
   start_.measured = start_.at + static_cast<Nanos>(plan_.warmup * 1e9);
+  std::signal(SIGINT, on_interrupt);  // before anybody can see that it is under way, and interrupt it
   start_.go.count_down();
   if (!status) {
     threads.clear();  // joins
     return std::unexpected(status.error());
   }
-  std::signal(SIGINT, on_interrupt);
   // A server that has ended in the meantime cannot be measured any more.
   if (plan_.warmup > 0) {
     watch(start_.measured);
