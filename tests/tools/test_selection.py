@@ -1,0 +1,51 @@
+"""tools/selection.py: what a change concerns is run, and all that it names is there."""
+
+import pathlib
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import selection  # noqa: E402
+
+
+class Selection(unittest.TestCase):
+    def setUp(self):
+        self.uses = selection.modules()
+
+    def names(self, *paths):
+        return set().union(*(selection.tests_for(path, self.uses) for path in paths))
+
+    def test_who_stands_on_a_module_is_tested_too(self):
+        self.assertEqual(self.names("src/index/table.cc"), {"index", "trust", "store", "service", "control", "sim",
+                                                            "e2e-anchord"})
+        self.assertEqual(self.names("include/anchord/control/server.h"), self.names("src/control/server.cc"))
+        self.assertEqual(self.names("src/control/server.cc") & set(self.uses), {"control"})
+
+    def test_a_test_is_run_itself(self):
+        self.assertEqual(self.names("tests/store/open_test.cc"), {"store"})
+        self.assertEqual(self.names("tests/sim/world.cc"), {"sim"})
+        self.assertEqual(self.names("tests/e2e/test_abuse.py"), {"e2e-abuse"})
+        self.assertEqual(self.names("tests/fuzz/fuzz_tftp.cc"), {"replay-tftp"})
+        self.assertEqual(self.names("tests/fuzz/corpus/tvs_request/one"), {"replay-tvs_request"})
+        self.assertEqual(self.names("tools/failures.py", "tests/tools/test_failures.py"), {"tools-failures", "tools-selection"})
+
+    def test_what_several_share_runs_all_of_them(self):
+        for path in ("tests/data/certs/tftp.crt", "tests/time_bound.h", "tests/pch/gtest.h", "meson.build"):
+            self.assertLessEqual(set(self.uses), self.names(path), path)
+
+    def test_words_change_nothing(self):
+        self.assertEqual(self.names("README.md", "docs/operations.md", ".gitignore"), set())
+
+    def test_all_that_is_named_is_there(self):
+        for begin, names in selection.END_TO_END.items():
+            self.assertTrue(list(ROOT.glob(f"{begin}*")), begin)
+            for name in names:
+                self.assertTrue((ROOT / f"tests/e2e/test_{name}.py").is_file(), name)
+        self.assertEqual([f"src/{name}/" for name in self.uses if f"src/{name}/" not in selection.END_TO_END], [])
+
+
+if __name__ == "__main__":
+    import harness
+    harness.main()

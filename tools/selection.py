@@ -1,0 +1,116 @@
+"""Names meson's tests that a change concerns, one a line: of the modules whose files have changed and of those that
+stand on them, and the end-to-end tests that show their behaviour soonest.
+
+    tools/selection.py [FILE...]
+
+Without files those count that have changed since the branch left the main line, committed or not; on the main line
+itself, where everything is committed, those of the last commit.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# By what a path begins with, the first that fits. Long ones (abuse, procedures, anchorload_bad) are for the whole run,
+# unless they are changed themselves.
+END_TO_END = {
+    "src/apps/anchord/": ["explain", "bad_input"],
+    "src/apps/anchorctl/backup": ["anchorctl_backup"],
+    "src/apps/anchorctl/passphrase": ["anchorctl_backup"],
+    "src/apps/anchorctl/file": ["anchorctl_file"],
+    "src/apps/anchorctl/phone": ["anchorctl_phone"],
+    "src/apps/anchorctl/": ["anchorctl", "anchorctl_import", "anchorctl_lifecycle", "anchorctl_phone"],
+    "src/apps/anchorload/boot": ["boot"],
+    "src/apps/anchorload/": ["anchorload", "anchorload_tvs"],
+    "src/control/": ["explain", "ledger", "bad_input"],
+    "src/crypto/": ["anchord"],
+    "src/index/": ["anchord"],
+    "src/io/": ["anchord"],
+    "src/service/": ["anchord", "ledger"],
+    "src/store/": ["anchorctl", "anchorctl_import", "ledger"],
+    "src/trust/": ["anchorctl_lifecycle", "boot"],
+    "src/wire/": ["anchord", "anchorctl_file"],
+    "src/base/": ["anchord", "anchorctl"],
+    "tests/e2e/lossy.py": ["provisioning"],
+    "tests/e2e/windowed_client.py": ["provisioning"],
+    "tests/e2e/network.py": ["network", "boot"],
+    "tests/e2e/": ["network", "anchorctl_file", "bad_input"],
+}
+
+
+def modules():
+    """The modules, and what each may use: as meson.build says."""
+    text = (ROOT / "meson.build").read_text()
+    table = text[text.index("modules = {"):]
+    found = re.findall(r"'(\w+)': *\{'uses': \[([^\]]*)\]", table)
+    return {name: re.findall(r"\w+", used) for name, used in found}
+
+
+def standing_on(changed, uses):
+    """These modules and those that use them, directly or not."""
+    found = set(changed)
+    while more := {name for name, used in uses.items() if found & set(used)} - found:
+        found |= more
+    return found
+
+
+def tests_for(path, uses):
+    """Names of the tests that one file concerns."""
+    top, *rest = path.split("/")
+    if path.endswith(".md") or top == "docs":
+        return set()
+    if top == "include":  # include/anchord/<module>/
+        top, rest = "src", rest[1:]
+    found = set()
+    module = rest[0] if rest else ""
+    if top == "src" and module in uses:
+        units = standing_on([module], uses)
+        found |= units | ({"sim"} if "service" in units else set())
+    elif top == "tests" and (module in uses or module == "sim"):
+        found.add(module)
+    elif "tools" in (top, module):
+        found |= {"tools-failures", "tools-selection"}
+    elif top == "tests" and module == "fuzz":
+        one = re.match(r"tests/fuzz/(?:corpus/(\w+)/|fuzz_(\w+)\.cc$)", path)
+        all_of_them = [file.stem.removeprefix("fuzz_") for file in (ROOT / "tests/fuzz").glob("fuzz_*.cc")]
+        found |= {f"replay-{name}" for name in ([one[1] or one[2]] if one else all_of_them)}
+    elif top == "tests" and module != "e2e":  # what several share
+        found |= set(uses)
+    elif path.endswith("meson.build") or top == "subprojects":
+        found |= {*uses, "sim"}
+    itself = re.fullmatch(r"tests/e2e/test_(\w+)\.py", path)
+    if itself:
+        return {f"e2e-{itself[1]}"}
+    where = "/".join([top, *rest])
+    for begin, names in END_TO_END.items():
+        if where.startswith(begin):
+            return found | {f"e2e-{name}" for name in names}
+    return found
+
+
+def git(*args):
+    done = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def changed_files():
+    head = git("rev-parse", "HEAD")
+    upstream = git("rev-parse", "--abbrev-ref", "@{upstream}") or "origin/HEAD"
+    base = git("merge-base", "HEAD", upstream) or head
+    if base == head and not git("status", "--porcelain"):
+        base = git("rev-parse", "HEAD~1")
+    return [*git("diff", "--name-only", base).splitlines(),
+            *git("ls-files", "--others", "--exclude-standard").splitlines()]
+
+
+def main(files):
+    uses = modules()
+    found = set().union(*(tests_for(path, uses) for path in files or changed_files()))
+    print(*sorted(found), sep="\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
