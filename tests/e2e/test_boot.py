@@ -459,8 +459,8 @@ class Faults(Case):
 
     def test_files_that_some_cannot_reach(self):
         with Service(self.state) as service:
-            flags = (*self.flags(service), "--trust", self.phones, "--timeout", 0.1)
-            report = self.boot(*flags, "--unreachable", "http", "--unreachable", "tftp:100")
+            flags = (*self.flags(service), "--trust", self.phones)
+            report = self.boot(*flags, "--unreachable", "http", "--unreachable", "tftp:100", "--timeout", 0.1)
             self.ends(report, degraded=PHONES, reason="nobody answered")
             self.fault(report, unreachable_http=PHONES, unreachable_tftp=PHONES)
             self.assertEqual((report["failed"], self.kept("ITLFile.tlv")), (0, []))
@@ -478,7 +478,7 @@ class Faults(Case):
     def test_transfers_that_are_cut(self):
         with Service(self.state) as service:
             served = harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0]
-            flags = (*self.flags(service), "--trust", self.phones, "--timeout", 0.1)
+            flags = (*self.flags(service), "--trust", self.phones)
             # The list five times and the configuration; by HTTP also the answer that there is no CTL.
             for protocol, cut in (("tftp", 6), ("http", 11)):
                 report = self.boot(*flags, "--protocol", protocol, "--cut", 100, count=10)
@@ -504,7 +504,7 @@ class Faults(Case):
                 server.send(b"\0\3\0\1last block" if name.startswith(b"ITL") else b"\0\5\0\1none\0", peer)
 
             server.on_packet = on_packet
-            report = self.boot("--tftp-port", server.port, "--protocol", "tftp", "--timeout", 0.1, "--cut", 100, count=1)
+            report = self.boot("--tftp-port", server.port, "--protocol", "tftp", "--cut", 100, count=1)
             self.ends(report, degraded=1)
             self.fault(report, cut_tftp=5)
             self.assertEqual(acknowledged, [])
