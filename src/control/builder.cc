@@ -8,6 +8,7 @@
 #include <cassert>
 #include <set>
 
+#include "anchord/base/hex.h"
 #include "anchord/crypto/name.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
@@ -89,7 +90,8 @@ Status Builder::stage() {
   if (me == cluster.hosts.end()) return fail(fmt::format("host '{}' is no longer in the cluster", host_));
   const trust::Identity& identity = cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())];
 
-  Staged next{.standing = {cluster.mode, cluster.rolling_back}, .change_counter = loaded->change_counter};
+  Staged next{.standing = {cluster.mode, cluster.rolling_back, to_hex(trust::state_digest(cluster))},
+              .change_counter = loaded->change_counter};
   bool vouching = !trust::answered_by(cluster).empty();
   Difference changed = difference(*loaded);
   if (vouching) {

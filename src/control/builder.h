@@ -26,6 +26,7 @@ class Builder {
   struct Standing {
     trust::Mode mode = trust::Mode::nonsecure;
     bool rolling_back = false;
+    std::string serves;  // trust::state_digest(), in hexadecimal
   };
 
   // `host` is one of the cluster's; its TVS certificate is the one presented.

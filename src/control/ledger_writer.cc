@@ -125,7 +125,7 @@ Status LedgerWriter::write_to_store(const std::map<std::string, index::FileEntry
     Status kept = store::keep_list(store_, name, list.body.content.bytes(), calendar_now());
     if (!kept) return kept;
   }
-  return batch.empty() ? Status() : store::note_in_ledger(store_, batch);
+  return batch.empty() ? Status() : store::note_in_ledger(store_, batch, session_);
 }
 
 void LedgerWriter::count_devices() {

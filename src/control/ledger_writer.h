@@ -17,6 +17,7 @@
 
 #include "anchord/base/clock.h"
 #include "anchord/index/file_table.h"
+#include "machine_session.h"
 #include "pending_ledger.h"
 
 namespace anchord::control {
@@ -59,6 +60,7 @@ class LedgerWriter {
   void count_devices();
 
   store::Store store_;  // the thread's own
+  const std::uint64_t session_ = machine_session();
   Millis forget_due_ = 0;
   Millis forgot_at_ = 0;
   std::string forget_problem_;

@@ -22,22 +22,62 @@ std::string_view model_in(std::string_view name) {
   return name;
 }
 
-// `newer` came after `older`.
-void merge(store::GivenFile& older, store::GivenFile&& newer) {
-  if (newer.version == 0 && newer.unsure == 0) return;
-  if (newer.version != 0 || older.version == 0) {
-    older = std::move(newer);
-  } else if (newer.unsure != older.version) {
-    older.unsure = newer.unsure;
+using trust::ListKind;
+using trust::Observation;
+
+// What somebody repeats in a device's name rules nothing out any more, but all that it may have been
+// given by it counts.
+void shorten(std::vector<Observation>& seen) {
+  std::vector<Observation> kept;
+  for (Observation& one : seen) {
+    bool is_given = one.what == Observation::What::list_given;
+    if (is_given) one.what = Observation::What::list_maybe_given;
+    if (one.what != Observation::What::list_maybe_given && one.what != Observation::What::list_asked)
+      continue;
+    auto same = std::ranges::find_if(kept, [&](const Observation& other) {
+      return other.what == one.what && other.kind == one.kind && other.version == one.version;
+    });
+    if (same == kept.end()) {
+      kept.push_back(std::move(one));
+    } else {
+      same->at = std::max(same->at, one.at);
+    }
   }
+  seen = std::move(kept);
 }
 
+void add(std::vector<Observation>& seen, Observation one) {
+  if (seen.size() >= PendingLedger::kMaxObservations) shorten(seen);
+  seen.push_back(std::move(one));
+}
+
+// `newer` came after `older`.
 void merge(store::LedgerChange& older, store::LedgerChange&& newer) {
   for (std::size_t kind = 0; kind < store::kGivenKinds; ++kind)
-    merge(older.given[kind], std::move(newer.given[kind]));
+    if (newer.given[kind].version != 0) older.given[kind] = std::move(newer.given[kind]);
   if (!newer.model.empty()) older.model = std::move(newer.model);
   older.questions += newer.questions;
   older.last_asked = std::max(older.last_asked, newer.last_asked);
+  older.heard = std::max(older.heard, newer.heard);
+  for (Observation& one : newer.seen) add(older.seen, std::move(one));
+}
+
+// What a download says of the lists that the device may hold.
+void observe(std::vector<Observation>& seen, const service::Download& download, store::Given kind,
+             const std::string& from) {
+  if (kind == store::Given::configuration) {
+    add(seen, {.what = Observation::What::configuration_asked, .at = download.began, .from = from});
+    return;
+  }
+  ListKind list = kind == store::Given::itl ? ListKind::itl : ListKind::ctl;
+  add(seen, {.what = Observation::What::list_asked, .kind = list, .at = download.began, .from = from});
+  if (download.end == service::DownloadEnd::not_there) return;
+  bool is_given = download.end == service::DownloadEnd::given;
+  add(seen, {.what = is_given ? Observation::What::list_given : Observation::What::list_maybe_given,
+             .kind = list,
+             .version = download.version,
+             .at = download.ended,
+             .from = from});
 }
 
 }  // namespace
@@ -67,15 +107,19 @@ store::LedgerChange* PendingLedger::change_of(const std::string& device) {
 void PendingLedger::note(const service::Download& download, UnixSeconds now) {
   auto kind = given_kind(download.file.text());
   auto device = phone_in(download.device.text());
-  if (!kind || !device || download.end == service::DownloadEnd::not_there) return;
+  if (!kind || !device) return;
   store::LedgerChange* change = change_of(*device);
   if (change == nullptr) return;
-  store::GivenFile heard{.file = std::string(download.file.text()),
-                         .at = now,
-                         .protocol = service::protocol_name(download.protocol),
-                         .address = download.from.text()};
-  (download.end == service::DownloadEnd::given ? heard.version : heard.unsure) = download.version;
-  merge(change->of(*kind), std::move(heard));
+  std::string from = download.from.text();
+  observe(change->seen, download, *kind, from);
+  change->heard = std::max(change->heard, now);
+  if (download.end == service::DownloadEnd::not_there) return;
+  change->of(*kind) = {.file = std::string(download.file.text()),
+                       .version = download.version,
+                       .at = now,
+                       .whole = download.end == service::DownloadEnd::given,
+                       .protocol = service::protocol_name(download.protocol),
+                       .address = std::move(from)};
 }
 
 void PendingLedger::note(const service::Question& question, UnixSeconds now) {
@@ -83,7 +127,14 @@ void PendingLedger::note(const service::Question& question, UnixSeconds now) {
   if (!device) return;
   store::LedgerChange* change = change_of(*device);
   if (change == nullptr) return;
-  merge(*change, {.model = std::string(model_in(question.device.text())), .questions = 1, .last_asked = now});
+  if (std::string_view model = model_in(question.device.text()); !model.empty()) change->model = model;
+  ++change->questions;
+  change->last_asked = change->heard = std::max(change->heard, now);
+  if (question.kind != service::QuestionKind::query || !question.sast || !question.delivered) return;
+  add(change->seen, {.what = Observation::What::vouched,
+                     .signer = question.certificate,
+                     .at = question.at,
+                     .from = question.from.text()});
 }
 
 std::vector<store::LedgerChange> PendingLedger::take() {

@@ -23,6 +23,8 @@ class PendingLedger {
   // Names are the peers' claims, and a store that cannot be written stays so: stops the
   // waiting changes from filling memory. More than the phones of a large cluster.
   static constexpr std::size_t kMaxDevices = 50'000;
+  // Of one device: a boot makes some ten. With more, only what it may hold is kept.
+  static constexpr std::size_t kMaxObservations = 256;
 
   // Of what names no phone nothing is kept.
   void note(const service::Download& download, UnixSeconds now);

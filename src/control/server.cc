@@ -40,6 +40,8 @@ constexpr Millis kPollStore = 250;
 constexpr Millis kRetryBuild = 5'000;
 // Sources that were caught guessing devices' names, in the status.
 constexpr std::size_t kMaxGuessing = 100;
+// How often the store is told what is served here: guards of changes want to know it within a minute.
+constexpr Millis kReport = 20'000;
 // How often it is looked whether certificates are about to end and keys are in a backup.
 constexpr Millis kDaily = 24 * 3600 * Millis{1000};
 // A ticket is good for one to two of these.
@@ -160,6 +162,7 @@ class Server::Impl {
   std::string problem_;     // why the newest state is not in service
   std::string unreadable_;  // why the store could not be looked at the last time
   Millis ticket_keys_due_ = 0;
+  Millis report_due_ = 0;
   Millis daily_due_ = 0;
   Millis retry_build_ = 0;
   bool rebuild_asked_ = false;
@@ -232,7 +235,9 @@ void Server::Impl::report(bool ok, std::string message) {
                              .time = calendar_now(),
                              .snapshot_version = current != nullptr ? current->version : 0,
                              .ok = ok,
-                             .message = std::move(message)};
+                             .message = std::move(message),
+                             .serves = builder_.standing().serves};
+  report_due_ = monotonic_now() + kReport;
   if (Status written = builder_.store().report_status(report); !written)
     log::warn("cannot leave a status report: " + written.error().text);
 }
@@ -271,6 +276,7 @@ void Server::Impl::warn_daily() {
 
 void Server::Impl::follow_store() {
   if (monotonic_now() >= daily_due_) warn_daily();
+  if (monotonic_now() >= report_due_) report(problem_.empty(), problem_);
   if (monotonic_now() >= ticket_keys_due_) {
     builder_.rotate_ticket_keys();
     ticket_keys_due_ = monotonic_now() + kTicketKeyLife;

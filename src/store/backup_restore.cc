@@ -8,9 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ranges>
 
 #include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
@@ -125,30 +125,38 @@ Status check_phones(Store& store, const trust::Cluster& restored, const RestoreR
                   trust::phones_text((*locked)->count, (*locked)->first), (*locked)->reason, kForceHelps));
 }
 
-// What phones were given since the backup they hold still, and the guards must know it.
+// What phones were given since the backup they may hold still, and the guards must know it.
 Status take_ledger_over(Store& present, const std::filesystem::path& folder) {
   auto restored = Store::open(folder);
   if (!restored) return std::unexpected(restored.error());
   auto entries = ledger(present);
   if (!entries) return std::unexpected(entries.error());
-  for (LedgerEntry& entry : *entries) entry.questions = 0;  // how many more
-  if (auto noted = note_in_ledger(*restored, *entries); !noted) return noted;
   auto lists = handed_out_lists(present);
   if (!lists) return std::unexpected(lists.error());
-  for (const HandedOut& list : std::views::reverse(*lists))
-    if (auto kept = keep_list(*restored, list.name, list.content, list.built_at); !kept) return kept;
-  return {};
+  auto gaps = ledger_gaps(present);
+  if (!gaps) return std::unexpected(gaps.error());
+  return merge_ledger(*restored, *entries, *lists, *gaps);
+}
+
+// Without the state that was served since the backup, nobody knows what phones were given.
+Status note_lost_time(const std::filesystem::path& folder, const BackupFacts& facts, UnixSeconds now) {
+  auto restored = Store::open(folder);
+  if (!restored) return std::unexpected(restored.error());
+  return note_gap(*restored, {.began = facts.made_at,
+                              .ended = std::max(now, facts.made_at),
+                              .why = "a backup was restored without the state that came after it",
+                              .unkept = true});
 }
 
 // What the state of now has to say: whether it may be replaced, and what goes over. One
 // that cannot be read is perhaps why a backup is wanted, but then nobody can say.
 Status check_present(const Place& place, const Unpacked& restored, const std::filesystem::path& folder,
                      const RestoreRequest& request) {
-  if (place.empty) return {};
+  if (place.empty) return note_lost_time(folder, restored.facts, request.now);
   auto store = Store::open(place.state);
   auto loaded = store ? store->load(KeyUse::without_keys) : std::unexpected(store.error());
   if (!loaded) {
-    if (request.force && request.other_cluster) return {};
+    if (request.force && request.other_cluster) return note_lost_time(folder, restored.facts, request.now);
     return fail(
         fmt::format("the present state cannot tell which cluster it is and which phones would lock "
                     "({}); --other-cluster --force replaces it all the same",

@@ -132,16 +132,22 @@ std::optional<std::vector<wire::Role>> roles_from_text(std::string_view text) {
   }
 }
 
-Result<std::vector<Added>> Store::add_certificates(std::span<const trust::KnownCertificate> certificates) {
-  Database& database = impl_->database;
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
+Result<std::vector<Added>> put_certificates(Database& database,
+                                            std::span<const trust::KnownCertificate> certificates) {
   std::vector<Added> results;
   for (const trust::KnownCertificate& known : certificates) {
     auto added = put(database, known);
     if (!added) return std::unexpected(added.error());
     results.push_back(*added);
   }
+  return results;
+}
+
+Result<std::vector<Added>> Store::add_certificates(std::span<const trust::KnownCertificate> certificates) {
+  auto writing = Transaction::write(impl_->database);
+  if (!writing) return std::unexpected(writing.error());
+  auto results = put_certificates(impl_->database, certificates);
+  if (!results) return results;
   if (auto done = writing->commit(); !done) return std::unexpected(done.error());
   return results;
 }

@@ -3,10 +3,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "anchord/base/hex.h"
 #include "anchord/trust/served.h"
+#include "anchord/trust/trust_list.h"
 #include "identities.h"
 #include "impl.h"
 
@@ -24,14 +26,108 @@ std::string date_text(UnixSeconds time) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(time)));
 }
 
+Result<UnixSeconds> highest_time(Database& database) {
+  Statement row(database,
+                "SELECT max(ifnull((SELECT highest FROM clock), 0), "
+                "ifnull((SELECT max(time) FROM audit WHERE NOT EXISTS (SELECT 1 FROM clock)), 0))");
+  if (!row.next()) return row.failure();
+  return row.integer(0);
+}
+
 // Lists bear times, and certificates are valid from one: with a clock that went back phones
 // could be given what is not valid yet.
-Status check_clock(Database& database, UnixSeconds now) {
-  Statement row(database, "SELECT time FROM audit ORDER BY id DESC LIMIT 1");
-  if (!row.next()) return row.ok() ? Status() : row.failure();
-  if (now >= row.integer(0) - kMaxClockBack) return {};
-  return fail(fmt::format("this machine's clock says {}, but the last change was made at {}: set the clock",
-                          date_text(now), date_text(row.integer(0))));
+Status check_clock(Database& database, const ChangeRequest& request) {
+  auto highest = highest_time(database);
+  if (!highest) return std::unexpected(highest.error());
+  if (request.clock_is_right || request.force || request.now >= *highest - kMaxClockBack) return {};
+  return fail(fmt::format(
+      "this machine's clock says {}, but {} was recorded before: set the clock, or, where it is right "
+      "and was wrong then, give --clock-is-right",
+      date_text(request.now), date_text(*highest)));
+}
+
+// From here on, no earlier time is right than that of a change whose clock somebody vouched for.
+Status set_clock(Database& database, const ChangeRequest& request) {
+  if (!request.clock_is_right && !request.force) return {};
+  auto highest = highest_time(database);
+  if (!highest) return std::unexpected(highest.error());
+  if (request.now >= *highest) return {};
+  auto done = execute(database, "INSERT OR REPLACE INTO clock (id, highest) VALUES (1, ?)", request.now);
+  if (done)
+    done = note_audit(database,
+                      fmt::format("the clock was set back: {} was recorded before", date_text(*highest)),
+                      request.force, request.now);
+  return done;
+}
+
+struct Reported {
+  std::string host;
+  UnixSeconds time = 0;
+  bool serves_this = false;
+};
+
+Result<std::vector<Reported>> read_reports(Database& database, const Cluster& cluster) {
+  std::string present = to_hex(trust::state_digest(cluster));
+  std::vector<Reported> out;
+  Statement row(database, "SELECT host, time, serves FROM service_status ORDER BY host");
+  while (row.next()) out.push_back({std::string(row.text(0)), row.integer(1), row.text(2) == present});
+  if (!row.ok()) return row.failure();
+  return out;
+}
+
+// A verification service that serves an older state vouches for nobody new: phones that ask it
+// lock. Who has said nothing for a minute may be down; only an administrator knows.
+Status check_hosts(Database& database, const Change& change, const AllHolders& holders,
+                   const ChangeRequest& request) {
+  if (request.force) return {};
+  auto reports = read_reports(database, change.before);
+  if (!reports) return std::unexpected(reports.error());
+  for (const Reported& report : *reports)
+    if (!report.serves_this && report.time > request.now - kFreshReport)
+      return refuse(fmt::format(
+          "{} may lock phones: the service on {} has not taken over the last change yet; wait until "
+          "'anchorctl status' says that it has",
+          change.doing, report.host));
+  if (change.before.hosts.size() == 1 || request.hosts_agree) return {};
+  return refuse(fmt::format(
+      "{} was judged by the {} phones of this host alone, and the cluster has {} hosts: bring the others "
+      "to the present state, take in their ledgers ('anchorctl ledger export', 'ledger import'), and say "
+      "so with --hosts-agree",
+      change.doing, holders.devices, change.before.hosts.size()));
+}
+
+const trust::KnownCertificate* find_known(const Cluster& cluster, const crypto::Certificate& certificate) {
+  auto found = std::ranges::find(cluster.known, certificate, &trust::KnownCertificate::certificate);
+  return found == cluster.known.end() ? nullptr : &*found;
+}
+
+// Null: it is known no more.
+bool loses_roles(const trust::KnownCertificate& before, const trust::KnownCertificate* after) {
+  if (after == nullptr) return true;
+  return std::ranges::any_of(before.roles, [&](wire::Role role) {
+    return std::ranges::find(after->roles, role) == after->roles.end();
+  });
+}
+
+// What the change takes away, and a phone may need later: the virtual phone, which is asked about
+// today, would let it go.
+Status check_known(const Change& change, const AllHolders& holders, const ChangeRequest& request) {
+  if (request.force) return {};
+  for (const trust::KnownCertificate& known : change.before.known) {
+    if (known.own || !loses_roles(known, find_known(change.after, known.certificate))) continue;
+    if (auto needed = trust::who_needs(known.certificate, holders.groups))
+      return refuse(fmt::format(
+          "{} could lock {}: lists that they may hold carry {}; reset them so that they fetch the present "
+          "lists first (see 'anchorctl report itl'), and remove those that are gone ('anchorctl phone "
+          "remove')",
+          change.doing, trust::phones_text(needed->count, needed->first), describe(known.certificate)));
+    if (auto needed = trust::who_could_not_move(known, holders.groups))
+      return refuse(fmt::format(
+          "{} would lock those of {} that are on their way to the cluster whose lists {} signs: nobody "
+          "here knows who is; wait until the move is over",
+          change.doing, trust::phones_text(needed->count, needed->first), describe(known.certificate)));
+  }
+  return {};
 }
 
 Status write_cluster(Database& database, const Cluster& after) {
@@ -82,12 +178,18 @@ Status write_known(Database& database, const Cluster& before, const Cluster& aft
       if (auto done = execute(database, "DELETE FROM certificates WHERE sha256 = ?", to_hex(hash)); !done)
         return done;
   for (const auto& known : after.known)
-    if (!known.own && !old_hashes.contains(known.certificate.sha256()))
+    if (known.retired_from && !old_hashes.contains(known.certificate.sha256()))
       if (auto done = add_retired(database, known); !done) return done;
   return {};
 }
 
 }  // namespace
+
+bool takes_roles(const Change& change) {
+  return std::ranges::any_of(change.before.known, [&](const trust::KnownCertificate& known) {
+    return !known.own && loses_roles(known, find_known(change.after, known.certificate));
+  });
+}
 
 std::unexpected<Error> refuse(const std::string& why) {
   return fail(why + "; --force does it all the same");
@@ -95,25 +197,31 @@ std::unexpected<Error> refuse(const std::string& why) {
 
 Result<std::optional<trust::Locked>> check_change(Database& database, const Change& change,
                                                   const AllHolders& holders, const ChangeRequest& request) {
-  if (auto good = check_clock(database, request.now); !good) return std::unexpected(good.error());
+  if (auto good = check_clock(database, request); !good) return std::unexpected(good.error());
   // What phones could not be given is refused here, before anything is written.
   if (auto made = trust::served_by(change.after, request.now); !made)
     return std::unexpected(std::move(made.error()).within(change.doing + " is not possible"));
   if (holders.unknown.count > 0 && !request.force)
     return refuse(fmt::format(
-        "{} might lock {}: what lists they hold is not known; remove those that are gone "
+        "{} might lock {}: they may hold lists that are not kept here; remove those that are gone "
         "('anchorctl phone remove {}'), and reset the others so that they fetch the present lists",
         change.doing, trust::phones_text(holders.unknown.count, holders.unknown.first),
         holders.unknown.first.front()));
   auto locked = trust::who_would_lock(change.before, change.after, holders.groups, request.now);
-  if (!locked || !*locked || request.force) return locked;
+  if (!locked || request.force) return locked;
+  if (!*locked) {
+    if (auto good = check_known(change, holders, request); !good) return std::unexpected(good.error());
+    if (auto good = check_hosts(database, change, holders, request); !good)
+      return std::unexpected(good.error());
+    return locked;
+  }
   const trust::Locked& who = **locked;
   return refuse(
       fmt::format("{} would lock {}: {}; reset them so that they fetch the present lists first (see "
                   "'anchorctl report itl'), "
                   "and remove those that are gone ('anchorctl phone remove')",
                   change.doing, trust::phones_text(who.count, who.first),
-                  who.of_tvs ? "they hold lists that name no present verification service" : who.reason));
+                  who.of_tvs ? "they may hold lists that name no present verification service" : who.reason));
 }
 
 Status write_change(Database& database, const Change& change, const std::optional<trust::Locked>& locked,
@@ -121,6 +229,7 @@ Status write_change(Database& database, const Change& change, const std::optiona
   auto done = write_cluster(database, change.after);
   if (done) done = write_identities(database, change.before, change.after);
   if (done) done = write_known(database, change.before, change.after);
+  if (done) done = set_clock(database, request);
   std::string what = change.what;
   if (locked) what += fmt::format(", locking {}", trust::phones_text(locked->count, locked->first));
   if (done) done = note_change(database, what, request.force, request.now);

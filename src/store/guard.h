@@ -2,6 +2,7 @@
 // it, and the rows that it writes. All in the caller's open write transaction.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -12,7 +13,7 @@
 namespace anchord::store {
 
 // As holders(), in the open transaction.
-Result<AllHolders> read_holders(Database& database);
+Result<AllHolders> read_holders(Database& database, const std::filesystem::path& state);
 
 struct Change {
   trust::Cluster before;
@@ -21,9 +22,13 @@ struct Change {
   std::string what;   // "regenerated tftp: ...", for the audit
 };
 
-// Whether the change may be made; those whom it locks by force.
+// Whether the change may be made; those whom it locks by force. Asks every guard there is: the
+// clock, the hosts, whom the change would lock, and who needs a certificate that it takes away.
 Result<std::optional<trust::Locked>> check_change(Database& database, const Change& change,
                                                   const AllHolders& holders, const ChangeRequest& request);
+
+// Whether a certificate that is not the cluster's own loses roles, or is known no more.
+bool takes_roles(const Change& change);
 
 // Writes in what `after` differs from `before`, and the audit's entry. The files of new keys
 // come first.

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "anchord/store/store.h"
+#include "anchord/trust/belief.h"
 #include "sqlite.h"
 
 namespace anchord::store {
@@ -20,11 +21,13 @@ class Store::Impl {
 
   std::filesystem::path directory;
   Database database;
+  trust::ListShelf shelf;  // what the ledger's beliefs are judged with
 };
 
 // For what is not a member of Store.
 struct Inside {
   static Database& database(Store& store) { return store.impl_->database; }
+  static trust::ListShelf& shelf(Store& store) { return store.impl_->shelf; }
   static const std::filesystem::path& directory(const Store& store) { return store.impl_->directory; }
 };
 
@@ -75,5 +78,9 @@ Status keep_handed_out(Database& database, std::string_view name, Bytes content,
 // removed as it is not the cluster's own.
 Result<std::string> hash_to_remove(Database& database, std::string_view typed);
 std::unexpected<Error> no_certificate(std::string_view sha256);
+
+// As Store::add_certificates(), in the open transaction.
+Result<std::vector<Added>> put_certificates(Database& database,
+                                            std::span<const trust::KnownCertificate> certificates);
 
 }  // namespace anchord::store

@@ -130,8 +130,8 @@ Status write_database(const std::filesystem::path& file, const InitRequest& requ
   if (!database) return std::unexpected(database.error());
   if (::chmod(file.c_str(), 0600) != 0) return fail_errno("cannot protect '" + file.string() + "'", errno);
   auto done = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
-  for (const char* tables :
-       {kFirstTables, kExtendedTables, kChangeLog, kIdentityTable, kProvisioningTables, kLedgerTables})
+  for (const char* tables : {kFirstTables, kServiceStatus, kExtendedTables, kChangeLog, kIdentityTable,
+                             kProvisioningTables, kHandedOut, kLedgerTables})
     if (done) done = database->run(tables);
   if (done)
     done = database->run(

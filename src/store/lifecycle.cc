@@ -29,7 +29,7 @@ Result<bool> make_change(Store& store, const ChangeRequest& request, const Plan&
   auto change = plan(std::move(loaded->cluster));
   if (!change) return std::unexpected(change.error());
   if (!*change) return false;
-  auto held = read_holders(database);
+  auto held = read_holders(database, Inside::directory(store));
   if (!held) return std::unexpected(held.error());
   auto locked = check_change(database, **change, *held, request);
   if (!locked) return std::unexpected(locked.error());
@@ -47,18 +47,6 @@ const trust::KnownCertificate* find_known(const Cluster& cluster, std::string_vi
   for (const auto& known : cluster.known)
     if (to_hex(known.certificate.sha256()) == sha256) return &known;
   return nullptr;
-}
-
-// One that the phones' lists carry is missed only when a list is signed anew: the virtual
-// phone, which is asked about today, would let it go.
-Status check_not_needed(const trust::KnownCertificate& known, const AllHolders& holders) {
-  auto needed = trust::who_needs(known.certificate, holders.groups);
-  if (!needed) return {};
-  return refuse(
-      fmt::format("removing {} could lock {}: their lists carry it; reset them so that they fetch the "
-                  "present lists first (see 'anchorctl report itl'), and remove those that are gone "
-                  "('anchorctl phone remove')",
-                  describe(known.certificate), trust::phones_text(needed->count, needed->first)));
 }
 
 Status delete_retired(Database& database, const trust::KnownCertificate& known) {
@@ -124,16 +112,37 @@ Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& 
     const trust::KnownCertificate* known = find_known(cluster, *hash);
     if (known == nullptr) return no_certificate(*hash);
     std::string described = describe(known->certificate);
-    if (known->retired_from && !request.force) {
-      auto held = read_holders(database);
-      if (!held) return std::unexpected(held.error());
-      if (auto good = check_not_needed(*known, *held); !good) return std::unexpected(good.error());
-    }
     Cluster after = trust::without_certificate(cluster, known->certificate);
     return make_plan(std::move(cluster), std::move(after), "removing " + described, "removed " + described);
   });
   if (!done) return std::unexpected(done.error());
   return {};
+}
+
+Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownCertificate> certificates,
+                                     const ChangeRequest& request) {
+  Database& database = Inside::database(store);
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto loaded = read_cluster(Inside::directory(store), database, KeyUse::with_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  Cluster after = loaded->cluster;
+  for (const trust::KnownCertificate& known : certificates)
+    if (auto there = std::ranges::find(after.known, known.certificate, &trust::KnownCertificate::certificate);
+        there != after.known.end() && !there->own)
+      there->roles = known.roles;
+  Change change =
+      make_plan(std::move(loaded->cluster), std::move(after), "taking roles from certificates", "");
+  if (takes_roles(change)) {
+    auto held = read_holders(database, Inside::directory(store));
+    if (!held) return std::unexpected(held.error());
+    if (auto good = check_change(database, change, *held, request); !good)
+      return std::unexpected(good.error());
+  }
+  auto added = put_certificates(database, certificates);
+  if (!added) return added;
+  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
+  return added;
 }
 
 Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now) {
@@ -147,7 +156,7 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
   if (!writing) return std::unexpected(writing.error());
   auto loaded = read_cluster(Inside::directory(store), database, KeyUse::without_keys);
   if (!loaded) return std::unexpected(loaded.error());
-  auto held = read_holders(database);
+  auto held = read_holders(database, Inside::directory(store));
   if (!held) return std::unexpected(held.error());
   // A list that cannot be looked into may carry any of them.
   if (held->devices == 0 || held->unknown.count > 0) return dropped;

@@ -73,18 +73,18 @@ Result<SavedList> current_ctl(Store& store, const trust::Cluster& cluster, UnixS
 
 Status Store::report_status(const StatusReport& report) {
   return execute(impl_->database,
-                 R"(INSERT OR REPLACE INTO service_status (host, time, snapshot_version, ok, message)
-                    VALUES (?, ?, ?, ?, ?))",
-                 report.host, report.time, report.snapshot_version, report.ok, report.message);
+                 R"(INSERT OR REPLACE INTO service_status (host, time, snapshot_version, ok, message, serves)
+                    VALUES (?, ?, ?, ?, ?, ?))",
+                 report.host, report.time, report.snapshot_version, report.ok, report.message, report.serves);
 }
 
 Result<std::vector<StatusReport>> Store::last_status() {
   std::vector<StatusReport> reports;
   Statement row(impl_->database,
-                "SELECT host, time, snapshot_version, ok, message FROM service_status ORDER BY host");
+                "SELECT host, time, snapshot_version, ok, message, serves FROM service_status ORDER BY host");
   while (row.next())
     reports.push_back({std::string(row.text(0)), row.integer(1), static_cast<std::uint64_t>(row.integer(2)),
-                       row.integer(3) != 0, std::string(row.text(4))});
+                       row.integer(3) != 0, std::string(row.text(4)), std::string(row.text(5))});
   if (!row.ok()) return row.failure();
   return reports;
 }

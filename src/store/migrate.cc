@@ -44,7 +44,7 @@ Status to_version_3(Database& database) {
                               ALTER TABLE certificates RENAME TO certificates_2;
                               ALTER TABLE audit RENAME TO audit_2)");
   if (done) done = database.run(kExtendedTables);
-  if (done) done = database.run(kLedgerTables);
+  if (done) done = database.run(kHandedOut);
   if (done)
     done = execute(database,
                    R"(INSERT INTO cluster (id, cluster_id, name, mode, has_ctl, rolling_back, digest,
@@ -72,13 +72,57 @@ Status keep_saved_lists(Database& database) {
   return {};
 }
 
+// What was given last may have been accepted, or not: until its next boot a phone may hold it, what
+// was unsure beside it, what it had before, or nothing.
+Status keep_former_ledger(Database& database) {
+  auto done = database.run(R"(ALTER TABLE ledger RENAME TO ledger_3;
+                              ALTER TABLE ledger_given RENAME TO ledger_given_3;
+                              DROP INDEX ledger_by_silence)");
+  if (done) done = database.run(kLedgerTables);
+  if (done)
+    done = database.run(R"(
+      CREATE TEMP VIEW may_3 AS
+        SELECT device, kind, '0000000000000000' AS version FROM ledger_given_3
+        UNION SELECT device, kind, printf('%016x', version) FROM ledger_given_3
+        UNION SELECT device, kind, printf('%016x', unsure) FROM ledger_given_3;
+      INSERT INTO ledger (device, model, questions, last_asked, created, seen, proven, removed, session,
+        address, vouched, itl_may, itl_accepted, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
+        ctl_may, ctl_accepted, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms)
+      SELECT device, model, questions, last_asked, 1, seen, 1, 0, 0, '', '',
+        ifnull((SELECT group_concat(version, ' ') FROM
+                  (SELECT version FROM may_3 WHERE device = l.device AND kind = 0 ORDER BY version)),
+               '0000000000000000'), 0, 0, 0, 0, 0,
+        ifnull((SELECT group_concat(version, ' ') FROM
+                  (SELECT version FROM may_3 WHERE device = l.device AND kind = 1 ORDER BY version)),
+               '0000000000000000'), 0, 0, 0, 0, 0
+      FROM ledger_3 AS l;
+      INSERT INTO ledger_given (device, kind, file, version, at, whole, protocol, address)
+        SELECT device, kind, file, iif(version = 0, unsure, version), at, 0, protocol, address
+        FROM ledger_given_3 WHERE version <> 0 OR unsure <> 0;
+      DROP VIEW may_3;
+      DROP TABLE ledger_given_3;
+      DROP TABLE ledger_3)");
+  return done;
+}
+
+Status to_version_4(Database& database, int version) {
+  auto done = database.run(kServiceStatus);
+  if (done) done = version < 3 ? database.run(kLedgerTables) : keep_former_ledger(database);
+  // Version 3 kept what was given last and took it for what is held; those before kept nothing.
+  if (done)
+    done = execute(database, "INSERT INTO ledger_gaps (began, ended, unkept, why) VALUES (?, ?, 0, ?)",
+                   version < 3 ? 0 : 1, calendar_now(), "a version without evidence kept the ledger");
+  return done;
+}
+
 // `added` comes with version 2.
 Status bring_up(Database& database, int version, const std::optional<NewIdentity>& added) {
   Status done;
   if (version < 2) done = to_version_2(database);
-  if (done) done = to_version_3(database);
+  if (done && version < 3) done = to_version_3(database);
+  if (done) done = to_version_4(database, version);
   if (done && added) done = put_identity(database, *added);
-  if (done) done = keep_saved_lists(database);
+  if (done && version < 3) done = keep_saved_lists(database);
   if (done) done = database.run(fmt::format("PRAGMA user_version = {}", kSchemaVersion));
   if (done)
     done = note_change(database, fmt::format("brought the store to version {}{}", kSchemaVersion,

@@ -96,7 +96,8 @@ Status Store::remove_phones(std::span<const std::string> names) {
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   Statement remove(database, "DELETE FROM phones WHERE name = ? RETURNING 1");
-  Statement forget(database, "DELETE FROM ledger WHERE device = ? RETURNING 1");
+  // What it may hold stays known, should it be seen again.
+  Statement forget(database, "UPDATE ledger SET removed = 1 WHERE device = ? AND NOT removed RETURNING 1");
   for (const std::string& name : names) {
     remove.restart(name);
     auto removed = gives_row(remove);
@@ -105,7 +106,7 @@ Status Store::remove_phones(std::span<const std::string> names) {
     auto forgotten = gives_row(forget);
     if (!forgotten) return std::unexpected(forgotten.error());
     if (!*removed && !*forgotten) return no_phone(name);
-    std::string what = fmt::format("removed phone {}{}", name, *forgotten ? " and what it was given" : "");
+    std::string what = fmt::format("removed phone {}", name);
     if (auto done = *removed ? note_change(database, what) : note_audit(database, what); !done) return done;
   }
   return writing->commit();

@@ -81,7 +81,7 @@ Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, con
       .doing = "regenerating " + service,
       .what = fmt::format("regenerated {}: {} in place of {}", service, describe(made.identity.certificate),
                           short_hash(prepared.before))};
-  auto held = read_holders(database);
+  auto held = read_holders(database, directory);
   if (!held) return std::unexpected(held.error());
   auto locked = check_change(database, change, *held, request);
   if (!locked) return std::unexpected(locked.error());

@@ -6,8 +6,9 @@ namespace anchord::store {
 constexpr int kApplicationId = 0x414e4348;  // "ANCH"
 
 // 1: without phones, signatures and the service tftp-ec. 2: without the cluster's id, lists
-// that were handed out and the ledger. migrate() brings both to 3.
-constexpr int kSchemaVersion = 3;
+// that were handed out and the ledger. 3: with a ledger of what was given last, which took that
+// for what phones hold. migrate() brings all of them to 4.
+constexpr int kSchemaVersion = 4;
 
 // SHA-256 are lower-case hexadecimal where people may type them, else bytes. What
 // the checks here refuse, load() need not expect.
@@ -23,12 +24,18 @@ CREATE TABLE lists (
   built_at INTEGER NOT NULL,
   content BLOB NOT NULL
 ) STRICT;
+)sql";
+
+// `serves` is trust::state_digest() of what phones get there, in hexadecimal.
+constexpr char kServiceStatus[] = R"sql(
+DROP TABLE IF EXISTS service_status;
 CREATE TABLE service_status (
   host TEXT NOT NULL PRIMARY KEY,
   time INTEGER NOT NULL,
   snapshot_version INTEGER NOT NULL,
   ok INTEGER NOT NULL,
-  message TEXT NOT NULL
+  message TEXT NOT NULL,
+  serves TEXT NOT NULL
 ) STRICT;
 )sql";
 
@@ -128,9 +135,8 @@ CREATE TABLE signatures (
 ) STRICT;
 )sql";
 
-// Versions are the file table's 64 bits, 0 for none. A kind is the place of one of `Given` in
-// its list.
-constexpr char kLedgerTables[] = R"sql(
+// Versions are the file table's 64 bits, 0 for none.
+constexpr char kHandedOut[] = R"sql(
 CREATE TABLE handed_out (
   name TEXT NOT NULL,
   version INTEGER NOT NULL,
@@ -138,25 +144,85 @@ CREATE TABLE handed_out (
   content BLOB NOT NULL,
   PRIMARY KEY (name, version)
 ) STRICT;
+)sql";
+
+// A row of `ledger` is a trust::Belief: versions in `..._may` are 16 hexadecimal digits each,
+// sorted, with a blank between; `vouched` has "SHA-256 milliseconds address" a line. Times that
+// end in `_ms` are of the monotonic clock, in the machine boot `session`. A kind in
+// `ledger_given` is the place of one of `Given` in its list. `own_lists` are those of single
+// phones that are served now, `recovery_lists` those that `phone recover` has made; their bytes
+// are in `handed_out`.
+constexpr char kLedgerTables[] = R"sql(
 CREATE TABLE ledger (
   device TEXT NOT NULL PRIMARY KEY CHECK (length(device) = 15),
   model TEXT NOT NULL,
   questions INTEGER NOT NULL,
   last_asked INTEGER NOT NULL,
-  seen INTEGER NOT NULL
+  created INTEGER NOT NULL,
+  seen INTEGER NOT NULL,
+  proven INTEGER NOT NULL CHECK (proven IN (0, 1)),
+  removed INTEGER NOT NULL CHECK (removed IN (0, 1)),
+  session INTEGER NOT NULL,
+  address TEXT NOT NULL,
+  vouched TEXT NOT NULL,
+  itl_may TEXT NOT NULL,
+  itl_accepted INTEGER NOT NULL,
+  itl_asked_ms INTEGER NOT NULL,
+  itl_given INTEGER NOT NULL,
+  itl_given_ms INTEGER NOT NULL,
+  itl_acted_ms INTEGER NOT NULL,
+  ctl_may TEXT NOT NULL,
+  ctl_accepted INTEGER NOT NULL,
+  ctl_asked_ms INTEGER NOT NULL,
+  ctl_given INTEGER NOT NULL,
+  ctl_given_ms INTEGER NOT NULL,
+  ctl_acted_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX ledger_by_silence ON ledger (seen);
+CREATE INDEX ledger_by_silence ON ledger (proven, seen);
 CREATE TABLE ledger_given (
   device TEXT NOT NULL REFERENCES ledger (device) ON DELETE CASCADE,
   kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),
   file TEXT NOT NULL,
   version INTEGER NOT NULL,
   at INTEGER NOT NULL,
-  unsure INTEGER NOT NULL,
+  whole INTEGER NOT NULL CHECK (whole IN (0, 1)),
   protocol TEXT NOT NULL,
   address TEXT NOT NULL,
   PRIMARY KEY (device, kind)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE ledger_gaps (
+  id INTEGER PRIMARY KEY,
+  began INTEGER NOT NULL,
+  ended INTEGER NOT NULL,
+  unkept INTEGER NOT NULL CHECK (unkept IN (0, 1)),
+  why TEXT NOT NULL
+) STRICT;
+CREATE TABLE ledger_session (
+  host TEXT NOT NULL PRIMARY KEY,
+  boot_id TEXT NOT NULL,
+  started INTEGER NOT NULL,
+  written INTEGER NOT NULL,
+  clean INTEGER NOT NULL CHECK (clean IN (0, 1))
+) STRICT;
+CREATE TABLE own_lists (
+  name TEXT NOT NULL PRIMARY KEY,
+  version INTEGER NOT NULL
+) STRICT;
+CREATE TABLE recovery_lists (
+  name TEXT NOT NULL PRIMARY KEY,
+  version INTEGER NOT NULL,
+  made_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE former_keys (
+  sha256 TEXT NOT NULL PRIMARY KEY CHECK (length(sha256) = 64),
+  certificate BLOB NOT NULL,
+  sealed BLOB NOT NULL,
+  retired_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE clock (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  highest INTEGER NOT NULL
+) STRICT;
 )sql";
 
 }  // namespace anchord::store

@@ -281,8 +281,13 @@ Result<int> schema_version(Database& database, const std::filesystem::path& file
 }
 
 Status note_audit(Database& database, std::string_view what, bool forced, UnixSeconds when) {
-  return execute(database, "INSERT INTO audit (time, who, what, forced) VALUES (?, ?, ?, ?)", when,
-                 user_name(), what, forced);
+  auto done = execute(database, "INSERT INTO audit (time, who, what, forced) VALUES (?, ?, ?, ?)", when,
+                      user_name(), what, forced);
+  if (done)
+    done = execute(database, R"(INSERT INTO clock (id, highest) VALUES (1, ?)
+                                ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest))",
+                   when);
+  return done;
 }
 
 Status note_change(Database& database, std::string_view what, bool forced, UnixSeconds when) {

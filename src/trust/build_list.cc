@@ -183,4 +183,14 @@ Result<Buffer> build_trust_list(const TrustListFields& fields, UnixSeconds times
   return file;
 }
 
+crypto::Sha256 state_digest(const Cluster& cluster) {
+  Buffer digests = fields_digest(itl_fields(cluster));
+  if (cluster.has_ctl) {
+    Buffer ctl = fields_digest(ctl_fields(cluster));
+    digests.insert(digests.end(), ctl.begin(), ctl.end());
+  }
+  digests.push_back(cluster.rolling_back ? 1 : 0);
+  return crypto::sha256(digests);
+}
+
 }  // namespace anchord::trust

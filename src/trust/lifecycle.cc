@@ -46,9 +46,18 @@ Identity& identity_of(Cluster& cluster, Service service, std::string_view host) 
   std::unreachable();
 }
 
-VirtualPhone::Done settled_end(const Holders& holders, const Served& served, UnixSeconds now) {
-  VirtualPhone phone({.tvs_servers = std::min(served.tvs.size(), kServersOfAll)},
-                     {.ctl = holders.ctl, .itl = holders.itl, .configuration = {}});
+VirtualPhone::Done settled_end(const Holders& holders, const Served& cluster, UnixSeconds now) {
+  VirtualPhone phone({}, {});
+  std::optional<Served> with_own;
+  if (!holders.own_ctl.empty() || !holders.own_itl.empty()) {
+    with_own = cluster;
+    const std::string& name = phone.settings().name;
+    if (!holders.own_ctl.empty()) with_own->files["CTL" + name + ".tlv"] = holders.own_ctl;
+    if (!holders.own_itl.empty()) with_own->files["ITL" + name + ".tlv"] = holders.own_itl;
+  }
+  const Served& served = with_own ? *with_own : cluster;
+  phone = VirtualPhone({.tvs_servers = std::min(served.tvs.size(), kServersOfAll)},
+                       {.ctl = holders.ctl, .itl = holders.itl, .configuration = {}});
   VirtualPhone::Done done;
   for (std::size_t i = 0; i < kBootsToSettle; ++i) {
     PhoneMemory before = phone.memory();

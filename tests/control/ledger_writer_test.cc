@@ -80,22 +80,68 @@ TEST(PendingLedger, MergesWhatIsHeardOfOnePhone) {
   EXPECT_EQ(change.of(Given::ctl).version, 0u);
 }
 
-TEST(PendingLedger, AnUnfinishedDownloadOfAnotherVersionLeavesDoubt) {
+using What = trust::Observation::What;
+
+std::vector<What> whats(const store::LedgerChange& change) {
+  std::vector<What> out;
+  for (const auto& one : change.seen) out.push_back(one.what);
+  return out;
+}
+
+TEST(PendingLedger, TellsWhatABootShows) {
   PendingLedger pending;
-  auto itl = [&] { return PendingLedger(pending).take().at(0).of(Given::itl); };
-  pending.note(download("SEP001122334455", "ITLFile.tlv", 7, DownloadEnd::maybe_given), 1);
-  EXPECT_EQ(itl().version, 0u);
-  EXPECT_EQ(itl().unsure, 7u);
-  EXPECT_EQ(itl().file, "ITLFile.tlv");
-  pending.note(download("SEP001122334455", "ITLFile.tlv", 8), 2);
-  EXPECT_EQ(itl().version, 8u);
-  EXPECT_EQ(itl().unsure, 0u);
-  pending.note(download("SEP001122334455", "ITLFile.tlv", 8, DownloadEnd::maybe_given), 3);
-  EXPECT_EQ(itl().unsure, 0u);  // it has that one
-  pending.note(download("SEP001122334455", "ITLFile.tlv", 9, DownloadEnd::maybe_given), 4);
-  EXPECT_EQ(itl().version, 8u);
-  EXPECT_EQ(itl().unsure, 9u);
-  EXPECT_EQ(itl().at, 2);
+  Download ctl = download("SEP001122334455", "CTLSEP001122334455.tlv", 0, DownloadEnd::not_there);
+  ctl.began = ctl.ended = 10;
+  Download itl = download("SEP001122334455", "ITLFile.tlv", 7);
+  itl.began = 11;
+  itl.ended = 12;
+  service::Question asked = question("CP-8861-SEP001122334455");
+  asked.kind = service::QuestionKind::query;
+  asked.answered_yes = asked.delivered = asked.sast = true;
+  asked.certificate[0] = 9;
+  asked.at = 13;
+  asked.from = itl.from;
+  Download configuration =
+      download("SEP001122334455", "SEP001122334455.cnf.xml.sgn", 0, DownloadEnd::not_there);
+  configuration.began = 14;
+  pending.note(ctl, 100);
+  pending.note(itl, 100);
+  pending.note(asked, 100);
+  pending.note(configuration, 101);
+  store::LedgerChange change = pending.take().at(0);
+  EXPECT_EQ(whats(change), (std::vector{What::list_asked, What::list_asked, What::list_given, What::vouched,
+                                        What::configuration_asked}));
+  EXPECT_EQ(change.seen[0].kind, trust::ListKind::ctl);
+  EXPECT_EQ(change.seen[2].version, 7u);
+  EXPECT_EQ(change.seen[2].at, 12u);
+  EXPECT_EQ(change.seen[2].from, "192.0.2.7");
+  EXPECT_EQ(change.seen[3].signer[0], 9);
+  EXPECT_EQ(change.seen[4].at, 14u);
+  EXPECT_EQ(change.heard, 101);
+  EXPECT_TRUE(change.of(Given::itl).whole);
+  EXPECT_EQ(change.of(Given::configuration).version, 0u);
+}
+
+TEST(PendingLedger, AnAnswerThatWasNotDeliveredOrDoesNotVouchSaysNothing) {
+  for (int lacking = 0; lacking < 4; ++lacking) {
+    PendingLedger pending;
+    service::Question asked = question("SEP001122334455");
+    asked.kind = lacking == 0 ? service::QuestionKind::verify : service::QuestionKind::query;
+    asked.delivered = lacking != 1;
+    asked.sast = lacking != 2;
+    pending.note(asked, 1);
+    EXPECT_EQ(pending.take().at(0).seen.size(), lacking == 3 ? 1u : 0u) << lacking;
+  }
+}
+
+TEST(PendingLedger, WhatIsRepeatedWithoutEndKeepsOnlyWhatMayBeHeld) {
+  PendingLedger pending;
+  for (std::uint64_t i = 0; i < 10'000; ++i)
+    pending.note(download("SEP001122334455", "ITLFile.tlv", 1 + i % 3), 1);
+  store::LedgerChange change = pending.take().at(0);
+  EXPECT_LE(change.seen.size(), PendingLedger::kMaxObservations);
+  for (std::uint64_t version : {1u, 2u, 3u})
+    EXPECT_TRUE(std::ranges::any_of(change.seen, [&](const auto& one) { return one.version == version; }));
 }
 
 TEST(PendingLedger, ABatchThatCameBackIsOlderThanWhatFollowed) {
@@ -227,28 +273,15 @@ TEST_F(Ledger, WhatWasNotedIsWrittenByItselfAndAtTheEnd) {
   EXPECT_EQ(writer.report().pending, 0u);
   EXPECT_EQ(writer.report().problem, "");
   auto first = entry("SEP001122334455").value();
-  EXPECT_EQ(first.of(Given::itl).version, 11u);
-  EXPECT_EQ(first.of(Given::itl).unsure, 12u);
-  EXPECT_EQ(first.of(Given::itl).at, 100);
+  EXPECT_EQ(first.of(Given::itl).version, 12u);
+  EXPECT_FALSE(first.of(Given::itl).whole);
+  EXPECT_EQ(first.may_hold(trust::ListKind::itl), (std::vector<trust::ListVersion>{0, 11, 12}));
   EXPECT_EQ(first.questions, 1u);
   EXPECT_EQ(first.model, "8861");
   EXPECT_EQ(entry("SEP00112233AAAA")->of(Given::configuration).version, 13u);
   EXPECT_EQ(entry("SEP00112233BBBB"), std::nullopt);
   // Nothing is built anew for it.
   EXPECT_EQ(store_->change_counter().value(), counter);
-}
-
-TEST_F(Ledger, OneOfTheVersionThatItHasLeavesNoDoubtAcrossBatches) {
-  {
-    LedgerWriter writer(another_store());
-    writer.note(download("SEP001122334455", "ITLFile.tlv", 11), 100);
-  }
-  {
-    LedgerWriter writer(another_store());
-    writer.note(download("SEP001122334455", "ITLFile.tlv", 11, DownloadEnd::maybe_given), 200);
-  }
-  EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).version, 11u);
-  EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).unsure, 0u);
 }
 
 TEST_F(Ledger, WhatCannotBeWrittenWaits) {
@@ -284,7 +317,7 @@ TEST_F(Ledger, OnePhonesOwnListIsKeptAsItWasServed) {
   auto found = std::ranges::find(kept, list->version, &store::HandedOut::version);
   EXPECT_TRUE(same_bytes(found->content, content));
   auto holders = store::holders(*store_).value();
-  EXPECT_EQ(holders.devices, 1u);
+  EXPECT_EQ(holders.unproven, 1u);
   EXPECT_EQ(holders.unknown.count, 0u);
 }
 

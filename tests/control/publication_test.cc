@@ -119,7 +119,7 @@ class Publication : public State {
 
 TEST_F(Publication, ANewSignersListsAndFilesComeTogetherAndTheOldOneStaysKnown) {
   trust::Cluster before = cluster();
-  auto made = store::regenerate(*store_, trust::Service::tftp, "", {});
+  auto made = store::regenerate(*store_, trust::Service::tftp, "", {.hosts_agree = true});
   ASSERT_TRUE(made) << made.error().text;
   follow();
   auto itl = trust::verify_trust_list(view_->files.find(trust::kItlFileName)->body.content.bytes());
@@ -134,7 +134,7 @@ TEST_F(Publication, ANewVerificationServicesCertificateIsPresentedAndListed) {
   trust::Cluster before = cluster();
   ASSERT_EQ(builder_->host(), "two");
   Buffer old_itl = list(trust::kItlFileName);
-  auto made = store::regenerate(*store_, trust::Service::tvs, "two", {});
+  auto made = store::regenerate(*store_, trust::Service::tvs, "two", {.hosts_agree = true});
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_EQ(made->before, before.tvs[1].certificate);
   auto contexts = view_->tls;
@@ -152,14 +152,14 @@ TEST_F(Publication, ANewVerificationServicesCertificateIsPresentedAndListed) {
 TEST_F(Publication, MixedModeBringsTheCtlAndEndsAutoregistration) {
   EXPECT_FALSE(serves(trust::kCtlFileName));
   EXPECT_TRUE(serves("XMLDefault.cnf.xml.sgn"));
-  ASSERT_TRUE(store::set_mode(*store_, trust::Mode::mixed, {}).value());
+  ASSERT_TRUE(store::set_mode(*store_, trust::Mode::mixed, {.hosts_agree = true}).value());
   follow();
   EXPECT_TRUE(serves(trust::kCtlFileName));
   EXPECT_FALSE(serves("XMLDefault.cnf.xml") || serves("XMLDefault.cnf.xml.sgn"));
   EXPECT_EQ(builder_->standing().mode, trust::Mode::mixed);
   Buffer mixed = list(trust::kCtlFileName);
   // Phones keep their CTL: it alone can tell them of the other mode.
-  ASSERT_TRUE(store::set_mode(*store_, trust::Mode::nonsecure, {}).value());
+  ASSERT_TRUE(store::set_mode(*store_, trust::Mode::nonsecure, {.hosts_agree = true}).value());
   follow();
   EXPECT_FALSE(same_bytes(list(trust::kCtlFileName), mixed));
   EXPECT_TRUE(serves("XMLDefault.cnf.xml.sgn"));
@@ -169,7 +169,7 @@ TEST_F(Publication, MixedModeBringsTheCtlAndEndsAutoregistration) {
 TEST_F(Publication, ARollbackServesThePlainAndVouchesForNothingUntilItIsCancelled) {
   EXPECT_FALSE(serves("SEP001122334455.cnf.xml"));
   EXPECT_TRUE(serves("SEP001122334455.cnf.xml.enc.sgn"));
-  ASSERT_TRUE(store::prepare_rollback(*store_, {}).value());
+  ASSERT_TRUE(store::prepare_rollback(*store_, {.hosts_agree = true}).value());
   follow();
   EXPECT_TRUE(builder_->standing().rolling_back);
   EXPECT_EQ(view_->certificates.size(), 0u);
@@ -178,7 +178,7 @@ TEST_F(Publication, ARollbackServesThePlainAndVouchesForNothingUntilItIsCancelle
   for (const char* ending : {".sgn", ".sha512", ".enc.sgn"})
     for (const char* name : {"a.xml", "SEP001122334455.cnf.xml", "XMLDefault.cnf.xml"})
       EXPECT_FALSE(serves(std::string(name) + ending)) << name << ending;
-  ASSERT_TRUE(store::cancel_rollback(*store_, {}).value());
+  ASSERT_TRUE(store::cancel_rollback(*store_, {.hosts_agree = true}).value());
   follow();
   EXPECT_FALSE(builder_->standing().rolling_back);
   EXPECT_EQ(view_->certificates.size(), 6u);

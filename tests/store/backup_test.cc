@@ -18,6 +18,7 @@
 #include "anchord/store/ledger.h"
 #include "anchord/store/lifecycle.h"
 #include "backup_impl.h"
+#include "boots.h"
 #include "fixture.h"
 
 namespace anchord::store {
@@ -284,17 +285,6 @@ TEST_F(Backup, AnotherClustersIsRefusedUnlessTold) {
   EXPECT_EQ(Store::open(other).value().load(KeyUse::with_keys).value().cluster.name, "Example");
 }
 
-// A phone that was given the present list, as the ledger has it.
-LedgerEntry holder(Store& store, const std::string& name) {
-  LedgerEntry entry{.device = name};
-  entry.of(Given::itl) = {.file = "ITLFile.tlv",
-                          .version = handed_out_lists(store).value().front().version,
-                          .at = kNow,
-                          .protocol = "tftp",
-                          .address = "192.0.2.7"};
-  return entry;
-}
-
 TEST_F(Backup, PhonesThatWouldLockAreAReasonToRefuse) {
   make();
   fs::path other = folder_.path / "other";
@@ -302,7 +292,7 @@ TEST_F(Backup, PhonesThatWouldLockAreAReasonToRefuse) {
     Store store = Store::init(other, example_request()).value();
     auto cluster = store.load(KeyUse::with_keys).value().cluster;
     ASSERT_TRUE(current_itl(store, cluster, calendar_now()));
-    ASSERT_TRUE(note_in_ledger(store, std::array{holder(store, "SEP001122334455")}));
+    ASSERT_TRUE(boot_whole(store, "SEP001122334455"));
   }
   expect_text(restore_error(other, {.other_cluster = true}), {"lock", "SEP001122334455", "--force"});
   ASSERT_EQ(restore_error(other, {.other_cluster = true, .force = true}), "");
@@ -314,15 +304,30 @@ TEST_F(Backup, TheLedgerGoesOver) {
   std::uint64_t version = 0;
   {
     Store store = open();
-    LedgerEntry entry = holder(store, "SEP001122334455");
-    version = entry.of(Given::itl).version;
-    ASSERT_TRUE(note_in_ledger(store, std::array{entry}));
+    ASSERT_TRUE(boot_whole(store, "SEP001122334455"));
+    version = handed_out_lists(store).value().front().version;
   }
   ASSERT_EQ(restore_error(dir_), "");
   Store store = open();
   auto entry = ledger_entry(store, "SEP001122334455").value();
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->of(Given::itl).version, version);
+  EXPECT_EQ(entry->may_hold(trust::ListKind::itl), std::vector{version});
+  EXPECT_EQ(holders(store).value().unknown.count, 0U);
+}
+
+// What came after the backup is lost: phones may hold lists that nobody knows any more.
+TEST_F(Backup, WithoutTheStateThatCameAfterItNobodyKnowsWhatPhonesHold) {
+  {
+    Store store = open();
+    ASSERT_TRUE(boot_whole(store, "SEP001122334455"));
+  }
+  make();
+  fs::path other = folder_.path / "elsewhere";
+  ASSERT_EQ(restore_error(other), "");
+  Store store = Store::open(other).value();
+  EXPECT_EQ(holders(store).value().unknown.count, 1U);
+  ASSERT_TRUE(boot_whole(store, "SEP001122334455", std::max(kNow, calendar_now()) + 1));
   EXPECT_EQ(holders(store).value().unknown.count, 0U);
 }
 

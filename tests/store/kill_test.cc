@@ -12,8 +12,10 @@
 #include <set>
 
 #include "anchord/store/lifecycle.h"
+#include "boots.h"
 #include "fixture.h"
 #include "regenerate.h"
+#include "schema.h"
 
 namespace anchord::store {
 namespace {
@@ -167,19 +169,16 @@ class Kill : public StoreTest {
 
 // Who holds a list makes the guards look at it.
 void boot(Store& store, const std::string& phone) {
-  auto cluster = store.load(KeyUse::with_keys).value().cluster;
-  ASSERT_TRUE(current_itl(store, cluster, calendar_now()));
-  LedgerChange change{.device = phone, .given = {}, .model = {}};
-  change.of(Given::itl) = {"ITLFile.tlv", handed_out_lists(store).value()[0].version, 1000, 0, "tftp",
-                           "192.0.2.9"};
-  ASSERT_TRUE(note_in_ledger(store, {&change, 1}));
+  ASSERT_TRUE(boot_whole(store, phone));
 }
+
+const ChangeRequest kAgreed{.hosts_agree = true};
 
 class KillRegenerate : public Kill, public testing::WithParamInterface<Service> {};
 
 // With the key made before: what takes its time writes nothing.
 TEST_P(KillRegenerate, HappensWhollyOrNotAtAll) {
-  ChangeRequest request;
+  const ChangeRequest& request = kAgreed;
   Store store = open();
   boot(store, "SEP001122334455");
   auto prepared = prepare_regeneration(store, GetParam(), "", request.now).value();
@@ -198,16 +197,16 @@ INSTANTIATE_TEST_SUITE_P(Services, KillRegenerate,
 TEST_F(Kill, SetMode) {
   Store store = open();
   boot(store, "SEP001122334455");
-  kill_everywhere([](Store& killed) { return set_mode(killed, Mode::mixed, {}).value_or(false); });
+  kill_everywhere([](Store& killed) { return set_mode(killed, Mode::mixed, kAgreed).value_or(false); });
 }
 
 TEST_F(Kill, PrepareRollback) {
-  kill_everywhere([](Store& killed) { return prepare_rollback(killed, {}).value_or(false); });
+  kill_everywhere([](Store& killed) { return prepare_rollback(killed, kAgreed).value_or(false); });
 }
 
 TEST_F(Kill, CancelRollback) {
-  ASSERT_TRUE(prepare_rollback(*std::make_unique<Store>(open()), {}).value());
-  kill_everywhere([](Store& killed) { return cancel_rollback(killed, {}).value_or(false); });
+  ASSERT_TRUE(prepare_rollback(*std::make_unique<Store>(open()), kAgreed).value());
+  kill_everywhere([](Store& killed) { return cancel_rollback(killed, kAgreed).value_or(false); });
 }
 
 TEST_F(Kill, RemoveAndAddCertificates) {
@@ -215,7 +214,7 @@ TEST_F(Kill, RemoveAndAddCertificates) {
   auto other = example_known("other");
   ASSERT_TRUE(store.add_certificate(other));
   std::string hash = hash_of(other.certificate);
-  kill_everywhere([&](Store& killed) { return remove_known(killed, hash, {}).has_value(); });
+  kill_everywhere([&](Store& killed) { return remove_known(killed, hash, kAgreed).has_value(); });
 }
 
 TEST_F(Kill, ManyCertificatesAtOnce) {
@@ -227,7 +226,7 @@ TEST_F(Kill, ManyCertificatesAtOnce) {
 TEST_F(Kill, DropUnneeded) {
   Store store = open();
   UnixSeconds now = calendar_now();
-  ASSERT_TRUE(regenerate(store, Service::capf, "", {.now = now}));
+  ASSERT_TRUE(regenerate(store, Service::capf, "", {.now = now, .hosts_agree = true}));
   boot(store, "SEP001122334455");
   kill_everywhere([&](Store& killed) {
     auto dropped = drop_unneeded(killed, now + 100'000);
@@ -238,12 +237,13 @@ TEST_F(Kill, DropUnneeded) {
 TEST_F(Kill, LedgerBatch) {
   std::vector<LedgerChange> batch;
   for (int i = 0; i < 150; ++i) {
-    LedgerChange change{.device = "SEP000000000" + std::to_string(100 + i), .given = {}, .model = "8861"};
-    change.questions = 1;
-    for (GivenFile& given : change.given) given = {"file", 5, 1000 + i, 6, "tftp", "192.0.2.9"};
-    batch.push_back(change);
+    Seen seen("SEP000000000" + std::to_string(100 + i), 1000 + i);
+    seen.given(trust::ListKind::ctl, 6).given(trust::ListKind::itl, 5).acted();
+    seen.change().model = "8861";
+    seen.change().questions = 1;
+    batch.push_back(seen.change());
   }
-  kill_everywhere([&](Store& killed) { return note_in_ledger(killed, batch).has_value(); });
+  kill_everywhere([&](Store& killed) { return note_in_ledger(killed, batch, kTestSession).has_value(); });
 }
 
 TEST_F(Kill, LedgerIsForgottenWithThePhone) {
@@ -289,8 +289,10 @@ TEST_P(KillMigration, LeavesTheOldVersionOrTheNew) {
     ASSERT_NE(killed, Killed::failed);
     auto version = ask_database(dir, "PRAGMA user_version");
     seen.insert(version);
-    EXPECT_EQ(ask_database(dir, "SELECT change_counter FROM cluster"), version == 3 ? counter + 1 : counter);
-    EXPECT_EQ(ask_database(dir, "SELECT count(*) FROM sqlite_master WHERE name = 'ledger'"), version == 3);
+    EXPECT_EQ(ask_database(dir, "SELECT change_counter FROM cluster"),
+              version == kSchemaVersion ? counter + 1 : counter);
+    EXPECT_EQ(ask_database(dir, "SELECT count(*) FROM sqlite_master WHERE name = 'ledger_gaps'"),
+              version == kSchemaVersion);
     auto store = Store::open(dir);
     ASSERT_TRUE(store) << store.error().text;
     EXPECT_TRUE(store->check());
@@ -300,10 +302,10 @@ TEST_P(KillMigration, LeavesTheOldVersionOrTheNew) {
     ASSERT_FALSE(HasFailure());
     if (killed == Killed::no) break;
   }
-  EXPECT_EQ(seen, (std::set<std::int64_t>{GetParam(), 3}));
+  EXPECT_EQ(seen, (std::set<std::int64_t>{GetParam(), kSchemaVersion}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, KillMigration, testing::Values(1, 2));
+INSTANTIATE_TEST_SUITE_P(Versions, KillMigration, testing::Values(1, 2, 3));
 
 }  // namespace
 }  // namespace anchord::store

@@ -4,12 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "anchord/index/file_table.h"
+#include "boots.h"
 #include "fixture.h"
 
 namespace anchord::store {
 namespace {
+
+using trust::ListKind;
 
 std::string phone(int number) {
   char text[16];
@@ -17,26 +21,24 @@ std::string phone(int number) {
   return text;
 }
 
-GivenFile given(std::uint64_t version, UnixSeconds at, std::uint64_t unsure = 0) {
-  return {"ITLFile.tlv", version, at, unsure, "tftp", "192.0.2.9"};
-}
-
-LedgerChange change(const std::string& device, const GivenFile& itl, const GivenFile& ctl = {}) {
-  LedgerChange change{.device = device, .given = {}, .model = {}};
-  change.of(Given::itl) = itl;
-  change.of(Given::ctl) = ctl;
-  return change;
-}
-
-std::uint64_t version_of(const Buffer& content) {
-  return index::version_of({.header = {}, .content = index::Blob(content)});
-}
-
 class Ledger : public StoreTest {
  protected:
-  void note(const LedgerChange& one) {
-    auto done = note_in_ledger(store_, {&one, 1});
+  void see(Seen& seen) {
+    auto done = note(store_, seen);
     ASSERT_TRUE(done) << done.error().text;
+  }
+  // Booted whole, and was given that list.
+  void boot_with(const std::string& device, trust::ListVersion itl, UnixSeconds at = 1000) {
+    Seen seen(device, at);
+    see(seen.asked(ListKind::ctl).given(ListKind::itl, itl).acted());
+  }
+  // A name that has only asked.
+  void ask(const std::string& device, trust::ListVersion itl, UnixSeconds at = 1000) {
+    Seen seen(device, at);
+    see(seen.given(ListKind::itl, itl));
+  }
+  std::vector<trust::ListVersion> itls(const std::string& device) {
+    return entry(device).may_hold(ListKind::itl);
   }
   LedgerEntry entry(const std::string& device) {
     auto found = ledger_entry(store_, device).value();
@@ -47,7 +49,7 @@ class Ledger : public StoreTest {
   std::uint64_t keep(const std::string& name, const Buffer& content, UnixSeconds at = 1000) {
     auto done = keep_list(store_, name, content, at);
     EXPECT_TRUE(done) << done.error().text;
-    return version_of(content);
+    return list_version(content);
   }
   std::vector<Buffer> kept() {
     std::vector<Buffer> contents;
@@ -58,15 +60,16 @@ class Ledger : public StoreTest {
   Store store_ = open();
 };
 
-TEST_F(Ledger, KeepsWhatWasGivenOfEachKind) {
-  LedgerChange all =
-      change(phone(1), given(0xfedcba9876543210, 1000), {"CTLFile.tlv", 7, 1001, 0, "http", "2001:db8::1"});
-  all.of(Given::configuration) = {"SEP000000000001.cnf.xml.sgn", 8, 1002, 9, "https", "192.0.2.2"};
-  all.model = "8861";
-  all.questions = 3;
-  all.last_asked = 1003;
+TEST_F(Ledger, KeepsWhatWasGivenAndWhatMayBeHeld) {
+  Seen seen(phone(1), 1003);
+  seen.given(ListKind::ctl, 7, false).given(ListKind::itl, 0xfedcba9876543210).acted();
+  seen.change().of(Given::configuration) = {
+      "SEP000000000001.cnf.xml.sgn", 8, 1002, true, "https", "192.0.2.2"};
+  seen.change().model = "8861";
+  seen.change().questions = 3;
+  seen.change().last_asked = 1003;
   auto counter = store_.change_counter().value();
-  note(all);
+  see(seen);
   EXPECT_EQ(store_.change_counter().value(), counter);
   store_ = open();
   LedgerEntry kept = entry(phone(1));
@@ -74,67 +77,66 @@ TEST_F(Ledger, KeepsWhatWasGivenOfEachKind) {
   EXPECT_EQ(kept.model, "8861");
   EXPECT_EQ(kept.questions, 3U);
   EXPECT_EQ(kept.last_asked, 1003);
-  for (std::size_t i = 0; i < kGivenKinds; ++i) {
-    EXPECT_EQ(kept.given[i].file, all.given[i].file);
-    EXPECT_EQ(kept.given[i].version, all.given[i].version);
-    EXPECT_EQ(kept.given[i].at, all.given[i].at);
-    EXPECT_EQ(kept.given[i].unsure, all.given[i].unsure);
-    EXPECT_EQ(kept.given[i].protocol, all.given[i].protocol);
-    EXPECT_EQ(kept.given[i].address, all.given[i].address);
-  }
+  EXPECT_EQ(kept.created, 1003);
+  EXPECT_EQ(kept.seen, 1003);
+  EXPECT_TRUE(kept.belief.proven);
+  EXPECT_EQ(kept.belief.address, kPhoneAddress);
+  EXPECT_EQ(kept.may_hold(ListKind::ctl), (std::vector<trust::ListVersion>{0, 7}));
+  EXPECT_EQ(kept.may_hold(ListKind::itl), (std::vector<trust::ListVersion>{0, 0xfedcba9876543210}));
+  EXPECT_EQ(kept.of(Given::itl).version, 0xfedcba9876543210);
+  EXPECT_TRUE(kept.of(Given::itl).whole);
+  EXPECT_FALSE(kept.of(Given::ctl).whole);
+  EXPECT_EQ(kept.of(Given::configuration).file, "SEP000000000001.cnf.xml.sgn");
+  EXPECT_EQ(kept.of(Given::configuration).protocol, "https");
+  EXPECT_EQ(kept.of(Given::configuration).address, "192.0.2.2");
   EXPECT_FALSE(ledger_entry(store_, phone(2)).value());
 }
 
 TEST_F(Ledger, ChangesAddUp) {
-  LedgerChange first = change(phone(1), given(5, 1000));
-  first.model = "8861";
-  first.questions = 2;
-  first.last_asked = 1000;
-  note(first);
-  LedgerChange second = change(phone(1), {}, given(6, 1100));
-  second.questions = 3;
-  second.last_asked = 900;  // late
-  note(second);
+  Seen first(phone(1), 1000);
+  first.given(ListKind::itl, 5);
+  first.change().model = "8861";
+  first.change().questions = 2;
+  first.change().last_asked = 1000;
+  see(first);
+  Seen second(phone(1), 1100);
+  second.given(ListKind::ctl, 6);
+  second.change().questions = 3;
+  second.change().last_asked = 900;  // late
+  see(second);
   LedgerEntry kept = entry(phone(1));
   EXPECT_EQ(kept.of(Given::itl).version, 5U);
   EXPECT_EQ(kept.of(Given::ctl).version, 6U);
   EXPECT_EQ(kept.model, "8861");
   EXPECT_EQ(kept.questions, 5U);
   EXPECT_EQ(kept.last_asked, 1000);
+  EXPECT_EQ(kept.created, 1000);
+  EXPECT_EQ(kept.seen, 1100);
 }
 
-TEST_F(Ledger, UnsureOneStandsBesideTheLastOneGivenInFull) {
-  note(change(phone(1), given(5, 1000)));
-  GivenFile begun = given(0, 1100, 6);
-  begun.address = "192.0.2.77";
-  note(change(phone(1), begun));
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).version, 5U);
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).unsure, 6U);
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).at, 1000);
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).address, "192.0.2.9");
-  // The same again: it has that whatever became of it.
-  note(change(phone(1), given(0, 1150, 5)));
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).unsure, 0U);
-  note(change(phone(1), given(0, 1160, 6)));
-  note(change(phone(1), given(6, 1200)));
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).version, 6U);
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).unsure, 0U);
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).at, 1200);
-  note(change(phone(1), given(7, 1300, 8)));
-  EXPECT_EQ(entry(phone(1)).of(Given::itl).unsure, 8U);
-  // Never any in full.
-  note(change(phone(2), begun));
-  EXPECT_EQ(entry(phone(2)).of(Given::itl).version, 0U);
-  EXPECT_EQ(entry(phone(2)).of(Given::itl).unsure, 6U);
-  EXPECT_EQ(entry(phone(2)).of(Given::itl).address, "192.0.2.77");
+// The boot's parts come in different batches, since the service writes about once a second.
+TEST_F(Ledger, ABootIsJudgedAcrossBatches) {
+  auto cluster = store_.load(KeyUse::with_keys).value().cluster;
+  auto itl = list_version(current_itl(store_, cluster, 1000).value().content);
+  Seen first(phone(1));
+  see(first.asked(ListKind::ctl).given(ListKind::itl, itl));
+  EXPECT_EQ(itls(phone(1)).size(), 2U);
+  store_ = open();
+  Seen second(phone(1));
+  see(second.acted());
+  EXPECT_EQ(itls(phone(1)), std::vector{itl});
+  EXPECT_GT(entry(phone(1)).belief.of(ListKind::itl).accepted_at, 0);
 }
 
 TEST_F(Ledger, NamesAndModelsAreClaims) {
-  std::vector<LedgerChange> changes{change("not a phone", given(5, 1)), change(phone(1), given(5, 1)),
-                                    change("sep00000000000a", given(5, 1))};
+  std::vector<LedgerChange> changes;
+  for (const char* name : {"not a phone", "SEP000000000001", "sep00000000000a"}) {
+    Seen seen(name, 1);
+    changes.push_back(seen.given(ListKind::itl, 5).change());
+  }
   changes[1].model = "two\nlines";
   changes[2].model = std::string(65, 'x');
-  ASSERT_TRUE(note_in_ledger(store_, changes));
+  ASSERT_TRUE(note_in_ledger(store_, changes, kTestSession));
   auto all = ledger(store_).value();
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0].device, phone(1));
@@ -143,21 +145,42 @@ TEST_F(Ledger, NamesAndModelsAreClaims) {
   EXPECT_EQ(all[1].model, "");
 }
 
-TEST_F(Ledger, ForgetsWhatIsAsked) {
-  for (int i = 0; i < 3; ++i) note(change(phone(i), given(5, 1)));
-  std::vector<std::string> names{phone(0), phone(2), phone(9)};
-  ASSERT_TRUE(forget_in_ledger(store_, names));
-  auto all = ledger(store_).value();
-  ASSERT_EQ(all.size(), 1U);
-  EXPECT_EQ(all[0].device, phone(1));
-  EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM ledger_given"), 1);
+TEST_F(Ledger, WhoHasOnlyAskedDoesNotCount) {
+  std::uint64_t list = keep("ITLFile.tlv", {1}, 1000);
+  ask(phone(1), list);
+  auto all = holders(store_).value();
+  EXPECT_EQ(all.devices, 0U);
+  EXPECT_EQ(all.unproven, 1U);
+  boot_with(phone(1), list);
+  all = holders(store_).value();
+  EXPECT_EQ(all.devices, 1U);
+  EXPECT_EQ(all.unproven, 0U);
 }
 
-TEST_F(Ledger, RemovingAPhoneForgetsItThere) {
+TEST_F(Ledger, WhomTheClusterExpectsCountsAlways) {
+  std::uint64_t list = keep("ITLFile.tlv", {1}, 1000);
   trust::Phone one{phone(1), "8861", {}};
   ASSERT_TRUE(store_.put_phones({&one, 1}));
-  note(change(phone(1), given(5, 1)));
-  note(change(phone(2), given(5, 1)));
+  std::ofstream(dir_ / "provisioning" / (phone(2) + ".cnf.xml")) << "<device/>";
+  std::ofstream(dir_ / "devices" / (phone(3) + ".pem")) << "a certificate";
+  std::ofstream(dir_ / "provisioning" / "RINGLIST.XML") << "<x/>";
+  for (int i : {1, 2, 3, 4}) ask(phone(i), list);
+  EXPECT_EQ(expected_devices(store_).value(), (std::set{phone(1), phone(2), phone(3)}));
+  auto all = holders(store_).value();
+  EXPECT_EQ(all.devices, 3U);
+  EXPECT_EQ(all.unproven, 1U);
+  EXPECT_EQ(all.never_seen.count, 0U);
+  one.name = phone(5);
+  ASSERT_TRUE(store_.put_phones({&one, 1}));
+  EXPECT_EQ(holders(store_)->never_seen.first, std::vector{phone(5)});
+}
+
+TEST_F(Ledger, RemovingAPhoneKeepsWhatItMayHold) {
+  std::uint64_t list = keep("ITLFile.tlv", {1}, 1000);
+  trust::Phone one{phone(1), "8861", {}};
+  ASSERT_TRUE(store_.put_phones({&one, 1}));
+  boot_with(phone(1), list);
+  boot_with(phone(2), list);
   auto counter = store_.change_counter().value();
   std::string only_there = phone(2);
   ASSERT_TRUE(store_.remove_phones({&only_there, 1}));
@@ -165,27 +188,89 @@ TEST_F(Ledger, RemovingAPhoneForgetsItThere) {
   expect_text(store_.audit(1).value()[0].what, {"removed phone", phone(2)});
   ASSERT_TRUE(store_.remove_phones({&one.name, 1}));
   EXPECT_EQ(store_.change_counter().value(), counter + 1);
-  EXPECT_TRUE(ledger(store_)->empty());
+  EXPECT_EQ(holders(store_)->devices, 0U);
   expect_text(store_.remove_phones({&only_there, 1}).error().text, {"no phone", phone(2)});
+  ask(phone(2), list);
+  EXPECT_EQ(holders(store_)->devices, 1U);
+  EXPECT_TRUE(std::ranges::count(itls(phone(2)), list) == 1);
 }
 
-TEST_F(Ledger, BeyondItsLimitForgetsTheSilentFirstAndTheClustersPhonesLast) {
+// A flood of names pushes out nobody who is known.
+TEST_F(Ledger, InventedNamesPushOutOnlyOneAnother) {
+  std::uint64_t list = keep("ITLFile.tlv", {1}, 1000);
+  boot_with(phone(2'000'000), list, 1);
+  std::ofstream(dir_ / "provisioning" / (phone(2'000'001) + ".cnf.xml")) << "<device/>";
+  ask(phone(2'000'001), list, 2);
   std::vector<LedgerChange> many;
-  for (int i = 0; i < static_cast<int>(kMaxLedgerDevices); ++i)
-    many.push_back(change(phone(i), given(5, 10'000 + i)));
-  ASSERT_TRUE(note_in_ledger(store_, many));
-  trust::Phone silent{phone(0), "", {}};
-  ASSERT_TRUE(store_.put_phones({&silent, 1}));
-  std::vector<LedgerChange> more;
-  for (int i = 0; i < 100; ++i) more.push_back(change(phone(1'000'000 + i), given(5, 1'000'000)));
-  ASSERT_TRUE(note_in_ledger(store_, more));
-  EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM ledger"), kMaxLedgerDevices);
-  EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM ledger_given"), kMaxLedgerDevices);
-  EXPECT_TRUE(ledger_entry(store_, phone(0)).value());
-  EXPECT_FALSE(ledger_entry(store_, phone(1)).value());
-  EXPECT_FALSE(ledger_entry(store_, phone(100)).value());
-  EXPECT_TRUE(ledger_entry(store_, phone(101)).value());
-  EXPECT_TRUE(ledger_entry(store_, phone(1'000'099)).value());
+  for (int i = 0; i < static_cast<int>(kMaxUnproven) + 100; ++i) {
+    Seen seen(phone(i), 10'000 + i);
+    many.push_back(seen.given(ListKind::itl, list).change());
+  }
+  ASSERT_TRUE(note_in_ledger(store_, many, kTestSession));
+  EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM ledger WHERE proven = 0"), kMaxUnproven);
+  EXPECT_TRUE(ledger_entry(store_, phone(2'000'000)).value());
+  EXPECT_TRUE(ledger_entry(store_, phone(2'000'001)).value());
+  EXPECT_FALSE(ledger_entry(store_, phone(0)).value());
+  EXPECT_TRUE(ledger_entry(store_, phone(static_cast<int>(kMaxUnproven) + 99)).value());
+  EXPECT_EQ(
+      ask_database(dir_, "SELECT count(*) FROM ledger_given WHERE device NOT IN (SELECT device FROM ledger)"),
+      0);
+}
+
+TEST_F(Ledger, AGapConcernsWhoeverHasNotAcceptedAListSince) {
+  std::uint64_t before = keep("ITLFile.tlv", {1}, 1000);
+  std::uint64_t within = keep("ITLFile.tlv", {2}, 2000);
+  std::uint64_t after = keep("ITLFile.tlv", {3}, 3000);
+  trust::Phone one{phone(2), "", {}};
+  ASSERT_TRUE(store_.put_phones({&one, 1}));
+  Seen seen(phone(1), 1500);
+  see(seen.given(ListKind::itl, before, false));
+  ASSERT_TRUE(note_gap(store_, {.began = 2500, .ended = 2600, .why = "power"}));
+  EXPECT_EQ(std::ranges::count(itls(phone(1)), before), 1);
+  EXPECT_EQ(std::ranges::count(itls(phone(1)), within), 1);
+  EXPECT_EQ(std::ranges::count(itls(phone(1)), after), 0);
+  EXPECT_EQ(std::ranges::count(itls(phone(2)), within), 1)
+      << "it was never heard of, and may have been there";
+  ask(phone(3), after, 2700);
+  EXPECT_EQ(std::ranges::count(itls(phone(3)), within), 0) << "it was first heard of later";
+}
+
+TEST_F(Ledger, BeforeThereWasALedgerAnybodyMayHaveBeenGivenAnything) {
+  std::uint64_t before = keep("ITLFile.tlv", {1}, 1000);
+  ASSERT_TRUE(note_gap(store_, {.began = 0, .ended = 1500, .why = "adopted"}));
+  ask(phone(3), before, 2700);
+  EXPECT_EQ(std::ranges::count(itls(phone(3)), before), 1);
+}
+
+TEST_F(Ledger, AGapThatGoesOnIsOne) {
+  for (UnixSeconds at = 1000; at < 1100; ++at)
+    ASSERT_TRUE(note_gap(store_, {.began = at, .ended = at + 1, .why = "full disk"}));
+  auto gaps = ledger_gaps(store_).value();
+  ASSERT_EQ(gaps.size(), 1U);
+  EXPECT_EQ(gaps[0].began, 1000);
+  EXPECT_EQ(gaps[0].ended, 1100);
+}
+
+TEST_F(Ledger, MergingLosesNothing) {
+  std::uint64_t a = keep("ITLFile.tlv", {1}, 1000);
+  boot_with(phone(1), a, 1000);
+  fs::copy(dir_, folder_.path / "copy", fs::copy_options::recursive);
+  Store other = Store::open(folder_.path / "copy").value();
+  ASSERT_TRUE(keep_list(other, "ITLFile.tlv", Buffer{2}, 1500));
+  std::uint64_t b = list_version(Buffer{2});
+  Seen there(phone(1), 2000);
+  ASSERT_TRUE(note(other, there.given(ListKind::itl, b, false)));
+  Seen only_there(phone(2), 2000);
+  ASSERT_TRUE(note(other, only_there.given(ListKind::itl, b).acted()));
+  Seen only_here(phone(3), 2000);
+  see(only_here.given(ListKind::itl, a).acted());
+  ASSERT_TRUE(merge_ledger(store_, ledger(other).value(), handed_out_lists(other).value(),
+                           ledger_gaps(other).value()));
+  EXPECT_EQ(std::ranges::count(itls(phone(1)), a) + std::ranges::count(itls(phone(1)), b), 2);
+  EXPECT_EQ(std::ranges::count(itls(phone(2)), b), 1);
+  EXPECT_EQ(std::ranges::count(itls(phone(3)), a), 1);
+  EXPECT_EQ(holders(store_)->unknown.count, 0U);
+  EXPECT_EQ(kept().size(), 2U);
 }
 
 TEST_F(Ledger, ListsAreKeptByVersionNewestFirst) {
@@ -196,34 +281,12 @@ TEST_F(Ledger, ListsAreKeptByVersionNewestFirst) {
   auto lists = handed_out_lists(store_).value();
   ASSERT_EQ(lists.size(), 3U);
   EXPECT_EQ(lists[0].name, "ITLSEP000000000001.tlv");
-  EXPECT_EQ(lists[0].version, version_of({2}));
+  EXPECT_EQ(lists[0].version, list_version(Buffer{2}));
   EXPECT_EQ(lists[1].content, Buffer{3});
   EXPECT_EQ(lists[1].built_at, 2000);
   keep("ITLFile.tlv", {1}, 4000);  // an old one has come back
   EXPECT_EQ(handed_out_lists(store_).value()[0].content, Buffer{1});
   EXPECT_EQ(kept().size(), 3U);
-}
-
-TEST_F(Ledger, OldListsAreKeptWhileAPhoneMayHoldThem) {
-  auto number = [](int i) { return Buffer{static_cast<std::uint8_t>(i), 7}; };
-  std::uint64_t sure = keep("ITLFile.tlv", number(0), 1000);
-  std::uint64_t unsure = keep("ITLFile.tlv", number(1), 1001);
-  note(change(phone(1), given(sure, 1000, unsure)));
-  for (int i = 2; i < 40; ++i) keep("ITLFile.tlv", number(i), 1000 + i);
-  keep("CTLFile.tlv", {9}, 1);
-  // Those two, the newest 16, and what has another name.
-  std::vector<Buffer> expected;
-  for (int i = 39; i >= 24; --i) expected.push_back(number(i));
-  expected.push_back(number(1));
-  expected.push_back(number(0));
-  expected.push_back({9});
-  EXPECT_EQ(kept(), expected);
-  note(change(phone(1), given(version_of(number(39)), 2000)));
-  keep("ITLFile.tlv", number(40), 3000);
-  EXPECT_EQ(kept().size(), 17U);
-  // The clock went back: what was just handed out stays although others seem newer.
-  keep("ITLFile.tlv", number(41), 5);
-  EXPECT_TRUE(std::ranges::count(kept(), number(41)) == 1);
 }
 
 TEST_F(Ledger, BuiltListsAreKeptToo) {
@@ -236,13 +299,11 @@ TEST_F(Ledger, HoldersAreGroupedByAllThatTheyMayHold) {
   std::uint64_t a = keep("ITLFile.tlv", {1}, 1000);
   std::uint64_t b = keep("ITLFile.tlv", {2}, 1001);
   std::uint64_t ctl = keep("CTLFile.tlv", {3}, 1001);
-  for (int i = 0; i < 5; ++i) note(change(phone(i), given(a, 1)));
-  note(change(phone(5), given(a, 1, b), given(ctl, 1)));
-  note(change(phone(6), given(0, 1, b)));
-  LedgerChange asked{.device = phone(7), .given = {}, .model = {}, .questions = 1};
-  note(asked);
+  for (int i = 0; i < 5; ++i) boot_with(phone(i), a);
+  Seen both(phone(5), 1000);
+  see(both.given(ListKind::ctl, ctl, false).given(ListKind::itl, a, false).given(ListKind::itl, b).acted());
   auto all = holders(store_).value();
-  EXPECT_EQ(all.devices, 8U);
+  EXPECT_EQ(all.devices, 6U);
   EXPECT_EQ(all.unknown.count, 0U);
   auto count = [&](const Buffer& its_ctl, const Buffer& its_itl) {
     std::size_t found = 0;
@@ -250,36 +311,44 @@ TEST_F(Ledger, HoldersAreGroupedByAllThatTheyMayHold) {
       if (group.ctl == its_ctl && group.itl == its_itl) found += group.count;
     return found;
   };
-  EXPECT_EQ(all.groups.size(), 5U);
-  EXPECT_EQ(count({}, {1}), 5U);
+  // Those lists are none that a phone could accept, so that each may hold nothing still.
+  EXPECT_EQ(count({}, {1}), 6U);
+  EXPECT_EQ(count({}, {2}), 1U);
   EXPECT_EQ(count({3}, {1}), 1U);
   EXPECT_EQ(count({3}, {2}), 1U);
-  EXPECT_EQ(count({}, {2}), 1U);
-  EXPECT_EQ(count({}, {}), 2U);
-  for (const auto& group : all.groups) {
-    if (group.count == 5) {
-      EXPECT_EQ(group.first, (std::vector{phone(0), phone(1), phone(2)}));
-    }
-  }
+  EXPECT_EQ(count({3}, {}), 1U);
+  EXPECT_EQ(count({}, {}), 6U);
+}
+
+TEST_F(Ledger, OwnListsThatAreServedTellHoldersApart) {
+  std::uint64_t a = keep("ITLFile.tlv", {1}, 1000);
+  boot_with(phone(1), a);
+  boot_with(phone(2), a);
+  OwnList own{"ITL" + phone(1) + ".tlv", Buffer{9}};
+  ASSERT_TRUE(put_own_lists(store_, {&own, 1}, 1000));
+  EXPECT_EQ(own_list_versions(store_)->at(own.name), list_version(Buffer{9}));
+  auto all = holders(store_).value();
+  std::size_t with_own = 0;
+  for (const auto& group : all.groups) with_own += group.own_itl == Buffer{9} ? group.count : 0;
+  EXPECT_EQ(with_own, 2U);  // holds nothing, or the list
+  ASSERT_TRUE(put_own_lists(store_, {}, 1000));
+  EXPECT_TRUE(own_list_versions(store_)->empty());
 }
 
 TEST_F(Ledger, HoldersOfListsThatAreNotKeptAreUnknown) {
   std::uint64_t a = keep("ITLFile.tlv", {1}, 1000);
   std::uint64_t damaged = keep("ITLFile.tlv", {2}, 1001);
-  note(change(phone(0), given(a, 1)));
-  note(change(phone(1), given(12345, 1)));
-  note(change(phone(2), given(a, 1, 12345)));
-  note(change(phone(3), given(damaged, 1)));
+  boot_with(phone(0), a);
+  boot_with(phone(1), 12345);
+  boot_with(phone(3), damaged);
   {
     auto database = Database::open(database_, SQLITE_OPEN_READWRITE).value();
     ASSERT_TRUE(database.run("UPDATE handed_out SET content = x'05' WHERE content = x'02'"));
   }
   auto all = holders(store_).value();
-  EXPECT_EQ(all.devices, 4U);
-  EXPECT_EQ(all.unknown.count, 3U);
-  EXPECT_EQ(all.unknown.first, (std::vector{phone(1), phone(2), phone(3)}));
-  ASSERT_EQ(all.groups.size(), 1U);
-  EXPECT_EQ(all.groups[0].count, 2U);
+  EXPECT_EQ(all.devices, 3U);
+  EXPECT_EQ(all.unknown.count, 2U);
+  EXPECT_EQ(all.unknown.first, (std::vector{phone(1), phone(3)}));
 }
 
 // The version is the one that the served file has in the table of files.

@@ -8,6 +8,7 @@
 
 #include "anchord/index/file_table.h"
 #include "anchord/trust/trust_list.h"
+#include "boots.h"
 #include "fixture.h"
 #include "regenerate.h"
 
@@ -21,6 +22,7 @@ using wire::Role;
 constexpr UnixSeconds kDay = 86400;
 constexpr char kPhone[] = "SEP001122334455";
 const ChangeRequest kForced{.force = true};
+const ChangeRequest kAgreed{.hosts_agree = true};
 
 class Lifecycle : public StoreTest {
  protected:
@@ -34,25 +36,25 @@ class Lifecycle : public StoreTest {
     return names;
   }
 
-  static GivenFile given(const SavedList& list, const std::string& name) {
-    index::FileBody body{{}, index::Blob(list.content)};
-    return {name, index::version_of(body), list.built_at, 0, "tftp", "192.0.2.9"};
-  }
   // The phone boots now, and takes what is there.
   void boot(const std::string& phone = kPhone) {
-    trust::Cluster cluster = load();
-    LedgerChange change{.device = phone, .given = {}, .model = {}};
-    change.of(Given::itl) = given(current_itl(store_, cluster, calendar_now()).value(), "ITLFile.tlv");
-    if (cluster.has_ctl)
-      change.of(Given::ctl) = given(current_ctl(store_, cluster, calendar_now()).value(), "CTLFile.tlv");
-    ASSERT_TRUE(note_in_ledger(store_, {&change, 1}));
+    auto done = boot_whole(store_, phone);
+    ASSERT_TRUE(done) << done.error().text;
+  }
+  // It takes what is there, and nobody sees whether it could trust it.
+  void boot_without_tvs(const std::string& phone = kPhone) {
+    Seen seen(phone);
+    auto itl = current_itl(store_, load(), calendar_now()).value();
+    ASSERT_TRUE(note(
+        store_,
+        seen.asked(trust::ListKind::ctl).given(trust::ListKind::itl, list_version(itl.content)).acted()));
   }
   void hold_unknown_list(const std::string& phone = kPhone) {
-    LedgerChange change{.device = phone, .given = {}, .model = {}};
-    change.of(Given::itl) = {"ITLFile.tlv", 12345, 1000, 0, "tftp", "192.0.2.9"};
-    ASSERT_TRUE(note_in_ledger(store_, {&change, 1}));
+    Seen seen(phone);
+    ASSERT_TRUE(note(store_, seen.given(trust::ListKind::itl, 12345).acted()));
   }
-  Regenerated regenerated(Service service, std::string_view host = {}, const ChangeRequest& request = {}) {
+  Regenerated regenerated(Service service, std::string_view host = {}, ChangeRequest request = {}) {
+    request.hosts_agree = true;
     auto done = regenerate(store_, service, host, request);
     if (!done) throw std::runtime_error(done.error().text);
     return *done;
@@ -62,6 +64,7 @@ class Lifecycle : public StoreTest {
     regenerated(Service::tvs);
     regenerated(Service::tvs, "cucm2");
   }
+  void replace_both_tvs_but_last() { regenerated(Service::tvs); }
   const trust::KnownCertificate* known(const trust::Cluster& cluster,
                                        const crypto::Certificate& certificate) {
     for (const auto& one : cluster.known)
@@ -157,15 +160,16 @@ TEST_F(Lifecycle, UnusedKeysGoWithTheNextRegeneration) {
 }
 
 TEST_F(Lifecycle, RegeneratingNamesWhatIsWrong) {
-  expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm9", {}); }), {"cucm9", "status"});
-  expect_text(refused([&] { return regenerate(store_, Service::capf, "cucm2", {}); }), {"capf", "host"});
+  expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm9", kAgreed); }),
+              {"cucm9", "status"});
+  expect_text(refused([&] { return regenerate(store_, Service::capf, "cucm2", kAgreed); }), {"capf", "host"});
 }
 
 TEST_F(Lifecycle, OfTwoWhoRegenerateOneDoes) {
   auto first = prepare_regeneration(store_, Service::capf, "", calendar_now()).value();
   auto second = prepare_regeneration(store_, Service::capf, "", calendar_now()).value();
-  ASSERT_TRUE(put_in_place(store_, first, {}));
-  expect_text(refused([&] { return put_in_place(store_, second, {}); }),
+  ASSERT_TRUE(put_in_place(store_, first, kAgreed));
+  expect_text(refused([&] { return put_in_place(store_, second, kAgreed); }),
               {"somebody else", "capf", "cert list"});
   EXPECT_EQ(load().capf.certificate, first.made.identity.certificate);
 }
@@ -173,7 +177,7 @@ TEST_F(Lifecycle, OfTwoWhoRegenerateOneDoes) {
 TEST_F(Lifecycle, ChangeThatLocksIsRefusedAndNamesTheOrder) {
   for (int i = 0; i < 4; ++i) boot("SEP00112233445" + std::to_string(i));
   replace_both_tvs();
-  std::string error = refused([&] { return regenerate(store_, Service::tftp, "", {}); });
+  std::string error = refused([&] { return regenerate(store_, Service::tftp, "", kAgreed); });
   expect_text(error, {"regenerating tftp would lock 4 phones", "SEP001122334450", "SEP001122334452 and more",
                       "no present verification service", "reset them", "report itl", "phone remove"});
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
@@ -201,7 +205,7 @@ TEST_F(Lifecycle, OneAnchorAtATimeIsAlwaysAllowed) {
   regenerated(Service::tftp_ec);
   regenerated(Service::tvs, "cucm2");
   // That would be the last of what the phone trusts.
-  expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm1.example.com", {}); }),
+  expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm1.example.com", kAgreed); }),
               {"regenerating tvs of cucm1.example.com would lock 1 phone", kPhone});
   boot();
   regenerated(Service::tvs, "cucm1.example.com");
@@ -209,8 +213,8 @@ TEST_F(Lifecycle, OneAnchorAtATimeIsAlwaysAllowed) {
 
 TEST_F(Lifecycle, WhoHoldsAListThatIsNotKeptCannotBeJudged) {
   hold_unknown_list();
-  std::string error = refused([&] { return regenerate(store_, Service::tftp, "", {}); });
-  expect_text(error, {"might lock 1 phone", kPhone, "not known", std::string("phone remove ") + kPhone});
+  std::string error = refused([&] { return regenerate(store_, Service::tftp, "", kAgreed); });
+  expect_text(error, {"might lock 1 phone", kPhone, "not kept", std::string("phone remove ") + kPhone});
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
   std::string phone = kPhone;
   ASSERT_TRUE(store_.remove_phones({&phone, 1}));
@@ -223,20 +227,96 @@ TEST_F(Lifecycle, WhoHoldsAListThatIsNotKeptCannotBeJudged) {
 TEST_F(Lifecycle, ClockThatWentBackRefusesEveryGuardedChange) {
   UnixSeconds now = calendar_now();
   regenerated(Service::capf, "", {.now = now + 86400});
-  for (bool force : {false, true}) {
-    ChangeRequest request{.force = force, .now = now};
-    for (const std::string& error : {refused([&] { return regenerate(store_, Service::capf, "", request); }),
-                                     refused([&] { return set_mode(store_, Mode::mixed, request); }),
-                                     refused([&] { return prepare_rollback(store_, request); })}) {
-      expect_text(error, {"this machine's clock says", "UTC", "set the clock"});
-      EXPECT_EQ(error.find("force"), error.npos);
-    }
-  }
+  ChangeRequest request{.now = now, .hosts_agree = true};
+  for (const std::string& error : {refused([&] { return regenerate(store_, Service::capf, "", request); }),
+                                   refused([&] { return set_mode(store_, Mode::mixed, request); }),
+                                   refused([&] { return prepare_rollback(store_, request); })})
+    expect_text(error, {"this machine's clock says", "UTC", "set the clock", "--clock-is-right"});
   // What it may be off by.
   regenerated(Service::capf, "", {.now = now + 86400 - 300});
-  // Any other change is made by the clock of now, which is then the one to go by.
+  // A change that asks nobody does not make an earlier time right.
   ASSERT_TRUE(store_.add_certificate(example_known("a")));
+  EXPECT_FALSE(regenerate(store_, Service::capf, "", request));
+}
+
+TEST_F(Lifecycle, AClockThatWasWrongOnceDoesNotBlockForAYear) {
+  UnixSeconds now = calendar_now();
+  regenerated(Service::capf, "", {.now = now + 365 * kDay});
+  EXPECT_FALSE(regenerate(store_, Service::capf, "", {.now = now, .hosts_agree = true}));
+  regenerated(Service::capf, "", {.now = now, .clock_is_right = true});
+  auto entries = store_.audit(3).value();
+  EXPECT_TRUE(std::ranges::any_of(entries, [](const AuditEntry& entry) {
+    return entry.what.find("clock was set back") != entry.what.npos;
+  }));
+  regenerated(Service::capf, "", {.now = now + 1});
+  // Nor does a clock in 1972 pass because of that.
+  EXPECT_FALSE(regenerate(store_, Service::capf, "", {.now = 70'000'000, .hosts_agree = true}));
+}
+
+TEST_F(Lifecycle, GivenIsNotAccepted) {
+  boot();
+  regenerated(Service::tftp);
+  boot_without_tvs();
+  ASSERT_EQ(ledger_entry(store_, kPhone)->value().may_hold(trust::ListKind::itl).size(), 2U);
+  replace_both_tvs_but_last();
+  std::string error = refused([&] { return regenerate(store_, Service::tvs, "cucm2", kAgreed); });
+  expect_text(error, {"would lock 1 phone", kPhone});
+  boot();
+  regenerated(Service::tvs, "cucm2");
+}
+
+TEST_F(Lifecycle, AServiceThatIsBehindDoesNotVouch) {
+  boot();
+  StatusReport report{.host = "cucm2",
+                      .time = calendar_now(),
+                      .snapshot_version = 1,
+                      .ok = true,
+                      .message = {},
+                      .serves = "0123"};
+  ASSERT_TRUE(store_.report_status(report));
+  std::string error = refused([&] { return regenerate(store_, Service::capf, "", kAgreed); });
+  expect_text(error, {"cucm2", "has not taken over"});
+  report.serves = to_hex(trust::state_digest(load()));
+  ASSERT_TRUE(store_.report_status(report));
   regenerated(Service::capf);
+}
+
+TEST_F(Lifecycle, SeveralHostsMustAgree) {
+  boot();
+  expect_text(refused([&] { return regenerate(store_, Service::capf, "", {}); }),
+              {"judged by the 1 phones of this host alone", "2 hosts", "--hosts-agree"});
+  InitRequest request = example_request();
+  request.hosts.resize(1);
+  dir_ = folder_.path / "single";
+  store_ = Store::init(dir_, request).value();
+  EXPECT_TRUE(regenerate(store_, Service::capf, "", {}));
+}
+
+TEST_F(Lifecycle, AnImportedSignerIsNotTakenFromPhonesOnTheirWay) {
+  auto other = example_known("other cluster");
+  other.roles = {Role::sast, Role::tftp};
+  ASSERT_TRUE(store_.add_certificate(other));
+  boot();
+  std::string hash = hash_of(other.certificate);
+  expect_text(refused([&] { return remove_known(store_, hash, kAgreed); }),
+              {"would lock those of 1 phone", "on their way", "CN=other cluster"});
+  auto changed = other;
+  changed.roles = {Role::tftp};
+  expect_text(refused([&] { return add_known(store_, {&changed, 1}, kAgreed); }), {"on their way"});
+  EXPECT_EQ(known(load(), other.certificate)->roles.size(), 2U);
+  EXPECT_TRUE(add_known(store_, {&other, 1}, {}));
+  EXPECT_TRUE(add_known(store_, {&changed, 1}, kForced));
+}
+
+TEST_F(Lifecycle, ARemovedPhoneThatIsSeenAgainMayHoldWhatItHeld) {
+  boot();
+  std::string phone = kPhone;
+  ASSERT_TRUE(store_.remove_phones({&phone, 1}));
+  regenerated(Service::tftp);
+  EXPECT_EQ(holders(store_)->devices, 0U);
+  boot_without_tvs();
+  EXPECT_EQ(holders(store_)->devices, 1U);
+  EXPECT_EQ(ledger_entry(store_, kPhone)->value().may_hold(trust::ListKind::itl).size(), 2U);
 }
 
 TEST_F(Lifecycle, ListThatPhonesWouldNotLoadIsRefusedBeforeAnythingIsWritten) {
@@ -269,9 +349,9 @@ TEST_F(Lifecycle, ListOverItsSizeIsRefusedBeforeAnythingIsWritten) {
 TEST_F(Lifecycle, MixedModeMakesACtlThatStays) {
   boot();
   EXPECT_FALSE(load().has_ctl);
-  EXPECT_FALSE(set_mode(store_, Mode::nonsecure, {}).value());
+  EXPECT_FALSE(set_mode(store_, Mode::nonsecure, kAgreed).value());
   auto count = counter();
-  EXPECT_TRUE(set_mode(store_, Mode::mixed, {}).value());
+  EXPECT_TRUE(set_mode(store_, Mode::mixed, kAgreed).value());
   EXPECT_EQ(counter(), count + 1);
   expect_text(last().what, {"mode", "mixed"});
   trust::Cluster cluster = load();
@@ -283,10 +363,10 @@ TEST_F(Lifecycle, MixedModeMakesACtlThatStays) {
   EXPECT_EQ(store_.saved_list("CTLFile.tlv").value()->content, ctl->content);
   EXPECT_EQ(handed_out_lists(store_).value().size(), 2U);
   EXPECT_TRUE(trust::verify_trust_list(ctl->content, cluster.tftp.certificate));
-  EXPECT_FALSE(set_mode(store_, Mode::mixed, {}).value());
+  EXPECT_FALSE(set_mode(store_, Mode::mixed, kAgreed).value());
   EXPECT_EQ(counter(), count + 1);
   boot();
-  EXPECT_TRUE(set_mode(store_, Mode::nonsecure, {}).value());
+  EXPECT_TRUE(set_mode(store_, Mode::nonsecure, kAgreed).value());
   cluster = load();
   EXPECT_EQ(cluster.mode, Mode::nonsecure);
   EXPECT_TRUE(cluster.has_ctl);
@@ -298,10 +378,10 @@ TEST_F(Lifecycle, ModeThatLocksIsRefused) {
   replace_both_tvs();
   regenerated(Service::tftp, "", kForced);
   // Locked already: nothing that the change does.
-  EXPECT_TRUE(set_mode(store_, Mode::mixed, {}).value());
-  EXPECT_TRUE(set_mode(store_, Mode::nonsecure, {}).value());
+  EXPECT_TRUE(set_mode(store_, Mode::mixed, kAgreed).value());
+  EXPECT_TRUE(set_mode(store_, Mode::nonsecure, kAgreed).value());
   hold_unknown_list("SEP001122334499");
-  expect_text(refused([&] { return set_mode(store_, Mode::mixed, {}); }),
+  expect_text(refused([&] { return set_mode(store_, Mode::mixed, kAgreed); }),
               {"changing to mixed mode might lock 1 phone", "--force"});
   EXPECT_TRUE(set_mode(store_, Mode::mixed, kForced).value());
   EXPECT_TRUE(last().forced);
@@ -310,31 +390,31 @@ TEST_F(Lifecycle, ModeThatLocksIsRefused) {
 TEST_F(Lifecycle, RollbackIsPreparedAndCancelled) {
   boot();
   auto full = current_itl(store_, load(), calendar_now()).value();
-  EXPECT_FALSE(cancel_rollback(store_, {}).value());
-  EXPECT_TRUE(prepare_rollback(store_, {}).value());
+  EXPECT_FALSE(cancel_rollback(store_, kAgreed).value());
+  EXPECT_TRUE(prepare_rollback(store_, kAgreed).value());
   expect_text(last().what, {"prepared the rollback"});
   EXPECT_TRUE(load().rolling_back);
-  EXPECT_FALSE(prepare_rollback(store_, {}).value());
+  EXPECT_FALSE(prepare_rollback(store_, kAgreed).value());
   auto empty = current_itl(store_, load(), calendar_now()).value();
   EXPECT_LT(empty.content.size(), full.content.size());
-  expect_text(refused([&] { return set_mode(store_, Mode::mixed, {}); }), {"rollback cancel"});
+  expect_text(refused([&] { return set_mode(store_, Mode::mixed, kAgreed); }), {"rollback cancel"});
   boot();
-  EXPECT_TRUE(cancel_rollback(store_, {}).value());
+  EXPECT_TRUE(cancel_rollback(store_, kAgreed).value());
   expect_text(last().what, {"cancelled the rollback"});
   EXPECT_FALSE(load().rolling_back);
   EXPECT_GT(current_itl(store_, load(), calendar_now())->built_at, empty.built_at);
 }
 
 TEST_F(Lifecycle, RollbackIsRefusedInMixedModeAndWhenItLocks) {
-  ASSERT_TRUE(set_mode(store_, Mode::mixed, {}).value());
-  for (const ChangeRequest& request : {ChangeRequest{}, kForced})
+  ASSERT_TRUE(set_mode(store_, Mode::mixed, kAgreed).value());
+  for (const ChangeRequest& request : {kAgreed, kForced})
     expect_text(refused([&] { return prepare_rollback(store_, request); }),
                 {"mixed mode", "CTL", "nonsecure"});
-  ASSERT_TRUE(set_mode(store_, Mode::nonsecure, {}).value());
+  ASSERT_TRUE(set_mode(store_, Mode::nonsecure, kAgreed).value());
   boot();
   regenerated(Service::tftp);
   // The phone would need to ask for the new signer, and nobody would vouch for it.
-  expect_text(refused([&] { return prepare_rollback(store_, {}); }),
+  expect_text(refused([&] { return prepare_rollback(store_, kAgreed); }),
               {"preparing the rollback would lock 1 phone", kPhone, "--force"});
   EXPECT_TRUE(prepare_rollback(store_, kForced).value());
   expect_text(last().what, {"rollback", "locking 1 phone"});
@@ -358,7 +438,7 @@ TEST_F(Lifecycle, LastVerificationServiceIsNamedAsSuch) {
   request.hosts.resize(1);
   dir_ = folder_.path / "single";
   store_ = Store::init(dir_, request).value();
-  expect_text(refused([&] { return remove_known(store_, hash_of(load().tvs[0].certificate), {}); }),
+  expect_text(refused([&] { return remove_known(store_, hash_of(load().tvs[0].certificate), kAgreed); }),
               {"the last of the verification services", "cert regenerate tvs --host cucm1.example.com"});
 }
 
@@ -368,22 +448,22 @@ TEST_F(Lifecycle, OthersAreRemoved) {
   ASSERT_TRUE(store_.add_certificate(other));
   boot();
   auto count = counter();
-  ASSERT_TRUE(remove_known(store_, hash, {}));
+  ASSERT_TRUE(remove_known(store_, hash, kAgreed));
   EXPECT_EQ(counter(), count + 1);
   expect_text(last().what, {"removed certificate", "CN=other"});
   EXPECT_EQ(known(load(), other.certificate), nullptr);
-  expect_text(refused([&] { return remove_known(store_, hash, {}); }), {"no certificate", "cert list"});
-  expect_text(refused([&] { return remove_known(store_, hash.substr(1), {}); }), {"whole SHA-256"});
+  expect_text(refused([&] { return remove_known(store_, hash, kAgreed); }), {"no certificate", "cert list"});
+  expect_text(refused([&] { return remove_known(store_, hash.substr(1), kAgreed); }), {"whole SHA-256"});
 }
 
 TEST_F(Lifecycle, RetiredOneThatAPhoneNeedsIsNotRemoved) {
   boot();
   std::string hash = hash_of(regenerated(Service::tftp).before);
-  std::string error = refused([&] { return remove_known(store_, hash, {}); });
-  expect_text(error, {"could lock 1 phone", kPhone, "lists carry it", "report itl"});
+  std::string error = refused([&] { return remove_known(store_, hash, kAgreed); });
+  expect_text(error, {"could lock 1 phone", kPhone, "lists that they may hold carry", "report itl"});
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
   boot();
-  ASSERT_TRUE(remove_known(store_, hash, {}));
+  ASSERT_TRUE(remove_known(store_, hash, kAgreed));
   hash = hash_of(regenerated(Service::tftp).before);
   ASSERT_TRUE(remove_known(store_, hash, kForced));
   EXPECT_TRUE(last().forced);

@@ -1,37 +1,46 @@
-// Which phone was last given which lists and configuration, by whom and when: what the
-// guards of dangerous changes go by.
+// What phones were given, and what each may hold by that (trust/belief.h): what the guards of
+// dangerous changes go by.
 //
 // Written in batches by the service's control side, never by a shard. A version is the
 // file table's (XXH3 of the bytes, index/file_table.h); for lists the bytes themselves are
-// kept beside it, as long as a phone may hold them. Times are seconds since 1970.
+// kept beside it. Times are seconds since 1970.
+//
+// Names in requests are claims, and anybody can invent them. A device counts in guards when it
+// is *known*: it has booted as phones do (Belief::proven), or the cluster expects it (it is
+// among the phones, has a configuration in provisioning/, or a certificate in devices/). The
+// others are kept in a place of their own, which they cannot leave.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "anchord/store/store.h"
+#include "anchord/trust/belief.h"
 #include "anchord/trust/lifecycle.h"
 
 namespace anchord::store {
 
-// Names are the peers' claims, so anybody can invent them. Beyond this, those who were
-// silent longest and are not among the cluster's phones are forgotten first.
+// Devices that have booted: with more, newcomers count as unproven. No one of them is forgotten
+// for another.
 constexpr std::size_t kMaxLedgerDevices = 200'000;
+// Names that have done nothing but ask. Beyond this, those that were silent longest go.
+constexpr std::size_t kMaxUnproven = 50'000;
 
 enum class Given : std::uint8_t { itl, ctl, configuration };
 constexpr std::size_t kGivenKinds = 3;
 
-// What became of one kind of file for one device.
+// What one device was last given of one kind.
 struct GivenFile {
   std::string file;           // the name of what was served: "ITLFile.tlv"
-  std::uint64_t version = 0;  // last given in full; 0: never
+  std::uint64_t version = 0;  // 0: never
   UnixSeconds at = 0;         // when
-  std::uint64_t unsure = 0;   // begun after that and not seen to end: it may hold this one; 0: none
+  bool whole = false;         // its last byte was acknowledged
   std::string protocol;       // "tftp", "http", "https"
   std::string address;        // whom it was given to
 };
@@ -42,23 +51,55 @@ struct LedgerEntry {
   std::string model;  // as it calls itself to the verification service; may be empty
   std::uint64_t questions = 0;
   UnixSeconds last_asked = 0;
+  UnixSeconds created = 0;  // first heard of
+  UnixSeconds seen = 0;     // last heard of
+  bool removed = false;     // by an administrator, and not heard of since
+  trust::Belief belief;
+  trust::Unrecorded unrecorded;  // from gaps that concern it
 
   GivenFile& of(Given kind) { return given[static_cast<std::size_t>(kind)]; }
   const GivenFile& of(Given kind) const { return given[static_cast<std::size_t>(kind)]; }
+  // Versions that it may hold; kNoList among them: perhaps none.
+  std::vector<trust::ListVersion> may_hold(trust::ListKind kind) const {
+    return trust::may_hold(belief, kind, unrecorded);
+  }
 };
 
-// What has happened since the last batch, for one device. `given` with version 0 and unsure
-// 0 says nothing new; one with only `unsure` keeps what was last given in full.
-using LedgerChange = LedgerEntry;  // questions: how many more
+// What was heard of one device since the last batch. `given` with version 0 says nothing new.
+struct LedgerChange {
+  std::string device;
+  std::array<GivenFile, kGivenKinds> given;
+  std::string model;
+  std::uint64_t questions = 0;  // how many more
+  UnixSeconds last_asked = 0;
+  UnixSeconds heard = 0;  // when the last of all this was
+  std::vector<trust::Observation> seen;
+
+  GivenFile& of(Given kind) { return given[static_cast<std::size_t>(kind)]; }
+};
 
 // One transaction; moves no change counter. Devices whose names are not phones', and models
-// that are no short line of text, are left out.
-Status note_in_ledger(Store& store, std::span<const LedgerChange> changes);
+// that are no short line of text, are left out. `session` names the machine's boot, of whose
+// monotonic clock the observations' times are.
+Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::uint64_t session);
 
 Result<std::optional<LedgerEntry>> ledger_entry(Store& store, std::string_view device);
 Result<std::vector<LedgerEntry>> ledger(Store& store);  // by device
 Result<std::size_t> ledger_size(Store& store);          // devices in it
-Status forget_in_ledger(Store& store, std::span<const std::string> devices);
+
+// A time of which records may be missing: until a phone is known to have accepted a list after
+// it, it may hold any that was served in it.
+struct LedgerGap {
+  UnixSeconds began = 0;  // 0: since before there was a ledger, so that names not heard of yet are concerned
+  UnixSeconds ended = 0;
+  std::string why;      // "the machine lost power"
+  bool unkept = false;  // lists that are not kept were served, too
+};
+Status note_gap(Store& store, const LedgerGap& gap);
+Result<std::vector<LedgerGap>> ledger_gaps(Store& store);
+
+// Devices that the cluster expects, whether they were ever heard of or not.
+Result<std::set<std::string>> expected_devices(Store& store);
 
 // A list that was handed out, kept by version while a phone may hold it.
 struct HandedOut {
@@ -71,14 +112,30 @@ struct HandedOut {
 Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds now);
 Result<std::vector<HandedOut>> handed_out_lists(Store& store);  // newest first
 
-// Phones by the lists that they may hold, every combination of what is sure and unsure:
-// what the guards go by. `unknown`: those who hold a list that is not kept (damaged, or given by
-// another service); they cannot be judged.
+// Lists of single phones that are in service now, by name; replaces what was said before. Each is
+// kept as keep_list() does.
+struct OwnList {
+  std::string name;  // "ITLSEP001122334455.tlv"
+  Buffer content;
+};
+Status put_own_lists(Store& store, std::span<const OwnList> lists, UnixSeconds now);
+Result<std::map<std::string, trust::ListVersion>> own_list_versions(Store& store);  // by name
+
+// Known phones by the lists that they may hold, every combination, and by the lists of their own
+// that they would be served: what the guards go by. `unknown`: those who may hold a list that is
+// not kept (damaged, of another service, or of a time of which nothing is known); they cannot
+// be judged. `never_seen`: expected, and never heard of.
 struct AllHolders {
   std::vector<trust::Holders> groups;
   std::size_t devices = 0;
+  std::size_t unproven = 0;  // names that are not known, and do not count
   trust::Needed unknown;
+  trust::Needed never_seen;
 };
 Result<AllHolders> holders(Store& store);
+
+// Takes in what another copy of the ledger knows, without losing anything.
+Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const HandedOut> lists,
+                    std::span<const LedgerGap> gaps);
 
 }  // namespace anchord::store

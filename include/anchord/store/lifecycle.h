@@ -22,7 +22,15 @@ namespace anchord::store {
 struct ChangeRequest {
   bool force = false;  // although phones would lock; noted in the audit
   UnixSeconds now = calendar_now();
+  // Of a cluster of several hosts: an administrator's word that all of them serve the present
+  // state, and that what their ledgers know has been taken in.
+  bool hosts_agree = false;
+  // An administrator's word that `now` is the time, although a later one was recorded.
+  bool clock_is_right = false;
 };
+
+// What a host's service must have said lately to count as one that vouches for the new signer.
+constexpr UnixSeconds kFreshReport = 60;
 
 // A change was refused only for the phones' sake when `force` would help: the error's text
 // ends in "; --force does it all the same" then.
@@ -47,7 +55,13 @@ Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& reque
 Result<bool> prepare_rollback(Store& store, const ChangeRequest& request);
 Result<bool> cancel_rollback(Store& store, const ChangeRequest& request);
 
-// As Store::remove_certificate(), but refused while a phone needs it.
+// As Store::add_certificates(), but refused when a certificate that is there would lose a role that
+// phones need it for.
+Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownCertificate> certificates,
+                                     const ChangeRequest& request);
+
+// As Store::remove_certificate(), but refused while a phone needs it, or could need it on its
+// way to another cluster.
 Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& request);
 
 // Own certificates that were replaced and are in no list that a phone may still hold, for a day

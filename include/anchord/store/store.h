@@ -131,6 +131,7 @@ struct StatusReport {
   std::uint64_t snapshot_version = 0;  // the one in service
   bool ok = false;
   std::string message;  // why the newest state is not in service; empty when ok
+  std::string serves;   // trust::state_digest() of what it serves, in hexadecimal
 };
 
 struct AuditEntry {
@@ -175,7 +176,8 @@ class Store {
 
   // All or none. One that is there already gets the new roles and TTL; one that was the
   // cluster's own is then like any other, and stays. Own certificates are refused: their
-  // roles follow from their service. `own` and `retired_from` are ignored.
+  // roles follow from their service. `own` and `retired_from` are ignored. Asks no phone:
+  // add_known() (lifecycle.h) does.
   Result<std::vector<Added>> add_certificates(std::span<const trust::KnownCertificate> certificates);
   Result<Added> add_certificate(const trust::KnownCertificate& certificate);
 
@@ -191,8 +193,8 @@ class Store {
   // must not end the encryption of its configuration. Names are phone_name()'s.
   Status put_phones(std::span<const trust::Phone> phones);
 
-  // All or none; the error names the first one that is not there. What the ledger has of
-  // them is forgotten too, and who is only there can be removed as well.
+  // All or none; the error names the first one that is not there. In the ledger they count no
+  // more until they are heard of again; who is only there can be removed as well.
   Status remove_phones(std::span<const std::string> names);
 
   // One that is not there is an error that says so.

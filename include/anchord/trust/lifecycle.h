@@ -29,10 +29,13 @@ Cluster with_rollback(Cluster cluster, bool rolling_back);
 // One that is not there changes nothing.
 Cluster without_certificate(Cluster cluster, const crypto::Certificate& certificate);
 
-// Phones that may hold the same lists. Empty bytes: none of that kind.
+// Phones that may hold the same lists, and have the same lists of their own served to them.
+// Empty bytes: none of that kind.
 struct Holders {
   Buffer ctl;
   Buffer itl;
+  Buffer own_ctl = {};
+  Buffer own_itl = {};
   std::size_t count = 0;
   std::vector<std::string> first;  // a few of their names
 };

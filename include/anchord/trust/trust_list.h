@@ -10,6 +10,7 @@
 
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
+#include "anchord/crypto/digest.h"
 #include "anchord/trust/cluster.h"
 #include "anchord/wire/trust_list.h"
 
@@ -56,6 +57,10 @@ TrustListFields ctl_fields(const Cluster& cluster);
 // A digest over the fields: equal when and only when the lists that they give
 // differ in nothing but the time and the signature over it.
 Buffer fields_digest(const TrustListFields& fields);
+
+// Of all that phones get to see of a cluster's trust: equal on hosts that serve the same state,
+// whenever their lists were signed. Needs no keys.
+crypto::Sha256 state_digest(const Cluster& cluster);
 
 // The signed list, verified before it is returned. Fails when the signer cannot
 // sign (no key, not RSA, not listed), when more than kMaxSigners records are

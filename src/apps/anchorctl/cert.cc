@@ -23,6 +23,7 @@ struct CertAddOptions {
   std::string file;
   std::string roles;
   std::uint32_t ttl = trust::kDefaultTtl;
+  ChangeOptions change;  // where roles are taken from a certificate that is there
 };
 
 Outcome add_certificates(const Session& session, const CertAddOptions& options) {
@@ -35,7 +36,8 @@ Outcome add_certificates(const Session& session, const CertAddOptions& options) 
 
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  auto added = store->add_certificates(known);
+  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
+  auto added = store::add_known(*store, known, options.change.request());
   if (!added) return failure_of(added, quoted(options.file));
   session.tell_changed();
   print_added(session, known, *added);
@@ -111,8 +113,7 @@ Outcome remove_certificate(const Session& session, const CertRemoveOptions& opti
     return fail("nothing was removed");
   }
   if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
-  Status removed = store::remove_known(*store, hash_text(known->certificate),
-                                       {.force = options.change.force, .now = calendar_now()});
+  Status removed = store::remove_known(*store, hash_text(known->certificate), options.change.request());
   if (!removed) return failure_of(removed);
   session.tell_changed();
   if (session.json) {
@@ -171,6 +172,7 @@ void add_cert_add(CLI::App& group, Session& session) {
       ->type_name("ROLE[,ROLE]");
   command.add_option("--ttl", options->ttl, "How long a phone may keep the answer (default 86400)")
       ->type_name("SECONDS");
+  add_change_options(command, options->change);
   session.add_json_flag(command);
   session.on(command, [&session, options] { return add_certificates(session, *options); });
 }

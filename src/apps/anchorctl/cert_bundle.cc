@@ -6,10 +6,12 @@
 
 #include "anchord/base/file.h"
 #include "bundle.h"
+#include "confirm.h"
 #include "failure.h"
 #include "files.h"
 #include "known.h"
 #include "output.h"
+#include "settle_ledger.h"
 #include "transfer.h"
 
 namespace anchord::ctl {
@@ -42,6 +44,7 @@ Outcome export_bundle(const Session& session, const std::string& file) {
 struct ImportOptions {
   std::string file;
   std::string roles;
+  ChangeOptions change;  // where roles are taken from a certificate that is there
 };
 
 Outcome import_bundle(const Session& session, const ImportOptions& options) {
@@ -67,7 +70,8 @@ Outcome import_bundle(const Session& session, const ImportOptions& options) {
                     "cluster",
                     quoted(options.file)));
   }
-  auto added = store->add_certificates(bundle->certificates);
+  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
+  auto added = store::add_known(*store, bundle->certificates, options.change.request());
   if (!added) return failure_of(added, quoted(options.file));
   session.tell_changed();
   print_added(session, bundle->certificates, *added, &own);
@@ -92,6 +96,7 @@ void add_import(CLI::App& group, Session& session) {
       .add_option("--role", options->roles,
                   "What all of them are trusted for (default: what the file says of each, else sast,tftp)")
       ->type_name("ROLE[,ROLE]");
+  add_change_options(command, options->change);
   session.add_json_flag(command);
   session.on(command, [&session, options] { return import_bundle(session, *options); });
 }

@@ -41,6 +41,15 @@ bool may_remove(bool yes, const std::string& what, const std::string& consequenc
 void add_change_options(CLI::App& command, ChangeOptions& options) {
   command.add_flag("--force", options.force, "Do it although phones would be locked");
   command.add_flag("--yes", options.yes, "Do not ask");
+  command.add_flag("--hosts-agree", options.hosts_agree,
+                   "All hosts serve the present state, and their ledgers were taken in (several hosts)");
+  command.add_flag("--clock-is-right", options.clock_is_right,
+                   "This machine's clock is right, although a later time was recorded");
+}
+
+store::ChangeRequest ChangeOptions::request() const {
+  return {
+      .force = force, .now = calendar_now(), .hosts_agree = hosts_agree, .clock_is_right = clock_is_right};
 }
 
 bool may_change(const ChangeOptions& options, const std::string& doing, const std::string& consequence) {

@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "anchord/store/lifecycle.h"
+
 namespace anchord::ctl {
 
 // True when `yes` was given on the command line or the person agrees, who is told
@@ -18,6 +20,10 @@ bool may_remove(bool yes, const std::string& what, const std::string& consequenc
 struct ChangeOptions {
   bool force = false;
   bool yes = false;
+  bool hosts_agree = false;
+  bool clock_is_right = false;
+
+  store::ChangeRequest request() const;  // made now
 };
 void add_change_options(CLI::App& command, ChangeOptions& options);
 

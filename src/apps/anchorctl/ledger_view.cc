@@ -10,7 +10,6 @@
 namespace anchord::ctl {
 namespace {
 
-using store::Given;
 using store::GivenFile;
 using store::HandedOut;
 using store::LedgerEntry;
@@ -38,14 +37,37 @@ std::string_view holding_name(Holding holding) {
   switch (holding) {
     case Holding::none:
       return "none";
-    case Holding::current:
-      return "current";
+    case Holding::accepted:
+      return "accepted";
+    case Holding::given:
+      return "given";
     case Holding::behind:
       return "behind";
-    case Holding::unsure:
-      return "unsure";
     case Holding::unknown:
       return "unknown";
+  }
+  return "";
+}
+
+std::string_view holding_text(Holding holding) {
+  return holding == Holding::given ? "given, not known to be accepted" : holding_name(holding);
+}
+
+std::string_view what_settles(Holding holding) {
+  switch (holding) {
+    case Holding::given:
+      return "a whole boot shows whether they took it: the list, the verification service, the "
+             "configuration; "
+             "for those that no boot settles, 'anchorctl phone recover --behind'";
+    case Holding::behind:
+      return "reset them, so that they fetch the present list; 'anchorctl phone remove' for those that are "
+             "gone";
+    case Holding::unknown:
+      return "reset them with the verification service in reach; 'anchorctl phone remove' for those that are "
+             "gone";
+    case Holding::none:
+    case Holding::accepted:
+      return "";
   }
   return "";
 }
@@ -69,13 +91,17 @@ Result<LedgerView> LedgerView::read(store::Store& store, const trust::Cluster& c
   if (!entries) return failure_of(entries);
   auto lists = store::handed_out_lists(store);
   if (!lists) return failure_of(lists);
+  auto expected = store::expected_devices(store);
+  if (!expected) return failure_of(expected);
+  auto own = store::own_list_versions(store);
+  if (!own) return failure_of(own);
   LedgerView view;
   view.entries_ = std::move(*entries);
   view.lists_ = std::move(*lists);
-  // A list that one phone has for itself: the newest.
+  view.expected_ = std::move(*expected);
+  view.own_ = std::move(*own);
   for (const HandedOut& list : view.lists_) {
-    view.current_.try_emplace(list.name, list.version);
-    view.kept_.emplace(list.name, list.version);
+    view.kept_.insert(list.version);
     if (is_list_of(list.name, "ITL") && is_empty_itl(list.content)) view.empty_.insert(list.version);
   }
   Status itl =
@@ -89,23 +115,54 @@ Result<LedgerView> LedgerView::read(store::Store& store, const trust::Cluster& c
   return view;
 }
 
+bool LedgerView::is_known(const LedgerEntry& entry) const {
+  if (expected_.contains(entry.device)) return true;
+  return entry.belief.proven && !entry.removed;
+}
+
+std::size_t LedgerView::unproven() const {
+  return static_cast<std::size_t>(std::ranges::count_if(entries_, [&](const LedgerEntry& entry) {
+    return !entry.belief.proven && !expected_.contains(entry.device);
+  }));
+}
+
+Some LedgerView::never_seen() const {
+  Some some;
+  for (const std::string& device : expected_) {
+    const LedgerEntry* entry = find(device);
+    if (entry == nullptr || entry->seen == 0) some.add(device);
+  }
+  return some;
+}
+
 const LedgerEntry* LedgerView::find(const std::string& device) const {
   auto at = std::ranges::lower_bound(entries_, device, {}, &LedgerEntry::device);
   return at != entries_.end() && at->device == device ? &*at : nullptr;
 }
 
-Holding LedgerView::holding(const LedgerEntry& entry, Given kind) const {
-  const GivenFile& given = entry.of(kind);
-  if (given.version == 0 && given.unsure == 0) return Holding::none;
-  if (given.unsure != 0 && given.unsure != given.version) return Holding::unsure;
-  if (!kept_.contains({given.file, given.version})) return Holding::unknown;
-  auto current = current_.find(given.file);
-  return current != current_.end() && current->second == given.version ? Holding::current : Holding::behind;
+trust::ListVersion LedgerView::current_for(const std::string& device, trust::ListKind kind) const {
+  std::string prefix = kind == trust::ListKind::itl ? "ITL" : "CTL";
+  auto own = own_.find(prefix + device + ".tlv");
+  if (own != own_.end()) return own->second;
+  auto current = current_.find(kind == trust::ListKind::itl ? trust::kItlFileName : trust::kCtlFileName);
+  return current == current_.end() ? trust::kNoList : current->second;
+}
+
+Holding LedgerView::holding(const LedgerEntry& entry, trust::ListKind kind) const {
+  std::vector<trust::ListVersion> may = entry.may_hold(kind);
+  for (trust::ListVersion version : may)
+    if (version != trust::kNoList && !kept_.contains(version)) return Holding::unknown;
+  if (may.size() == 1 && may.front() == trust::kNoList) return Holding::none;
+  trust::ListVersion current = current_for(entry.device, kind);
+  if (current == trust::kNoList || !std::ranges::binary_search(may, current)) return Holding::behind;
+  return may.size() == 1 ? Holding::accepted : Holding::given;
 }
 
 bool LedgerView::is_current(const HandedOut& list) const {
   auto current = current_.find(list.name);
-  return current != current_.end() && current->second == list.version;
+  if (current != current_.end()) return current->second == list.version;
+  auto own = own_.find(list.name);
+  return own != own_.end() && own->second == list.version;
 }
 
 bool LedgerView::is_empty_itl(Bytes content) {
@@ -119,13 +176,14 @@ bool LedgerView::is_empty_itl(Bytes content) {
 }
 
 bool LedgerView::holds_empty_itl(const LedgerEntry& entry) const {
-  const GivenFile& given = entry.of(Given::itl);
-  return empty_.contains(given.version) && (given.unsure == 0 || empty_.contains(given.unsure));
+  return std::ranges::all_of(entry.may_hold(trust::ListKind::itl),
+                             [&](trust::ListVersion version) { return empty_.contains(version); });
 }
 
-std::map<Holding, Some> LedgerView::by_holding(Given kind) const {
+std::map<Holding, Some> LedgerView::by_holding(trust::ListKind kind) const {
   std::map<Holding, Some> out;
-  for (const LedgerEntry& entry : entries_) out[holding(entry, kind)].add(entry.device);
+  for (const LedgerEntry& entry : entries_)
+    if (is_known(entry)) out[holding(entry, kind)].add(entry.device);
   return out;
 }
 
@@ -134,13 +192,10 @@ std::string version_text(std::uint64_t version) {
 }
 
 Json given_json(const GivenFile& given) {
-  if (given.version == 0 && given.unsure == 0) return {};
-  return {{"file", given.file},
-          {"version", given.version == 0 ? Json() : Json(version_text(given.version))},
-          {"at", given.version == 0 ? Json() : Json(time_text(given.at))},
-          {"unsure", given.unsure == 0 ? Json() : Json(version_text(given.unsure))},
-          {"protocol", given.protocol},
-          {"address", given.address}};
+  if (given.version == 0) return {};
+  return {{"file", given.file},         {"version", version_text(given.version)},
+          {"at", time_text(given.at)},  {"whole", given.whole},
+          {"protocol", given.protocol}, {"address", given.address}};
 }
 
 }  // namespace anchord::ctl

@@ -16,13 +16,20 @@
 namespace anchord::ctl {
 
 enum class Holding {
-  none,     // was never given one
-  current,  // was given the one that is served now
-  behind,   // holds an older one
-  unsure,   // was given one in full and began another: holds one of the two
-  unknown,  // holds one that is not kept: damaged, or of another service
+  none,      // holds no list
+  accepted,  // is known to have accepted the one that is served now
+  given,     // was given that one, and may hold another still
+  behind,    // holds an older one
+  unknown,   // may hold one that is not kept: damaged, of another service, of a time without records
 };
-std::string_view holding_name(Holding holding);  // "none", "current", "behind", "unsure", "unknown"
+// "none", "accepted", "given", "behind", "unknown"
+std::string_view holding_name(Holding holding);
+// What people read: "given, not known to be accepted".
+std::string_view holding_text(Holding holding);
+// What would settle it; empty when nothing is open.
+std::string_view what_settles(Holding holding);
+constexpr Holding kHoldings[] = {Holding::accepted, Holding::given, Holding::behind, Holding::unknown,
+                                 Holding::none};
 
 // How many phones, and the names of a few of them.
 struct Some {
@@ -44,24 +51,34 @@ class LedgerView {
   const std::vector<store::LedgerEntry>& entries() const { return entries_; }  // by device
   const store::LedgerEntry* find(const std::string& device) const;             // nullptr: never heard of
   const std::vector<store::HandedOut>& lists() const { return lists_; }        // newest first
+  // Phones, configurations and certificates that the cluster has.
+  const std::set<std::string>& expected() const { return expected_; }
+  // Whether guards count it; the others are names that anybody may have invented.
+  bool is_known(const store::LedgerEntry& entry) const;
+  std::size_t unproven() const;
+  // Expected, and never heard of.
+  Some never_seen() const;
 
-  // Of the lists; which configuration is served now only the service knows.
-  Holding holding(const store::LedgerEntry& entry, store::Given kind) const;
+  Holding holding(const store::LedgerEntry& entry, trust::ListKind kind) const;
   bool is_current(const store::HandedOut& list) const;
   // Whether an ITL has nothing that phones would check files or services by.
   static bool is_empty_itl(Bytes content);
   // Certain, whatever became of transfers that were not seen to end.
   bool holds_empty_itl(const store::LedgerEntry& entry) const;
 
-  // Of the phones in the ledger, by what they hold of a kind.
-  std::map<Holding, Some> by_holding(store::Given kind) const;
+  // Of the known phones, by what they hold of a kind.
+  std::map<Holding, Some> by_holding(trust::ListKind kind) const;
 
  private:
+  trust::ListVersion current_for(const std::string& device, trust::ListKind kind) const;
+
   std::vector<store::LedgerEntry> entries_;
   std::vector<store::HandedOut> lists_;
-  std::map<std::string, std::uint64_t> current_;  // versions, by the list's name
-  std::set<std::pair<std::string, std::uint64_t>> kept_;
-  std::set<std::uint64_t> empty_;  // versions of empty ITLs
+  std::set<std::string> expected_;
+  std::map<std::string, trust::ListVersion> own_;      // of single phones, that are served now
+  std::map<std::string, trust::ListVersion> current_;  // the cluster's
+  std::set<trust::ListVersion> kept_;
+  std::set<trust::ListVersion> empty_;  // empty ITLs
 };
 
 std::string version_text(std::uint64_t version);  // as HTTP's ETag has it

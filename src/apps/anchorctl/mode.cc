@@ -78,7 +78,7 @@ Outcome set_mode(const Session& session, const SetOptions& options) {
     return fail("nothing was changed");
   }
   if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
-  auto changed = store::set_mode(*store, *mode, {.force = options.change.force, .now = calendar_now()});
+  auto changed = store::set_mode(*store, *mode, options.change.request());
   if (!changed) return failure_of(changed);
   auto loaded = store->load(store::KeyUse::without_keys);
   if (!loaded) return failure_of(loaded);

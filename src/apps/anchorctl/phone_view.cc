@@ -17,6 +17,7 @@ namespace {
 
 using store::Given;
 using store::LedgerEntry;
+using trust::ListKind;
 using trust::Phone;
 
 struct Known {
@@ -52,20 +53,26 @@ Result<Phones> read_phones(const Session& session) {
   return phones;
 }
 
-UnixSeconds last_seen(const LedgerEntry& entry) {
-  UnixSeconds last = entry.last_asked;
-  for (const store::GivenFile& given : entry.given) last = std::max(last, given.at);
-  return last;
-}
-
 // The address that the newest file went to.
 std::string last_address(const LedgerEntry& entry) {
   return std::ranges::max_element(entry.given, {}, &store::GivenFile::at)->address;
 }
 
-Json list_json(const LedgerView& view, const LedgerEntry& entry, Given kind) {
-  Json out = given_json(entry.of(kind));
-  if (!out.is_null()) out["state"] = holding_name(view.holding(entry, kind));
+store::Given given_of(ListKind kind) {
+  return kind == ListKind::itl ? Given::itl : Given::ctl;
+}
+
+// What it was given last, and what it may hold.
+Json list_json(const LedgerView& view, const LedgerEntry& entry, ListKind kind) {
+  Holding holding = view.holding(entry, kind);
+  Json out = given_json(entry.of(given_of(kind)));
+  if (out.is_null() && holding == Holding::none) return out;
+  if (out.is_null()) out = Json::object();
+  out["state"] = holding_name(holding);
+  out["may_hold"] = Json::array();
+  for (trust::ListVersion version : entry.may_hold(kind))
+    out["may_hold"].push_back(version == trust::kNoList ? "none" : version_text(version));
+  out["settled_by"] = what_settles(holding);
   return out;
 }
 
@@ -73,13 +80,13 @@ Json known_json(const LedgerView& view, const Known& known, UnixSeconds now) {
   Json out = phone_json(known.phone, now);
   out["provisioned"] = known.provisioned;
   const LedgerEntry* entry = known.entry;
-  out["itl"] = entry != nullptr ? list_json(view, *entry, Given::itl) : Json();
-  out["ctl"] = entry != nullptr ? list_json(view, *entry, Given::ctl) : Json();
+  out["itl"] = entry != nullptr ? list_json(view, *entry, ListKind::itl) : Json();
+  out["ctl"] = entry != nullptr ? list_json(view, *entry, ListKind::ctl) : Json();
   out["configuration"] = entry != nullptr ? given_json(entry->of(Given::configuration)) : Json();
   out["questions"] = entry != nullptr ? entry->questions : 0;
   out["last_asked"] =
       entry != nullptr && entry->last_asked != 0 ? Json(time_text(entry->last_asked)) : Json();
-  out["last_seen"] = entry != nullptr && last_seen(*entry) != 0 ? Json(time_text(last_seen(*entry))) : Json();
+  out["last_seen"] = entry != nullptr && entry->seen != 0 ? Json(time_text(entry->seen)) : Json();
   return out;
 }
 
@@ -87,7 +94,7 @@ std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
 }
 
-std::string short_state(const LedgerView& view, const LedgerEntry* entry, Given kind) {
+std::string short_state(const LedgerView& view, const LedgerEntry* entry, ListKind kind) {
   if (entry == nullptr) return "-";
   Holding holding = view.holding(*entry, kind);
   return holding == Holding::none ? "-" : std::string(holding_name(holding));
@@ -104,11 +111,10 @@ std::vector<std::string> table_row(const LedgerView& view, const Known& known, U
   } else {
     row.insert(row.end(), {"-", "-", "-"});
   }
-  row.insert(row.end(), {known.provisioned ? "yes" : "no", short_state(view, entry, Given::itl),
-                         short_state(view, entry, Given::ctl)});
-  bool seen = entry != nullptr && last_seen(*entry) != 0;
-  row.insert(row.end(),
-             {seen ? time_text(last_seen(*entry)) : "-", seen ? or_dash(last_address(*entry)) : "-"});
+  row.insert(row.end(), {known.provisioned ? "yes" : "no", short_state(view, entry, ListKind::itl),
+                         short_state(view, entry, ListKind::ctl)});
+  bool seen = entry != nullptr && entry->seen != 0;
+  row.insert(row.end(), {seen ? time_text(entry->seen) : "-", seen ? or_dash(last_address(*entry)) : "-"});
   return row;
 }
 
@@ -146,19 +152,29 @@ void describe_certificate(Lines& facts, const Phone& phone, UnixSeconds now) {
   facts.emplace_back("left", days_left_text(certificate.not_after(), now));
 }
 
-std::string given_text(const store::GivenFile& given, std::string_view state) {
-  if (given.version == 0 && given.unsure == 0) return "never given";
+std::string given_text(const store::GivenFile& given) {
+  if (given.version == 0) return "never given";
+  return fmt::format("{} {} on {} by {} to {}{}", given.file, version_text(given.version),
+                     time_text(given.at), given.protocol, given.address,
+                     given.whole ? "" : "; its end was not acknowledged");
+}
+
+std::string may_hold_text(const LedgerEntry& entry, ListKind kind) {
   std::string out;
-  if (given.version != 0) {
-    out = fmt::format("{} {} on {} by {} to {}", given.file, version_text(given.version), time_text(given.at),
-                      given.protocol, given.address);
-  } else {
-    out = fmt::format("{}: none in full", given.file);
+  for (trust::ListVersion version : entry.may_hold(kind)) {
+    if (!out.empty()) out += " or ";
+    out += version == trust::kNoList       ? "none"
+           : version == trust::kUnkeptList ? "one that is not kept"
+                                           : version_text(version);
   }
-  if (!state.empty()) out += fmt::format(": {}", state);
-  if (given.unsure != 0)
-    out += fmt::format("; it may hold {}, whose end was not seen", version_text(given.unsure));
   return out;
+}
+
+void describe_list(Lines& facts, const LedgerView& view, const LedgerEntry& entry, ListKind kind) {
+  Holding holding = view.holding(entry, kind);
+  facts.emplace_back(kind == ListKind::itl ? "itl" : "ctl", given_text(entry.of(given_of(kind))));
+  facts.emplace_back("  holds", fmt::format("{}: {}", may_hold_text(entry, kind), holding_text(holding)));
+  if (!what_settles(holding).empty()) facts.emplace_back("  to settle it", what_settles(holding));
 }
 
 void describe_ledger(Lines& facts, const LedgerView& view, const LedgerEntry* entry) {
@@ -166,10 +182,12 @@ void describe_ledger(Lines& facts, const LedgerView& view, const LedgerEntry* en
     facts.emplace_back("ledger", "never heard of");
     return;
   }
-  for (auto [name, kind] : {std::pair{"itl", Given::itl}, std::pair{"ctl", Given::ctl}}) {
-    facts.emplace_back(name, given_text(entry->of(kind), holding_name(view.holding(*entry, kind))));
-  }
-  facts.emplace_back("configuration", given_text(entry->of(Given::configuration), ""));
+  if (!view.is_known(*entry))
+    facts.emplace_back("ledger", entry->removed ? "removed, and not heard of since"
+                                                : "a name that has only asked: it counts once it has booted");
+  describe_list(facts, view, *entry, ListKind::itl);
+  describe_list(facts, view, *entry, ListKind::ctl);
+  facts.emplace_back("configuration", given_text(entry->of(Given::configuration)));
   facts.emplace_back("questions", entry->questions == 0 ? "0"
                                                         : fmt::format("{}, the last on {}", entry->questions,
                                                                       time_text(entry->last_asked)));

@@ -127,7 +127,7 @@ Outcome regenerate_certificate(const Session& session, const RegenerateOptions& 
   auto done = [&] {
     Progress progress("making a key and asking what phones would say");
     return store::regenerate(*store, service, options.host,
-                             {.force = options.change.force, .now = calendar_now()});
+                             options.change.request());
   }();
   if (!done) return failure_of(done);
   auto loaded = store->load(store::KeyUse::without_keys);

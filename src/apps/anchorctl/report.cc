@@ -13,7 +13,7 @@
 namespace anchord::ctl {
 namespace {
 
-using store::Given;
+using trust::ListKind;
 
 // --- itl
 
@@ -27,23 +27,26 @@ struct ListRow {
   Some phones;
 };
 
-// Every list of a kind that is kept, newest first, with those who were given it in full.
-std::vector<ListRow> rows_of(const LedgerView& view, Given kind) {
-  std::string_view prefix = kind == Given::itl ? "ITL" : "CTL";
+// Every list of a kind that is kept, newest first, with those who may hold it.
+std::vector<ListRow> rows_of(const LedgerView& view, ListKind kind) {
+  std::string_view prefix = kind == ListKind::itl ? "ITL" : "CTL";
   std::vector<ListRow> rows;
   for (const store::HandedOut& list : view.lists()) {
     if (list.name.starts_with(prefix)) rows.push_back({&list, {}});
   }
-  std::map<std::pair<std::string, std::uint64_t>, ListRow*> by_version;
-  for (ListRow& row : rows) by_version[{row.list->name, row.list->version}] = &row;
+  std::map<trust::ListVersion, ListRow*> by_version;
+  for (ListRow& row : rows) by_version[row.list->version] = &row;
   for (const store::LedgerEntry& entry : view.entries()) {
-    auto row = by_version.find({entry.of(kind).file, entry.of(kind).version});
-    if (row != by_version.end()) row->second->phones.add(entry.device);
+    if (!view.is_known(entry)) continue;
+    for (trust::ListVersion version : entry.may_hold(kind)) {
+      auto row = by_version.find(version);
+      if (row != by_version.end()) row->second->phones.add(entry.device);
+    }
   }
   return rows;
 }
 
-Json rows_json(const LedgerView& view, const std::vector<ListRow>& rows, Given kind) {
+Json rows_json(const LedgerView& view, const std::vector<ListRow>& rows, ListKind kind) {
   Json out = Json::array();
   for (const ListRow& row : rows) {
     Json json{{"file", row.list->name},
@@ -51,7 +54,7 @@ Json rows_json(const LedgerView& view, const std::vector<ListRow>& rows, Given k
               {"built_at", time_text(row.list->built_at)},
               {"signer", signer_of(*row.list)},
               {"current", view.is_current(*row.list)}};
-    if (kind == Given::itl) json["empty"] = LedgerView::is_empty_itl(row.list->content);
+    if (kind == ListKind::itl) json["empty"] = LedgerView::is_empty_itl(row.list->content);
     json["phones"] = row.phones.count;
     json["first"] = row.phones.first;
     out.push_back(std::move(json));
@@ -59,32 +62,35 @@ Json rows_json(const LedgerView& view, const std::vector<ListRow>& rows, Given k
   return out;
 }
 
-Json kind_json(const LedgerView& view, Given kind) {
+Json kind_json(const LedgerView& view, ListKind kind) {
   auto by_holding = view.by_holding(kind);
-  Json out{{"phones", view.entries().size()}};
-  for (Holding holding :
-       {Holding::current, Holding::behind, Holding::unsure, Holding::unknown, Holding::none}) {
-    add_some(out, holding_name(holding), by_holding[holding]);
-  }
+  std::size_t known = 0;
+  for (const auto& [holding, some] : by_holding) known += some.count;
+  Json out{{"phones", known}, {"unproven_names", view.unproven()}};
+  for (Holding holding : kHoldings) add_some(out, holding_name(holding), by_holding[holding]);
+  add_some(out, "never_seen", view.never_seen());
   out["lists"] = rows_json(view, rows_of(view, kind), kind);
   return out;
 }
 
-void print_kind(const LedgerView& view, Given kind) {
-  std::vector<std::vector<std::string>> table{{"LIST", "VERSION", "BUILT", "STATE", "PHONES", "SIGNER"}};
+void print_kind(const LedgerView& view, ListKind kind) {
+  std::vector<std::vector<std::string>> table{{"LIST", "VERSION", "BUILT", "STATE", "MAY HOLD IT", "SIGNER"}};
   for (const ListRow& row : rows_of(view, kind)) {
-    bool empty = kind == Given::itl && LedgerView::is_empty_itl(row.list->content);
+    bool empty = kind == ListKind::itl && LedgerView::is_empty_itl(row.list->content);
     std::string state = view.is_current(*row.list) ? "current" : "older";
     table.push_back({row.list->name, version_text(row.list->version), time_text(row.list->built_at),
                      empty ? state + ", empty" : state, row.phones.text(), signer_of(*row.list)});
   }
   print_table(table);
   auto by_holding = view.by_holding(kind);
-  print_facts({{"current", by_holding[Holding::current].text()},
-               {"behind", by_holding[Holding::behind].text()},
-               {"unsure", by_holding[Holding::unsure].text()},
-               {"unknown", by_holding[Holding::unknown].text()},
-               {"none", by_holding[Holding::none].text()}});
+  std::vector<std::pair<std::string, std::string>> facts;
+  for (Holding holding : kHoldings) {
+    facts.emplace_back(holding_text(holding), by_holding[holding].text());
+    if (by_holding[holding].count > 0 && !what_settles(holding).empty())
+      facts.emplace_back("", what_settles(holding));
+  }
+  facts.emplace_back("never seen", view.never_seen().text());
+  print_facts(facts);
 }
 
 Outcome report_itl(const Session& session) {
@@ -95,16 +101,17 @@ Outcome report_itl(const Session& session) {
   auto view = LedgerView::read(*store, loaded->cluster);
   if (!view) return failure_of(view);
   if (session.json) {
-    Json out = kind_json(*view, Given::itl);
-    out["ctl"] = loaded->cluster.has_ctl ? kind_json(*view, Given::ctl) : Json();
+    Json out = kind_json(*view, ListKind::itl);
+    out["ctl"] = loaded->cluster.has_ctl ? kind_json(*view, ListKind::ctl) : Json();
     print_json(out);
     return Answer::yes;
   }
-  print_line(fmt::format("{} phones in the ledger", view->entries().size()));
-  print_kind(*view, Given::itl);
+  print_line(fmt::format("{} devices in the ledger, {} of them names that have only asked",
+                         view->entries().size(), view->unproven()));
+  print_kind(*view, ListKind::itl);
   if (loaded->cluster.has_ctl) {
     print_line("");
-    print_kind(*view, Given::ctl);
+    print_kind(*view, ListKind::ctl);
   }
   return Answer::yes;
 }

@@ -19,6 +19,7 @@ namespace anchord::ctl {
 
 using store::Given;
 using store::LedgerEntry;
+using trust::ListKind;
 
 namespace {
 
@@ -35,13 +36,12 @@ bool takes_signed_files(const LedgerEntry& entry) {
 }
 
 // What was seen comes first: what is said of models may be wrong.
-void count(RollbackState& state, const LedgerView& view, const LedgerEntry& entry, bool provisioned,
-           const std::string& model) {
+void count(RollbackState& state, const LedgerView& view, const LedgerEntry& entry, const std::string& model) {
   if (view.holds_empty_itl(entry)) return state.taken.add(entry.device);
-  if (view.holding(entry, Given::itl) != Holding::none) return state.waiting.add(entry.device);
+  if (view.holding(entry, ListKind::itl) != Holding::none) return state.waiting.add(entry.device);
   if (takes_signed_files(entry)) return state.waiting.add(entry.device);
   bool fetched = entry.of(Given::configuration).version != 0;
-  bool unheard = provisioned && !fetched && !model_checks_nothing(model);
+  bool unheard = !fetched && !model_checks_nothing(model);
   (unheard ? state.never_heard : state.without).add(entry.device);
 }
 
@@ -49,17 +49,16 @@ void count(RollbackState& state, const LedgerView& view, const LedgerEntry& entr
 
 RollbackState rollback_state(const LedgerView& view, const trust::Cluster& cluster) {
   RollbackState state;
-  std::map<std::string, std::string> provisioned;  // name to model
-  for (const trust::Phone& phone : cluster.phones) {
-    provisioned[phone.name] = phone.model;
-    if (view.find(phone.name) != nullptr) continue;
-    (model_checks_nothing(phone.model) ? state.without : state.never_heard).add(phone.name);
+  std::map<std::string, std::string> models;
+  for (const trust::Phone& phone : cluster.phones) models[phone.name] = phone.model;
+  for (const std::string& device : view.expected()) {
+    if (view.find(device) != nullptr) continue;
+    (model_checks_nothing(models[device]) ? state.without : state.never_heard).add(device);
   }
   for (const LedgerEntry& entry : view.entries()) {
-    auto phone = provisioned.find(entry.device);
-    bool is_ours = phone != provisioned.end();
-    const std::string& model = is_ours && !phone->second.empty() ? phone->second : entry.model;
-    count(state, view, entry, is_ours, model);
+    if (!view.is_known(entry)) continue;
+    const std::string& model = models[entry.device];
+    count(state, view, entry, model.empty() ? entry.model : model);
   }
   return state;
 }
@@ -181,10 +180,10 @@ std::string prepare_consequence(std::size_t secrets, bool force) {
 using Change = Result<bool> (*)(store::Store&, const store::ChangeRequest&);
 
 // What both directions have in common.
-Outcome change_rollback(const Session& session, store::Store& store, Change change, bool force,
-                        bool preparing) {
-  if (auto settled = settle_ledger(session, force); !settled) return failure_of(settled);
-  auto changed = change(store, {.force = force, .now = calendar_now()});
+Outcome change_rollback(const Session& session, store::Store& store, Change change,
+                        const ChangeOptions& options, bool preparing) {
+  if (auto settled = settle_ledger(session, options.force); !settled) return failure_of(settled);
+  auto changed = change(store, options.request());
   if (!changed) return failure_of(changed);
   auto read = read_state(store);
   if (!read) return failure_of(read);
@@ -222,7 +221,7 @@ Outcome prepare(const Session& session, const ChangeOptions& options) {
                   prepare_consequence(with_certificate(session, loaded->cluster), options.force))) {
     return fail("nothing was changed");
   }
-  return change_rollback(session, *store, store::prepare_rollback, options.force, true);
+  return change_rollback(session, *store, store::prepare_rollback, options, true);
 }
 
 Outcome cancel(const Session& session, const ChangeOptions& options) {
@@ -231,7 +230,7 @@ Outcome cancel(const Session& session, const ChangeOptions& options) {
   if (!may_change(options, "cancelling the rollback", "Phones get the full list and signed files again.")) {
     return fail("nothing was changed");
   }
-  return change_rollback(session, *store, store::cancel_rollback, options.force, false);
+  return change_rollback(session, *store, store::cancel_rollback, options, false);
 }
 
 }  // namespace

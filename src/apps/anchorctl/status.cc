@@ -114,12 +114,49 @@ void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
                               problem["served"] == "last good" ? "; its last good version is served" : "",
                               time_text(problem["since"].get<UnixSeconds>())));
   }
+  std::size_t shown = provisioning["problems"].size();
+  if (std::size_t all = provisioning["problem_count"].get<std::size_t>(); all > shown)
+    out.push_back(fmt::format("{} more files are refused than are shown", all - shown));
   if (auto cache = provisioning["cache_problem"].get<std::string>(); !cache.empty()) out.push_back(cache);
 }
 
-// Without the backup's: every command says that at its end.
+// Phones that the next change may lock, or that are locked already.
+void add_phone_warnings(const Facts& facts, std::vector<std::string>& out) {
+  auto by_holding = facts.ledger.by_holding(trust::ListKind::itl);
+  for (Holding holding : {Holding::behind, Holding::given, Holding::unknown}) {
+    const Some& some = by_holding[holding];
+    if (some.count == 0) continue;
+    out.push_back(fmt::format("{} phones: {} ({}); {}", some.count, holding_text(holding),
+                              joined(some.first, ", "), what_settles(holding)));
+  }
+}
+
+void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
+  if (!facts.not_running.empty()) {
+    out.push_back("no service runs on this state: phones get no answers (" + facts.not_running + ")");
+    return;
+  }
+  const Json& service = facts.service;
+  auto text = [](const Json& of, const char* name) {
+    return of.is_object() && of.contains(name) && of[name].is_string() ? of[name].get<std::string>() : "";
+  };
+  if (std::string problem = text(service.value("ledger", Json()), "problem"); !problem.empty())
+    out.push_back("the ledger cannot be written, so guards of changes do not know what phones were given: " +
+                  problem);
+  if (std::string problem = text(service.value("snapshot", Json()), "problem"); !problem.empty())
+    out.push_back("the newest state is not in service: " + problem);
+  Json guessing = service.value("devices", Json()).value("guessing", Json::object());
+  if (!guessing.empty())
+    out.push_back(
+        fmt::format("{} addresses are answered slowly, since they ask for many devices that do not exist",
+                    guessing.size()));
+}
+
+// Everything that needs a person.
 std::vector<std::string> warnings(const Facts& facts) {
   std::vector<std::string> out;
+  add_live_warnings(facts, out);
+  add_phone_warnings(facts, out);
   add_expiry_warnings(facts, out);
   if (facts.cluster.rolling_back) {
     out.push_back(
@@ -127,6 +164,7 @@ std::vector<std::string> warnings(const Facts& facts) {
         "work; see 'anchorctl rollback status'");
   }
   add_service_warnings(facts, out);
+  if (auto line = backup_warning(facts.backup)) out.push_back(*line);
   return out;
 }
 
@@ -165,11 +203,8 @@ Json backup_json(const Facts& facts) {
           {"holds_tftp_key", facts.backup.holds_tftp_key}};
 }
 
-constexpr Holding kHoldings[] = {Holding::current, Holding::behind, Holding::unsure, Holding::unknown,
-                                 Holding::none};
-
 Json phones_json(const Facts& facts) {
-  auto by_holding = facts.ledger.by_holding(store::Given::itl);
+  auto by_holding = facts.ledger.by_holding(trust::ListKind::itl);
   Json out{{"provisioned", facts.cluster.phones.size()}, {"known", facts.ledger.entries().size()}};
   for (Holding holding : kHoldings) add_some(out, holding_name(holding), by_holding[holding]);
   return out;
@@ -203,7 +238,6 @@ Json status_json(const Session& session, const Facts& facts) {
                     {"reason", facts.not_running.empty() ? Json() : Json(facts.not_running)},
                     {"status", facts.service}};
   out["warnings"] = warnings(facts);
-  if (auto line = backup_warning(facts.backup)) out["warnings"].push_back(*line);
   return out;
 }
 
@@ -251,10 +285,10 @@ void print_lifecycle(const Facts& facts) {
     rollback = fmt::format("prepared: {} phones hold the empty list, {} do not yet", state.taken.count,
                            state.waiting.count + state.never_heard.count);
   }
-  auto by_holding = facts.ledger.by_holding(store::Given::itl);
+  auto by_holding = facts.ledger.by_holding(trust::ListKind::itl);
   std::vector<std::string> lists;
   for (Holding holding : kHoldings) {
-    lists.push_back(fmt::format("{} {}", by_holding[holding].count, holding_name(holding)));
+    lists.push_back(fmt::format("{} {}", by_holding[holding].count, holding_text(holding)));
   }
   print_facts({{"backup", last + (backup.holds_tftp_key ? "" : "; the TFTP key is in no backup")},
                {"rollback", rollback},
@@ -310,14 +344,16 @@ Outcome show_status(const Session& session) {
   } else {
     print_status(*facts);
   }
-  return Answer::yes;
+  // Whoever asks from a script wants to know whether to wake somebody.
+  return warnings(*facts).empty() ? Answer::yes : Answer::no;
 }
 
 }  // namespace
 
 void add_status_command(CLI::App& app, Session& session) {
-  auto& command =
-      *app.add_subcommand("status", "Show the cluster, its certificates and what the service does");
+  auto& command = *app.add_subcommand(
+      "status",
+      "Show the cluster, its certificates and what the service does; exit code 1 when a person is needed");
   session.add_json_flag(command);
   session.on(command, [&session] { return show_status(session); });
 }

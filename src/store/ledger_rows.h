@@ -1,0 +1,69 @@
+// The ledger's rows: between the database and LedgerEntry.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "anchord/store/ledger.h"
+#include "sqlite.h"
+
+namespace anchord::store {
+
+// "0000000000000000 00f1e2d3c4b5a697", sorted; text that is none gives {kUnkeptList}.
+std::string versions_text(const std::vector<trust::ListVersion>& versions);
+std::vector<trust::ListVersion> versions_from_text(std::string_view text);
+
+// One device's row, read and written many times in one transaction.
+class LedgerRows {
+ public:
+  explicit LedgerRows(Database& database);
+
+  Result<std::optional<LedgerEntry>> read(std::string_view device);
+  Status write(const LedgerEntry& entry);
+  Status write_given(std::string_view device, Given kind, const GivenFile& given);
+
+ private:
+  Statement read_;
+  Statement write_;
+  Statement write_given_;
+};
+
+// With what is unrecorded, by device; an empty name: all.
+Result<std::vector<LedgerEntry>> read_entries(Database& database, std::string_view device = {});
+
+// Lists that a phone may hold since records are missing, worked out once for all.
+class Gaps {
+ public:
+  static Result<Gaps> read(Database& database);
+  trust::Unrecorded of(const LedgerEntry& entry) const;
+
+ private:
+  struct Gap {
+    LedgerGap gap;
+    trust::Unrecorded lists;  // the cluster's that were served in it
+  };
+  std::vector<Gap> gaps_;
+};
+
+// The device's name and the kind in the name of a list; the device is empty for the cluster's
+// own. None for what is no list.
+struct ListName {
+  trust::ListKind kind;
+  std::string device;
+};
+std::optional<ListName> list_name(std::string_view file);
+
+// Puts every list that is kept and not there yet on the shelf.
+Status fill_shelf(Database& database, trust::ListShelf& shelf);
+
+// The names of devices that the cluster expects: the phones table and the folders of the state directory.
+Result<std::set<std::string>> read_expected(Database& database, const std::filesystem::path& state);
+
+// Makes room for those who are known: unproven names beyond kMaxUnproven go, oldest first.
+Status forget_unproven(Database& database, const std::filesystem::path& state);
+
+}  // namespace anchord::store
