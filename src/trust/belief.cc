@@ -46,8 +46,9 @@ class Observer {
     Belief::Kind& kind = belief_.of(seen.kind);
     kind.asked = std::max(kind.asked, seen.at);
     forget_given(seen.kind, seen.at);
-    // A boot begins with the CTL.
-    if (seen.kind == ListKind::ctl) forget_given(ListKind::itl, seen.at);
+    // A boot begins with the CTL; asking for the ITL, the phone has done with it.
+    if (seen.kind == ListKind::ctl) return forget_given(ListKind::itl, seen.at);
+    if (went_on(belief_.of(ListKind::ctl), seen)) settle();
   }
 
   void forget_given(ListKind which, Millis asked_at) {
@@ -83,14 +84,18 @@ class Observer {
   }
 
   void acted(const Observation& seen) {
-    if (seen.from != belief_.address) return;
-    for (Belief::Kind& kind : belief_.kinds) {
-      if (kind.given == kNoList || kind.acted_at != 0) continue;
-      if (seen.at <= kind.given_at || kind.asked > kind.given_at) continue;
-      kind.acted_at = seen.at;
-      belief_.proven = true;
-    }
+    if (!went_on(belief_.of(ListKind::itl), seen)) return;
+    belief_.proven = true;
     settle();
+  }
+
+  // Whether this is the first that the phone did, in the same boot, after it had dealt with the list.
+  bool went_on(Belief::Kind& kind, const Observation& seen) const {
+    if (kind.given == kNoList || kind.acted_at != 0 || seen.from != belief_.address) return false;
+    if (seen.at <= kind.given_at || seen.at - kind.given_at > Belief::kSameBoot) return false;
+    if (kind.asked > kind.given_at) return false;
+    kind.acted_at = seen.at;
+    return true;
   }
 
   // The phone has taken the CTL before it was given the ITL.
@@ -106,6 +111,8 @@ class Observer {
     kind.may = {kind.given};
     kind.accepted_at = now_;
     kind.given = kNoList;
+    // When it judged the CTL it had the ITL from before.
+    if (which == ListKind::itl) belief_.of(ListKind::ctl).given = kNoList;
   }
 
   bool must_have_accepted(ListKind which) const {

@@ -12,6 +12,7 @@ using What = Observation::What;
 
 constexpr ListVersion kOld = 11;
 constexpr ListVersion kNew = 22;
+constexpr ListVersion kCtl = 33;
 constexpr std::uint64_t kSession = 7;
 constexpr UnixSeconds kNow = kStart + 60;
 
@@ -42,6 +43,14 @@ class BeliefTest : public testing::Test {
 
   void see(std::vector<Observation> seen) { observe(belief_, seen, session_, shelf_, unrecorded_, kNow); }
   std::vector<ListVersion> itls() const { return may_hold(belief_, ListKind::itl, unrecorded_); }
+  std::vector<ListVersion> ctls() const { return may_hold(belief_, ListKind::ctl, unrecorded_); }
+  // Of the new signer.
+  void add_ctl() {
+    shelf_.add(kCtl, build_trust_list(ctl_fields(with_mode(after_, Mode::mixed)), kStart + 2).value());
+  }
+  static Observation ctl_given(Millis at) {
+    return {.what = What::list_given, .kind = ListKind::ctl, .version = kCtl, .at = at, .from = kAddress};
+  }
   // It holds the old list, as a whole boot has shown.
   void hold_old() {
     see({asked(1), given(kOld, 2), acted(3)});
@@ -170,16 +179,35 @@ TEST_F(BeliefTest, VouchersAreBounded) {
   EXPECT_EQ(belief_.vouched.size(), Belief::kMaxVouchers);
 }
 
+// Its requests for lists are lost on the way: only the network of its floor comes up that late.
+TEST_F(BeliefTest, AnActOfALaterBootProvesNothingAlthoughNoListWasAskedForAgain) {
+  hold_old();
+  see({asked(11), given(kNew, 12), vouched(13), acted(13 + Belief::kSameBoot)});
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+}
+
+// The question about the CTL's signer was not answered, that about the ITL's was: the same signer.
+TEST_F(BeliefTest, AnAnswerAboutTheItlDoesNotProveTheCtl) {
+  add_ctl();
+  hold_old();
+  see({asked(11, ListKind::ctl), ctl_given(12), asked(14), given(kNew, 15), vouched(16), acted(17)});
+  EXPECT_EQ(ctls(), (std::vector{kNoList, kCtl}));
+  EXPECT_EQ(itls(), std::vector{kNew});
+  see({vouched(18)});
+  EXPECT_EQ(ctls(), (std::vector{kNoList, kCtl})) << "the new ITL knows the signer, the one before did not";
+}
+
+TEST_F(BeliefTest, ACtlIsAcceptedOnceTheItlIsAskedFor) {
+  add_ctl();
+  hold_old();
+  see({asked(11, ListKind::ctl), ctl_given(12), vouched(13), asked(14)});
+  EXPECT_EQ(ctls(), std::vector{kCtl});
+}
+
 TEST_F(BeliefTest, ACtlIsJudgedBeforeTheItl) {
-  Cluster mixed = with_mode(after_, Mode::mixed);
-  constexpr ListVersion kCtl = 33;
-  shelf_.add(kCtl, build_trust_list(ctl_fields(mixed), kStart + 2).value());
-  see({asked(1, ListKind::ctl),
-       {.what = What::list_given, .kind = ListKind::ctl, .version = kCtl, .at = 2, .from = kAddress},
-       asked(3),
-       given(kNew, 4),
-       acted(5)});
-  EXPECT_EQ(may_hold(belief_, ListKind::ctl, unrecorded_), std::vector{kCtl});
+  add_ctl();
+  see({asked(1, ListKind::ctl), ctl_given(2), asked(3), given(kNew, 4), acted(5)});
+  EXPECT_EQ(ctls(), std::vector{kCtl});
   EXPECT_EQ(itls(), std::vector{kNew});
 }
 

@@ -8,9 +8,13 @@
 //   - by the phones' rules (virtual_phone.h) every list that the phone may hold accepts it
 //     without a question, or the phone's question about the signer was answered *found* after
 //     the list was given, and the answer was acknowledged, and
-//   - a later act of the same boot shows that the phone was still running then: it asked for its
-//     configuration after all of that, from the address that the list went to, and had not
-//     asked for a list again.
+//   - the next act of the same boot shows that the phone was still running then: after a CTL it
+//     asked for the ITL, after an ITL for its configuration, from the address that the list went
+//     to and within kSameBoot, and had not asked for the list again.
+//
+// That holds only of what was told whole and in order: a batch has all that was observed
+// until some moment, by all shards, and nothing later; where records are missing, or the machine
+// was booted, a new session begins.
 //
 // Anything less adds to what it may hold and rules out nothing. A belief always contains what
 // the phone really holds, as long as what is observed is true (see docs/lifecycle.md for what
@@ -96,6 +100,9 @@ struct Observation {
 struct Belief {
   // More lists than this are as good as any: the belief becomes {kUnkeptList}.
   static constexpr std::size_t kMaxMay = 64;
+  // No phone restarts, and gives up on both lists, in so short a time: whose requests for lists were
+  // lost on the way would seem to go on with the boot before.
+  static constexpr Millis kSameBoot = 30'000;
   // Signers that one boot asks about: of a CTL, an ITL and a configuration, with room.
   static constexpr std::size_t kMaxVouchers = 8;
 
@@ -105,7 +112,7 @@ struct Belief {
     // Given whole, and not known to be accepted yet. kNoList: none.
     ListVersion given = kNoList;
     Millis given_at = 0;
-    Millis acted_at = 0;          // its configuration was asked for after that; 0: not yet
+    Millis acted_at = 0;          // when the phone was seen to go on after that; 0: not yet
     UnixSeconds accepted_at = 0;  // when `may` last became one list; 0: never
 
     bool operator==(const Kind&) const = default;
