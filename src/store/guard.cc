@@ -75,11 +75,40 @@ Result<std::vector<Reported>> read_reports(Database& database, const Cluster& cl
   return out;
 }
 
+const trust::KnownCertificate* find_known(const Cluster& cluster, const crypto::Certificate& certificate) {
+  auto found = std::ranges::find(cluster.known, certificate, &trust::KnownCertificate::certificate);
+  return found == cluster.known.end() ? nullptr : &*found;
+}
+
+// Null: it is known no more.
+bool loses_roles(const trust::KnownCertificate& before, const trust::KnownCertificate* after) {
+  if (after == nullptr) return true;
+  return std::ranges::any_of(before.roles, [&](wire::Role role) {
+    return std::ranges::find(after->roles, role) == after->roles.end();
+  });
+}
+
+// Roles without which phones could refuse a list, a file or a service that they need; the others
+// only decide which HTTPS servers they talk to.
+bool can_lock(wire::Role role) {
+  return role == wire::Role::sast || role == wire::Role::tftp || role == wire::Role::ccm_tftp ||
+         role == wire::Role::tvs;
+}
+
+bool takes_a_locking_role(const Change& change) {
+  return std::ranges::any_of(change.before.known, [&](const trust::KnownCertificate& known) {
+    return !known.own && std::ranges::any_of(known.roles, can_lock) &&
+           loses_roles(known, find_known(change.after, known.certificate));
+  });
+}
+
 // A verification service that serves an older state vouches for nobody new: phones that ask it
 // lock. Who has said nothing for a minute may be down; only an administrator knows.
 Status check_hosts(Database& database, const Change& change, const AllHolders& holders,
                    const ChangeRequest& request) {
   if (request.force) return {};
+  bool changes_what_is_served = trust::state_digest(change.before) != trust::state_digest(change.after);
+  if (!changes_what_is_served && !takes_a_locking_role(change)) return {};
   auto reports = read_reports(database, change.before);
   if (!reports) return std::unexpected(reports.error());
   for (const Reported& report : *reports)
@@ -94,19 +123,6 @@ Status check_hosts(Database& database, const Change& change, const AllHolders& h
       "to the present state, take in their ledgers ('anchorctl ledger export', 'ledger import'), and say "
       "so with --hosts-agree",
       change.doing, holders.devices, change.before.hosts.size()));
-}
-
-const trust::KnownCertificate* find_known(const Cluster& cluster, const crypto::Certificate& certificate) {
-  auto found = std::ranges::find(cluster.known, certificate, &trust::KnownCertificate::certificate);
-  return found == cluster.known.end() ? nullptr : &*found;
-}
-
-// Null: it is known no more.
-bool loses_roles(const trust::KnownCertificate& before, const trust::KnownCertificate* after) {
-  if (after == nullptr) return true;
-  return std::ranges::any_of(before.roles, [&](wire::Role role) {
-    return std::ranges::find(after->roles, role) == after->roles.end();
-  });
 }
 
 // What the change takes away, and a phone may need later: the virtual phone, which is asked about

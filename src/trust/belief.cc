@@ -92,7 +92,8 @@ class Observer {
   // Whether this is the first that the phone did, in the same boot, after it had dealt with the list.
   bool went_on(Belief::Kind& kind, const Observation& seen) const {
     if (kind.given == kNoList || kind.acted_at != 0 || seen.from != belief_.address) return false;
-    if (seen.at <= kind.given_at || seen.at - kind.given_at > Belief::kSameBoot) return false;
+    // The next request on a connection is what shows that the list had arrived: both are of one moment.
+    if (seen.at < kind.given_at || seen.at - kind.given_at > Belief::kSameBoot) return false;
     if (kind.asked > kind.given_at) return false;
     kind.acted_at = seen.at;
     return true;
@@ -129,8 +130,8 @@ class Observer {
   bool was_vouched_for(const Belief::Kind& kind) const {
     const auto& signer = shelf_.signer(kind.given);
     return signer && std::ranges::any_of(belief_.vouched, [&](const Belief::Voucher& one) {
-             return one.signer == *signer && one.from == belief_.address && one.at > kind.given_at &&
-                    one.at < kind.acted_at;
+             return one.signer == *signer && one.from == belief_.address && one.at >= kind.given_at &&
+                    one.at <= kind.acted_at;
            });
   }
 

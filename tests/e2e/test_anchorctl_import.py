@@ -122,7 +122,7 @@ class Bundle(Case):
                                (CERTS / "app-ec.crt").read_text())
         roles = [c["roles"] for c in self.facts("cert", "bundle", "import", self.bundle)["certificates"]]
         self.assertEqual(roles, [["sast", "tftp"], ["capf"]])
-        roles = [c["roles"] for c in self.facts("cert", "bundle", "import", self.bundle, "--role", "tvs")["certificates"]]
+        roles = [c["roles"] for c in self.facts("cert", "bundle", "import", self.bundle, "--role", "tvs", "--hosts-agree")["certificates"]]
         self.assertEqual(roles, [["tvs"], ["tvs"]])
         self.refused(2, "cert", "bundle", "import", self.bundle, "--role", "root", says="no role 'root'")
 

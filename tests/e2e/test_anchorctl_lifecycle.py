@@ -350,7 +350,7 @@ class Phones(Case):
             self.fetched(service, FIRST)
             self.ctl("phone", "add", SECOND, "--model", "8861")
             first, second = self.facts("phone", "list")["phones"]
-            self.assertEqual((first["name"], first["provisioned"], first["model"]), (FIRST, False, None))
+            self.assertEqual((first["name"], first["provisioned"], first["model"]), (FIRST, False, "8861"))
             itl = first["itl"]
             self.assertEqual((itl["file"], itl["protocol"], itl["address"], itl["state"]),
                              ("ITLFile.tlv", "tftp", "127.0.0.1", "accepted"))

@@ -51,7 +51,7 @@ class Ledger(harness.Case):
                 PHONE, lambda s: s["itl"] and s["configuration"] and s["questions"], "all three are noted")
             self.assertEqual((seen["itl"]["file"], seen["itl"]["protocol"], seen["itl"]["address"]),
                              ("ITLFile.tlv", "tftp", "127.0.0.1"))
-            self.assertEqual(seen["itl"]["state"], "current")
+            self.assertEqual(seen["itl"]["state"], "accepted")
             self.assertEqual((seen["configuration"]["file"], seen["configuration"]["protocol"]),
                              (f"{PHONE}.cnf.xml.sgn", "http"))
             self.assertEqual((seen["ctl"], seen["questions"], seen["model"]), (None, 1, "8861"))
@@ -94,7 +94,7 @@ class Ledger(harness.Case):
             service.kill()
             with sqlite3.connect(f"file:{self.state}/anchord.db?mode=ro", uri=True) as db:
                 self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
-            self.assertEqual(self.show()["itl"]["state"], "current")
+            self.assertEqual(self.show()["itl"]["state"], "given")
         with Service(self.state) as service:
             tftp_get(service.tftp[0], f"ITL{OTHER}.tlv".encode())
             wait_for(lambda: OTHER in self.devices(), "the ledger goes on")

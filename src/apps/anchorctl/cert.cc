@@ -36,8 +36,7 @@ Outcome add_certificates(const Session& session, const CertAddOptions& options) 
 
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
-  auto added = store::add_known(*store, known, options.change.request());
+  auto added = add_known(session, *store, known, options.change.request());
   if (!added) return failure_of(added, quoted(options.file));
   session.tell_changed();
   print_added(session, known, *added);

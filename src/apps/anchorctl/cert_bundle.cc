@@ -70,8 +70,7 @@ Outcome import_bundle(const Session& session, const ImportOptions& options) {
                     "cluster",
                     quoted(options.file)));
   }
-  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
-  auto added = store::add_known(*store, bundle->certificates, options.change.request());
+  auto added = add_known(session, *store, bundle->certificates, options.change.request());
   if (!added) return failure_of(added, quoted(options.file));
   session.tell_changed();
   print_added(session, bundle->certificates, *added, &own);

@@ -25,8 +25,7 @@ Outcome import_database(const Session& session, const std::string& file, const C
   auto loaded = store->load(store::KeyUse::without_keys);
   if (!loaded) return failure_of(loaded);
   auto own = take_own(*certificates, loaded->cluster);
-  if (auto settled = settle_ledger(session, change.force); !settled) return failure_of(settled);
-  auto added = store::add_known(*store, *certificates, change.request());
+  auto added = add_known(session, *store, *certificates, change.request());
   if (!added) return failure_of(added, quoted(file));
   session.tell_changed();
   print_added(session, *certificates, *added, &own);

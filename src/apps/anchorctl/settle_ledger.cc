@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "anchord/base/clock.h"
+#include "anchord/base/hex.h"
 #include "control_client.h"
 #include "output.h"
 #include "progress.h"
@@ -60,6 +62,18 @@ Status settle_ledger(const Session& session, bool force) {
       fmt::format("the running service has not written down what it gave phones, so nobody knows whether "
                   "the change would lock them: {}; --force does it all the same",
                   written.error().text));
+}
+
+Result<std::vector<store::Added>> add_known(const Session& session, store::Store& store,
+                                            std::span<const trust::KnownCertificate> certificates,
+                                            const store::ChangeRequest& request) {
+  bool replaces = std::ranges::any_of(certificates, [&](const trust::KnownCertificate& known) {
+    return store.find_certificate(to_hex(known.certificate.sha256())).has_value();
+  });
+  if (replaces)
+    if (auto settled = settle_ledger(session, request.force); !settled)
+      return std::unexpected(settled.error());
+  return store::add_known(store, certificates, request);
 }
 
 }  // namespace anchord::ctl

@@ -2,6 +2,9 @@
 // into it about once a second what it gave phones.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "session.h"
 
 namespace anchord::ctl {
@@ -10,5 +13,11 @@ namespace anchord::ctl {
 // now. Fails when it does not come to that: the service hangs, or cannot write. With `force`
 // that is no failure. Without a service there is nothing to wait for.
 Status settle_ledger(const Session& session, bool force);
+
+// As store::add_known(), after settle_ledger() where a certificate that is known already could
+// lose a role.
+Result<std::vector<store::Added>> add_known(const Session& session, store::Store& store,
+                                            std::span<const trust::KnownCertificate> certificates,
+                                            const store::ChangeRequest& request);
 
 }  // namespace anchord::ctl

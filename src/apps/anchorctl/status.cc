@@ -115,7 +115,7 @@ void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
                               time_text(problem["since"].get<UnixSeconds>())));
   }
   std::size_t shown = provisioning["problems"].size();
-  if (std::size_t all = provisioning["problem_count"].get<std::size_t>(); all > shown)
+  if (std::size_t all = provisioning.value("problem_count", shown); all > shown)
     out.push_back(fmt::format("{} more files are refused than are shown", all - shown));
   if (auto cache = provisioning["cache_problem"].get<std::string>(); !cache.empty()) out.push_back(cache);
 }
@@ -137,19 +137,18 @@ void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
     return;
   }
   const Json& service = facts.service;
-  auto text = [](const Json& of, const char* name) {
-    return of.is_object() && of.contains(name) && of[name].is_string() ? of[name].get<std::string>() : "";
+  auto part = [&](const char* name, const char* of) {
+    return service.contains(name) && service[name].is_object() ? service[name].value(of, Json()) : Json();
   };
-  if (std::string problem = text(service.value("ledger", Json()), "problem"); !problem.empty())
+  auto text = [](const Json& value) { return value.is_string() ? value.get<std::string>() : ""; };
+  if (std::string problem = text(part("ledger", "problem")); !problem.empty())
     out.push_back("the ledger cannot be written, so guards of changes do not know what phones were given: " +
                   problem);
-  if (std::string problem = text(service.value("snapshot", Json()), "problem"); !problem.empty())
+  if (std::string problem = text(part("snapshot", "problem")); !problem.empty())
     out.push_back("the newest state is not in service: " + problem);
-  Json guessing = service.value("devices", Json()).value("guessing", Json::object());
-  if (!guessing.empty())
-    out.push_back(
-        fmt::format("{} addresses are answered slowly, since they ask for many devices that do not exist",
-                    guessing.size()));
+  if (std::size_t guessing = part("devices", "guessing").size(); guessing > 0)
+    out.push_back(fmt::format(
+        "{} addresses are answered slowly, since they ask for many devices that do not exist", guessing));
 }
 
 // Everything that needs a person.
