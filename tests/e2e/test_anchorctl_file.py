@@ -53,6 +53,20 @@ class FileCase(Case):
         return self.file("decrypt", file, "--key", key).stdout
 
 
+class Foreign(FileCase):
+    """What the vendor has signed: only the front of its header is known."""
+
+    FIRMWARE = DATA / "foreign" / "SIP69xx.9-4-1-3SR3.zz.sgn"
+
+    def test_show_and_strip(self):
+        facts = self.facts("show", self.FIRMWARE)
+        self.assertEqual((facts["version"], facts["header_length"], facts["content_size"], facts["signer"]["subject"]),
+                         ("1.1", 416, 194, None))
+        self.assertIn("1.1, of another maker", self.file("show", self.FIRMWARE).stdout.decode())
+        self.assertEqual(self.file("strip", self.FIRMWARE).stdout, self.FIRMWARE.read_bytes()[416:])
+        self.refused(1, "verify", self.FIRMWARE, "--cert", CERTS / "tftp.crt", says="version")
+
+
 class Decrypt(FileCase):
     def test_vectors(self):
         for digest in ("sha1", "sha512"):

@@ -1,6 +1,8 @@
 // Any signed file that parses, encrypted or not, is the same after it was written and
 // parsed again.
 #include "anchord/wire/signed_file.h"
+
+#include "anchord/wire/foreign_file.h"
 #include "fuzz.h"
 #include "same_header.h"
 
@@ -11,6 +13,10 @@ using fuzz::require;
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes input(data, size);
   auto file = parse_signed_file(input);
+  auto foreign = parse_foreign_file(input);
+  require(!foreign || !file, "a file is of one kind");
+  if (foreign)
+    require(foreign->header_length + foreign->content.size() == size, "header and content are the file");
   if (!file) {
     require(file.error().offset <= size, "an error lies within the input");
     return 0;

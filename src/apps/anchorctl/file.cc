@@ -4,6 +4,7 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/trust/signed_file.h"
+#include "anchord/wire/foreign_file.h"
 #include "describe.h"
 #include "describe_list.h"
 #include "failure.h"
@@ -22,9 +23,51 @@ Json encryption_json(const wire::Encryption& encryption) {
           {"plain_digest", to_hex(encryption.digest_value)}};
 }
 
+// As of a file that is read whole, with null for what is not known of this one.
+Json foreign_json(const wire::ForeignFile& file) {
+  auto text = [](std::string_view value) { return value.empty() ? Json() : Json(value); };
+  return {{"version", fmt::format("{}.{}", file.version.major, file.version.minor)},
+          {"signer_version", nullptr},
+          {"header_length", file.header_length},
+          {"file_name", text(file.file_name)},
+          {"timestamp", file.timestamp ? Json(*file.timestamp) : Json()},
+          {"time", file.timestamp ? Json(time_text(*file.timestamp)) : Json()},
+          {"digest", nullptr},
+          {"signature_size", nullptr},
+          {"signer",
+           {{"subject", text(file.signer_name)},
+            {"issuer", text(file.issuer_name)},
+            {"serial", file.serial.empty() ? Json() : Json(to_hex(file.serial))}}},
+          {"content_size", file.content.size()},
+          {"encryption", nullptr}};
+}
+
+Outcome show_foreign(const Session& session, const std::string& path, std::size_t size,
+                     const wire::ForeignFile& file) {
+  if (session.json) {
+    Json out{{"file", path}, {"size", size}};
+    out.update(foreign_json(file));
+    print_json(out);
+    return Answer::yes;
+  }
+  auto text = [](std::string_view value) { return value.empty() ? std::string("-") : std::string(value); };
+  print_facts({{"file name", text(file.file_name)},
+               {"version", fmt::format("{}.{}, of another maker: its signature is not looked at",
+                                       file.version.major, file.version.minor)},
+               {"made", file.timestamp ? time_text(*file.timestamp) : "-"},
+               {"size", fmt::format("{} bytes, {} of them header", size, file.header_length)},
+               {"signer", text(file.signer_name)},
+               {"  issuer", text(file.issuer_name)},
+               {"  serial", text(to_hex(file.serial))},
+               {"content", fmt::format("{} bytes", file.content.size())}});
+  return Answer::yes;
+}
+
 Outcome show(const Session& session, const std::string& path) {
   auto content = read_content(path);
   if (!content) return failure_of(content);
+  if (auto foreign = wire::parse_foreign_file(*content))
+    return show_foreign(session, path, content->size(), *foreign);
   auto file = wire::parse_signed_file(*content);
   if (!file) return std::unexpected(file.error().error().within(quoted(path)));
   const auto& encryption = file->header.encryption;
@@ -95,21 +138,24 @@ struct StripOptions {
   std::string out;
 };
 
+Outcome give(const StripOptions& options, Bytes content) {
+  if (options.out.empty()) {
+    print(as_text(content));
+    return Answer::yes;
+  }
+  if (Status written = write_public(options.out, content); !written) return failure_of(written);
+  return Answer::yes;
+}
+
 Outcome strip(const StripOptions& options) {
   auto content = read_content(options.file);
   if (!content) return failure_of(content);
+  if (auto foreign = wire::parse_foreign_file(*content)) return give(options, foreign->content);
   auto file = wire::parse_signed_file(*content);
   if (!file) return std::unexpected(file.error().error().within(quoted(options.file)));
   if (file->header.encryption)
     warn(quoted(options.file) + ": the file inside is encrypted, and stays so: 'file decrypt' opens it");
-  if (options.out.empty()) {
-    print(as_text(file->content));
-    return Answer::yes;
-  }
-  if (Status written = write_public(options.out, file->content); !written) {
-    return failure_of(written);
-  }
-  return Answer::yes;
+  return give(options, file->content);
 }
 
 // --- command line
