@@ -12,6 +12,8 @@
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/xml.h"
+#include "anchord/wire/foreign_file.h"
+#include "anchord/wire/signed_file.h"
 
 namespace anchord::control {
 namespace {
@@ -21,6 +23,9 @@ constexpr std::string_view kSha512 = ".sha512";
 constexpr std::string_view kEncrypted = ".enc.sgn";
 constexpr std::string_view kConfiguration = ".cnf.xml";
 constexpr std::string_view kDefaultConfiguration = "xmldefault.cnf.xml";
+
+constexpr const char* kMadeHere =
+    "is not served: files ending in .sgn are made here; put the unsigned file in its place";
 
 std::string last_part(std::string_view name) {
   return lower_case(name.substr(name.rfind('/') + 1));
@@ -126,10 +131,61 @@ Status check_own_list(const std::string& name, Bytes content, const Provisioning
   return {};
 }
 
+// Of a file that is signed already. The vendor's own are served as they are; what would pass
+// for a file that this cluster signs is not.
+Status check_signed_elsewhere(Bytes content, const ProvisioningContext& context) {
+  if (wire::parse_foreign_file(content)) return {};
+  auto file = wire::parse_signed_file(content);
+  if (!file) return fail(fmt::format("{} (it is no signed file: {})", kMadeHere, file.error().text()));
+  if (same_bytes(file->header.serial, context.signer.certificate.serial()))
+    return fail(fmt::format("{} (this one is signed by the cluster)", kMadeHere));
+  return {};
+}
+
+// The first phone whose name is in a file's, from `at` on, which moves behind it.
+std::optional<std::string> next_phone_in(std::string_view last, std::size_t& at) {
+  constexpr std::size_t kDevice = 15;
+  for (at = last.find("sep", at); at != std::string_view::npos; at = last.find("sep", at)) {
+    std::string_view word = last.substr(at, kDevice);
+    at += 1;
+    if (auto phone = trust::phone_name(word)) return phone;
+  }
+  return std::nullopt;
+}
+
+bool is_encrypted_to(const std::optional<crypto::Certificate>& certificate) {
+  return !certificate || trust::can_encrypt_to(*certificate).has_value();
+}
+
+// The phone whose encrypted configuration a file may be a copy of, by its name.
+std::optional<std::string> copied_by_name(std::string_view name, const ProvisioningContext& context) {
+  const std::string last = last_part(name);
+  for (std::size_t at = 0; auto phone = next_phone_in(last, at);) {
+    auto known = context.devices.find(*phone);
+    if (known != context.devices.end() && is_encrypted_to(known->second)) return phone;
+  }
+  return std::nullopt;
+}
+
+// A configuration that phones would drop is not served; of anything else it is only said.
+Status check_markup(const std::string& name, Bytes content, std::string& warning) {
+  auto good = trust::check_xml(content);
+  if (good) {
+    if (!good->empty()) warning = "has what XML does not allow: " + *good;
+    return {};
+  }
+  if (configured_device(name) || is_default_configuration(name))
+    return std::unexpected(std::move(good.error()).within("is not well-formed XML"));
+  warning = "is not well-formed XML: " + good.error().text;
+  return {};
+}
+
 Result<MadeFiles> make_for_device(Maker& maker, const std::string& name, const index::Blob& content,
                                   const crypto::Certificate& device) {
   auto reduced = trust::reduced_config(content.bytes(), device);
   if (!reduced) return std::unexpected(reduced.error());
+  maker.out.traits = trust::config_traits(content.bytes());
+  maker.out.encrypted = true;
   Status added = maker.add_encrypted(name, content, device);
   if (added) added = maker.add_signed(name, index::Blob(std::move(*reduced)));
   if (!added) return std::unexpected(added.error());
@@ -151,6 +207,28 @@ bool is_default_configuration(std::string_view name) {
   return last_part(name) == kDefaultConfiguration;
 }
 
+bool names_a_phone(std::string_view name) {
+  std::size_t at = 0;
+  return next_phone_in(last_part(name), at).has_value();
+}
+
+std::string copy_problem(std::string_view device) {
+  return fmt::format(
+      "is a copy of the configuration of {}, which goes out encrypted, and is not served in the "
+      "clear: remove it, or keep it outside of the folder",
+      device);
+}
+
+bool is_signed_name(std::string_view name) {
+  return ends_ignoring_case(name, kSigned);
+}
+
+std::string unsigned_name(std::string_view name) {
+  for (std::string_view ending : {kEncrypted, kSigned})
+    if (ends_ignoring_case(name, ending)) return std::string(name.substr(0, name.size() - ending.size()));
+  return std::string(name);
+}
+
 bool is_own_list(std::string_view name) {
   if (name.size() != 22) return false;
   std::string lower = lower_case(name);
@@ -165,12 +243,14 @@ Status check_name(const std::string& name) {
           name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\'; }))
     return fail("has a control character or a backslash in its name");
   std::string lower = lower_case(name);
-  for (std::string_view ending : {kSigned, kSha512})
-    if (lower.ends_with(ending))
-      return fail(fmt::format(
-          "is not served: files ending in {} are made here; put the unsigned file in its place", ending));
-  if (lower == "itlfile.tlv" || lower == "ctlfile.tlv")
+  if (lower.ends_with(kSha512))
+    return fail("is not served: files ending in .sha512 are made here; put the unsigned file in its place");
+  const std::string base = unsigned_name(lower);
+  if (base == "itlfile.tlv" || base == "ctlfile.tlv")
     return fail("is not served: the cluster's own list is built by the service");
+  if (is_signed_name(name) &&
+      (configured_device(base) || is_default_configuration(base) || is_own_list(base)))
+    return fail(kMadeHere);
   return {};
 }
 
@@ -184,9 +264,15 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
     if (!context.rolling_back || lower_case(name).starts_with("ctl")) maker.put(name, {.content = content});
     return std::move(maker.out);
   }
+  if (is_signed_name(name)) {
+    if (Status good = check_signed_elsewhere(content.bytes(), context); !good)
+      return std::unexpected(good.error());
+    maker.put(name, {.content = content});
+    return std::move(maker.out);
+  }
   if (lower_case(name).ends_with(".xml")) {
-    if (Status good = trust::check_xml(content.bytes()); !good)
-      return std::unexpected(std::move(good.error()).within("is not well-formed XML"));
+    if (Status good = check_markup(name, content.bytes(), maker.out.warning); !good)
+      return std::unexpected(std::move(good.error()));
   }
   if (context.rolling_back) {
     maker.put(name, {.content = content});
@@ -202,6 +288,13 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
         return make_for_device(maker, name, content, *known->second);
       else
         maker.out.remark = "is served unencrypted: " + can.error().text;
+    }
+  } else if (!is_default_configuration(name)) {
+    maker.out.traits = trust::config_traits(content.bytes());
+    const bool may_be_copy = maker.out.traits.is_configuration() || maker.out.traits.root.empty();
+    if (auto copied = copied_by_name(name, context); copied && may_be_copy) {
+      maker.out.remark = copy_problem(*copied);
+      return std::move(maker.out);
     }
   }
   maker.put(name, {.content = content});

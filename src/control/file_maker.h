@@ -6,6 +6,11 @@
 //                F.enc.sgn, and F.sgn (F.sha512) of the reduced file; nothing plain
 //   XMLDefault.cnf.xml
 //                as any F; in mixed mode nothing, since phones must not register themselves
+//   a copy of such a configuration, by its name
+//                nothing: it would be the same in the clear. One by its content is found by
+//                the provisioner, who knows the others' traits
+//   F.sgn that somebody else has signed, as the vendor's firmware
+//                itself, byte for byte
 //   ITLSEP<mac>.tlv, CTLSEP<mac>.tlv
 //                itself: a list that the cluster signed for one phone
 //
@@ -27,6 +32,7 @@
 #include "anchord/index/file_table.h"
 #include "anchord/store/store.h"
 #include "anchord/trust/cluster.h"
+#include "anchord/trust/config_traits.h"
 
 namespace anchord::control {
 
@@ -51,6 +57,9 @@ struct MadeFiles {
   std::vector<index::FileChange> files;     // each with a body
   std::vector<store::SavedSignature> made;  // what was not among those kept
   std::string remark;                       // what an operator may not expect; mostly empty
+  std::string warning;                      // what is odd in it, though it is served; mostly empty
+  trust::ConfigTraits traits;               // of what is a configuration, or looks like one
+  bool encrypted = false;                   // nothing of it goes out in the clear
 };
 
 // Whether the folder may hold a file of that name; the error is the reason.
@@ -63,6 +72,19 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
 
 // The device whose configuration a file holds, by phone_name(), whatever folder it is in.
 std::optional<std::string> configured_device(std::string_view name);
+
+// Whether a name has a phone's in it, anywhere but in its folders.
+bool names_a_phone(std::string_view name);
+
+// What is said of a copy of a configuration that is served encrypted.
+std::string copy_problem(std::string_view device);
+
+// NAME.sgn, which only the provisioner can judge: it must take no name that is made of
+// another file of the folder.
+bool is_signed_name(std::string_view name);
+
+// Without .sgn or .enc.sgn at its end.
+std::string unsigned_name(std::string_view name);
 
 bool is_default_configuration(std::string_view name);
 

@@ -111,7 +111,12 @@ void Folder::walk(const Visitor& visitor) const {
       if (!is_visible(entry->d_name)) continue;
       std::string name = folder.empty() ? entry->d_name : folder + "/" + entry->d_name;
       struct stat found{};
-      if (::fstatat(at, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (::fstatat(at, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT) continue;
+        // A folder that may be listed and not entered: as much of a cause for all that is in it.
+        visitor.problem(folder, reason_of(errno));
+        break;
+      }
       if (S_ISDIR(found.st_mode)) {
         if (depth == kMaxDepth) {
           visitor.problem(name, fmt::format("is more than {} folders deep", kMaxDepth));
@@ -132,6 +137,10 @@ void Folder::walk(const Visitor& visitor) const {
       visitor.see(std::move(name), stamp_of(found));
     }
   }
+}
+
+bool Folder::holds(const std::string& name) const {
+  return static_cast<bool>(open_below(root_.get(), name, O_PATH | O_NOFOLLOW));
 }
 
 ReadFile Folder::read(const std::string& name, const SizeLimit& limit) const {

@@ -70,6 +70,9 @@ class Folder {
   };
   void walk(const Visitor& visitor) const;
 
+  // Whether there is something of that name, whatever it is.
+  bool holds(const std::string& name) const;
+
   ReadFile read(const std::string& name, const SizeLimit& limit) const;
 
   const std::filesystem::path& path() const { return path_; }

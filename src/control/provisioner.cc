@@ -38,6 +38,16 @@ unsigned ending_bit(const std::string& name, const std::string& served) {
   return 0;
 }
 
+// Of a folder that cannot be looked into: what is in it is not known to have gone.
+bool is_below(const std::map<std::string, std::string>& folders, std::string_view prefix,
+              const std::string& name) {
+  if (folders.empty()) return false;
+  const std::string file = std::string(prefix) + name;
+  for (std::size_t slash = file.find('/'); slash != std::string::npos; slash = file.find('/', slash + 1))
+    if (folders.contains(file.substr(0, slash)) || folders.contains(file.substr(0, slash + 1))) return true;
+  return false;
+}
+
 bool same_signing(const ProvisioningContext& a, const ProvisioningContext& b) {
   return a.signer.certificate == b.signer.certificate && a.recovery == b.recovery && a.signing == b.signing &&
          a.rolling_back == b.rolling_back;
@@ -84,7 +94,9 @@ Provisioner::Provisioner(Folder files, Folder devices, FolderWatch file_watch, F
       store_(std::move(store)),
       asked_(std::move(asked)),
       updated_(std::move(updated)),
-      last_good_(std::move(last_good)) {}
+      last_good_(std::move(last_good)),
+      gone_files_(limits.hold_removals),
+      gone_devices_(limits.hold_removals) {}
 
 Provisioner::~Provisioner() {
   {
@@ -107,6 +119,14 @@ void Provisioner::rescan() {
   {
     std::lock_guard lock(mutex_);
     rescan_asked_ = true;
+  }
+  asked_.wake();
+}
+
+void Provisioner::confirm_removals() {
+  {
+    std::lock_guard lock(mutex_);
+    removals_confirmed_ = true;
   }
   asked_.wake();
 }
@@ -134,7 +154,9 @@ void Provisioner::run() {
   Millis look_again = 0;
   for (;;) {
     copy_last_good(kCopyTime);
-    Millis wake = to_copy_.empty() ? std::min(look_again, next_look_at_unfinished()) : 0;
+    Millis wake = to_copy_.empty() ? std::min({look_again, next_look_at_unfinished(), gone_files_.next_look(),
+                                               gone_devices_.next_look()})
+                                   : 0;
     wait_for_work(given_ == nullptr ? kNever : wake);
     FolderWatch::Events files = file_watch_.take();
     FolderWatch::Events devices = device_watch_.take();
@@ -144,6 +166,10 @@ void Provisioner::run() {
       std::lock_guard lock(mutex_);
       if (stopping_) break;
       everything = everything || rescan_asked_;
+      if (std::exchange(removals_confirmed_, false)) {
+        gone_files_.confirm();
+        gone_devices_.confirm();
+      }
       if (given_ == nullptr && next_ == nullptr) continue;
     }
     if (given_ == nullptr) everything = true;
@@ -155,12 +181,13 @@ void Provisioner::run() {
       }
       look_at_everything();
       look_again = monotonic_now() + (watching_ ? limits_.rescan : kRescanBlind);
-      continue;
+    } else {
+      if (!devices.names.empty()) look_at_devices(devices.names);
+      std::vector<Job> jobs;
+      for (const std::string& name : files.names) jobs.push_back({.name = name});
+      process(std::move(jobs));
     }
-    if (!devices.names.empty()) look_at_devices(devices.names);
-    std::vector<Job> jobs;
-    for (const std::string& name : files.names) jobs.push_back({.name = name});
-    process(std::move(jobs));
+    do_removals();
     emit();
   }
   copy_last_good(kCopyTimeAtEnd);
@@ -202,6 +229,8 @@ void Provisioner::follow_context() {
     return all || (mode && is_default_configuration(name)) || has_other_certificate(name, old_devices);
   }));
   whole_pass_ = false;
+  judge_copies();
+  tell();
   // An update even when nothing is different: somebody waits for this generation.
   std::lock_guard lock(mutex_);
   updates_.push_back({given_->generation, std::exchange(changes_, {})});
@@ -214,7 +243,7 @@ std::vector<Provisioner::Job> Provisioner::remake(
   for (const auto& [name, known] : known_)
     if (wanted(name)) jobs.push_back({.name = name, .known = &known, .from_memory = true});
   // What was refused may be good now; its newest content is on the disk alone.
-  for (const auto& [file, problem] : report().problems) {
+  for (const auto& [file, problem] : problems_) {
     if (!file.starts_with(kFiles)) continue;
     if (std::string name = file.substr(kFiles.size()); wanted(name))
       jobs.push_back({.name = std::move(name)});
@@ -236,7 +265,7 @@ void Provisioner::look_at_everything() {
        .see =
            [&](std::string name, const FileStamp& stamp) {
              auto known = device_files_.find(name);
-             if (known != device_files_.end() && known->second == stamp) {
+             if (known != device_files_.end() && known->second == stamp && !gone_devices_.waits(name)) {
                device_names.erase(name);
              } else {
                device_names.insert(std::move(name));
@@ -246,6 +275,7 @@ void Provisioner::look_at_everything() {
            [&](const std::string& name, std::string reason) {
              unreadable.emplace(std::string(kDevices) + name, std::move(reason));
            }});
+  std::erase_if(device_names, [&](const std::string& name) { return is_below(unreadable, kDevices, name); });
   if (!device_names.empty()) look_at_devices(device_names);
 
   files_.walk(
@@ -253,7 +283,8 @@ void Provisioner::look_at_everything() {
        .see =
            [&](std::string name, const FileStamp& stamp) {
              auto known = known_.find(name);
-             if (known == known_.end() || known->second.stamp != stamp)
+             if (known == known_.end() || known->second.stamp != stamp || gone_files_.waits(name) ||
+                 keeps_last_good(name))
                jobs.push_back({.name = name, .read = {.stamp = stamp}});
              there.insert(std::move(name));
            },
@@ -262,14 +293,15 @@ void Provisioner::look_at_everything() {
              unreadable.emplace(std::string(kFiles) + name, std::move(reason));
            }});
   for (const auto& [name, known] : known_)
-    if (!there.contains(name)) jobs.push_back({.name = name});
+    if (!there.contains(name) && !is_below(unreadable, kFiles, name)) jobs.push_back({.name = name});
   process(std::move(jobs));
   if (stopping()) return;
-  for (auto& [name, reason] : unreadable) set_problem(name, std::move(reason), Served::nothing);
+  for (const auto& [name, reason] : unreadable)
+    set_problem(name, reason, serves_below(name) ? Served::last_good : Served::nothing);
   // What was broken and has gone is no problem any more.
   std::vector<std::string> gone;
-  for (const auto& [file, problem] : report().problems) {
-    if (unreadable.contains(file) || file.starts_with(kCopies)) continue;
+  for (const auto& [file, problem] : problems_) {
+    if (unreadable.contains(file) || file.starts_with(kCopies) || is_below(unreadable, "", file)) continue;
     if (file.starts_with(kFiles) ? !there.contains(file.substr(kFiles.size()))
                                  : !device_files_.contains(file.substr(kDevices.size())))
       gone.push_back(file);
@@ -286,11 +318,11 @@ void Provisioner::look_at_everything() {
     Report now = report();
     log::info(fmt::format("provisioning: {} files, {} signatures kept from before, {} made", now.files,
                           now.signatures_kept, now.signatures_made));
+    judge_copies();
+    tell();
     std::lock_guard lock(mutex_);
     updates_.push_back({given_->generation, std::exchange(changes_, {})});
     updated_.wake();
-  } else {
-    emit();
   }
 }
 
@@ -324,6 +356,8 @@ Millis Provisioner::next_look_at_unfinished() const {
 }
 
 void Provisioner::process(std::vector<Job> jobs) {
+  // Configurations first: a copy of one that goes out encrypted is never served, however short.
+  std::ranges::stable_partition(jobs, [](const Job& job) { return configured_device(job.name).has_value(); });
   Millis say = monotonic_now() + kSayProgress;
   for (std::size_t at = 0; at < jobs.size();) {
     std::size_t end = at;
@@ -341,8 +375,13 @@ void Provisioner::process(std::vector<Job> jobs) {
       job = {};
     }
     save_signatures();
-    if (!whole_pass_) emit();
     at = end;
+    // The log has one line for each cause of a whole look: it comes at the end.
+    if (!whole_pass_ && at < jobs.size()) {
+      judge_copies();
+      publish_report();
+      send_changes();
+    }
     if (monotonic_now() >= say && at < jobs.size()) {
       log::info(fmt::format("provisioning: {} of {} files made", at, jobs.size()));
       say = monotonic_now() + kSayProgress;
@@ -380,6 +419,7 @@ void Provisioner::do_job(Job& job) const {
     return;
   }
   Status good = check_name(job.name);
+  if (good) good = check_place(job.name);
   job.read = files_.read(job.name, {.bytes = good ? limits_.max_file : 0, .name = "--max-file-size"});
   if (job.read.state == ReadFile::State::missing) return;
   if (!good) {
@@ -404,6 +444,7 @@ void Provisioner::settle(Job& job) {
   const std::string file = std::string(kFiles) + job.name;
   if (job.from_memory && !*job.made) return set_refused(job.name, job.made->error().text);
   if (!job.from_memory && job.read.state != ReadFile::State::unfinished) unfinished_.erase(file);
+  if (!job.from_memory && job.read.state != ReadFile::State::missing) gone_files_.back(job.name);
   if (job.made && !job.from_copy) {
     Status taken = take_over(job);
     if (taken) return settle_good(job);
@@ -414,16 +455,15 @@ void Provisioner::settle(Job& job) {
   if (job.from_copy) (void)take_over(job);  // the file's own reason is what there is to say
   switch (job.read.state) {
     case ReadFile::State::missing:
-      remove(job.name);
-      forget_copy(job.name);
-      return clear_problem(file);
+      return file_missing(job.name);
     case ReadFile::State::unfinished:
       return note_unfinished(file);
     case ReadFile::State::refused:
       copy_later(job);
       return set_refused(job.name, job.read.reason);
     case ReadFile::State::whole:
-      known_.at(job.name).stamp = job.read.stamp;  // the same again
+      if (auto known = known_.find(job.name); known != known_.end())
+        known->second.stamp = job.read.stamp;  // the same again
       return forget_copy(job.name);
   }
 }
@@ -431,7 +471,9 @@ void Provisioner::settle(Job& job) {
 void Provisioner::settle_good(const Job& job) {
   const std::string file = std::string(kFiles) + job.name;
   const std::string& remark = (*job.made)->remark;
-  if (!remark.empty()) set_problem(file, remark, Served::as_it_is);
+  const bool is_served = known_.at(job.name).served != 0;
+  set_warning(file, (*job.made)->warning);
+  if (!remark.empty()) set_problem(file, remark, is_served ? Served::as_it_is : Served::nothing);
   // Of a file that is broken on the disk this says nothing; what is there is looked at too.
   if (job.from_memory) return;
   forget_copy(job.name);
@@ -446,11 +488,16 @@ Status Provisioner::take_over(Job& job) {
     return fail(fmt::format("would take the folder beyond {} bytes (--max-folder-size)", limits_.max_folder));
   MadeFiles& made = **job.made;
   bytes_ += job.content.size() - before;
+  if (!job.from_memory && !job.from_copy && given_ != nullptr && !whole_pass_)
+    known == known_.end() ? news_.added(std::string(kFiles) + job.name)
+                          : news_.changed(std::string(kFiles) + job.name);
   if (known == known_.end()) known = known_.emplace(job.name, Known{}).first;
   if (!job.from_memory && !job.from_copy) known->second.stamp = job.read.stamp;
   known->second.content = job.content;
+  note_traits(job.name, known->second, made);
   unsigned served = 0;
   for (const index::FileChange& change : made.files) {
+    if (change.name != job.name) give_up_place(change.name);
     served |= ending_bit(job.name, change.name);
     kept_.erase(change.name);
     to_forget_.erase(change.name);
@@ -476,7 +523,12 @@ void Provisioner::remove(const std::string& name) {
   if (known == known_.end()) return;
   drop_endings(name, known->second.served);
   bytes_ -= known->second.content.size();
+  forget_traits(name, known->second);
   known_.erase(known);
+  set_warning(std::string(kFiles) + name, "");
+  news_.gone(std::string(kFiles) + name);
+  // Somebody else's signed file may have waited for the place.
+  if (std::string file = name + ".sgn"; has_problem(std::string(kFiles) + file)) look_again(file);
   std::lock_guard lock(mutex_);
   report_.files = known_.size();
   report_.bytes = bytes_;
@@ -512,27 +564,16 @@ void Provisioner::save_signatures() {
 }
 
 void Provisioner::emit() {
+  judge_copies();
+  tell();
+  send_changes();
+}
+
+void Provisioner::send_changes() {
   if (changes_.empty()) return;
   std::lock_guard lock(mutex_);
   updates_.push_back({given_->generation, std::exchange(changes_, {})});
   updated_.wake();
-}
-
-bool Provisioner::has_problem(const std::string& file) const {
-  std::lock_guard lock(mutex_);
-  return report_.problems.contains(file);
-}
-
-void Provisioner::set_problem(const std::string& file, std::string reason, Served served) {
-  std::lock_guard lock(mutex_);
-  auto [problem, added] = report_.problems.try_emplace(file);
-  bool said = !added && problem->second.reason == reason;
-  problem->second.served = served;
-  if (said) return;
-  log::warn(fmt::format("'{}' {}{}", file, reason,
-                        served == Served::last_good ? "; the last good version stays" : ""));
-  problem->second.reason = std::move(reason);
-  problem->second.since = calendar_now();
 }
 
 // With what is left of it in service.
@@ -544,13 +585,9 @@ void Provisioner::set_refused(const std::string& name, std::string reason) {
     if (certificate != context_->devices.end() && !certificate->second)
       reason += ", and its last good version is not encrypted either";
   }
+  set_warning(std::string(kFiles) + name, "");  // what is refused for is more
   set_problem(std::string(kFiles) + name, std::move(reason),
               served != 0 ? Served::last_good : Served::nothing);
-}
-
-void Provisioner::clear_problem(const std::string& file) {
-  std::lock_guard lock(mutex_);
-  if (report_.problems.erase(file) > 0) log::info(fmt::format("'{}' is good now, or gone", file));
 }
 
 }  // namespace anchord::control

@@ -22,15 +22,18 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "anchord/base/clock.h"
 #include "anchord/io/socket.h"
 #include "anchord/store/store.h"
 #include "file_maker.h"
+#include "file_news.h"
 #include "folder.h"
 #include "folder_watch.h"
 #include "last_good.h"
+#include "removals.h"
 
 namespace anchord::control {
 
@@ -39,6 +42,7 @@ struct ProvisioningLimits {
   std::uint64_t max_folder = 0;  // of all
   // From one look at everything to the next, which heals lost events.
   Millis rescan = 30'000;
+  Millis hold_removals = 0;  // for so long many files that go at once stay; 0: they go
 };
 
 class Provisioner {
@@ -54,6 +58,17 @@ class Provisioner {
     UnixSeconds since = 0;
     Served served = Served::nothing;
   };
+  // What is odd in a file that is served as it is.
+  struct Warning {
+    std::string reason;
+    UnixSeconds since = 0;
+  };
+  // Files that have gone and stay in service for a while: see Removals.
+  struct Held {
+    std::size_t files = 0;
+    std::size_t certificates = 0;  // of devices
+    UnixSeconds until = 0;         // when the first of both goes
+  };
   struct Report {
     std::size_t files = 0;
     std::uint64_t bytes = 0;
@@ -62,6 +77,8 @@ class Provisioner {
     bool watching = false;                    // changes are told by the kernel
     std::string cache_problem;                // why signatures cannot be kept
     std::map<std::string, Problem> problems;  // by file, with its folder in front
+    std::map<std::string, Warning> warnings;  // likewise
+    Held held;
   };
 
   // `store` is this one's own connection. Nothing is made before the first context.
@@ -73,6 +90,8 @@ class Provisioner {
 
   void set_context(std::shared_ptr<const ProvisioningContext> context);
   void rescan();
+  // What is held goes now.
+  void confirm_removals();
 
   int descriptor() const { return updated_.descriptor(); }  // readable when there is an update
   std::optional<Update> take();
@@ -89,6 +108,9 @@ class Provisioner {
     FileStamp stamp;
     index::Blob content;
     unsigned served = 0;  // endings, a bit each
+    trust::ConfigTraits traits;
+    bool encrypted = false;
+    bool withheld = false;  // it is a copy of one that is encrypted
   };
   struct Job {
     std::string name;
@@ -116,6 +138,7 @@ class Provisioner {
   void look_at_everything();
   void look_at_devices(const std::set<std::string>& names);
   void read_device(const std::string& name);
+  void take_over_devices(const DeviceCertificates& before);
   void merge_devices();
   bool has_other_certificate(const std::string& name, const DeviceCertificates& before) const;
   void note_unfinished(const std::string& file);
@@ -132,15 +155,33 @@ class Provisioner {
   void copy_last_good(Millis time);
   void forget_copy(const std::string& name);
   void forget_copies_but(const std::set<std::string>& names);
+  void give_up_place(const std::string& served);
+  void note_traits(const std::string& name, Known& known, MadeFiles& made);
+  void forget_traits(const std::string& name, const Known& known);
+  std::string copied_configuration(const Known& known) const;
+  void judge_copies();
+  void file_missing(const std::string& name);
+  void remove_files(const std::set<std::string>& names);
+  void remove_devices(const std::set<std::string>& names);
+  void do_removals();
+  void say_held(const Removals& removals, std::size_t& said, std::string_view what);
   void remove(const std::string& name);
   void drop_endings(const std::string& name, unsigned endings);
   void save_signatures();
   void emit();
+  void send_changes();
+  void tell();
+  void publish_report();
+  void set_warning(const std::string& file, const std::string& reason);
   void set_problem(const std::string& file, std::string reason, Served served);
   void set_refused(const std::string& name, std::string reason);
   void clear_problem(const std::string& file);
   bool has_problem(const std::string& file) const;
+  bool keeps_last_good(const std::string& name) const;
+  bool serves_below(const std::string& file) const;
   bool stopping() const;
+  Status check_place(const std::string& name) const;
+  void look_again(const std::string& name);
   std::vector<Job> remake(const std::function<bool(const std::string& name)>& wanted) const;
 
   const Folder files_;
@@ -166,6 +207,16 @@ class Provisioner {
   std::vector<index::FileChange> changes_;
   std::vector<store::SavedSignature> to_keep_;
   std::set<std::string> to_forget_;
+  std::unordered_map<std::uint64_t, unsigned> secrets_;  // of encrypted ones, and in how many
+  std::set<std::string> maybe_copies_;                   // what looks like a configuration and is called none
+  std::map<std::string, Problem> problems_;
+  std::map<std::string, Warning> warnings_;
+  bool report_is_old_ = false;  // the two above are not in report_ yet
+  FileNews news_;
+  Removals gone_files_;
+  Removals gone_devices_;
+  std::size_t said_held_files_ = 0;  // of how many the log knows
+  std::size_t said_held_devices_ = 0;
   bool watching_ = true;
   bool whole_pass_ = false;  // an update comes at its end alone
 
@@ -174,6 +225,7 @@ class Provisioner {
   std::deque<Update> updates_;
   Report report_;
   bool rescan_asked_ = false;
+  bool removals_confirmed_ = false;
   bool stopping_ = false;
 
   std::thread thread_;  // the last: it uses all of the above

@@ -3,6 +3,17 @@
 #include "provisioner.h"
 
 namespace anchord::control {
+namespace {
+
+// An error of one copy as one of all that fail alike: without the copy's path.
+std::string unnamed(const Error& error) {
+  const std::size_t begin = error.text.find('\'');
+  const std::size_t end = error.text.rfind('\'');
+  if (begin == end) return error.text;
+  return error.text.substr(0, begin) + "it" + error.text.substr(end + 1);
+}
+
+}  // namespace
 
 // Of a file that nothing is served of yet. In any of the helpers.
 void Provisioner::make_from_copy(Job& job) const {
@@ -34,16 +45,17 @@ void Provisioner::copy_last_good(Millis time) {
     if (Status kept = last_good_.keep(name, known->second.content.bytes()); kept) {
       clear_problem(file);
     } else {
-      set_problem(file, "cannot be kept for after a restart: " + kept.error().text, Served::last_good);
+      set_problem(file, "cannot be kept for after a restart: " + unnamed(kept.error()), Served::last_good);
     }
-    if (monotonic_now() >= end) return;
+    if (monotonic_now() >= end) break;
   }
+  tell();
 }
 
 void Provisioner::forget_copy(const std::string& name) {
   to_copy_.erase(name);
   if (Status forgotten = last_good_.forget(name); !forgotten)
-    log::warn("provisioning: " + forgotten.error().text);
+    news_.odd(std::string(kCopies) + name, unnamed(forgotten.error()));
   clear_problem(std::string(kCopies) + name);
 }
 

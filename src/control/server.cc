@@ -161,6 +161,7 @@ class Server::Impl {
   UnixSeconds published_at_ = 0;
   std::string problem_;     // why the newest state is not in service
   std::string unreadable_;  // why the store could not be looked at the last time
+  std::string unreported_;  // why the last status report could not be left
   Millis ticket_keys_due_ = 0;
   Millis report_due_ = 0;
   Millis daily_due_ = 0;
@@ -238,8 +239,10 @@ void Server::Impl::report(bool ok, std::string message) {
                              .message = std::move(message),
                              .serves = builder_.standing().serves};
   report_due_ = monotonic_now() + kReport;
-  if (Status written = builder_.store().report_status(report); !written)
-    log::warn("cannot leave a status report: " + written.error().text);
+  Status written = builder_.store().report_status(report);
+  std::string unreported = written ? "" : "cannot leave a status report: " + written.error().text;
+  if (unreported != unreported_ && !unreported.empty()) log::warn(unreported);
+  unreported_ = std::move(unreported);
 }
 
 void Server::Impl::rebuild(std::string_view why) {
@@ -353,6 +356,11 @@ std::string Server::Impl::answer(std::string_view line) {
     follow_store();
     return "ok\n";
   }
+  if (line == "confirm") {
+    const Provisioner::Held held = provisioner_->report().held;
+    provisioner_->confirm_removals();
+    return fmt::format("ok {} {}\n", held.files, held.certificates);
+  }
   return "unknown request\n";
 }
 
@@ -461,9 +469,11 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   if (!own_store) return std::unexpected(own_store.error());
   Result<store::Store> ledger_store = store::Store::open(options.state);
   if (!ledger_store) return std::unexpected(ledger_store.error());
-  auto provisioner = Provisioner::start(
-      options.state, {.max_file = options.max_file_size, .max_folder = options.max_folder_size},
-      std::move(*own_store));
+  auto provisioner = Provisioner::start(options.state,
+                                        {.max_file = options.max_file_size,
+                                         .max_folder = options.max_folder_size,
+                                         .hold_removals = options.hold_removals * Millis{1000}},
+                                        std::move(*own_store));
   if (!provisioner) return std::unexpected(provisioner.error());
   auto impl =
       std::make_unique<Impl>(options, shards, std::move(*signals), std::move(*listeners), std::move(*control),

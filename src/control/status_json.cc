@@ -51,6 +51,11 @@ nlohmann::json to_json(const Provisioner::Report& report) {
                         {"since", problem.since},
                         {"served", kServed.at(static_cast<std::size_t>(problem.served))}});
   }
+  nlohmann::json warnings = nlohmann::json::array();
+  for (const auto& [file, warning] : report.warnings) {
+    if (warnings.size() == kShown) break;
+    warnings.push_back({{"file", file}, {"reason", warning.reason}, {"since", warning.since}});
+  }
   return {{"files", report.files},
           {"bytes", report.bytes},
           {"signatures_made", report.signatures_made},
@@ -58,7 +63,13 @@ nlohmann::json to_json(const Provisioner::Report& report) {
           {"watching", report.watching},
           {"cache_problem", report.cache_problem},
           {"problem_count", report.problems.size()},
-          {"problems", std::move(problems)}};
+          {"problems", std::move(problems)},
+          {"warning_count", report.warnings.size()},
+          {"warnings", std::move(warnings)},
+          {"held",
+           {{"files", report.held.files},
+            {"certificates", report.held.certificates},
+            {"until", time_or_null(report.held.until)}}}};
 }
 
 nlohmann::json to_json(const LedgerWriter::Report& report) {

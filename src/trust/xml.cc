@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "xml_selection.h"
+#include "xml_text.h"
 
 namespace anchord::trust {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::size_t kPiece = std::size_t{4} << 20;
 class Parsing {
  public:
   explicit Parsing(std::span<const std::string_view> wanted)
-      : wanted_(wanted), parser_(XML_ParserCreate(nullptr), XML_ParserFree) {
+      : wanted_(wanted), parser_(XML_ParserCreate("UTF-8"), XML_ParserFree) {
     if (parser_ == nullptr) throw std::bad_alloc();
     XML_SetUserData(parser_.get(), this);
     XML_SetElementHandler(parser_.get(), on_start, on_end);
@@ -97,13 +98,17 @@ class Parsing {
 }  // namespace
 
 Result<XmlSelection> select_xml(Bytes document, std::span<const std::string_view> wanted) {
-  return Parsing(wanted).run(document);
+  auto text = xml_text(document);
+  if (!text) return std::unexpected(std::move(text.error()));
+  auto read = Parsing(wanted).run(text->text);
+  if (read) read->warning = std::move(text->warning);
+  return read;
 }
 
-Status check_xml(Bytes document) {
+Result<std::string> check_xml(Bytes document) {
   auto read = select_xml(document, {});
   if (!read) return std::unexpected(std::move(read.error()));
-  return {};
+  return std::move(read->warning);
 }
 
 }  // namespace anchord::trust

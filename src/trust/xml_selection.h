@@ -16,6 +16,7 @@ struct XmlSelection {
   std::string root;  // its name as it is written, prefix included
   // Whole elements in the document's order, as they are written there but in UTF-8.
   std::vector<std::string> children;
+  std::string warning;  // as check_xml() returns it
 };
 
 // Fails as check_xml() does.

@@ -23,6 +23,7 @@ class FileMaker : public testing::Test {
   std::map<std::string, index::FileBody> make(const std::string& name, Bytes content) {
     auto made = make_files(name, index::Blob(to_buffer(content)), context_, kept_, kNow);
     error_ = made ? "" : made.error().text;
+    warning_ = made ? made->warning : "";
     std::map<std::string, index::FileBody> out;
     if (!made) return out;
     remark_ = made->remark;
@@ -50,6 +51,7 @@ class FileMaker : public testing::Test {
   SavedSignatures kept_;
   std::string error_;
   std::string remark_;
+  std::string warning_;
   std::size_t signed_ = 0;
 };
 
@@ -93,11 +95,51 @@ TEST_F(FileMaker, UsesAKeptSignatureOnlyForTheVerySameInputs) {
   EXPECT_TRUE(trust::verify_signed_file(whole(repaired.at("a.txt.sgn")), test_certificate("capf")));
 }
 
-TEST_F(FileMaker, RefusesXmlThatPhonesWouldDrop) {
-  EXPECT_TRUE(make("RINGLIST.XML", "<a>\n<b>\n</a>").empty());
-  EXPECT_TRUE(error_.starts_with("is not well-formed XML: line 3")) << error_;
+TEST_F(FileMaker, RefusesAConfigurationThatPhonesWouldDrop) {
+  for (const char* name : {kPhoneFile, "xmldefault.CNF.XML", "de/SEP00112233AAAA.cnf.xml"}) {
+    EXPECT_TRUE(make(name, "<a>\n<b>\n</a>").empty()) << name;
+    EXPECT_TRUE(error_.starts_with("is not well-formed XML: line 3, column 3: ")) << error_;
+    EXPECT_TRUE(make(name, "").empty()) << name;
+  }
+}
+
+// The vendor's own dictionaries are not well-formed, and phones take them.
+TEST_F(FileMaker, WarnsOfOtherXml) {
+  EXPECT_EQ(make("RINGLIST.XML", "<a>\n<b>\n</a>").size(), 3u);
+  EXPECT_TRUE(warning_.starts_with("is not well-formed XML: line 3, column 3: ")) << warning_;
+  Buffer dictionary = test_file("foreign/7960-dictionary.xml");
+  auto files = make("English_United_States/7960-dictionary.xml", dictionary);
+  EXPECT_EQ(files.size(), 3u);
+  for (const auto& [name, body] : files) EXPECT_TRUE(same_bytes(body.content.bytes(), dictionary)) << name;
+  EXPECT_EQ(warning_, "has what XML does not allow: line 3, column 26: a control character (0x1F)");
+  EXPECT_EQ(make("good.xml", "<a/>").size(), 3u);
+  EXPECT_EQ(warning_, "");
   EXPECT_EQ(make("a.txt", "<a><b></a>").size(), 3u);
-  EXPECT_TRUE(make("empty.xml", "").empty());
+  EXPECT_EQ(warning_, "");
+}
+
+TEST_F(FileMaker, ServesWhatTheVendorHasSignedAsItIs) {
+  Buffer firmware = test_file("foreign/SIP69xx.9-4-1-3SR3.zz.sgn");
+  for (const char* name : {"SIP69xx.9-4-1-3SR3.zz.sgn", "de/dkg.loads.SGN"}) {
+    auto files = make(name, firmware);
+    EXPECT_EQ(names(files), Names{name});
+    EXPECT_TRUE(same_bytes(whole(files.at(name)), firmware));
+    EXPECT_EQ(signed_, 0u);
+  }
+  // Of our version, but by another signer.
+  Buffer other = trust::sign_file("a.sgn", as_bytes("a"), identity("capf"), {}, kNow).value();
+  EXPECT_EQ(names(make("a.sgn", other)), Names{"a.sgn"});
+  context_.rolling_back = true;
+  EXPECT_EQ(names(make("a.sgn", other)), Names{"a.sgn"});
+}
+
+TEST_F(FileMaker, RefusesWhatWouldPassForASignedFileOfTheCluster) {
+  Buffer own = trust::sign_file("a.sgn", as_bytes("a"), context_.signer, {}, kNow).value();
+  EXPECT_TRUE(make("a.sgn", own).empty());
+  EXPECT_NE(error_.find("signed by the cluster"), std::string::npos) << error_;
+  EXPECT_TRUE(make("a.sgn", "no signed file").empty());
+  EXPECT_NE(error_.find("put the unsigned file in its place"), std::string::npos) << error_;
+  EXPECT_TRUE(make("a.sgn", test_file("sha512/ITLFile.tlv")).empty());
 }
 
 TEST_F(FileMaker, EncryptsForAPhoneWithACertificateAndServesNothingPlain) {
@@ -164,8 +206,9 @@ TEST_F(FileMaker, APhonesOwnListIsServedAsItIsWhenTheClusterSignedIt) {
 }
 
 TEST_F(FileMaker, NamesThatAreMadeHereOrThatNobodyCanAskForAreRefused) {
-  for (const char* name : {"a.sgn", "a.xml.SHA512", "SEP001122334455.cnf.xml.enc.sgn", "ITLFile.tlv",
-                           "ctlfile.TLV", "a\nb", "a\\b", "\x7f"})
+  for (const char* name : {"XMLDefault.cnf.xml.sgn", "SEP001122334455.cnf.xml.sgn", "itlfile.tlv.sgn",
+                           "ITLSEP001122334455.tlv.sgn", "a.xml.SHA512", "SEP001122334455.cnf.xml.enc.sgn",
+                           "ITLFile.tlv", "ctlfile.TLV", "a\nb", "a\\b", "\x7f"})
     EXPECT_FALSE(check_name(name)) << name;
   EXPECT_FALSE(check_name(std::string(248, 'a')));
   for (const char* name : {"a", "de/f\xc3\xbc.xml", "ITLSEP001122334455.tlv", "sgn"})
@@ -186,7 +229,7 @@ TEST_F(FileMaker, WhileRollingBackEverythingIsPlainAndAPhonesOwnItlIsLeftOut) {
   EXPECT_EQ(names(make("XMLDefault.cnf.xml", "<a/>")), (Names{"XMLDefault.cnf.xml"}));
   EXPECT_EQ(names(make("firmware.loads", "x")), (Names{"firmware.loads"}));
   // Nobody is served what phones would drop, then either.
-  EXPECT_TRUE(make("broken.xml", "<a>").empty());
+  EXPECT_TRUE(make("XMLDefault.cnf.xml", "<a>").empty());
   EXPECT_FALSE(error_.empty());
 
   Buffer itl =

@@ -1,10 +1,15 @@
 // The provisioner on a real folder: what it makes, keeps, refuses and forgets.
 #include "provisioner.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <fstream>
 
@@ -77,6 +82,11 @@ class Provisioning : public State {
     auto found = report.problems.find(file);
     return found == report.problems.end() ? "" : found->second.reason;
   }
+  std::string warning(const std::string& file) {
+    auto report = provisioner_->report();
+    auto found = report.warnings.find(file);
+    return found == report.warnings.end() ? "" : found->second.reason;
+  }
   std::optional<Provisioner::Served> served(const std::string& file) {
     auto report = provisioner_->report();
     auto found = report.problems.find(file);
@@ -117,19 +127,21 @@ TEST_F(Provisioning, ServesWhatIsThereAtTheStartAndWhatComesAndGoes) {
 
 TEST_F(Provisioning, ABrokenFileStaysAsItWasAndIsNamed) {
   start();
-  write("a.xml", "<a>1</a>");
-  until([&] { return serves("a.xml", "<a>1</a>"); });
-  write("a.xml", "<a>\n<a>");
-  until([&] { return !problem("provisioning/a.xml").empty(); });
-  EXPECT_NE(problem("provisioning/a.xml").find("line 2"), std::string::npos) << problem("provisioning/a.xml");
-  EXPECT_EQ(provisioner_->report().problems.at("provisioning/a.xml").served, Provisioner::Served::last_good);
-  EXPECT_TRUE(serves("a.xml", "<a>1</a>"));
-  write("a.xml", "<a>1</a>");  // the very same as before
-  until([&] { return problem("provisioning/a.xml").empty(); });
-  write("b.xml", "no");
-  until([&] { return !problem("provisioning/b.xml").empty(); });
-  std::filesystem::remove(options_.state / "provisioning/b.xml");
-  until([&] { return problem("provisioning/b.xml").empty(); });
+  write("SEP00112233000A.cnf.xml", "<a>1</a>");
+  until([&] { return serves("SEP00112233000A.cnf.xml", "<a>1</a>"); });
+  write("SEP00112233000A.cnf.xml", "<a>\n<a>");
+  until([&] { return !problem("provisioning/SEP00112233000A.cnf.xml").empty(); });
+  EXPECT_NE(problem("provisioning/SEP00112233000A.cnf.xml").find("line 2"), std::string::npos)
+      << problem("provisioning/SEP00112233000A.cnf.xml");
+  EXPECT_EQ(provisioner_->report().problems.at("provisioning/SEP00112233000A.cnf.xml").served,
+            Provisioner::Served::last_good);
+  EXPECT_TRUE(serves("SEP00112233000A.cnf.xml", "<a>1</a>"));
+  write("SEP00112233000A.cnf.xml", "<a>1</a>");  // the very same as before
+  until([&] { return problem("provisioning/SEP00112233000A.cnf.xml").empty(); });
+  write("SEP00112233000B.cnf.xml", "no");
+  until([&] { return !problem("provisioning/SEP00112233000B.cnf.xml").empty(); });
+  std::filesystem::remove(options_.state / "provisioning/SEP00112233000B.cnf.xml");
+  until([&] { return problem("provisioning/SEP00112233000B.cnf.xml").empty(); });
 }
 
 TEST_F(Provisioning, SignaturesAreKeptForTheNextStart) {
@@ -154,16 +166,16 @@ TEST_F(Provisioning, SignaturesAreKeptForTheNextStart) {
 }
 
 TEST_F(Provisioning, ANewSignerSignsEverythingInOneUpdate) {
-  write("a.xml", "<a/>");
+  write("SEP00112233000A.cnf.xml", "<a/>");
   write("XMLDefault.cnf.xml", "<Default/>");
   start();
   // Broken on the disk; its last good content is what is signed again.
-  write("a.xml", "<a>");
-  until([&] { return !problem("provisioning/a.xml").empty(); });
+  write("SEP00112233000A.cnf.xml", "<a>");
+  until([&] { return !problem("provisioning/SEP00112233000A.cnf.xml").empty(); });
   other_signer_ = true;
   set_context();
   auto signer = store_->load(store::KeyUse::without_keys).value().cluster.capf.certificate;
-  for (const char* name : {"a.xml.sgn", "XMLDefault.cnf.xml.sgn"}) {
+  for (const char* name : {"SEP00112233000A.cnf.xml.sgn", "XMLDefault.cnf.xml.sgn"}) {
     const index::FileBody& body = files_.find(name)->body;
     EXPECT_TRUE(trust::verify_header(name, body.header.bytes(), body.content.bytes(), signer)) << name;
   }
@@ -171,7 +183,7 @@ TEST_F(Provisioning, ANewSignerSignsEverythingInOneUpdate) {
   set_context();
   EXPECT_EQ(files_.find("XMLDefault.cnf.xml"), nullptr);
   EXPECT_EQ(files_.find("XMLDefault.cnf.xml.sgn"), nullptr);
-  EXPECT_NE(files_.find("a.xml.sgn"), nullptr);
+  EXPECT_NE(files_.find("SEP00112233000A.cnf.xml.sgn"), nullptr);
   mode_ = trust::Mode::nonsecure;
   set_context();
   EXPECT_TRUE(serves("XMLDefault.cnf.xml.sgn", "<Default/>"));
@@ -249,48 +261,57 @@ TEST_F(Provisioning, AFileIsLookedAtForAsLongAsItIsUnfinished) {
 }
 
 TEST_F(Provisioning, ABrokenFilesLastGoodVersionIsServedAfterARestart) {
-  write("de/a.xml", "<a>1</a>");
+  write("de/SEP00112233000A.cnf.xml", "<a>1</a>");
   write("b.txt", "b");
   start();
   EXPECT_FALSE(std::filesystem::exists(copy()));
-  write("de/a.xml", "<a>");
-  until([&] { return !problem("provisioning/de/a.xml").empty(); });
+  write("de/SEP00112233000A.cnf.xml", "<a>");
+  until([&] { return !problem("provisioning/de/SEP00112233000A.cnf.xml").empty(); });
   stop();
-  EXPECT_EQ(as_text(read_file(copy("de/a.xml"), 100).value()), "<a>1</a>");
+  EXPECT_EQ(as_text(read_file(copy("de/SEP00112233000A.cnf.xml"), 100).value()), "<a>1</a>");
   EXPECT_FALSE(std::filesystem::exists(copy("b.txt")));
   for (const char* folder : {"", "de"})
     EXPECT_EQ(std::filesystem::status(copy(folder)).permissions(), std::filesystem::perms::owner_all)
         << folder;
-  EXPECT_EQ(std::filesystem::status(copy("de/a.xml")).permissions(),
+  EXPECT_EQ(std::filesystem::status(copy("de/SEP00112233000A.cnf.xml")).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   for (int i = 0; i < 2; ++i) {
     start();
-    EXPECT_TRUE(serves("de/a.xml.sgn", "<a>1</a>"));
-    EXPECT_EQ(served("provisioning/de/a.xml"), Provisioner::Served::last_good);
+    EXPECT_TRUE(serves("de/SEP00112233000A.cnf.xml.sgn", "<a>1</a>"));
+    EXPECT_EQ(served("provisioning/de/SEP00112233000A.cnf.xml"), Provisioner::Served::last_good);
     EXPECT_EQ(provisioner_->report().signatures_made, 0u);
   }
-  write("de/a.xml", "<a>2</a>");
-  until([&] { return serves("de/a.xml.sgn", "<a>2</a>") && problem("provisioning/de/a.xml").empty(); });
+  write("de/SEP00112233000A.cnf.xml", "<a>2</a>");
+  until([&] {
+    return serves("de/SEP00112233000A.cnf.xml.sgn", "<a>2</a>") &&
+           problem("provisioning/de/SEP00112233000A.cnf.xml").empty();
+  });
   EXPECT_FALSE(std::filesystem::exists(copy()));
 }
 
 TEST_F(Provisioning, ACopyGoesWithItsFile) {
-  for (const char* name : {"a.xml", "b.xml", "c.xml"}) write(name, "<a/>");
+  for (const char* name : {"SEP00112233000A.cnf.xml", "SEP00112233000B.cnf.xml", "SEP00112233000C.cnf.xml"})
+    write(name, "<a/>");
   start();
-  for (const char* name : {"a.xml", "b.xml", "c.xml"}) write(name, "no");
+  for (const char* name : {"SEP00112233000A.cnf.xml", "SEP00112233000B.cnf.xml", "SEP00112233000C.cnf.xml"})
+    write(name, "no");
   until([&] {
-    return std::filesystem::exists(copy("a.xml")) && std::filesystem::exists(copy("b.xml")) &&
-           std::filesystem::exists(copy("c.xml"));
+    return std::filesystem::exists(copy("SEP00112233000A.cnf.xml")) &&
+           std::filesystem::exists(copy("SEP00112233000B.cnf.xml")) &&
+           std::filesystem::exists(copy("SEP00112233000C.cnf.xml"));
   });
-  std::filesystem::remove(options_.state / "provisioning/a.xml");
-  until([&] { return files_.find("a.xml") == nullptr && !std::filesystem::exists(copy("a.xml")); });
+  std::filesystem::remove(options_.state / "provisioning/SEP00112233000A.cnf.xml");
+  until([&] {
+    return files_.find("SEP00112233000A.cnf.xml") == nullptr &&
+           !std::filesystem::exists(copy("SEP00112233000A.cnf.xml"));
+  });
   // While nobody looks; and mended to what it was.
   stop();
-  std::filesystem::remove(options_.state / "provisioning/b.xml");
-  write("c.xml", "<a/>");
+  std::filesystem::remove(options_.state / "provisioning/SEP00112233000B.cnf.xml");
+  write("SEP00112233000C.cnf.xml", "<a/>");
   start();
-  EXPECT_EQ(files_.find("b.xml"), nullptr);
-  EXPECT_TRUE(serves("c.xml", "<a/>"));
+  EXPECT_EQ(files_.find("SEP00112233000B.cnf.xml"), nullptr);
+  EXPECT_TRUE(serves("SEP00112233000C.cnf.xml", "<a/>"));
   EXPECT_FALSE(std::filesystem::exists(copy()));
 }
 
@@ -321,20 +342,182 @@ TEST_F(Provisioning, ACopyOfADevicesFileIsEncryptedTooOrNotServed) {
 TEST_F(Provisioning, WhenACopyCannotBeKeptThatIsSaidAndNothingElseSuffers) {
   // No folder can be made there.
   std::ofstream(copy()) << "a file";
-  write("a.xml", "<a>1</a>");
+  write("SEP00112233000A.cnf.xml", "<a>1</a>");
   start();
-  write("a.xml", "<a>");
-  until([&] { return !problem("last-good/a.xml").empty(); });
-  EXPECT_EQ(problem("last-good/a.xml").find("cannot be kept for after a restart: "), 0u);
-  EXPECT_TRUE(serves("a.xml", "<a>1</a>"));
-  write("b.xml", "<b/>");
-  until([&] { return serves("b.xml.sgn", "<b/>"); });
+  write("SEP00112233000A.cnf.xml", "<a>");
+  until([&] { return !problem("last-good/SEP00112233000A.cnf.xml").empty(); });
+  EXPECT_EQ(problem("last-good/SEP00112233000A.cnf.xml").find("cannot be kept for after a restart: "), 0u);
+  EXPECT_TRUE(serves("SEP00112233000A.cnf.xml", "<a>1</a>"));
+  write("SEP00112233000B.cnf.xml", "<b/>");
+  until([&] { return serves("SEP00112233000B.cnf.xml.sgn", "<b/>"); });
   std::filesystem::remove(copy());
   provisioner_->rescan();
-  until([&] { return problem("last-good/a.xml").empty() && std::filesystem::exists(copy("a.xml")); });
-  write("a.xml", "<a>2</a>");
-  until([&] { return serves("a.xml", "<a>2</a>"); });
+  until([&] {
+    return problem("last-good/SEP00112233000A.cnf.xml").empty() &&
+           std::filesystem::exists(copy("SEP00112233000A.cnf.xml"));
+  });
+  write("SEP00112233000A.cnf.xml", "<a>2</a>");
+  until([&] { return serves("SEP00112233000A.cnf.xml", "<a>2</a>"); });
   EXPECT_TRUE(provisioner_->report().problems.empty());
+}
+
+TEST_F(Provisioning, OddXmlIsServedAndWarnedOf) {
+  start();
+  write("dictionary.xml", "<a>\n\x1f</a>");
+  until([&] { return serves("dictionary.xml.sgn", "<a>\n\x1f</a>"); });
+  EXPECT_EQ(warning("provisioning/dictionary.xml"),
+            "has what XML does not allow: line 2, column 1: a control character (0x1F)");
+  EXPECT_TRUE(provisioner_->report().problems.empty());
+  write("dictionary.xml", "<a/>");
+  until([&] { return warning("provisioning/dictionary.xml").empty(); });
+}
+
+TEST_F(Provisioning, WhatOthersSignedIsServedWhereNothingIsSignedHere) {
+  const std::string firmware(as_text(test_file("foreign/SIP69xx.9-4-1-3SR3.zz.sgn")));
+  write("SIP69xx.zz.sgn", firmware);
+  start();
+  EXPECT_TRUE(serves("SIP69xx.zz.sgn", firmware));
+  EXPECT_EQ(files_.size(), 1u);
+  EXPECT_TRUE(provisioner_->report().problems.empty());
+  EXPECT_EQ(provisioner_->report().signatures_made, 0u);
+  // The place of what is signed here is given up, and taken again.
+  write("SIP69xx.zz", "plain");
+  until([&] { return serves("SIP69xx.zz.sgn", "plain") && !problem("provisioning/SIP69xx.zz.sgn").empty(); });
+  EXPECT_NE(problem("provisioning/SIP69xx.zz.sgn").find("'SIP69xx.zz' lies beside it"), std::string::npos);
+  EXPECT_EQ(provisioner_->report().files, 1u);
+  std::filesystem::remove(options_.state / "provisioning/SIP69xx.zz");
+  until([&] { return serves("SIP69xx.zz.sgn", firmware) && problem("provisioning/SIP69xx.zz.sgn").empty(); });
+  EXPECT_EQ(files_.size(), 1u);
+  start();
+  EXPECT_TRUE(serves("SIP69xx.zz.sgn", firmware));
+}
+
+// Of a phone whose configuration goes out encrypted, however a copy is called.
+TEST_F(Provisioning, CopiesOfAnEncryptedConfigurationAreNotServed) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  const std::string content(as_text(test_file(file)));
+  std::filesystem::path pem = options_.state / "devices/SEP001122334455.pem";
+  write(file, content);
+  write(file + ".bak", content);
+  write("old/BAK_" + file + "_", "<device/>");
+  write("saved.orig", content.substr(0, content.size() / 2) + content.substr(content.size() / 2));
+  write("SEP001122334455.png", "\x89PNG");
+  write("rings/SEP001122334455.xml", "<ringlist/>");
+  write("other.xml", "<device><sshPassword>another</sshPassword></device>");
+  start();
+  EXPECT_TRUE(serves(file + ".bak", content));  // as the configuration is
+  EXPECT_TRUE(serves("saved.orig", content));
+  std::filesystem::copy_file(std::string(ANCHORD_TEST_DATA) + "/certs/phone.crt", pem);
+  until([&] { return files_.find(file + ".enc.sgn") != nullptr && files_.find("saved.orig") == nullptr; });
+  files_.for_each([&](const index::FileEntry& entry) {
+    EXPECT_EQ(as_text(entry.body.content.bytes()).find("not-a-real-password"), std::string_view::npos)
+        << entry.name;
+  });
+  for (const std::string& copy : {file + ".bak", "old/BAK_" + file + "_", std::string("saved.orig"),
+                                  std::string("SEP001122334455.png")}) {
+    EXPECT_EQ(files_.find(copy), nullptr) << copy;
+    EXPECT_EQ(files_.find(copy + ".sgn"), nullptr) << copy;
+    EXPECT_TRUE(
+        problem("provisioning/" + copy).starts_with("is a copy of the configuration of SEP001122334455"))
+        << copy << problem("provisioning/" + copy);
+    EXPECT_EQ(served("provisioning/" + copy), Provisioner::Served::nothing) << copy;
+  }
+  EXPECT_NE(files_.find("rings/SEP001122334455.xml"), nullptr);
+  EXPECT_NE(files_.find("other.xml"), nullptr);
+  // One that comes later, changed, and one that is there at the start.
+  write("later.txt", "\n<device><x/><sshPassword>not-a-real-password</sshPassword><cut>");
+  until([&] { return !problem("provisioning/later.txt").empty(); });
+  EXPECT_EQ(files_.find("later.txt"), nullptr);
+  start();
+  EXPECT_EQ(files_.find("later.txt"), nullptr);
+  EXPECT_EQ(files_.find("saved.orig.sgn"), nullptr);
+  // Without the certificate everything is in the clear again.
+  std::filesystem::remove(pem);
+  until([&] {
+    return serves(file, content) && serves("saved.orig.sgn", content) && serves(file + ".bak", content);
+  });
+  until([&] { return provisioner_->report().problems.empty(); });
+}
+
+TEST_F(Provisioning, ManyRemovalsAreHeldUntilTheyAreConfirmed) {
+  for (int i = 0; i < 60; ++i) write("f" + std::to_string(i), "x");
+  start({.max_file = 1 << 20, .max_folder = 1 << 24, .hold_removals = 3'600'000});
+  std::filesystem::remove(options_.state / "provisioning/f0");
+  until([&] { return files_.find("f0") == nullptr; });
+  for (int i = 10; i < 60; ++i)
+    std::filesystem::remove(options_.state / "provisioning" / ("f" + std::to_string(i)));
+  until([&] { return provisioner_->report().held.files == 50; });
+  EXPECT_NE(provisioner_->report().held.until, 0);
+  EXPECT_TRUE(serves("f10", "x"));
+  write("f10", "back");
+  until([&] { return serves("f10.sgn", "back") && provisioner_->report().held.files == 49; });
+  provisioner_->confirm_removals();
+  until([&] { return files_.find("f59") == nullptr; });
+  EXPECT_EQ(provisioner_->report().held.files, 0u);
+  EXPECT_EQ(provisioner_->report().files, 10u);
+  EXPECT_TRUE(serves("f10", "back"));
+}
+
+TEST_F(Provisioning, ManyDevicesCertificatesAreHeldToo) {
+  const std::string pem(as_text(test_file("certs/phone.crt")));
+  auto name = [](int i) { return fmt::format("SEP0011223300{:02X}", i); };
+  for (int i = 0; i < 25; ++i) {
+    write(name(i) + ".cnf.xml", "<device/>");
+    write("../devices/" + name(i) + ".pem", pem);
+  }
+  start({.max_file = 1 << 20, .max_folder = 1 << 24, .hold_removals = 3'600'000});
+  EXPECT_EQ(files_.find(name(3) + ".cnf.xml"), nullptr);
+  for (int i = 0; i < 25; ++i) std::filesystem::remove(options_.state / "devices" / (name(i) + ".pem"));
+  until([&] { return provisioner_->report().held.certificates == 25; });
+  EXPECT_NE(files_.find(name(3) + ".cnf.xml.enc.sgn"), nullptr);
+  EXPECT_EQ(files_.find(name(3) + ".cnf.xml"), nullptr);
+  provisioner_->confirm_removals();
+  until([&] { return serves(name(24) + ".cnf.xml", "<device/>"); });
+  EXPECT_EQ(provisioner_->report().held.certificates, 0u);
+}
+
+// Root reads everything, but for a thread that has given that up: the service's threads
+// begin with what this one has.
+class WithoutOverride {
+ public:
+  WithoutOverride() {
+    ::syscall(SYS_capget, &head_, before_.data());
+    auto less = before_;
+    less[0].effective &= ~(1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH);
+    ::syscall(SYS_capset, &head_, less.data());
+  }
+  ~WithoutOverride() { ::syscall(SYS_capset, &head_, before_.data()); }
+  WithoutOverride(const WithoutOverride&) = delete;
+  WithoutOverride& operator=(const WithoutOverride&) = delete;
+
+ private:
+  __user_cap_header_struct head_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, 2> before_{};
+};
+
+TEST_F(Provisioning, AFolderThatCannotBeLookedIntoIsOneProblem) {
+  WithoutOverride without;
+  for (int i = 0; i < 50; ++i) write("de/f" + std::to_string(i), "x");
+  start();
+  const std::filesystem::path folder = options_.state / "provisioning/de";
+  for (auto mode : {std::filesystem::perms::none, std::filesystem::perms::owner_read}) {
+    std::filesystem::permissions(folder, mode);
+    provisioner_->rescan();
+    until([&] { return !problem("provisioning/de").empty(); });
+    EXPECT_EQ(problem("provisioning/de"), "cannot be read: Permission denied");
+    EXPECT_EQ(served("provisioning/de"), Provisioner::Served::last_good);
+    for (int look = 0; look < 3; ++look) {
+      provisioner_->rescan();
+      write("tick", std::to_string(look));
+      until([&] { return serves("tick", std::to_string(look)); });
+      EXPECT_EQ(provisioner_->report().problems.size(), 1u);
+      EXPECT_TRUE(serves("de/f49.sgn", "x"));
+    }
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
+    provisioner_->rescan();
+    until([&] { return provisioner_->report().problems.empty(); });
+    EXPECT_TRUE(serves("de/f49.sgn", "x"));
+  }
 }
 
 TEST_F(Provisioning, LimitsNameWhatIsBeyondThem) {

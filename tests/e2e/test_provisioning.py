@@ -80,54 +80,54 @@ class Folder(harness.Case):
 
 class TheFolder(Folder):
     def test_files_come_change_break_and_go(self):
-        self.put("dialplan.xml", "<DIALTEMPLATE/>")
+        self.put("SEP00112233AAAA.cnf.xml", "<DIALTEMPLATE/>")
         self.serve()
-        self.assertEqual(self.tftp("dialplan.xml"), b"<DIALTEMPLATE/>")
-        self.signed("dialplan.xml.sgn", b"<DIALTEMPLATE/>")
-        self.signed("dialplan.xml.sha512", b"<DIALTEMPLATE/>")
+        self.assertEqual(self.tftp("SEP00112233AAAA.cnf.xml"), b"<DIALTEMPLATE/>")
+        self.signed("SEP00112233AAAA.cnf.xml.sgn", b"<DIALTEMPLATE/>")
+        self.signed("SEP00112233AAAA.cnf.xml.sha512", b"<DIALTEMPLATE/>")
         self.put("New_Zealand/g3-tones.xml", "<tones/>")
         self.becomes("New_Zealand/g3-tones.xml", b"<tones/>")
         self.signed("New_Zealand/g3-tones.xml.sgn", b"<tones/>")
         self.assertEqual(self.tftp("/new_zealand/G3-TONES.xml"), b"<tones/>")
-        self.put("dialplan.xml", "<DIALTEMPLATE>2</DIALTEMPLATE>")
-        self.becomes("dialplan.xml", b"<DIALTEMPLATE>2</DIALTEMPLATE>")
-        self.put("dialplan.xml", "<DIALTEMPLATE>\n<broken></DIALTEMPLATE>\n")
+        self.put("SEP00112233AAAA.cnf.xml", "<DIALTEMPLATE>2</DIALTEMPLATE>")
+        self.becomes("SEP00112233AAAA.cnf.xml", b"<DIALTEMPLATE>2</DIALTEMPLATE>")
+        self.put("SEP00112233AAAA.cnf.xml", "<DIALTEMPLATE>\n<broken></DIALTEMPLATE>\n")
         wait_for(self.problems, "the broken file is named")
-        problem = self.problems()["provisioning/dialplan.xml"]
+        problem = self.problems()["provisioning/SEP00112233AAAA.cnf.xml"]
         self.assertIn("line 2", problem["reason"])
         self.assertEqual(problem["served"], "last good")
-        self.assertEqual(self.tftp("dialplan.xml"), b"<DIALTEMPLATE>2</DIALTEMPLATE>")
-        self.assertRegex(self.service.log(), r"warn.*'provisioning/dialplan.xml' is not well-formed XML: line 2")
+        self.assertEqual(self.tftp("SEP00112233AAAA.cnf.xml"), b"<DIALTEMPLATE>2</DIALTEMPLATE>")
+        self.assertRegex(self.service.log(), r"warn.*'provisioning/SEP00112233AAAA.cnf.xml' is not well-formed XML: line 2")
         said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
-        self.assertIn("'provisioning/dialplan.xml' is not well-formed XML: line 2", said)
-        (self.files / "dialplan.xml").unlink()
-        self.becomes("dialplan.xml", None)
-        self.assertIsNone(self.tftp("dialplan.xml.sgn"))
+        self.assertIn("'provisioning/SEP00112233AAAA.cnf.xml' is not well-formed XML: line 2", said)
+        (self.files / "SEP00112233AAAA.cnf.xml").unlink()
+        self.becomes("SEP00112233AAAA.cnf.xml", None)
+        self.assertIsNone(self.tftp("SEP00112233AAAA.cnf.xml.sgn"))
         self.assertEqual(self.problems(), {})
 
     def test_the_last_good_version_outlives_a_kill(self):
-        self.put("de/dialplan.xml", "<D>1</D>")
+        self.put("de/SEP00112233AAAA.cnf.xml", "<D>1</D>")
         self.put(f"{PHONE}.cnf.xml", CONFIGURATION)
         (self.state / "devices").mkdir(exist_ok=True)
         shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{PHONE}.pem")
         copies = self.state / "last-good"
         with Service(self.state) as service:
             self.assertFalse(copies.exists())
-            self.put("de/dialplan.xml", "<D>")
+            self.put("de/SEP00112233AAAA.cnf.xml", "<D>")
             self.put(f"{PHONE}.cnf.xml", "<device>")
-            for name in ("de/dialplan.xml", f"{PHONE}.cnf.xml"):
+            for name in ("de/SEP00112233AAAA.cnf.xml", f"{PHONE}.cnf.xml"):
                 wait_for((copies / name).exists, f"{name} is kept")
                 self.assertEqual((copies / name).stat().st_mode & 0o777, 0o600)
             self.assertEqual(copies.stat().st_mode & 0o777, 0o700)
             service.kill()
         self.serve()
-        self.signed("de/dialplan.xml.sgn", b"<D>1</D>")
+        self.signed("de/SEP00112233AAAA.cnf.xml.sgn", b"<D>1</D>")
         self.assertIsNotNone(self.tftp(f"{PHONE}.cnf.xml.enc.sgn"))
         self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml"))
         self.assertEqual({name: p["served"] for name, p in self.problems().items()},
-                         {"provisioning/de/dialplan.xml": "last good", f"provisioning/{PHONE}.cnf.xml": "last good"})
-        self.put("de/dialplan.xml", "<D>2</D>")
-        self.becomes("de/dialplan.xml", b"<D>2</D>")
+                         {"provisioning/de/SEP00112233AAAA.cnf.xml": "last good", f"provisioning/{PHONE}.cnf.xml": "last good"})
+        self.put("de/SEP00112233AAAA.cnf.xml", "<D>2</D>")
+        self.becomes("de/SEP00112233AAAA.cnf.xml", b"<D>2</D>")
         (self.files / f"{PHONE}.cnf.xml").unlink()
         self.becomes(f"{PHONE}.cnf.xml.enc.sgn", None)
         wait_for(lambda: not copies.exists(), "the copies are gone")
@@ -164,22 +164,97 @@ class TheFolder(Folder):
         self.put("large.bin", bytes(5000))
         self.put("ITLFile.tlv", "mine")
         self.put("good.txt.sgn", "forged")
-        self.put("empty.xml", "")
+        self.put("XMLDefault.cnf.xml", "")
         self.put("two\nlines.txt", "x")
         self.serve("--max-file-size", "4096")
         reasons = {name.removeprefix("provisioning/"): p["reason"] for name, p in self.problems().items()}
         for name, words in {"out.txt": "leads out", "loop": "leads nowhere", "pipe.txt": "no ordinary file",
                             "sparse.bin": "1099511627776 bytes; the limit is 4096", "large.bin": "the limit is 4096",
-                            "ITLFile.tlv": "built by the service", "good.txt.sgn": "are made here",
-                            "empty.xml": "not well-formed", "two\nlines.txt": "control character"}.items():
+                            "ITLFile.tlv": "built by the service", "good.txt.sgn": "signed under this name here",
+                            "XMLDefault.cnf.xml": "not well-formed", "two\nlines.txt": "control character"}.items():
             self.assertIn(words, reasons.pop(name))
         self.assertEqual(reasons, {})
         self.signed("good.txt.sgn", b"good")
-        for name in ("out.txt", "pipe.txt", "sparse.bin", "large.bin", "empty.xml", "../secret", "/etc/passwd"):
+        for name in ("out.txt", "pipe.txt", "sparse.bin", "large.bin", "XMLDefault.cnf.xml", "../secret", "/etc/passwd"):
             self.assertIsNone(self.tftp(name), name)
             self.assertEqual(self.get(name)[0], 404, name)
         for line in self.service.log().splitlines():
             self.assertRegex(line, harness.LOG_LINE)
+
+    def test_what_the_vendor_has_made(self):
+        firmware = (DATA / "foreign" / "SIP69xx.9-4-1-3SR3.zz.sgn").read_bytes()
+        dictionary = (DATA / "foreign" / "7960-dictionary.xml").read_bytes()
+        self.put("SIP69xx.9-4-1-3SR3.zz.sgn", firmware)
+        self.put("English_United_States/7960-dictionary.xml", dictionary)
+        self.serve()
+        for fetch in (self.tftp, lambda name: self.get(name)[1]):
+            self.assertEqual(fetch("SIP69xx.9-4-1-3SR3.zz.sgn"), firmware)
+            self.assertEqual(fetch("English_United_States/7960-dictionary.xml"), dictionary)
+            self.signed("English_United_States/7960-dictionary.xml.sgn", dictionary, fetch)
+        self.assertIsNone(self.tftp("SIP69xx.9-4-1-3SR3.zz.sgn.sgn"))
+        self.assertEqual(self.problems(), {})
+        warnings = self.service.status()["provisioning"]["warnings"]
+        self.assertEqual([w["file"] for w in warnings], ["provisioning/English_United_States/7960-dictionary.xml"])
+        self.assertIn("line 3, column 26", warnings[0]["reason"])
+        said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
+        self.assertIn("7960-dictionary.xml' has what XML does not allow: line 3, column 26: a control character (0x1F); "
+                      "it is served as it is", said)
+        self.assertRegex(self.service.log(), r"warn.*7960-dictionary.xml' has what XML does not allow")
+
+    def test_what_phones_put_around_a_name(self):
+        self.put("lists/services.xml", "<CiscoIPPhoneMenu/>")
+        self.serve()
+        query = "?locale=English_United_States&name=SEP001122334455"
+        for name in ("lists/services.xml" + query, "//lists//services.xml", "./lists/./services.xml" + query):
+            self.assertEqual(self.tftp(name), b"<CiscoIPPhoneMenu/>", name)
+            self.assertEqual(self.get(name), (200, b"<CiscoIPPhoneMenu/>"), name)
+        for name in ("lists/../lists/services.xml", "../services.xml" + query, "lists/" + query):
+            self.assertIsNone(self.tftp(name), name)
+            self.assertEqual(self.get(name)[0], 404, name)
+
+    def test_copies_of_what_goes_out_encrypted(self):
+        (self.state / "devices").mkdir(exist_ok=True)
+        shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{PHONE}.pem")
+        self.put(f"{PHONE}.cnf.xml", CONFIGURATION)
+        copies = [f"{PHONE}.cnf.xml.bak", f"{PHONE}.cnf.xml_", f"BAK_{PHONE}.cnf.xml", "old/phone.orig"]
+        for name in copies[:2]:
+            self.put(name, CONFIGURATION)
+        self.serve()
+        for name in copies[2:]:
+            self.put(name, CONFIGURATION)
+        wait_for(lambda: len(self.problems()) == len(copies), "every copy is named")
+        for name in copies:
+            self.assertIsNone(self.tftp(name), name)
+            self.assertEqual(self.get(name + ".sgn")[0], 404, name)
+            problem = self.problems()[f"provisioning/{name}"]
+            self.assertIn(f"is a copy of the configuration of {PHONE}", problem["reason"])
+            self.assertEqual(problem["served"], "nothing")
+        for name in copies:
+            (self.files / name).unlink()
+        wait_for(lambda: not self.problems(), "nothing is named any more")
+
+    def test_many_removals_are_held_until_they_are_confirmed(self):
+        names = [f"lists/{i}.txt" for i in range(40)]
+        for name in names:
+            self.put(name, "x")
+        self.serve("--hold-removals", "3600")
+        self.assertIn("nothing is held", self.ctl("confirm"))
+        shutil.rmtree(self.files / "lists")
+        wait_for(lambda: self.service.status()["provisioning"]["held"]["files"] == 40, "they are held")
+        self.assertEqual(self.tftp("lists/7.txt"), b"x")
+        said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
+        self.assertIn("40 files and 0 phones' certificates have gone at once", said)
+        self.assertIn("let go: 40 files and 0 phones' certificates", self.ctl("confirm"))
+        self.becomes("lists/7.txt", None)
+        self.assertRegex(self.service.log(), r"warn.*40 files have gone from provisioning/")
+        self.assertRegex(self.service.log(), r"files: gone 'provisioning/lists/0.txt', .* and 37 more")
+
+    def test_removals_are_not_held_when_nobody_wants_it(self):
+        for i in range(40):
+            self.put(f"lists/{i}.txt", "x")
+        self.serve("--hold-removals", "0")
+        shutil.rmtree(self.files / "lists")
+        self.becomes("lists/7.txt", None)
 
     def test_signatures_are_made_once(self):
         count = 300 if SLOW else 3000

@@ -31,15 +31,49 @@ TEST(CheckXml, NamesLineColumnAndReason) {
   EXPECT_EQ(problem("<a b='&nbsp;'/>"), "line 1, column 1: undefined entity");
   EXPECT_EQ(problem("<a>\xff</a>"), "line 1, column 4: not well-formed (invalid token)");
   EXPECT_EQ(problem("<a>\xc0\x80</a>"), "line 1, column 4: not well-formed (invalid token)");
-  EXPECT_EQ(problem("<a>\x01</a>"), "line 1, column 4: not well-formed (invalid token)");
   EXPECT_EQ(problem("<a>&#0;</a>"), "line 1, column 4: reference to invalid character number");
   EXPECT_EQ(problem("<a>]]></a>"), "line 1, column 6: not well-formed (invalid token)");
   EXPECT_EQ(problem("<a b=1/>"), "line 1, column 6: not well-formed (invalid token)");
   EXPECT_EQ(problem("<a><!-- -- --></a>"), "line 1, column 11: not well-formed (invalid token)");
   EXPECT_EQ(problem("\n<?xml version='1.0'?><a/>"),
             "line 2, column 1: XML or text declaration not at start of entity");
-  EXPECT_EQ(problem("<?xml version='1.0' encoding='x-unknown'?><a/>"), "line 1, column 31: unknown encoding");
+  EXPECT_EQ(problem("<?xml version='1.0' encoding='x-unknown'?><a/>"),
+            "line 1, column 31: the encoding x-unknown is not known here");
   EXPECT_EQ(problem(std::string_view("<a>\0</a>", 8)), "line 1, column 4: not well-formed (invalid token)");
+}
+
+std::string warning(std::string_view document) {
+  return check_xml(as_bytes(document)).value();
+}
+
+TEST(CheckXml, WarnsOfWhatPhonesPassOver) {
+  EXPECT_EQ(warning("<a/>"), "");
+  EXPECT_EQ(warning("<a>\r\n<b c='\x1f'/>\x0b</a>"),
+            "line 2, column 7: a control character (0x1F) and 1 more");
+  EXPECT_EQ(warning("<a>&#x1f;</a>"), "line 1, column 4: a reference to a control character");
+  EXPECT_EQ(warning("<a>&#9;&#x0d;</a>"), "");
+  EXPECT_EQ(warning(std::string_view("<a/>\n\0\0\x1a\n", 9)), "line 2, column 1: a NUL behind the end");
+  EXPECT_EQ(warning(std::string_view("<a>\x01</a>\n\x1a", 11)),
+            "line 2, column 1: a Ctrl-Z behind the end; line 1, column 4: a control character (0x01)");
+  EXPECT_EQ(problem(std::string_view("<a>\x01\0</a>", 9)),
+            "line 1, column 5: not well-formed (invalid token)");
+  EXPECT_EQ(problem(std::string_view("\0\0\x1a", 3)), "line 1, column 1: no element found");
+}
+
+TEST(CheckXml, ReadsTheEncodingThatTheDocumentNames) {
+  EXPECT_EQ(warning("<?xml version='1.0' encoding='koi8-r'?><a>\xc1</a>"), "");
+  EXPECT_EQ(problem("<?xml version='1.0' encoding='us-ascii'?>\n<a>\xe9</a>"),
+            "line 2, column 4: what is there is not in us-ascii");
+  // Orders to the C library are no part of a name.
+  EXPECT_EQ(problem("<?xml version='1.0' encoding='latin1//TRANSLIT'?><a/>"),
+            "line 1, column 31: no name of an encoding");
+  EXPECT_EQ(problem("<?xml version='1.0' encoding=''?><a/>"), "line 1, column 31: no name of an encoding");
+  // Longer than a piece of the converter's, and cut within a character.
+  std::string large = "<?xml version='1.0' encoding='latin1'?><a>" + std::string(200'000, '\xe9');
+  EXPECT_EQ(problem(large + "</a>"), "");
+  EXPECT_EQ(problem(large), "line 1, column 200043: no element found");
+  EXPECT_EQ(problem("<?xml version='1.0' encoding='Shift_JIS'?><a/>\x81"),
+            "line 1, column 47: what is there is not in Shift_JIS");
 }
 
 TEST(CheckXml, NeedsAWholeDocument) {

@@ -46,7 +46,9 @@ struct Options {
   service::ShardSettings shard;              // timeouts, networks; the limits are derived from the above
   std::uint64_t max_file_size = 128u << 20;  // bytes, in the provisioning folder
   std::uint64_t max_folder_size = std::uint64_t{8} << 30;  // of all files in it
-  std::string user;                                        // to become once the ports are bound; empty: stay
+  // Seconds for which many files that go at once stay in service; 0: they go.
+  unsigned hold_removals = 60;
+  std::string user;  // to become once the ports are bound; empty: stay
 };
 
 }  // namespace anchord::control

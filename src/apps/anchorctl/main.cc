@@ -43,6 +43,7 @@ void describe(CLI::App& app, Session& session) {
   session.add_state_option(app);
   add_init_command(app, session);
   add_status_command(app, session);
+  add_confirm_command(app, session);
   add_cert_commands(app, session);
   add_list_commands(app, session);
   add_file_commands(app, session);

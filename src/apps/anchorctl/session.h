@@ -57,6 +57,7 @@ std::optional<std::string> backup_warning(const store::BackupState& state);
 
 void add_init_command(CLI::App& app, Session& session);
 void add_status_command(CLI::App& app, Session& session);
+void add_confirm_command(CLI::App& app, Session& session);
 void add_cert_commands(CLI::App& app, Session& session);
 void add_regenerate_command(CLI::App& cert_group, Session& session);
 void add_list_commands(CLI::App& app, Session& session);  // itl and ctl

@@ -114,10 +114,33 @@ void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
                               problem["served"] == "last good" ? "; its last good version is served" : "",
                               time_text(problem["since"].get<UnixSeconds>())));
   }
-  std::size_t shown = provisioning["problems"].size();
+  const std::size_t shown = provisioning["problems"].size();
   if (std::size_t all = provisioning.value("problem_count", shown); all > shown)
     out.push_back(fmt::format("{} more files are refused than are shown", all - shown));
+  // What an older service does not tell is not there.
+  if (Json held = provisioning.value("held", Json()); held.is_object() && held["until"].is_number()) {
+    out.push_back(
+        fmt::format("{} files and {} phones' certificates have gone at once, and stay in service "
+                    "until {}: put them back, or let them go with 'anchorctl confirm'",
+                    held["files"].get<std::size_t>(), held["certificates"].get<std::size_t>(),
+                    time_text(held["until"].get<UnixSeconds>())));
+  }
   if (auto cache = provisioning["cache_problem"].get<std::string>(); !cache.empty()) out.push_back(cache);
+}
+
+// Files that are served though something is odd in them: to be known, and nothing to be done at once.
+std::vector<std::string> odd_files(const Facts& facts) {
+  std::vector<std::string> out;
+  const Json provisioning = facts.service.is_object() ? facts.service.value("provisioning", Json()) : Json();
+  if (!provisioning.is_object() || !provisioning.contains("warnings")) return out;
+  for (const Json& warning : provisioning["warnings"]) {
+    out.push_back(fmt::format("'{}' {}; it is served as it is (since {})", warning["file"].get<std::string>(),
+                              warning["reason"].get<std::string>(),
+                              time_text(warning["since"].get<UnixSeconds>())));
+  }
+  if (std::size_t all = provisioning["warning_count"].get<std::size_t>(); all > out.size())
+    out.push_back(fmt::format("{} more files are odd than are shown", all - out.size()));
+  return out;
 }
 
 // Phones that the next change may lock, or that are locked already.
@@ -333,6 +356,7 @@ void print_status(const Facts& facts) {
   print_line("");
   print_service(facts);
   for (const std::string& line : warnings(facts)) warn(line);
+  for (const std::string& line : odd_files(facts)) warn(line);
 }
 
 Outcome show_status(const Session& session) {

@@ -141,6 +141,10 @@ void define(CLI::App& app, Flags& flags) {
   app.add_option("--max-folder-size", o.max_folder_size, "bytes of all its files: they are held in memory")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 44))
       ->capture_default_str();
+  app.add_option("--hold-removals", o.hold_removals,
+                 "seconds for which many files that go at once stay in service; 0: they go at once")
+      ->check(CLI::Range(0, 86'400))
+      ->capture_default_str();
   app.add_option("--allow", flags.allow, "network (CIDR) that is served; may be repeated (default: all)");
   app.add_option("--user", o.user, "become this user once the ports are bound");
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
