@@ -14,12 +14,14 @@
 #include <map>
 #include <random>
 
+#include "anchord/base/file.h"
 #include "anchord/crypto/random.h"
 #include "anchord/store/ledger.h"
 #include "anchord/store/lifecycle.h"
 #include "backup_impl.h"
 #include "boots.h"
 #include "fixture.h"
+#include "sealed_file.h"
 
 namespace anchord::store {
 namespace {
@@ -192,6 +194,15 @@ TEST_F(Backup, LargeFilesGoThrough) {
   EXPECT_EQ(last, facts->bytes);
   ASSERT_EQ(restore_error(folder_.path / "restored"), "");
   EXPECT_EQ(tree(folder_.path / "restored")["provisioning/firmware.loads"], large);
+}
+
+// The other tests take a cost that they can wait for; what operators get is not theirs to lower.
+TEST_F(Backup, AnOperatorsPassphraseCostsTheFullCost) {
+  ASSERT_TRUE(create_backup(dir_, file_, kPassphrase, kNow, {}));
+  Buffer head = read_file(file_, 10'000'000).value();
+  head.resize(kSealedHeader);
+  EXPECT_EQ(read_sealed_header(head).value().cost, (crypto::ScryptCost{17, 8, 1}));
+  EXPECT_TRUE(verify_backup(file_, kPassphrase, {}));
 }
 
 TEST_F(Backup, VerifyReadsAllAndLeavesNothing) {
