@@ -10,6 +10,7 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/crypto/name.h"
+#include "anchord/store/recover.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "merge_sorted.h"
@@ -178,7 +179,27 @@ Result<std::vector<index::FileChange>> Builder::lists_of(const trust::Cluster& c
   } else {
     changes.push_back({trust::kCtlFileName, std::nullopt});
   }
+  if (Status added = add_recovery_lists(changes); !added) return std::unexpected(added.error());
   return changes;
+}
+
+// Thousands of phones may share a few lists.
+Status Builder::add_recovery_lists(std::vector<index::FileChange>& changes) {
+  auto lists = store::recovery_lists(store_);
+  if (!lists) return std::unexpected(lists.error());
+  std::vector<index::Blob> distinct;
+  std::set<std::string> names;
+  for (store::OwnList& list : *lists) {
+    auto same = std::ranges::find_if(
+        distinct, [&](const index::Blob& blob) { return same_bytes(blob.bytes(), list.content); });
+    if (same == distinct.end()) same = distinct.insert(same, index::Blob(std::move(list.content)));
+    changes.push_back({list.name, index::FileBody{.content = *same}});
+    names.insert(std::move(list.name));
+  }
+  for (const std::string& name : recovery_lists_)
+    if (!names.contains(name)) changes.push_back({name, std::nullopt});
+  recovery_lists_ = std::move(names);
+  return {};
 }
 
 // The same context as before when nothing of it has changed: then no file is made anew.

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,7 @@ class Builder {
   Result<Presented> present(const Presented& before, const trust::Identity& identity) const;
   std::shared_ptr<const ProvisioningContext> context_of(const trust::Cluster& cluster) const;
   Result<std::vector<index::FileChange>> lists_of(const trust::Cluster& cluster);
+  Status add_recovery_lists(std::vector<index::FileChange>& changes);
 
   store::Store store_;
   const Options& options_;
@@ -109,7 +111,8 @@ class Builder {
   store::ChangeMark mark_;
   std::shared_ptr<const ProvisioningContext> context_;
   std::optional<Staged> staged_;
-  std::uint64_t made_from_ = 0;  // the context of what was applied last
+  std::set<std::string> recovery_lists_;  // of single phones, that were staged last
+  std::uint64_t made_from_ = 0;           // the context of what was applied last
 
   // Of the last view, but for the files, which may be ahead of it.
   std::uint64_t version_ = 0;

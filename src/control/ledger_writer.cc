@@ -9,6 +9,7 @@
 
 #include "anchord/base/log.h"
 #include "anchord/store/lifecycle.h"
+#include "anchord/store/recover.h"
 #include "background.h"
 
 namespace anchord::control {
@@ -135,10 +136,34 @@ void LedgerWriter::count_devices() {
   report_.devices = *devices;
 }
 
+// Phones whose boots alone do not tell what they hold get a list that all of them accept, and those
+// that have taken it the cluster's again.
+Status LedgerWriter::help_the_unsettled() {
+  auto ended = store::end_recoveries(store_);
+  if (!ended) return std::unexpected(ended.error());
+  if (!ended->empty())
+    log::info(
+        fmt::format("{} phones have taken the lists of their own that were made for them", ended->size()));
+  auto unsettled = store::unsettled_phones(store_);
+  if (!unsettled) return std::unexpected(unsettled.error());
+  if (unsettled->empty()) return {};
+  auto made = store::recover_phones(store_, {.devices = std::move(*unsettled), .by_itself = true});
+  if (!made) return std::unexpected(made.error());
+  auto count = std::ranges::count_if(*made, [](const auto& phone) { return !phone.signer.empty(); });
+  if (count > 0)
+    log::info(
+        fmt::format("{} phones went on after their list, and nobody saw whether they took it: they get one "
+                    "that the recovery key has signed",
+                    count));
+  return {};
+}
+
 void LedgerWriter::forget_unneeded() {
   forgot_at_ = monotonic_now();
   forget_due_ = forgot_at_ + kForget;
   std::string problem;
+  if (Status helped = help_the_unsettled(); !helped)
+    problem = "cannot help phones that nobody knows the lists of: " + helped.error().text;
   if (auto dropped = store::drop_unneeded(store_, calendar_now()); dropped) {
     for (const trust::KnownCertificate& known : *dropped)
       log::info(fmt::format(

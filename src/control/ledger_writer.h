@@ -57,6 +57,7 @@ class LedgerWriter {
   Status write_to_store(const std::map<std::string, index::FileEntry>& lists,
                         const std::vector<store::LedgerChange>& batch);
   void forget_unneeded();
+  Status help_the_unsettled();
   void count_devices();
 
   store::Store store_;  // the thread's own

@@ -246,6 +246,9 @@ Status write_change(Database& database, const Change& change, const std::optiona
   if (done) done = write_identities(database, change.before, change.after);
   if (done) done = write_known(database, change.before, change.after);
   if (done) done = set_clock(database, request);
+  // They name who signs and vouches by the state before.
+  if (done && trust::state_digest(change.before) != trust::state_digest(change.after))
+    done = execute(database, "DELETE FROM recovery_lists");
   std::string what = change.what;
   if (locked) what += fmt::format(", locking {}", trust::phones_text(locked->count, locked->first));
   if (done) done = note_change(database, what, request.force, request.now);

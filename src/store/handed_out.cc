@@ -12,11 +12,6 @@ namespace {
 // 10 KB; a cluster that has made more than these has lost sight of its oldest, and says so.
 constexpr int kKept = 4096;
 
-// A version is of bytes, whatever their name.
-std::uint64_t version_of(Bytes content) {
-  return index::version_of({.header = {}, .content = index::Blob(to_buffer(content))});
-}
-
 // Not what was just put: with a clock that went back it may not be among the newest.
 Status drop_old(Database& database) {
   return execute(database,
@@ -33,7 +28,7 @@ Result<std::vector<HandedOut>> read_handed_out(Database& database) {
     HandedOut list{std::string(row.text(0)), static_cast<std::uint64_t>(row.integer(1)), row.integer(2),
                    to_buffer(row.blob(3))};
     // The database's pages carry no checksums: a list that no phone holds must not be judged.
-    if (version_of(list.content) == list.version) lists.push_back(std::move(list));
+    if (version_of_list(list.content) == list.version) lists.push_back(std::move(list));
   }
   if (!row.ok()) return row.failure();
   return lists;
@@ -41,10 +36,26 @@ Result<std::vector<HandedOut>> read_handed_out(Database& database) {
 
 }  // namespace
 
+// A version is of bytes, whatever their name.
+trust::ListVersion version_of_list(Bytes content) {
+  return index::version_of({.header = {}, .content = index::Blob(to_buffer(content))});
+}
+
+Result<trust::ListVersion> keep_once(Database& database, std::string_view name, Bytes content,
+                                     UnixSeconds now) {
+  trust::ListVersion version = version_of_list(content);
+  auto done = execute(database, R"(INSERT INTO handed_out (name, version, built_at, content)
+                                   SELECT ?1, ?2, ?3, ?4
+                                   WHERE NOT EXISTS (SELECT 1 FROM handed_out WHERE version = ?2))",
+                      name, version, now, content);
+  if (!done) return std::unexpected(done.error());
+  return version;
+}
+
 Status keep_handed_out(Database& database, std::string_view name, Bytes content, UnixSeconds built_at) {
   auto done = execute(database, R"(INSERT OR REPLACE INTO handed_out (name, version, built_at, content)
                                    VALUES (?, ?, ?, ?))",
-                      name, version_of(content), built_at, content);
+                      name, version_of_list(content), built_at, content);
   if (done) done = drop_old(database);
   return done;
 }
@@ -55,7 +66,7 @@ Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds
     Statement newest(
         database, "SELECT version FROM handed_out WHERE name = ? ORDER BY built_at DESC, rowid DESC LIMIT 1",
         name);
-    if (newest.next() && static_cast<std::uint64_t>(newest.integer(0)) == version_of(content)) return {};
+    if (newest.next() && static_cast<std::uint64_t>(newest.integer(0)) == version_of_list(content)) return {};
     if (!newest.ok()) return newest.failure();
   }
   auto writing = Transaction::write(database);
@@ -79,7 +90,7 @@ Status fill_shelf(Database& database, trust::ListShelf& shelf) {
   Statement row(database, "SELECT content FROM handed_out WHERE version = ? LIMIT 1");
   for (std::int64_t version : missing) {
     row.restart(version);
-    if (row.next() && version_of(row.blob(0)) == static_cast<trust::ListVersion>(version))
+    if (row.next() && version_of_list(row.blob(0)) == static_cast<trust::ListVersion>(version))
       shelf.add(static_cast<trust::ListVersion>(version), row.blob(0));
   }
   return row.ok() ? Status() : row.failure();
@@ -91,15 +102,11 @@ Status put_own_lists(Store& store, std::span<const OwnList> lists, UnixSeconds n
   if (!writing) return std::unexpected(writing.error());
   auto done = execute(database, "DELETE FROM own_lists");
   for (const OwnList& list : lists) {
-    if (done)
-      done = execute(database, "INSERT OR REPLACE INTO own_lists (name, version) VALUES (?, ?)", list.name,
-                     version_of(list.content));
-    // Thousands of phones may have the same.
-    if (done)
-      done = execute(database, R"(INSERT INTO handed_out (name, version, built_at, content)
-                                  SELECT ?1, ?2, ?3, ?4
-                                  WHERE NOT EXISTS (SELECT 1 FROM handed_out WHERE version = ?2))",
-                     list.name, version_of(list.content), now, Bytes(list.content));
+    if (!done) return done;
+    auto version = keep_once(database, list.name, list.content, now);
+    if (!version) return std::unexpected(version.error());
+    done = execute(database, "INSERT OR REPLACE INTO own_lists (name, version) VALUES (?, ?)", list.name,
+                   *version);
   }
   return done ? writing->commit() : done;
 }

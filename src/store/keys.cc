@@ -11,11 +11,6 @@
 #include "impl.h"
 
 namespace anchord::store {
-namespace {
-
-// The largest key in use, RSA-4096, takes 3.3 KB as PEM: more is another file.
-
-// As SQLite does with its own files: one that root makes must not lock the service out.
 Status give_to_owner(const std::filesystem::path& file, const std::filesystem::path& model) {
   if (::geteuid() != 0) return {};
   struct stat owner{};
@@ -24,8 +19,6 @@ Status give_to_owner(const std::filesystem::path& file, const std::filesystem::p
                       errno);
   return {};
 }
-
-}  // namespace
 
 std::filesystem::path key_folder(const std::filesystem::path& directory) {
   return directory / "keys";

@@ -22,6 +22,10 @@ std::filesystem::path key_folder(const std::filesystem::path& directory);
 std::string key_file_name(trust::Service service, std::string_view host,
                           const crypto::Certificate& certificate);
 
+// As SQLite does with its own files: what root makes must not lock the service out. `file` gets
+// the owner of `model`.
+Status give_to_owner(const std::filesystem::path& file, const std::filesystem::path& model);
+
 Status write_key(const std::filesystem::path& file, const crypto::PrivateKey& key);
 
 // For a store that is there already: the file belongs to whom the database belongs to.

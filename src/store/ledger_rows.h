@@ -57,6 +57,14 @@ struct ListName {
 };
 std::optional<ListName> list_name(std::string_view file);
 
+// The file table's version of a list.
+trust::ListVersion version_of_list(Bytes content);
+
+// Keeps the list unless its bytes are kept already, under whatever name: thousands of phones may
+// have the same. Its version.
+Result<trust::ListVersion> keep_once(Database& database, std::string_view name, Bytes content,
+                                     UnixSeconds now);
+
 // Puts every list that is kept and not there yet on the shelf.
 Status fill_shelf(Database& database, trust::ListShelf& shelf);
 

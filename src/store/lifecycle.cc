@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "anchord/base/hex.h"
+#include "former_keys.h"
 #include "guard.h"
 #include "impl.h"
 
@@ -57,6 +58,17 @@ Status delete_retired(Database& database, const trust::KnownCertificate& known) 
                        fmt::format("dropped {}, {} until it was replaced: no phone holds a list with it",
                                    describe(known.certificate), trust::service_name(*known.retired_from)));
   return done;
+}
+
+// List signers of all lists that a phone may hold: what a former key is kept for.
+std::vector<crypto::Certificate> needed_certificates(const AllHolders& holders) {
+  std::vector<crypto::Certificate> out;
+  for (const trust::Holders& group : holders.groups)
+    for (const Buffer* list : {&group.ctl, &group.itl}) {
+      auto signers = trust::list_signers(*list);
+      out.insert(out.end(), signers.begin(), signers.end());
+    }
+  return out;
 }
 
 Result<bool> has_retired(Database& database, UnixSeconds before) {
@@ -166,7 +178,8 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
     if (auto done = delete_retired(database, known); !done) return std::unexpected(done.error());
     dropped.push_back(known);
   }
-  if (dropped.empty()) return dropped;
+  if (auto done = drop_former_keys(database, needed_certificates(*held)); !done)
+    return std::unexpected(done.error());
   if (auto done = writing->commit(); !done) return std::unexpected(done.error());
   return dropped;
 }

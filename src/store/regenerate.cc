@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "anchord/base/hex.h"
+#include "former_keys.h"
 #include "guard.h"
 #include "impl.h"
 #include "keys.h"
@@ -86,6 +87,9 @@ Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, con
   auto locked = check_change(database, change, *held, request);
   if (!locked) return std::unexpected(locked.error());
 
+  if (made.service == Service::tftp)
+    if (auto done = keep_former_key(directory, database, *present->identity, request.now); !done)
+      return std::unexpected(done.error());
   if (auto done = remove_unused_keys(directory, database); !done) return std::unexpected(done.error());
   std::string key = key_file_name(made.service, made.host, made.identity.certificate);
   if (auto done = add_key(directory, key, *made.identity.key); !done) return std::unexpected(done.error());

@@ -8,6 +8,7 @@
 
 #include "anchord/trust/served.h"
 #include "anchord/trust/virtual_phone.h"
+#include "anchord/wire/trust_list.h"
 #include "held_list.h"
 
 namespace anchord::trust {
@@ -166,6 +167,17 @@ std::optional<Needed> who_needs(const crypto::Certificate& certificate, std::spa
   }
   if (needed.count == 0) return std::nullopt;
   return needed;
+}
+
+std::vector<crypto::Certificate> list_signers(Bytes list) {
+  std::vector<crypto::Certificate> out;
+  auto parsed = wire::parse_trust_list(list);
+  if (!parsed) return out;
+  for (const wire::Record& record : parsed->records)
+    if (record.role == wire::Role::sast)
+      if (auto certificate = crypto::Certificate::from_der(record.certificate))
+        out.push_back(std::move(*certificate));
+  return out;
 }
 
 std::optional<Needed> who_could_not_move(const KnownCertificate& known, std::span<const Holders> holders) {

@@ -60,6 +60,9 @@ struct Needed {
 };
 std::optional<Needed> who_needs(const crypto::Certificate& certificate, std::span<const Holders> holders);
 
+// Who may sign the lists that follow one, by its own records; nobody when it cannot be read.
+std::vector<crypto::Certificate> list_signers(Bytes list);
+
 // A list signer that is known and not the cluster's own is another cluster's, whose phones and
 // ours may move: a phone on its way holds lists of ours, is given the other's, and asks our
 // verification service. These are the phones that could not move any more without the

@@ -20,6 +20,17 @@ std::pair<std::string, std::string> split(const std::string& text) {
   return {text.substr(0, comma), text.substr(comma + 1)};
 }
 
+Status read_all(const std::vector<std::string>& files, std::vector<trust::Identity>& identities) {
+  for (const std::string& file : files) {
+    auto identity = read_identity(file);
+    if (!identity) return failure_of(identity);
+    identities.push_back(std::move(*identity));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<trust::Identity> read_identity(const std::string& text) {
   const auto [file, key_file] = split(text);
   auto certificate = read_certificate(file);
@@ -36,17 +47,6 @@ Result<trust::Identity> read_identity(const std::string& text) {
   }
   return trust::Identity{std::move(*certificate), std::move(*key)};
 }
-
-Status read_all(const std::vector<std::string>& files, std::vector<trust::Identity>& identities) {
-  for (const std::string& file : files) {
-    auto identity = read_identity(file);
-    if (!identity) return failure_of(identity);
-    identities.push_back(std::move(*identity));
-  }
-  return {};
-}
-
-}  // namespace
 
 void add_adopt_options(CLI::App& command, AdoptOptions& options) {
   command.add_flag("--adopt", options.adopt,

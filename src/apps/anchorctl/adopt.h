@@ -18,6 +18,9 @@ struct AdoptOptions {
   std::string itl;
 };
 
+// A certificate and its key, from FILE (PEM, both) or FILE,KEYFILE. Errors name the file.
+Result<trust::Identity> read_identity(const std::string& text);
+
 void add_adopt_options(CLI::App& command, AdoptOptions& options);
 
 // wrong_usage() when the options do not go together; errors name the file.

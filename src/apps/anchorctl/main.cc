@@ -51,6 +51,7 @@ void describe(CLI::App& app, Session& session) {
   add_rollback_commands(app, session);
   add_backup_commands(app, session);
   add_phone_commands(app, session);
+  add_ledger_commands(app, session);
   add_report_commands(app, session);
   add_tvs_commands(app, session);
 }

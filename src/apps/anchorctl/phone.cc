@@ -175,6 +175,7 @@ void add_phone_commands(CLI::App& app, Session& session) {
   add_phone_add(group, session);
   add_phone_views(group, session);
   add_phone_remove(group, session);
+  add_phone_recover(group, session);
 }
 
 }  // namespace anchord::ctl

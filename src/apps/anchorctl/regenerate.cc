@@ -126,8 +126,7 @@ Outcome regenerate_certificate(const Session& session, const RegenerateOptions& 
   if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
   auto done = [&] {
     Progress progress("making a key and asking what phones would say");
-    return store::regenerate(*store, service, options.host,
-                             options.change.request());
+    return store::regenerate(*store, service, options.host, options.change.request());
   }();
   if (!done) return failure_of(done);
   auto loaded = store->load(store::KeyUse::without_keys);

@@ -1,0 +1,84 @@
+// A host's ledger as a file for the others.
+#include "anchord/store/ledger_file.h"
+
+#include <gtest/gtest.h>
+
+#include "boots.h"
+#include "fixture.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::ListKind;
+
+constexpr char kPhone[] = "SEP001122334455";
+
+class LedgerFile : public StoreTest {
+ protected:
+  // Another host: a copy of the state.
+  Store copy() {
+    fs::path there = folder_.path / "copy";
+    fs::copy(dir_, there, fs::copy_options::recursive);
+    return Store::open(there).value();
+  }
+  Store store_ = open();
+};
+
+TEST_F(LedgerFile, TellsTheOthersWhatPhonesMayHold) {
+  Store other = copy();
+  ASSERT_TRUE(boot_whole(other, kPhone));
+  StatusReport report{
+      .host = "cucm2", .time = 5, .snapshot_version = 3, .ok = true, .message = "", .serves = "ab"};
+  ASSERT_TRUE(other.report_status(report));
+  ASSERT_TRUE(note_gap(other, {.began = 10, .ended = 20, .why = "power"}));
+  std::string text = export_ledger(other, 777).value();
+  EXPECT_EQ(text.find("PRIVATE"), std::string::npos);
+  auto done = import_ledger(store_, text);
+  ASSERT_TRUE(done) << done.error().text;
+  EXPECT_EQ(done->devices, 1U);
+  EXPECT_EQ(done->written_at, 777);
+  auto here = ledger_entry(store_, kPhone).value();
+  auto there = ledger_entry(other, kPhone).value();
+  ASSERT_TRUE(here && there);
+  EXPECT_EQ(here->may_hold(ListKind::itl), there->may_hold(ListKind::itl));
+  EXPECT_EQ(here->of(Given::itl).address, kPhoneAddress);
+  EXPECT_EQ(holders(store_)->unknown.count, 0U) << "the lists came with it";
+  EXPECT_EQ(ledger_gaps(store_)->size(), 1U);
+  EXPECT_EQ(store_.last_status().value().at(0).serves, "ab");
+  // A second time changes nothing, and nothing is forgotten.
+  Seen seen("SEP00000000000A");
+  ASSERT_TRUE(note(store_, seen.given(ListKind::itl, 5).acted()));
+  ASSERT_TRUE(import_ledger(store_, text));
+  EXPECT_EQ(ledger(store_)->size(), 2U);
+  EXPECT_EQ(ledger_gaps(store_)->size(), 1U);
+}
+
+TEST_F(LedgerFile, OfAnotherClusterIsRefused) {
+  Store other = Store::init(folder_.path / "other", example_request()).value();
+  ASSERT_TRUE(boot_whole(other, kPhone));
+  auto done = import_ledger(store_, export_ledger(other, 1).value());
+  ASSERT_FALSE(done);
+  expect_text(done.error().text, {"another cluster"});
+  EXPECT_TRUE(ledger(store_)->empty());
+}
+
+TEST_F(LedgerFile, WhatIsDamagedIsRefusedAsAWhole) {
+  ASSERT_TRUE(boot_whole(store_, kPhone));
+  std::string text = export_ledger(store_, 1).value();
+  Store other = copy();
+  for (std::string_view bad : {"", "{", "[]", "{}", "nothing"})
+    EXPECT_FALSE(import_ledger(other, bad)) << bad;
+  for (std::string_view key :
+       {"\"devices\"", "\"may_hold\"", "\"accepted_at\"", "\"content\"", "\"cluster\""}) {
+    std::string broken = text;
+    broken.replace(broken.find(key), key.size(), "\"x\"");
+    auto done = import_ledger(other, broken);
+    ASSERT_FALSE(done) << key;
+    EXPECT_EQ(done.error().text.find('\n'), std::string::npos);
+  }
+  for (std::size_t cut = 0; cut < text.size(); cut += 997)
+    EXPECT_FALSE(import_ledger(other, text.substr(0, cut)));
+}
+
+}  // namespace
+}  // namespace anchord::store

@@ -1,0 +1,165 @@
+// The way back for phones that the present lists do not reach.
+#include "anchord/store/recover.h"
+
+#include <gtest/gtest.h>
+
+#include "anchord/store/lifecycle.h"
+#include "anchord/trust/served.h"
+#include "anchord/trust/virtual_phone.h"
+#include "boots.h"
+#include "fixture.h"
+#include "former_keys.h"
+#include "impl.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::ListKind;
+using trust::Service;
+
+constexpr char kPhone[] = "SEP001122334455";
+const ChangeRequest kForced{.force = true};
+
+class Recover : public StoreTest {
+ protected:
+  trust::Cluster load() { return store_.load(KeyUse::with_keys).value().cluster; }
+  void force(Service service, std::string_view host = {}) {
+    auto done = regenerate(store_, service, host, kForced);
+    ASSERT_TRUE(done) << done.error().text;
+  }
+  // The phone holds a list that knows none of the present keys but, perhaps, the recovery key.
+  void lock_out() {
+    ASSERT_TRUE(boot_whole(store_, kPhone));
+    held_ = current_itl(store_, load(), calendar_now()).value().content;
+    force(Service::tvs);
+    force(Service::tvs, "cucm2");
+    force(Service::tftp);
+  }
+  RecoveredPhone recover_one(std::vector<trust::Identity> keys = {}) {
+    auto done = recover_phones(store_, {.devices = {kPhone}, .keys = std::move(keys)});
+    if (!done) throw std::runtime_error(done.error().text);
+    return done->at(0);
+  }
+  // What a phone that holds the list makes of what is served to it.
+  trust::PhoneMemory boot_really() {
+    trust::VirtualPhone phone({.name = kPhone, .tvs_servers = 2},
+                              {.ctl = {}, .itl = held_, .configuration = {}});
+    auto served = trust::served_by(load(), calendar_now()).value();
+    auto lists = recovery_lists(store_).value();
+    for (const OwnList& list : lists) served.files[list.name] = list.content;
+    (void)trust::boot_in_memory(phone, served, calendar_now());
+    return phone.memory();
+  }
+
+  Store store_ = open();
+  Buffer held_;
+};
+
+TEST_F(Recover, NobodyNeedsAWayBackWhoIsNotLost) {
+  ASSERT_TRUE(boot_whole(store_, kPhone));
+  EXPECT_TRUE(locked_phones(store_, calendar_now())->empty());
+  EXPECT_TRUE(phones_behind(store_)->empty());
+  EXPECT_TRUE(unsettled_phones(store_)->empty());
+  EXPECT_TRUE(recovery_lists(store_)->empty());
+}
+
+TEST_F(Recover, ALockedPhoneTakesAListByTheRecoveryKey) {
+  lock_out();
+  EXPECT_EQ(locked_phones(store_, calendar_now()).value(), std::set<std::string>{kPhone});
+  EXPECT_EQ(boot_really().itl, held_) << "it is really locked";
+  auto counter = store_.change_counter().value();
+  RecoveredPhone done = recover_one();
+  EXPECT_EQ(done.reason, "");
+  EXPECT_NE(done.signer.find("ITLRECOVERY"), std::string::npos);
+  EXPECT_EQ(store_.change_counter().value(), counter + 1);
+  auto lists = recovery_lists(store_).value();
+  ASSERT_EQ(lists.size(), 1U);
+  EXPECT_EQ(lists[0].name, "ITL" + std::string(kPhone) + ".tlv");
+  held_ = boot_really().itl;
+  EXPECT_EQ(held_, lists[0].content);
+
+  // Seen to be well, it gets the cluster's list again, and takes it.
+  EXPECT_TRUE(end_recoveries(store_)->empty());
+  Seen seen(kPhone);
+  ASSERT_TRUE(
+      note(store_, seen.asked(ListKind::ctl).given(ListKind::itl, list_version(lists[0].content)).acted()));
+  EXPECT_EQ(end_recoveries(store_).value(), std::vector<std::string>{kPhone});
+  EXPECT_TRUE(recovery_lists(store_)->empty());
+  EXPECT_NE(boot_really().itl, held_);
+  EXPECT_TRUE(locked_phones(store_, calendar_now())->empty());
+}
+
+TEST_F(Recover, AFormerTftpKeyIsKeptForThat) {
+  lock_out();
+  force(Service::recovery);
+  RecoveredPhone done = recover_one();
+  EXPECT_EQ(done.reason, "");
+  EXPECT_NE(done.signer.find("cucm1"), std::string::npos);
+  EXPECT_EQ(boot_really().itl, recovery_lists(store_).value()[0].content);
+  // Nothing in the database shows the key.
+  EXPECT_EQ(read_database().find("PRIVATE KEY"), std::string::npos);
+}
+
+TEST_F(Recover, AKeyOfABackupCanBeGiven) {
+  trust::Identity former = load().tftp;
+  lock_out();
+  force(Service::recovery);
+  {
+    auto database = Database::open(database_, SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(database.run("DELETE FROM former_keys"));
+  }
+  RecoveredPhone none = recover_one();
+  EXPECT_EQ(none.signer, "");
+  expect_text(none.reason, {"no key", "--key"});
+  EXPECT_TRUE(recovery_lists(store_)->empty());
+  EXPECT_EQ(recover_one({former}).reason, "");
+  EXPECT_EQ(boot_really().itl, recovery_lists(store_).value()[0].content);
+}
+
+TEST_F(Recover, WhoseListsNobodyKnowsHasNoWayBack) {
+  EXPECT_NE(recover_one().reason, "");
+  Seen seen(kPhone);
+  ASSERT_TRUE(note(store_, seen.given(ListKind::itl, 12345).acted()));
+  expect_text(recover_one().reason, {"by hand"});
+}
+
+TEST_F(Recover, WhoWentOnAndWasNotSeenToAcceptIsHelpedByItself) {
+  ASSERT_TRUE(boot_whole(store_, kPhone));
+  force(Service::tftp);
+  auto itl = list_version(current_itl(store_, load(), calendar_now()).value().content);
+  Seen seen(kPhone);
+  ASSERT_TRUE(note(store_, seen.asked(ListKind::ctl).given(ListKind::itl, itl).acted()));
+  EXPECT_EQ(phones_behind(store_).value(), std::set<std::string>{kPhone});
+  auto unsettled = unsettled_phones(store_).value();
+  ASSERT_EQ(unsettled, std::set<std::string>{kPhone});
+  ASSERT_EQ(recover_phones(store_, {.devices = unsettled, .by_itself = true})->size(), 1U);
+  EXPECT_TRUE(recover_phones(store_, {.devices = unsettled, .by_itself = true})->empty()) << "it has one";
+  auto own = list_version(recovery_lists(store_).value()[0].content);
+  Seen next(kPhone);
+  ASSERT_TRUE(note(store_, next.asked(ListKind::ctl).given(ListKind::itl, own).acted()));
+  EXPECT_EQ(ledger_entry(store_, kPhone)->value().may_hold(ListKind::itl), std::vector{own});
+  EXPECT_EQ(end_recoveries(store_)->size(), 1U);
+}
+
+TEST_F(Recover, AChangeMakesTheListsOld) {
+  lock_out();
+  recover_one();
+  force(Service::capf);
+  EXPECT_TRUE(recovery_lists(store_)->empty());
+}
+
+TEST_F(Recover, FormerKeysAreDroppedOnceNoPhoneNeedsThem) {
+  ASSERT_TRUE(boot_whole(store_, kPhone));
+  UnixSeconds now = calendar_now();
+  ASSERT_TRUE(regenerate(store_, Service::tftp, "", {.now = now, .hosts_agree = true}));
+  auto kept = [&] { return ask_database(dir_, "SELECT count(*) FROM former_keys"); };
+  EXPECT_EQ(kept(), 1);
+  EXPECT_TRUE(drop_unneeded(store_, now + 200'000)->empty());
+  EXPECT_EQ(kept(), 1);
+  ASSERT_TRUE(boot_whole(store_, kPhone));
+  EXPECT_EQ(drop_unneeded(store_, now + 200'000)->size(), 1U);
+  EXPECT_EQ(kept(), 0);
+}
+
+}  // namespace
+}  // namespace anchord::store
