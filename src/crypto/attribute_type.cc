@@ -13,25 +13,72 @@ namespace {
 struct KnownType {
   std::string_view name;
   std::string_view dotted;
-  std::string_view alias = {};
 };
 
 // The first seven are nearly every attribute there is.
 constexpr KnownType kKnownTypes[] = {
-    {"CN", "2.5.4.3", "commonName"},
-    {"OU", "2.5.4.11", "organizationalUnitName"},
-    {"O", "2.5.4.10", "organizationName"},
-    {"L", "2.5.4.7", "localityName"},
-    {"ST", "2.5.4.8", "S"},
-    {"C", "2.5.4.6", "countryName"},
-    {"DC", "0.9.2342.19200300.100.1.25", "domainComponent"},
-    {"UID", "0.9.2342.19200300.100.1.1", "userId"},
-    {"emailAddress", "1.2.840.113549.1.9.1", "E"},
+    {"CN", "2.5.4.3"},
+    {"OU", "2.5.4.11"},
+    {"O", "2.5.4.10"},
+    {"L", "2.5.4.7"},
+    {"ST", "2.5.4.8"},
+    {"C", "2.5.4.6"},
+    {"DC", "0.9.2342.19200300.100.1.25"},
+    {"UID", "0.9.2342.19200300.100.1.1"},
+    {"emailAddress", "1.2.840.113549.1.9.1"},
     {"serialNumber", "2.5.4.5"},
-    {"street", "2.5.4.9", "streetAddress"},
-    {"GN", "2.5.4.42", "givenName"},
-    {"SN", "2.5.4.4", "surname"},
+    {"street", "2.5.4.9"},
+    {"GN", "2.5.4.42"},
+    {"SN", "2.5.4.4"},
     {"title", "2.5.4.12"},
+    {"description", "2.5.4.13"},
+    {"businessCategory", "2.5.4.15"},
+    {"postalAddress", "2.5.4.16"},
+    {"postalCode", "2.5.4.17"},
+    {"postOfficeBox", "2.5.4.18"},
+    {"telephoneNumber", "2.5.4.20"},
+    {"name", "2.5.4.41"},
+    {"initials", "2.5.4.43"},
+    {"generationQualifier", "2.5.4.44"},
+    {"x500UniqueIdentifier", "2.5.4.45"},
+    {"dnQualifier", "2.5.4.46"},
+    {"pseudonym", "2.5.4.65"},
+    {"role", "2.5.4.72"},
+    {"organizationIdentifier", "2.5.4.97"},
+    {"mail", "0.9.2342.19200300.100.1.3"},
+    {"unstructuredName", "1.2.840.113549.1.9.2"},
+    {"unstructuredAddress", "1.2.840.113549.1.9.8"},
+    {"jurisdictionL", "1.3.6.1.4.1.311.60.2.1.1"},
+    {"jurisdictionST", "1.3.6.1.4.1.311.60.2.1.2"},
+    {"jurisdictionC", "1.3.6.1.4.1.311.60.2.1.3"},
+};
+
+// What others call them.
+constexpr KnownType kAliases[] = {
+    {"commonName", "2.5.4.3"},
+    {"organizationalUnitName", "2.5.4.11"},
+    {"organizationName", "2.5.4.10"},
+    {"localityName", "2.5.4.7"},
+    {"S", "2.5.4.8"},
+    {"SP", "2.5.4.8"},
+    {"stateOrProvinceName", "2.5.4.8"},
+    {"countryName", "2.5.4.6"},
+    {"domainComponent", "0.9.2342.19200300.100.1.25"},
+    {"userId", "0.9.2342.19200300.100.1.1"},
+    {"E", "1.2.840.113549.1.9.1"},
+    {"email", "1.2.840.113549.1.9.1"},
+    {"streetAddress", "2.5.4.9"},
+    {"G", "2.5.4.42"},
+    {"givenName", "2.5.4.42"},
+    {"surname", "2.5.4.4"},
+    {"T", "2.5.4.12"},
+    {"generation", "2.5.4.44"},
+    {"uniqueIdentifier", "2.5.4.45"},
+    {"DNQ", "2.5.4.46"},
+    {"rfc822Mailbox", "0.9.2342.19200300.100.1.3"},
+    {"jurisdictionLocalityName", "1.3.6.1.4.1.311.60.2.1.1"},
+    {"jurisdictionStateOrProvinceName", "1.3.6.1.4.1.311.60.2.1.2"},
+    {"jurisdictionCountryName", "1.3.6.1.4.1.311.60.2.1.3"},
 };
 
 // Refuses what has no DER or a second spelling: leading zeros, arcs out of range.
@@ -70,7 +117,10 @@ std::optional<std::string_view> canonical_type(std::string_view text) {
     return name_of_dotted(text);
   }
   for (const KnownType& type : kKnownTypes) {
-    if (same_ignoring_case(type.name, text) || same_ignoring_case(type.alias, text)) return type.name;
+    if (same_ignoring_case(type.name, text)) return type.name;
+  }
+  for (const KnownType& alias : kAliases) {
+    if (same_ignoring_case(alias.name, text)) return name_of_dotted(alias.dotted);
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 
 #include <string>
+#include <vector>
 
 #include "anchord/base/bytes.h"
 #include "anchord/crypto/certificate.h"
@@ -46,7 +47,8 @@ struct Certificate::Impl {
   UnixSeconds not_before = 0;
   UnixSeconds not_after = 0;
   Sha256 sha256{};
-  bssl::UniquePtr<EVP_PKEY> key;
+  bssl::UniquePtr<EVP_PKEY> key;  // null: KeyType::other
+  std::vector<std::string> oddities;
 };
 
 struct PrivateKey::Impl {

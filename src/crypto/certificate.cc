@@ -1,7 +1,6 @@
 #include "anchord/crypto/certificate.h"
 
 #include <fmt/format.h>
-#include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/mem.h>
@@ -9,80 +8,18 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
+
+#include "anchord/crypto/pem.h"
 #include "boringssl.h"
+#include "certificate_der.h"
 
 namespace anchord::crypto {
 namespace {
 
-constexpr unsigned kVersionTag = CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | 0;
-
-// RFC 5280, section 4.1, as far as this module looks into it.
-struct Parts {
-  CBS serial, issuer, subject, key_info, signature;
-};
-
-bool take_apart(Bytes der, Parts& out) {
-  CBS input = cbs_of(der), outer, tbs;
-  if (!CBS_get_asn1(&input, &outer, CBS_ASN1_SEQUENCE) || CBS_len(&input) != 0) return false;
-  if (!CBS_get_asn1(&outer, &tbs, CBS_ASN1_SEQUENCE) || !CBS_get_asn1(&outer, nullptr, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1(&outer, &out.signature, CBS_ASN1_BITSTRING) || CBS_len(&outer) != 0) {
-    return false;
-  }
-  std::uint8_t unused_bits = 0;
-  if (!CBS_get_u8(&out.signature, &unused_bits) || unused_bits != 0) return false;
-
-  if (!CBS_get_optional_asn1(&tbs, nullptr, nullptr, kVersionTag) ||
-      !CBS_get_asn1(&tbs, &out.serial, CBS_ASN1_INTEGER) || CBS_len(&out.serial) == 0 ||
-      !CBS_get_asn1(&tbs, nullptr, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1_element(&tbs, &out.issuer, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1(&tbs, nullptr, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1_element(&tbs, &out.subject, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1_element(&tbs, &out.key_info, CBS_ASN1_SEQUENCE)) {
-    return false;
-  }
-  return true;
-}
-
-CertificateFields fields_of(const Parts& parts) {
-  Bytes serial = bytes_of(parts.serial);
-  while (serial.size() > 1 && serial[0] == 0) serial = serial.subspan(1);
-  return {.issuer_der = bytes_of(parts.issuer), .subject_der = bytes_of(parts.subject), .serial = serial};
-}
-
-// The content of the BIT STRING, and the key in it.
-Status read_key(CBS key_info, Certificate::Impl& out) {
-  constexpr const char* kUnsupported = "unsupported key in the certificate: use RSA or EC";
-  CBS info, bits = {}, whole = key_info;
-  out.key.reset(EVP_parse_public_key(&whole));
-  ERR_clear_error();
-  std::uint8_t unused_bits = 0;
-  if (out.key == nullptr || !CBS_get_asn1(&key_info, &info, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1(&info, nullptr, CBS_ASN1_SEQUENCE) || !CBS_get_asn1(&info, &bits, CBS_ASN1_BITSTRING) ||
-      !CBS_get_u8(&bits, &unused_bits) || unused_bits != 0) {
-    return fail(kUnsupported);
-  }
-  out.public_key = bytes_of(bits);
-  int type = EVP_PKEY_id(out.key.get());
-  if (type == EVP_PKEY_RSA) return {};
-  constexpr std::uint8_t kUncompressed = 4;
-  if (type == EVP_PKEY_EC && out.public_key[0] == kUncompressed) return {};
-  return fail(kUnsupported);
-}
-
-Status read_dates(const X509& x509, Certificate::Impl& out) {
-  bssl::UniquePtr<ASN1_TIME> epoch(ASN1_TIME_set(nullptr, 0));
-  auto seconds = [&](const ASN1_TIME* time, UnixSeconds& at) {
-    int days = 0, rest = 0;
-    if (!ASN1_TIME_diff(&days, &rest, epoch.get(), time)) return false;
-    at = UnixSeconds{days} * kSecondsPerDay + rest;
-    return true;
-  };
-  bool ok = seconds(X509_get0_notBefore(&x509), out.not_before) &&
-            seconds(X509_get0_notAfter(&x509), out.not_after);
-  ERR_clear_error();
-  if (!ok) return fail("the certificate's dates cannot be read");
-  return {};
-}
+// When a certificate's dates cannot be read: from the beginning to the last second that
+// certificates can express.
+constexpr UnixSeconds kLastDate = 253402300799;  // 9999-12-31T23:59:59Z
 
 bssl::UniquePtr<X509> parse_x509(Bytes der) {
   const std::uint8_t* at = der.data();
@@ -92,12 +29,74 @@ bssl::UniquePtr<X509> parse_x509(Bytes der) {
   return x509;
 }
 
+// What has the DER of a certificate in front, and how long that is.
+Bytes first_element(Bytes der) {
+  CBS input = cbs_of(der), element;
+  return CBS_get_asn1_element(&input, &element, CBS_ASN1_SEQUENCE) ? bytes_of(element) : der;
+}
+
+// Editors and mail leave these behind the end.
+bool is_filling(std::uint8_t byte) {
+  return byte == 0 || byte == '\r' || byte == '\n' || byte == ' ' || byte == 0x1a;
+}
+
+// A file without what people's programs put around its content: a byte order mark, and
+// UTF-16 where the text is ASCII.
+Buffer plain_text(Bytes file) {
+  constexpr std::uint8_t kUtf8[] = {0xef, 0xbb, 0xbf}, kLittle[] = {0xff, 0xfe}, kBig[] = {0xfe, 0xff};
+  auto begins = [&](Bytes mark) {
+    return file.size() >= mark.size() && same_bytes(file.first(mark.size()), mark);
+  };
+  if (begins(kUtf8)) return to_buffer(file.subspan(std::size(kUtf8)));
+  bool little = begins(kLittle), big = begins(kBig);
+  if ((!little && !big) || file.size() % 2 != 0) return to_buffer(file);
+  Buffer text;
+  for (std::size_t i = 2; i < file.size(); i += 2) {
+    if (file[little ? i + 1 : i] != 0) return to_buffer(file);
+    text.push_back(file[little ? i : i + 1]);
+  }
+  return text;
+}
+
+Result<std::vector<Certificate>> all_from_objects(std::string_view text, std::string& other) {
+  std::vector<Certificate> out;
+  PemReader reader(text);
+  while (auto object = reader.next()) {
+    if (!is_certificate_label(object->label)) {
+      if (other.empty()) other = describe_other(object->label);
+      continue;
+    }
+    if (out.size() == kMaxBundleCertificates)
+      return fail(fmt::format("more than {} certificates in one file", kMaxBundleCertificates));
+    auto certificate = Certificate::from_pem(*object);
+    if (!certificate)
+      return std::unexpected(
+          std::move(certificate.error()).within(fmt::format("PEM certificate {}", out.size() + 1)));
+    out.push_back(std::move(*certificate));
+  }
+  return out;
+}
+
+// What keeps strict parsers from taking the certificate, none of which matters to who only
+// compares bytes.
+void note_oddities(const CertificateParts& parts, const std::optional<PublicKey>& key, bool dated,
+                   Certificate::Impl& out) {
+  auto note = [&](const char* text) { out.oddities.emplace_back(text); };
+  if (!parts.whole) note("it is not built as certificates are");
+  if (!key) note("its key is neither RSA nor EC, or cannot be read: nothing can be verified with it");
+  if (key && key->lenient) note("its RSA key lacks the NULL that belongs to it");
+  if (!dated) note("its dates cannot be read");
+  if (parts.first_version && parts.extended) note("it says that it is of version 1, and has extensions");
+  if (!out.oddities.empty()) return;
+  if (parse_x509(out.der) == nullptr) note("strict parsers do not take it");
+}
+
 }  // namespace
 
 std::optional<CertificateFields> read_fields(Bytes der) {
-  Parts parts;
+  CertificateParts parts;
   if (!take_apart(der, parts)) return {};
-  return fields_of(parts);
+  return parts.fields;
 }
 
 Result<Certificate> Certificate::from_der(Bytes der) {
@@ -112,11 +111,15 @@ Result<Certificate> Certificate::from_der(Bytes der) {
 
   auto impl = std::make_shared<Impl>();
   impl->der = to_buffer(der);
-  Parts parts;
-  bssl::UniquePtr<X509> x509 = parse_x509(impl->der);
-  if (x509 == nullptr || !take_apart(impl->der, parts)) return fail("not a certificate");
-  impl->fields = fields_of(parts);
-  impl->signature = bytes_of(parts.signature);
+  CertificateParts parts;
+  if (std::string other = describe_other(der); !other.empty()) return fail("not a certificate but " + other);
+  if (!take_apart(impl->der, parts)) return fail("not a certificate");
+  impl->fields = parts.fields;
+  impl->signature = parts.signature;
+  if (parts.fields.serial.size() > kMaxSerialNumber) {
+    return fail(fmt::format("its serial number has {} bytes: no question has room for more than {}",
+                            parts.fields.serial.size(), kMaxSerialNumber));
+  }
 
   auto subject = Name::from_der(impl->fields.subject_der);
   if (!subject) return std::unexpected(std::move(subject.error()).within("the certificate's subject"));
@@ -125,45 +128,57 @@ Result<Certificate> Certificate::from_der(Bytes der) {
   impl->subject = std::move(*subject);
   impl->issuer = std::move(*issuer);
 
-  if (auto status = read_key(parts.key_info, *impl); !status) return std::unexpected(status.error());
-  if (auto status = read_dates(*x509, *impl); !status) return std::unexpected(status.error());
+  auto key = read_public_key(parts.key_info);
+  auto validity = read_validity(parts.validity);
+  note_oddities(parts, key, validity.has_value(), *impl);
+  if (key) {
+    impl->key = std::move(key->key);
+    impl->public_key = key->raw;
+  }
+  impl->not_before = validity ? validity->not_before : 0;
+  impl->not_after = validity ? validity->not_after : kLastDate;
   impl->sha256 = crypto::sha256(impl->der);
   return Certificate(std::move(impl));
 }
 
-Result<std::vector<Certificate>> Certificate::all_from_pem(Bytes data) {
-  bssl::UniquePtr<BIO> bio(BIO_new_mem_buf(data.data(), static_cast<int>(data.size())));
-  std::vector<Certificate> out;
-  for (;;) {
-    char* name = nullptr;
-    char* header = nullptr;
-    std::uint8_t* content = nullptr;
-    long size = 0;
-    if (!PEM_read_bio(bio.get(), &name, &header, &content, &size)) break;
-    bssl::UniquePtr<char> free_name(name), free_header(header);
-    bssl::UniquePtr<std::uint8_t> free_content(content);
-    if (std::string_view(name) != PEM_STRING_X509) continue;
-    if (out.size() == kMaxBundleCertificates) {
-      return fail(fmt::format("more than {} certificates in one file", kMaxBundleCertificates));
-    }
-    auto certificate = from_der({content, static_cast<std::size_t>(size)});
-    if (!certificate) {
-      return std::unexpected(
-          std::move(certificate.error()).within(fmt::format("PEM certificate {}", out.size() + 1)));
-    }
-    out.push_back(std::move(*certificate));
-  }
-  // Reading ends with an error in any case; only "no more" is the good one.
-  bool no_more = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  std::string reason = take_library_error();
-  if (!no_more) return fail(fmt::format("damaged PEM: {}", reason));
-  if (out.empty()) return fail("no certificate in it, neither PEM nor DER");
-  return out;
+Result<Certificate> Certificate::from_pem(const PemObject& object) {
+  if (!object.ended) return fail("damaged PEM: its END line is missing");
+  auto der = decode_base64(object.base64);
+  if (!der) return fail("damaged PEM: it is not base64");
+  // OpenSSL appends what it trusts the certificate for.
+  bool trusted = object.label.starts_with("TRUSTED");
+  return from_der(trusted ? first_element(*der) : Bytes(*der));
 }
 
-Result<Certificate> Certificate::from_pem_or_der(Bytes data) {
-  if (looks_like_der(data)) return from_der(data);
-  auto all = all_from_pem(data);
+Result<std::vector<Certificate>> Certificate::all_from(Bytes file) {
+  std::string other;
+  if (file.empty()) return fail("it is empty: give a certificate in PEM or DER");
+  if (looks_like_der(file)) {
+    Bytes element = first_element(file);
+    bool filled = std::ranges::all_of(file.subspan(element.size()), is_filling);
+    auto one = from_der(filled ? element : file);
+    // No text that is PEM begins as DER does, but for a comment such as "0: the first one".
+    if (one) return std::vector{std::move(*one)};
+    if (element.size() != file.size() || !as_text(file).contains("-----BEGIN "))
+      return std::unexpected(std::move(one.error()));
+  }
+  Buffer content = plain_text(file);
+  auto all = all_from_objects(as_text(content), other);
+  if (!all || !all->empty()) return all;
+  // Base64 alone.
+  auto der = other.empty() ? decode_base64(as_text(content)) : std::nullopt;
+  if (der && looks_like_der(*der)) {
+    auto one = from_der(*der);
+    if (!one) return std::unexpected(std::move(one.error()));
+    return std::vector{std::move(*one)};
+  }
+  if (other.empty()) other = describe_other(file);
+  if (!other.empty()) return fail(fmt::format("no certificate but {}", other));
+  return fail("no certificate in it, neither PEM nor DER");
+}
+
+Result<Certificate> Certificate::from_pem_or_der(Bytes file) {
+  auto all = all_from(file);
   if (!all) return std::unexpected(std::move(all.error()));
   if (all->size() > 1)
     return fail(fmt::format("{} certificates where one must be: split the file", all->size()));
@@ -195,7 +210,10 @@ Bytes Certificate::public_key_raw() const {
   return impl_->public_key;
 }
 unsigned Certificate::key_bits() const {
-  return static_cast<unsigned>(EVP_PKEY_bits(impl_->key.get()));
+  return impl_->key == nullptr ? 0 : static_cast<unsigned>(EVP_PKEY_bits(impl_->key.get()));
+}
+std::span<const std::string> Certificate::oddities() const {
+  return impl_->oddities;
 }
 UnixSeconds Certificate::not_before() const {
   return impl_->not_before;
@@ -208,6 +226,7 @@ const Sha256& Certificate::sha256() const {
 }
 
 KeyType Certificate::key_type() const {
+  if (impl_->key == nullptr) return KeyType::other;
   return EVP_PKEY_id(impl_->key.get()) == EVP_PKEY_RSA ? KeyType::rsa : KeyType::ec;
 }
 
@@ -221,7 +240,7 @@ std::string Certificate::to_pem() const {
 }
 
 bool Certificate::self_signed() const {
-  if (!same_bytes(issuer_der(), subject_der())) return false;
+  if (impl_->key == nullptr || !same_bytes(issuer_der(), subject_der())) return false;
   bssl::UniquePtr<X509> x509 = parse_x509(impl_->der);
   bool verified = x509 != nullptr && X509_verify(x509.get(), impl_->key.get()) == 1;
   ERR_clear_error();
@@ -240,7 +259,8 @@ bool Certificate::verify(Digest digest, std::span<const Bytes> parts, Bytes sign
 
 Result<Buffer> Certificate::encrypt(Bytes secret) const {
   if (key_type() != KeyType::rsa) {
-    return fail("nothing can be encrypted to an EC key: use a certificate with an RSA key");
+    return fail(fmt::format("nothing can be encrypted to {} key: use a certificate with an RSA key",
+                            key_type() == KeyType::ec ? "an EC" : "this"));
   }
   RSA* rsa = EVP_PKEY_get0_RSA(impl_->key.get());
   Buffer out(RSA_size(rsa));

@@ -12,8 +12,19 @@
 
 namespace anchord::crypto {
 
+void skip_blanks(std::string_view& text);
+
+// Takes "type =" off the front; nothing if that is not what is there.
+std::string_view take_type(std::string_view& text);
+
+bool starts_attribute(std::string_view text);
+
 class FlatName {
  public:
+  // Escaping makes a name at most three times as long. The limit keeps blanks, which
+  // take no room in the result, from costing time without bound.
+  static constexpr std::size_t kMaxText = 4 * kMaxNormalName;
+
   // nullptr, or what is wrong (a literal).
   const char* scan_text(std::string_view text);
   const char* scan_der(Bytes name);
@@ -39,9 +50,13 @@ class FlatName {
   const char* end();
   void push(char c);
   void push_code_point(std::uint32_t point);
-  const char* push_units(Bytes units, std::size_t width);
+  void push_quoted(std::string_view inside);
+  void push_escaped(std::string_view& text);
+  void read_hex_value(std::size_t from);
   const char* scan_der_attribute(Bytes attribute);
-  const char* scan_der_value(unsigned tag, Bytes value);
+  void push_der_value(Bytes element);
+  bool push_text(Bytes element);
+  bool push_units(Bytes units, std::size_t width);
   std::string_view slice(std::size_t from, std::size_t to) const { return {bytes_.data() + from, to - from}; }
 
   // Exactly as long as the normal form will be: pairs with one byte between them.

@@ -27,6 +27,13 @@ std::size_t set_size(AttributeSpan from) {
   return size;
 }
 
+// The vendor's order of attributes: what it writes is in this one, whatever the
+// certificate's is. Others come last.
+std::size_t vendor_place(std::string_view type) {
+  static constexpr std::array<std::string_view, 6> kOrder{"CN", "OU", "O", "L", "ST", "C"};
+  return static_cast<std::size_t>(std::ranges::find(kOrder, type) - kOrder.begin());
+}
+
 // Attributes of one set stay in their order: spelling backwards turns the sets around.
 std::vector<AttributeSpan> sets_of(AttributeSpan all, bool backwards) {
   std::vector<AttributeSpan> out;
@@ -76,7 +83,9 @@ Result<Name> Name::parse(std::string_view text) {
 std::string Name::to_text(NameSpelling spelling) const {
   bool vendor = spelling == NameSpelling::vendor;
   std::string out;
-  for (AttributeSpan set : sets_of(attributes_, vendor)) {
+  std::vector<AttributeSpan> sets = sets_of(attributes_, vendor);
+  if (vendor) std::ranges::stable_sort(sets, {}, [](AttributeSpan set) { return vendor_place(set[0].type); });
+  for (AttributeSpan set : sets) {
     for (const Attribute& attribute : set) {
       bool joined = &attribute != set.data();
       if (!out.empty()) out += joined ? '+' : vendor ? ';' : ',';

@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
 #include <cassert>
 
 #include "boringssl.h"
@@ -28,7 +29,9 @@ bssl::UniquePtr<EVP_PKEY> parse_der(Bytes data) {
   return key;
 }
 
+// A byte order mark in front is no part of the first line.
 bssl::UniquePtr<EVP_PKEY> parse_pem(Bytes data) {
+  data = data.subspan(std::min(as_text(data).find("-----BEGIN "), data.size()));
   bssl::UniquePtr<BIO> bio(BIO_new_mem_buf(data.data(), static_cast<int>(data.size())));
   return bssl::UniquePtr<EVP_PKEY>(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
 }
@@ -107,6 +110,7 @@ unsigned PrivateKey::key_bits() const {
 }
 
 bool PrivateKey::matches(const Certificate& certificate) const {
+  if (certificate.impl().key == nullptr) return false;
   bool same = EVP_PKEY_cmp(impl_->key.get(), certificate.impl().key.get()) == 1;
   ERR_clear_error();
   return same;

@@ -58,7 +58,9 @@ Status can_encrypt_to(const crypto::Certificate& device) {
     return fail(fmt::format("nothing can be encrypted to '{}': {}", device.subject().to_vendor(), why));
   };
   if (device.key_type() != crypto::KeyType::rsa) {
-    return cannot("its key is EC, and phones decrypt files with an RSA key: use its RSA certificate");
+    return cannot(
+        fmt::format("its key is {}, and phones decrypt files with an RSA key: use its RSA certificate",
+                    device.key_type() == crypto::KeyType::ec ? "EC" : "not RSA"));
   }
   if (device.key_bits() < kMinDeviceKeyBits) {
     return cannot(

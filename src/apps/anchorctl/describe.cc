@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
+#include "anchord/base/serial_number.h"
 
 namespace anchord::ctl {
 namespace {
@@ -41,6 +43,7 @@ std::string name_text(const crypto::Name& name) {
 }
 
 std::string key_text(const crypto::Certificate& certificate) {
+  if (certificate.key_type() == crypto::KeyType::other) return "other";
   return fmt::format("{} {}", certificate.key_type() == crypto::KeyType::rsa ? "RSA" : "EC",
                      certificate.key_bits());
 }
@@ -55,6 +58,40 @@ std::string roles_text(std::span<const wire::Role> roles) {
   std::vector<std::string> names;
   for (wire::Role role : roles) names.push_back(role_text(role));
   return joined(names, ",");
+}
+
+std::string serial_text(Bytes serial) {
+  serial = significant(serial);
+  return serial.empty() ? "00" : to_hex(serial);
+}
+
+std::optional<Buffer> serial_from_text(std::string_view text) {
+  text = trimmed(text);
+  if (std::size_t inside = text.find('('); inside != text.npos && text.ends_with(')'))
+    text = text.substr(inside + 1, text.size() - inside - 2);
+  if (starts_ignoring_case(text, "serial=")) text.remove_prefix(7);
+  bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  if (starts_ignoring_case(text, "0x")) text.remove_prefix(2);
+  std::string digits;
+  for (char c : text)
+    if (c != ':' && c != ' ') digits += c;
+  if (digits.empty()) return std::nullopt;
+  if (digits.size() % 2 != 0) digits.insert(0, 1, '0');
+  auto bytes = from_hex(digits);
+  if (!bytes) return std::nullopt;
+  Buffer number = to_buffer(significant(*bytes));
+  if (!negative) return number;
+  // Two's complement, as few bytes as hold the sign.
+  if (number.empty() || number[0] >= 0x80) number.insert(number.begin(), 0);
+  unsigned carry = 1;
+  for (auto byte = number.rbegin(); byte != number.rend(); ++byte) {
+    carry += static_cast<std::uint8_t>(~*byte);
+    *byte = static_cast<std::uint8_t>(carry);
+    carry >>= 8;
+  }
+  if (number.size() > 1 && number[0] == 0xff && number[1] >= 0x80) number.erase(number.begin());
+  return number;
 }
 
 Json roles_json(std::span<const wire::Role> roles) {
@@ -94,7 +131,7 @@ Json certificate_json(const crypto::Certificate& certificate, UnixSeconds now) {
   return {{"sha256", hash_text(certificate)},
           {"subject", name_text(certificate.subject())},
           {"issuer", name_text(certificate.issuer())},
-          {"serial", to_hex(certificate.serial())},
+          {"serial", serial_text(certificate.serial())},
           {"key", key_text(certificate)},
           {"not_before", time_text(certificate.not_before())},
           {"not_after", time_text(certificate.not_after())},

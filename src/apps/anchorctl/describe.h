@@ -28,6 +28,13 @@ std::string name_text(const crypto::Name& name);
 std::string key_text(const crypto::Certificate& certificate);  // "RSA 2048"
 std::string role_text(wire::Role role);                        // "sast", "unknown 9"
 std::string roles_text(std::span<const wire::Role> roles);     // "sast,tftp"
+// Serial numbers as they are shown: hexadecimal, without leading zero bytes.
+std::string serial_text(Bytes serial);
+
+// The number of any usual spelling: "3e9d1cc5", "3E:9D:1C:C5", "0x3e9d1cc5", "serial=3E9D1CC5",
+// "1050483909 (0x3e9d1cc5)", "-01" (a negative one: its bytes in a certificate).
+std::optional<Buffer> serial_from_text(std::string_view text);
+
 Json roles_json(std::span<const wire::Role> roles);
 
 // A line that says how soon the certificate ends, when that is 90 days or less

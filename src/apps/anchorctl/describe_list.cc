@@ -34,7 +34,7 @@ Json record_json(const wire::Record& record) {
       {"dns_name", or_null(record.dns_name)},
       {"subject", or_null(record.subject)},
       {"issuer", or_null(record.issuer)},
-      {"serial", record.serial.empty() ? Json() : Json(to_hex(record.serial))},
+      {"serial", record.serial.empty() ? Json() : Json(serial_text(record.serial))},
       {"ip", record.ip ? Json(address_text(*record.ip)) : Json()},
       {"certificate_size", record.certificate.size()},
       {"sha256", record.certificate.empty() ? Json() : Json(record_hash(record))},
@@ -51,7 +51,7 @@ void print_record(std::size_t number, const wire::Record& record) {
   };
   add("subject", record.subject.value_or(""));
   add("issuer", record.issuer.value_or(""));
-  add("serial", to_hex(record.serial));
+  if (!record.serial.empty()) add("serial", serial_text(record.serial));
   add("dns name", record.dns_name.value_or(""));
   if (record.ip) add("address", address_text(*record.ip));
   if (!record.certificate.empty()) {
@@ -68,17 +68,18 @@ void print_record(std::size_t number, const wire::Record& record) {
 }  // namespace
 
 Json header_json(const wire::Header& header) {
-  return {
-      {"version", format_version(header.version)},
-      {"signer_version", header.signer_version ? Json(format_version(*header.signer_version)) : Json()},
-      {"header_length", header.length},
-      {"file_name", header.file_name},
-      {"timestamp", header.timestamp},
-      {"time", time_text(header.timestamp)},
-      {"digest", wire::digest_name(header.digest)},
-      {"signature_size", header.signature.size()},
-      {"signer",
-       {{"subject", header.signer_name}, {"issuer", header.issuer_name}, {"serial", to_hex(header.serial)}}}};
+  return {{"version", format_version(header.version)},
+          {"signer_version", header.signer_version ? Json(format_version(*header.signer_version)) : Json()},
+          {"header_length", header.length},
+          {"file_name", header.file_name},
+          {"timestamp", header.timestamp},
+          {"time", time_text(header.timestamp)},
+          {"digest", wire::digest_name(header.digest)},
+          {"signature_size", header.signature.size()},
+          {"signer",
+           {{"subject", header.signer_name},
+            {"issuer", header.issuer_name},
+            {"serial", serial_text(header.serial)}}}};
 }
 
 void print_header(const wire::Header& header, std::size_t file_size) {
@@ -91,7 +92,7 @@ void print_header(const wire::Header& header, std::size_t file_size) {
                {"signature", fmt::format("RSA {}", header.signature.size() * 8)},
                {"signer", std::string(header.signer_name)},
                {"  issuer", std::string(header.issuer_name)},
-               {"  serial", to_hex(header.serial)}});
+               {"  serial", serial_text(header.serial)}});
 }
 
 Json trust_list_json(const wire::TrustList& list, Bytes file) {

@@ -10,10 +10,6 @@ namespace {
 constexpr std::size_t kMaxKeyFile = 64 * 1024;
 constexpr std::size_t kMaxCertificateFile = std::size_t{4} << 20;
 
-bool is_pem(Bytes content) {
-  return as_text(content).find("-----BEGIN ") != std::string_view::npos;
-}
-
 template <class T>
 Result<T> naming(const std::string& path, Result<T> result) {
   if (!result) return failure_of(result, quoted(path));
@@ -39,10 +35,7 @@ Result<crypto::Certificate> read_certificate(const std::string& path) {
 Result<std::vector<crypto::Certificate>> read_certificates(const std::string& path) {
   auto content = read_file(path, kMaxCertificateFile);
   if (!content) return failure_of(content);
-  if (is_pem(*content)) return naming(path, crypto::Certificate::all_from_pem(*content));
-  auto one = naming(path, crypto::Certificate::from_der(*content));
-  if (!one) return failure_of(one);
-  return std::vector{*one};
+  return naming(path, crypto::Certificate::all_from(*content));
 }
 
 Result<crypto::PrivateKey> read_key(const std::string& path) {

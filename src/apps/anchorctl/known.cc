@@ -63,6 +63,9 @@ void print_added(const Session& session, std::span<const KnownCertificate> certi
     }
     if (auto line = expiry_warning(known_line(certificates[i]), certificates[i].certificate, now))
       warn(*line);
+    for (const std::string& oddity : certificates[i].certificate.oddities())
+      warn(fmt::format("{}: {}; phones are answered about it all the same", known_line(certificates[i]),
+                       oddity));
   }
   if (skipped != nullptr) {
     for (const KnownCertificate& known : *skipped) {

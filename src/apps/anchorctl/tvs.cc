@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "anchord/base/hex.h"
+#include "anchord/base/serial_number.h"
 #include "anchord/base/writer.h"
 #include "anchord/crypto/random.h"
 #include "anchord/wire/tvs.h"
@@ -18,8 +18,6 @@
 namespace anchord::ctl {
 namespace {
 
-// RFC 5280 allows 20 bytes; some authorities have used a few more.
-constexpr std::size_t kMaxSerial = 64;
 constexpr std::size_t kMaxDevice = 255;
 
 struct ServerOptions {
@@ -122,26 +120,20 @@ struct QueryOptions {
   std::string out;
 };
 
-std::string normal(const std::string& option, std::string_view text) {
+void check_name(const std::string& option, std::string_view text) {
   crypto::NormalName name;
   if (!name.from_text(text)) {
     wrong_usage(option + ": not a name: give CN=...;O=...;C=... or C=...,O=...,CN=...");
   }
-  return std::string(name.text());
 }
 
-Buffer serial_from_text(const std::string& text) {
-  auto serial = from_hex(text);
-  if (!serial || serial->empty() || serial->size() > kMaxSerial) {
-    wrong_usage("--serial: give the serial number in hexadecimal, as in 3e9d1cc5");
+Buffer serial_of(const QueryOptions& options) {
+  auto serial = serial_from_text(options.serial);
+  if (!serial || serial->size() > crypto::kMaxSerialNumber) {
+    wrong_usage("--serial: give the serial number in hexadecimal, as in 3e9d1cc5 or 3E:9D:1C:C5");
   }
-  while (serial->size() > 1 && serial->front() == 0) serial->erase(serial->begin());
+  if (serial->empty()) serial->push_back(0);
   return *serial;
-}
-
-bool named(Bytes name_der, const std::string& normal_name) {
-  crypto::NormalName name;
-  return name.from_der(name_der) && name.text() == normal_name;
 }
 
 // A server may be wrong or hostile: what it sent must be what was asked for.
@@ -150,9 +142,9 @@ Result<crypto::Certificate> checked_certificate(const std::string& who, const wi
   auto certificate = crypto::Certificate::from_der(response.certificate);
   if (!certificate) return failure_of(certificate, "a malformed answer from " + who);
   bool asked_for =
-      same_bytes(certificate->serial(), serial) &&
-      named(certificate->issuer_der(), normal("--issuer", options.issuer)) &&
-      (options.subject.empty() || named(certificate->subject_der(), normal("--subject", options.subject)));
+      same_number(certificate->serial(), serial) &&
+      crypto::name_fits(options.issuer, certificate->issuer_der()) &&
+      (options.subject.empty() || crypto::name_fits(options.subject, certificate->subject_der()));
   if (!asked_for) return fail(who + " answered with a certificate that was not asked for");
   return certificate;
 }
@@ -174,9 +166,9 @@ Status report_found(const Session& session, const QueryOptions& options,
 }
 
 Outcome query(const Session& session, const QueryOptions& options) {
-  Buffer serial = serial_from_text(options.serial);
-  normal("--issuer", options.issuer);
-  if (!options.subject.empty()) normal("--subject", options.subject);
+  Buffer serial = serial_of(options);
+  check_name("--issuer", options.issuer);
+  if (!options.subject.empty()) check_name("--subject", options.subject);
   auto server = server_from(options.server);
   if (!server) return failure_of(server);
 
