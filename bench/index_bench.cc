@@ -28,6 +28,10 @@ std::uint64_t key_of(std::uint64_t i) {
   return name_key("cn=issuer,o=bench", {reinterpret_cast<std::uint8_t*>(&i), 8});
 }
 
+std::uint64_t serial_of(std::uint64_t i) {
+  return serial_key({reinterpret_cast<std::uint8_t*>(&i), 8});
+}
+
 // The certificates as they would lie without an index, and the index over them.
 struct World {
   explicit World(std::size_t n) : count(n), ders(n * kDerSize) {
@@ -36,7 +40,7 @@ struct World {
     changes.reserve(n);
     for (std::size_t i = 0; i < n; ++i) {
       fill(&ders[i * kDerSize], i);
-      changes.push_back({CertificateChange::Kind::put, der(i), roles, 86400, key_of(i)});
+      changes.push_back({CertificateChange::Kind::put, der(i), roles, 86400, key_of(i), serial_of(i)});
     }
     index = CertificateIndex().with(changes);
     overhead = static_cast<double>(index.memory().overhead) / static_cast<double>(n);
@@ -149,7 +153,8 @@ void publish_one(benchmark::State& state) {
   const std::uint8_t roles[] = {2};
   for (auto _ : state) {
     const std::size_t which = random() % w.count;
-    const CertificateChange change{CertificateChange::Kind::put, w.der(which), roles, 1, key_of(which)};
+    const CertificateChange change{
+        CertificateChange::Kind::put, w.der(which), roles, 1, key_of(which), serial_of(which)};
     index = index.with({&change, 1});
   }
 }

@@ -59,7 +59,12 @@ const std::vector<Buffer>& ders() {
 CertificateChange certificate(std::size_t i, std::uint32_t ttl) {
   const Bytes der = ders()[i];
   const std::uint64_t key = name_key("cn=issuer,o=bench", der.subspan(8, sizeof i));
-  return {.kind = CertificateChange::Kind::put, .der = der, .roles = {}, .ttl = ttl, .name_key = key};
+  return {.kind = CertificateChange::Kind::put,
+          .der = der,
+          .roles = {},
+          .ttl = ttl,
+          .name_key = key,
+          .serial_key = serial_key(der.subspan(8, sizeof i))};
 }
 
 // What is published at present: one repetition goes on where another has ended, as in a

@@ -66,7 +66,8 @@ index::Snapshot make_snapshot(std::size_t count) {
       changes.push_back({.der = der,
                          .roles = roles,
                          .ttl = 86400,
-                         .name_key = index::name_key(issuer.text(), crypto::read_fields(der)->serial)});
+                         .name_key = index::name_key(issuer.text(), crypto::read_fields(der)->serial),
+                         .serial_key = index::serial_key(crypto::read_fields(der)->serial)});
     }
     out.certificates = out.certificates.with(changes);
   }

@@ -262,7 +262,8 @@ Result<index::CertificateIndex> Builder::updated_index(const Difference& differe
                        .der = certificate.der(),
                        .roles = numbers,
                        .ttl = known.ttl,
-                       .name_key = named ? index::name_key(issuer.text(), certificate.serial()) : 0});
+                       .name_key = named ? index::name_key(issuer.text(), certificate.serial()) : 0,
+                       .serial_key = index::serial_key(certificate.serial())});
   }
   return (staged_ ? staged_->certificates : certificates_).with(changes);
 }

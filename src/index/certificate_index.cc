@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "anchord/base/serial_number.h"
 #include "directory.h"
 #include "partition.h"
 #include "record_pool.h"
@@ -37,29 +39,42 @@ struct PlacedChange {
   const CertificateChange* change;  // into the caller's list: addresses are in its order
 };
 
-struct NameChange {
+// To one of the two tables that list what the table by DER holds.
+struct ListChange {
   Place place;  // when removed: of the partition, with no tag
   Reference reference;
   bool removed;
 };
 
-Entry entry_of(const NameChange& coming) {
+struct ListChanges {
+  std::vector<ListChange> by_name;
+  std::vector<ListChange> by_serial;
+};
+
+Entry entry_of(const ListChange& coming) {
   return make_entry(tag_of(coming.place), coming.reference);
 }
 
 }  // namespace
 
 std::uint64_t name_key(std::string_view normal_issuer, Bytes serial) {
+  serial = significant(serial);
   return XXH3_64bits_withSeed(serial.data(), serial.size(),
                               XXH3_64bits(normal_issuer.data(), normal_issuer.size()));
+}
+
+std::uint64_t serial_key(Bytes serial) {
+  serial = significant(serial);
+  return XXH3_64bits(serial.data(), serial.size());
 }
 
 struct CertificateIndex::State {
   static_assert(kPartitions == Directory<Partition>::kSize);
 
   std::shared_ptr<RecordPool> pool;
-  Directory<Partition> by_der;   // holds the records
-  Directory<Partition> by_name;  // lists the same ones, and so need not hold them
+  Directory<Partition> by_der;     // holds the records
+  Directory<Partition> by_name;    // lists the same ones, and so need not hold them
+  Directory<Partition> by_serial;  // does so too
   std::size_t size = 0;
   std::size_t der_bytes = 0;
   std::size_t record_bytes = 0;
@@ -67,12 +82,12 @@ struct CertificateIndex::State {
 
   const CertificateRecord* find(Place place, Bytes der) const;
   std::vector<CertificateChange> all() const;
-  std::vector<NameChange> change_ders(std::span<const PlacedChange> changes);
+  ListChanges change_ders(std::span<const PlacedChange> changes);
   void change_partition(std::span<const PlacedChange> changes, std::vector<Entry>& entries,
-                        std::vector<NameChange>& names);
+                        ListChanges& lists);
   void change_run(std::span<const PlacedChange> run, std::vector<Entry>& entries, std::size_t run_begin,
-                  std::vector<NameChange>& names);
-  void change_names(std::vector<NameChange> changes);
+                  ListChanges& lists);
+  void change_list(Directory<Partition>& list, std::vector<ListChange> changes);
   Partition remake(const Partition& old, const std::vector<Entry>& entries,
                    std::shared_ptr<RecordPool> owner);
   void count(const CertificateRecord& record, bool added);
@@ -103,26 +118,36 @@ CertificateIndex CertificateIndex::with(std::span<const CertificateChange> chang
 
   auto next = state_ ? std::make_shared<State>(*state_) : std::make_shared<State>();
   if (!next->pool) next->pool = std::make_shared<RecordPool>();
-  next->change_names(next->change_ders(placed));
+  ListChanges lists = next->change_ders(placed);
+  next->change_list(next->by_name, std::move(lists.by_name));
+  next->change_list(next->by_serial, std::move(lists.by_serial));
   return CertificateIndex(std::move(next));
 }
 
 // What makes this index out of an empty one.
 std::vector<CertificateChange> CertificateIndex::State::all() const {
+  auto key_of = [](Place number, Entry entry) {
+    return std::uint64_t{number << kTagBits | entry.tag} << kUnusedBits;
+  };
+  std::unordered_map<Reference, std::uint64_t> serial_keys;
+  serial_keys.reserve(size);
+  for (Place number = 0; number < kPartitions; ++number)
+    for (Entry entry : by_serial.at(number).entries())
+      serial_keys.emplace(reference_of(entry), key_of(number, entry));
   std::vector<CertificateChange> puts;
   puts.reserve(size);
   for (Place number = 0; number < kPartitions; ++number) {
     for (Entry entry : by_name.at(number).entries()) {
       const CertificateRecord& record = pool->at(reference_of(entry));
-      const std::uint64_t key = std::uint64_t{number << kTagBits | entry.tag} << kUnusedBits;
-      puts.push_back({CertificateChange::Kind::put, record.der(), record.roles(), record.ttl(), key});
+      puts.push_back({CertificateChange::Kind::put, record.der(), record.roles(), record.ttl(),
+                      key_of(number, entry), serial_keys.at(reference_of(entry))});
     }
   }
   return puts;
 }
 
-std::vector<NameChange> CertificateIndex::State::change_ders(std::span<const PlacedChange> changes) {
-  std::vector<NameChange> names;
+ListChanges CertificateIndex::State::change_ders(std::span<const PlacedChange> changes) {
+  ListChanges lists;
   std::vector<Directory<Partition>::Replacement> replacements;
   std::vector<Entry> entries;
   while (!changes.empty()) {
@@ -131,17 +156,17 @@ std::vector<NameChange> CertificateIndex::State::change_ders(std::span<const Pla
                                   [&](const PlacedChange& c) { return partition_of(c.place) != number; });
     const auto here = static_cast<std::size_t>(end - changes.begin());
     entries.clear();
-    change_partition(changes.first(here), entries, names);
+    change_partition(changes.first(here), entries, lists);
     replacements.push_back({number, remake(by_der.at(number), entries, pool)});
     changes = changes.subspan(here);
   }
   by_der = by_der.with(std::move(replacements));
-  return names;
+  return lists;
 }
 
 // Merges what the partition has with the changes to it, tag by tag.
 void CertificateIndex::State::change_partition(std::span<const PlacedChange> changes,
-                                               std::vector<Entry>& entries, std::vector<NameChange>& names) {
+                                               std::vector<Entry>& entries, ListChanges& lists) {
   const std::span<const Entry> before = by_der.at(partition_of(changes.front().place)).entries();
   auto at = before.begin();
   while (!changes.empty()) {
@@ -152,7 +177,7 @@ void CertificateIndex::State::change_partition(std::span<const PlacedChange> cha
     while (at != before.end() && at->tag < tag_of(place)) entries.push_back(*at++);
     const std::size_t run_begin = entries.size();
     while (at != before.end() && at->tag == tag_of(place)) entries.push_back(*at++);
-    change_run(changes.first(here), entries, run_begin, names);
+    change_run(changes.first(here), entries, run_begin, lists);
     changes = changes.subspan(here);
   }
   entries.insert(entries.end(), at, before.end());
@@ -160,7 +185,7 @@ void CertificateIndex::State::change_partition(std::span<const PlacedChange> cha
 
 // All of `run` has one place. entries[run_begin..] are those that were there already.
 void CertificateIndex::State::change_run(std::span<const PlacedChange> run, std::vector<Entry>& entries,
-                                         std::size_t run_begin, std::vector<NameChange>& names) {
+                                         std::size_t run_begin, ListChanges& lists) {
   for (std::size_t i = 0; i < run.size(); ++i) {
     const CertificateChange& change = *run[i].change;
     // The last change to a certificate decides; so none touches what another one of these made.
@@ -174,23 +199,26 @@ void CertificateIndex::State::change_run(std::span<const PlacedChange> run, std:
                      [&](const Entry& e) { return same_bytes(pool->at(reference_of(e)).der(), change.der); });
     if (old != entries.end()) {
       const CertificateRecord& record = pool->at(reference_of(*old));
-      names.push_back({Place{record.name_partition_} << kTagBits, reference_of(*old), true});
+      lists.by_name.push_back({Place{record.name_partition_} << kTagBits, reference_of(*old), true});
+      lists.by_serial.push_back({Place{record.serial_partition_} << kTagBits, reference_of(*old), true});
       count(record, false);
       entries.erase(old);
     }
     if (change.kind == CertificateChange::Kind::put) {
       const Place name = place_of(change.name_key);
-      const Reference reference = pool->add(change, partition_of(name));
-      names.push_back({name, reference, false});
+      const Place serial = place_of(change.serial_key);
+      const Reference reference = pool->add(change, partition_of(name), partition_of(serial));
+      lists.by_name.push_back({name, reference, false});
+      lists.by_serial.push_back({serial, reference, false});
       count(pool->at(reference), true);
       entries.push_back(make_entry(tag_of(run[i].place), reference));
     }
   }
 }
 
-void CertificateIndex::State::change_names(std::vector<NameChange> changes) {
+void CertificateIndex::State::change_list(Directory<Partition>& list, std::vector<ListChange> changes) {
   // By partition: first what goes, by reference, then what comes, by tag.
-  std::sort(changes.begin(), changes.end(), [](const NameChange& a, const NameChange& b) {
+  std::sort(changes.begin(), changes.end(), [](const ListChange& a, const ListChange& b) {
     return std::tuple(partition_of(a.place), !a.removed, a.place, a.reference) <
            std::tuple(partition_of(b.place), !b.removed, b.place, b.reference);
   });
@@ -199,22 +227,22 @@ void CertificateIndex::State::change_names(std::vector<NameChange> changes) {
   for (auto it = changes.begin(); it != changes.end();) {
     const std::uint16_t number = partition_of(it->place);
     const auto end =
-        std::find_if(it, changes.end(), [&](const NameChange& c) { return partition_of(c.place) != number; });
-    const auto coming = std::find_if(it, end, [](const NameChange& c) { return !c.removed; });
+        std::find_if(it, changes.end(), [&](const ListChange& c) { return partition_of(c.place) != number; });
+    const auto coming = std::find_if(it, end, [](const ListChange& c) { return !c.removed; });
     auto next = coming;
     entries.clear();
-    for (Entry entry : by_name.at(number).entries()) {
+    for (Entry entry : list.at(number).entries()) {
       for (; next != end && tag_of(next->place) < entry.tag; ++next) entries.push_back(entry_of(*next));
       const bool goes = std::binary_search(
-          it, coming, NameChange{0, reference_of(entry), true},
-          [](const NameChange& a, const NameChange& b) { return a.reference < b.reference; });
+          it, coming, ListChange{0, reference_of(entry), true},
+          [](const ListChange& a, const ListChange& b) { return a.reference < b.reference; });
       if (!goes) entries.push_back(entry);
     }
     for (; next != end; ++next) entries.push_back(entry_of(*next));
-    replacements.push_back({number, remake(by_name.at(number), entries, nullptr)});
+    replacements.push_back({number, remake(list.at(number), entries, nullptr)});
     it = end;
   }
-  by_name = by_name.with(std::move(replacements));
+  list = list.with(std::move(replacements));
 }
 
 Partition CertificateIndex::State::remake(const Partition& old, const std::vector<Entry>& entries,
@@ -238,7 +266,7 @@ std::size_t CertificateIndex::size() const {
 CertificateIndex::Memory CertificateIndex::memory() const {
   if (!state_) return {};
   return {state_->der_bytes, state_->record_bytes - state_->der_bytes + state_->partition_bytes +
-                                 2 * Directory<Partition>::kMemory + sizeof(State) + state_->pool->idle()};
+                                 3 * Directory<Partition>::kMemory + sizeof(State) + state_->pool->idle()};
 }
 
 std::size_t CertificateIndex::partitions_shared_with(const CertificateIndex& other) const {
@@ -249,6 +277,7 @@ std::size_t CertificateIndex::partitions_shared_with(const CertificateIndex& oth
   for (std::size_t i = 0; i < kPartitions; ++i) {
     shared += a.by_der.at(i).entries().data() == b.by_der.at(i).entries().data();
     shared += a.by_name.at(i).entries().data() == b.by_name.at(i).entries().data();
+    shared += a.by_serial.at(i).entries().data() == b.by_serial.at(i).entries().data();
   }
   return shared;
 }
@@ -257,6 +286,12 @@ std::span<const Entry> CertificateIndex::named(std::uint64_t key) const {
   if (!state_) return {};
   const Place place = place_of(key);
   return state_->by_name.at(partition_of(place)).with_tag(tag_of(place));
+}
+
+std::span<const Entry> CertificateIndex::with_serial(std::uint64_t key) const {
+  if (!state_) return {};
+  const Place place = place_of(key);
+  return state_->by_serial.at(partition_of(place)).with_tag(tag_of(place));
 }
 
 std::span<const Entry> CertificateIndex::listed(std::size_t partition) const {

@@ -55,7 +55,8 @@ std::size_t RecordPool::room_of(const CertificateRecord& record) {
   return (bytes + kUnit - 1) / kUnit * kUnit;
 }
 
-Reference RecordPool::add(const CertificateChange& put, std::uint16_t name_partition) {
+Reference RecordPool::add(const CertificateChange& put, std::uint16_t name_partition,
+                          std::uint16_t serial_partition) {
   static_assert(alignof(CertificateRecord) == kUnit);
   static_assert(sizeof(CertificateRecord) == (CertificateRecord::kHeader + kUnit - 1) / kUnit * kUnit);
   assert(put.der.size() <= kMaxDer && put.roles.size() <= kMaxRoles);
@@ -69,6 +70,7 @@ Reference RecordPool::add(const CertificateChange& put, std::uint16_t name_parti
   record->der_size_ = static_cast<std::uint16_t>(put.der.size());
   record->holders_ = 0;
   record->name_partition_ = name_partition;
+  record->serial_partition_ = serial_partition;
   record->role_count_ = static_cast<std::uint8_t>(put.roles.size());
   auto* tail = reinterpret_cast<std::uint8_t*>(record) + CertificateRecord::kHeader;
   copy(tail, put.roles);

@@ -45,7 +45,7 @@ class RecordPool {
   RecordPool& operator=(const RecordPool&) = delete;
 
   // A record that nobody holds yet.
-  Reference add(const CertificateChange& put, std::uint16_t name_partition);
+  Reference add(const CertificateChange& put, std::uint16_t name_partition, std::uint16_t serial_partition);
 
   const CertificateRecord& at(Reference reference) const {
     const std::byte* chunk = chunks_.get()[reference >> kOffsetBits];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "anchord/base/serial_number.h"
 #include "anchord/crypto/certificate.h"
 #include "anchord/crypto/name.h"
 #include "anchord/wire/header.h"
@@ -10,6 +11,11 @@
 
 namespace anchord::service {
 namespace {
+
+// How many certificates of one serial number are looked at for one question. Numbers from
+// an authority are its own; who makes certificates by hand gives many the number 1, and
+// each look costs the reading of two names.
+constexpr std::size_t kMaxSerialCandidates = 32;
 
 using Found = const index::CertificateRecord*;
 
@@ -42,30 +48,46 @@ Found verify(const wire::VerifyRequest& request, const index::Snapshot& snapshot
 bool is_the_one(const index::CertificateRecord& candidate, const crypto::NormalName& issuer, Bytes serial,
                 const crypto::NormalName* subject) {
   auto fields = crypto::read_fields(candidate.der());
-  if (!fields || !same_bytes(fields->serial, serial)) return false;
+  if (!fields || !same_number(fields->serial, serial)) return false;
   crypto::NormalName own;
   if (!own.from_der(fields->issuer_der) || own.text() != issuer.text()) return false;
   return subject == nullptr || (own.from_der(fields->subject_der) && own.text() == subject->text());
 }
 
-const index::CertificateRecord* find_named(const wire::QueryRequest& request,
-                                           const index::Snapshot& snapshot) {
-  // A name that we cannot read names nothing that we hold: "not found", not malformed.
+// The vendor's programs and others write names in ways that have no exact key: the only
+// certificate with this serial number that fits what was said of it.
+Found find_fitting(const wire::QueryRequest& request, const index::Snapshot& snapshot) {
+  Found found = nullptr;
+  std::size_t seen = 0;
+  bool ambiguous = false;
+  snapshot.certificates.for_serial(
+      index::serial_key(request.serial), [&](const index::CertificateRecord& candidate) {
+        ambiguous = ++seen > kMaxSerialCandidates;
+        if (ambiguous) return false;
+        auto fields = crypto::read_fields(candidate.der());
+        bool fits = fields && same_number(fields->serial, request.serial) &&
+                    crypto::name_fits(request.issuer, fields->issuer_der) &&
+                    (request.subject.empty() || crypto::name_fits(request.subject, fields->subject_der));
+        if (!fits) return true;
+        ambiguous = found != nullptr;
+        found = &candidate;
+        return !ambiguous;
+      });
+  return ambiguous ? nullptr : found;
+}
+
+Found find_named(const wire::QueryRequest& request, const index::Snapshot& snapshot) {
   crypto::NormalName issuer;
-  if (!issuer.from_text(request.issuer)) return nullptr;
   crypto::NormalName subject;
-  const crypto::NormalName* wanted_subject = nullptr;
-  if (!request.subject.empty()) {
-    if (!subject.from_text(request.subject)) return nullptr;
-    wanted_subject = &subject;
+  const crypto::NormalName* wanted_subject = request.subject.empty() ? nullptr : &subject;
+  if (issuer.from_text(request.issuer) && (wanted_subject == nullptr || subject.from_text(request.subject))) {
+    Found exact = snapshot.certificates.find_named(
+        index::name_key(issuer.text(), request.serial), [&](const index::CertificateRecord& candidate) {
+          return is_the_one(candidate, issuer, request.serial, wanted_subject);
+        });
+    if (exact != nullptr) return exact;
   }
-  // Stored serial numbers have no leading zeros; firmware may send one.
-  Bytes serial = request.serial;
-  while (serial.size() > 1 && serial[0] == 0) serial = serial.subspan(1);
-  return snapshot.certificates.find_named(index::name_key(issuer.text(), serial),
-                                          [&](const index::CertificateRecord& candidate) {
-                                            return is_the_one(candidate, issuer, serial, wanted_subject);
-                                          });
+  return find_fitting(request, snapshot);
 }
 
 Found query(const wire::QueryRequest& request, const index::Snapshot& snapshot, Writer& out,

@@ -21,9 +21,15 @@ std::uint64_t key_of(std::uint64_t name) {
   return name * 0x9e3779b97f4a7c15;
 }
 
+// Names and serial numbers are told apart.
+std::uint64_t serial_of(std::uint64_t name) {
+  return name / 2 + 1'000'000;
+}
+
 CertificateChange put(std::string_view der, std::string_view roles = "\x01", std::uint32_t ttl = 86400,
                       std::uint64_t name = 0) {
-  return {CertificateChange::Kind::put, as_bytes(der), as_bytes(roles), ttl, key_of(name)};
+  return {CertificateChange::Kind::put, as_bytes(der), as_bytes(roles), ttl, key_of(name),
+          key_of(serial_of(name))};
 }
 
 CertificateChange removal(std::string_view der) {
@@ -48,12 +54,23 @@ std::multiset<std::string> offered(const CertificateIndex& index, std::uint64_t 
   return found;
 }
 
+// All DERs that are offered under the serial number that belongs to a name.
+std::multiset<std::string> numbered(const CertificateIndex& index, std::uint64_t name) {
+  std::multiset<std::string> found;
+  index.for_serial(key_of(serial_of(name)), [&](const CertificateRecord& record) {
+    found.emplace(as_text(record.der()));
+    return true;
+  });
+  return found;
+}
+
 TEST(CertificateIndex, EmptyFindsNothing) {
   CertificateIndex index;
   EXPECT_EQ(index.size(), 0u);
   EXPECT_EQ(find(index, "a"), nullptr);
   EXPECT_EQ(find(index, ""), nullptr);
   EXPECT_EQ(index.find_named(0, [](const CertificateRecord&) { return true; }), nullptr);
+  EXPECT_TRUE(numbered(index, 0).empty());
   EXPECT_EQ(index.memory().der + index.memory().overhead, 0u);
   index.for_each([](const CertificateRecord&) { FAIL(); });
   EXPECT_EQ(with(index, {}).size(), 0u);
@@ -109,19 +126,23 @@ TEST(CertificateIndex, PutReplaces) {
   EXPECT_EQ(find(second, "a")->ttl(), 2u);
   EXPECT_EQ(offered(second, 7), (std::multiset<std::string>{"b"}));
   EXPECT_EQ(offered(second, 8), (std::multiset<std::string>{"a"}));
+  EXPECT_EQ(numbered(second, 7), (std::multiset<std::string>{"b"}));
+  EXPECT_EQ(numbered(second, 8), (std::multiset<std::string>{"a"}));
+  EXPECT_EQ(numbered(first, 7), (std::multiset<std::string>{"a", "b"}));
   // The first is as it was.
   EXPECT_EQ(as_text(find(first, "a")->roles()), "\x01");
   EXPECT_EQ(offered(first, 7), (std::multiset<std::string>{"a", "b"}));
   EXPECT_TRUE(offered(first, 8).empty());
 }
 
-TEST(CertificateIndex, RemovesFromBothTables) {
+TEST(CertificateIndex, RemovesFromAllTables) {
   CertificateIndex first = with({}, {put("a", "", 1, 7), put("b", "", 1, 7)});
   CertificateIndex second = with(first, {removal("a"), removal("never there")});
   EXPECT_EQ(second.size(), 1u);
   EXPECT_EQ(find(second, "a"), nullptr);
   EXPECT_NE(find(second, "b"), nullptr);
   EXPECT_EQ(offered(second, 7), (std::multiset<std::string>{"b"}));
+  EXPECT_EQ(numbered(second, 7), (std::multiset<std::string>{"b"}));
   EXPECT_NE(find(first, "a"), nullptr);
   EXPECT_EQ(with(second, {removal("b")}).size(), 0u);
 }
@@ -154,6 +175,24 @@ TEST(CertificateIndex, NameKeyTellsIssuerFromSerial) {
   EXPECT_NE(name_key("cn=x", as_bytes("1")), name_key("cn=x1", as_bytes("")));
   EXPECT_NE(name_key("cn=x", as_bytes("1")), name_key("cn=", as_bytes("x1")));
   EXPECT_NE(name_key("cn=x", as_bytes("1")), name_key("1", as_bytes("cn=x")));
+}
+
+TEST(CertificateIndex, LeadingZerosOfASerialNumberAreOfNoAccount) {
+  using namespace std::string_view_literals;
+  EXPECT_EQ(serial_key(as_bytes("\0\0\x05"sv)), serial_key(as_bytes("\x05"sv)));
+  EXPECT_EQ(serial_key(as_bytes("\0"sv)), serial_key({}));
+  EXPECT_NE(serial_key(as_bytes("\x05\0"sv)), serial_key(as_bytes("\x05"sv)));
+  EXPECT_EQ(name_key("cn=x", as_bytes("\0\x05"sv)), name_key("cn=x", as_bytes("\x05"sv)));
+  EXPECT_EQ(name_key("cn=x", as_bytes("\0"sv)), name_key("cn=x", {}));
+}
+
+TEST(CertificateIndex, WhoLooksForASerialNumberMayStop) {
+  CertificateIndex index = with({}, {put("a", "", 1, 4), put("b", "", 1, 5), put("c", "", 1, 6)});
+  EXPECT_EQ(numbered(index, 4), (std::multiset<std::string>{"a", "b"}));  // of two issuers
+  EXPECT_EQ(numbered(index, 6), (std::multiset<std::string>{"c"}));
+  int visited = 0;
+  index.for_serial(key_of(serial_of(4)), [&](const CertificateRecord&) { return ++visited < 1; });
+  EXPECT_EQ(visited, 1);
 }
 
 // Thousands under one key: one partition, one tag, one bucket.
@@ -213,15 +252,15 @@ TEST(CertificateIndex, AChangeSharesAllElse) {
   for (int i = 0; i < 20'000; ++i) ders.push_back("certificate " + std::to_string(i));
   for (std::size_t i = 0; i < ders.size(); ++i) changes.push_back(put(ders[i], "\x01", 1, i));
   const CertificateIndex first = CertificateIndex().with(changes);
-  constexpr std::size_t kAll = 2 * CertificateIndex::kPartitions;
+  constexpr std::size_t kAll = 3 * CertificateIndex::kPartitions;
   EXPECT_EQ(first.partitions_shared_with(first), kAll);
   EXPECT_EQ(CertificateIndex(first).partitions_shared_with(first), kAll);
   EXPECT_EQ(CertificateIndex().partitions_shared_with(first), 0u);
 
   const CertificateIndex added = with(first, {put("one more", "\x01", 1, 5)});
-  EXPECT_EQ(added.partitions_shared_with(first), kAll - 2);
+  EXPECT_EQ(added.partitions_shared_with(first), kAll - 3);
   const CertificateIndex removed = with(first, {removal(ders[77])});
-  EXPECT_EQ(removed.partitions_shared_with(first), kAll - 2);
+  EXPECT_EQ(removed.partitions_shared_with(first), kAll - 3);
   for (const std::string& der : ders) {
     EXPECT_EQ(find(added, der), find(first, der));  // the record itself, in touched partitions too
   }
@@ -268,7 +307,7 @@ TEST(CertificateIndex, MemoryCountsAndIsUsedAgain) {
   CertificateIndex index = CertificateIndex().with(changes);
   const CertificateIndex::Memory full = index.memory();
   EXPECT_EQ(full.der, bytes);
-  EXPECT_GT(full.overhead, ders.size() * (11 + 2 + 6 + 6));  // less could not be true
+  EXPECT_GT(full.overhead, ders.size() * (13 + 2 + 6 + 6 + 6));  // less could not be true
   EXPECT_LT(full.overhead, ders.size() * 100);
 
   for (int round = 0; round < 3; ++round) {
@@ -309,6 +348,7 @@ TEST(CertificateIndex, FreedRoomDoesNotAddUp) {
     ASSERT_NE(record, nullptr);
     ASSERT_EQ(record->roles().size(), kMaxRoles);
     ASSERT_EQ(offered(index, i).count(ders[i]), 1u);
+    ASSERT_EQ(numbered(index, i).count(ders[i]), 1u);
   }
 }
 
@@ -329,6 +369,7 @@ void expect_same(const CertificateIndex& index, const std::map<std::string, Mode
     const CertificateRecord* named = index.find_named(
         key_of(expected.name), [&](const CertificateRecord& r) { return as_text(r.der()) == der; });
     ASSERT_EQ(named, record);
+    ASSERT_EQ(numbered(index, expected.name).count(der), 1u);
   }
   std::size_t visited = 0;
   index.for_each(

@@ -23,14 +23,21 @@ Buffer message(const std::string& name) {
 class TvsAnswer : public testing::Test {
  protected:
   void put(const std::string& name, std::vector<std::uint8_t> roles, std::uint32_t ttl = 86400) {
-    auto certificate = crypto::Certificate::from_pem_or_der(data_file("certs/" + name + ".crt")).value();
+    put_file("certs/" + name + ".crt", std::move(roles), ttl);
+  }
+  void put_file(const std::string& file, std::vector<std::uint8_t> roles = {0, 3},
+                std::uint32_t ttl = 86400) {
+    put(crypto::Certificate::from_pem_or_der(data_file(file)).value(), std::move(roles), ttl);
+  }
+  void put(const crypto::Certificate& certificate, std::vector<std::uint8_t> roles, std::uint32_t ttl) {
     crypto::NormalName issuer;
     ASSERT_TRUE(issuer.from_der(certificate.issuer_der()));
     index::CertificateChange change{.kind = index::CertificateChange::Kind::put,
                                     .der = certificate.der(),
                                     .roles = roles,
                                     .ttl = ttl,
-                                    .name_key = index::name_key(issuer.text(), certificate.serial())};
+                                    .name_key = index::name_key(issuer.text(), certificate.serial()),
+                                    .serial_key = index::serial_key(certificate.serial())};
     snapshot_.certificates = snapshot_.certificates.with({&change, 1});
     ++snapshot_.version;
   }
@@ -41,6 +48,25 @@ class TvsAnswer : public testing::Test {
     EXPECT_TRUE(answer_tvs(request, snapshot_, digests_, out, record_));
     EXPECT_TRUE(out.ok());
     return to_buffer(out.written());
+  }
+
+  bool ask(std::string_view issuer, Bytes serial, std::string_view subject = "") {
+    Buffer request(8192);
+    Writer out(request);
+    wire::write_query_request(out, {.session = 1, .subject = subject, .issuer = issuer, .serial = serial});
+    EXPECT_TRUE(out.ok());
+    answer(out.written());
+    return record_.answered_yes;
+  }
+
+  // Made of app-ec's: serial number and the last letter of its issuer are others.
+  crypto::Certificate like_app_ec(std::uint8_t letter, std::uint8_t serial) {
+    auto base = crypto::Certificate::from_pem_or_der(data_file("certs/app-ec.crt")).value();
+    Buffer der = to_buffer(base.der());
+    auto at = [&](Bytes part) { return static_cast<std::size_t>(part.data() - base.der().data()); };
+    der[at(base.issuer_der()) + base.issuer_der().size() - 1] = letter;
+    der[at(base.serial()) + base.serial().size() - 1] = serial;
+    return crypto::Certificate::from_der(der).value();
   }
 
   index::Snapshot snapshot_;
@@ -132,6 +158,75 @@ TEST_F(TvsAnswer, TheSubjectMustMatchWhenGiven) {
   EXPECT_FALSE(ask("", "CN=somebody else", certificate.serial()));
   EXPECT_FALSE(ask("", name, Bytes(padded).first(5)));
   EXPECT_FALSE(ask("", "not a name", certificate.serial()));
+}
+
+TEST_F(TvsAnswer, NamesAsTheVendorWritesThem) {
+  put_file("field/etoken.pem");
+  put_file("field/adcs.pem");
+  for (const char* name : {"etoken", "adcs"}) {
+    auto certificate =
+        crypto::Certificate::from_pem_or_der(data_file("field/" + std::string(name) + ".pem")).value();
+    Buffer reply = answer(data_file("field/query-" + std::string(name) + ".bin"));
+    auto response = wire::parse_tvs_response(reply);
+    ASSERT_TRUE(response && response->valid) << name;
+    EXPECT_TRUE(same_bytes(response->certificate, certificate.der()));
+    EXPECT_EQ(to_hex(response->roles), "0003");
+  }
+}
+
+TEST_F(TvsAnswer, TheExactOneComesFirst) {
+  auto first = like_app_ec('a', 7), second = like_app_ec('b', 7);
+  put(first, {7}, 1);
+  put(second, {7}, 2);
+  EXPECT_TRUE(ask(first.issuer().to_vendor(), first.serial()));
+  EXPECT_TRUE(ask(second.issuer().to_vendor(), first.serial()));
+  // What both have contradicts neither: which one was meant?
+  std::string organization = "O=" + std::string(first.issuer().value_of("O"));
+  EXPECT_FALSE(ask(organization, first.serial()));
+  EXPECT_FALSE(ask(organization, second.serial(), "CN=somebody else"));
+  std::string common = "cn=\"" + std::string(first.issuer().value_of("CN"));
+  EXPECT_TRUE(ask(common, first.serial()));
+}
+
+TEST_F(TvsAnswer, LooksAtSoManyOfOneSerialNumberAndNoMore) {
+  auto last = like_app_ec('A', 7);
+  std::string quoted = "/CN=" + std::string(last.issuer().value_of("CN"));
+  put(last, {7}, 1);
+  EXPECT_TRUE(ask(quoted, last.serial()));
+  for (std::uint8_t i = 1; i < 32; ++i) put(like_app_ec(static_cast<std::uint8_t>('A' + i), 7), {7}, 1);
+  EXPECT_TRUE(ask(quoted, last.serial()));
+  put(like_app_ec('0', 7), {7}, 1);
+  EXPECT_FALSE(ask(quoted, last.serial()));
+  EXPECT_TRUE(ask(last.issuer().to_open(), last.serial()));
+}
+
+TEST_F(TvsAnswer, SerialNumbersAreNumbers) {
+  constexpr std::string_view kIssuer = "CN=Field Authority;O=Field Tests";
+  for (const char* name : {"zero", "negative", "padded", "long"})
+    put_file("field/serial-" + std::string(name) + ".pem");
+  for (const char* hex : {"", "00", "0000", "fe01", "00fe01", "05", "0005", "000005"})
+    EXPECT_TRUE(ask(kIssuer, *from_hex(hex))) << hex;
+  for (const char* hex : {"01", "0500", "fe0100", "fe"}) EXPECT_FALSE(ask(kIssuer, *from_hex(hex))) << hex;
+  Buffer longest;
+  for (std::uint8_t i = 1; i <= 100; ++i) longest.push_back(i);
+  EXPECT_TRUE(ask("/O=Field Tests/CN=Field Authority", longest));
+}
+
+TEST_F(TvsAnswer, WhatStrictParsersRefuseIsFound) {
+  for (const char* name : {"rsa-without-null", "latin1", "version1-extensions", "unique-identifiers",
+                           "ed25519", "no-dates", "bits-in-name", "no-key"}) {
+    std::string file = "field/" + std::string(name) + ".pem";
+    auto certificate = crypto::Certificate::from_pem_or_der(data_file(file)).value();
+    put_file(file);
+    EXPECT_TRUE(
+        ask(certificate.issuer().to_vendor(), certificate.serial(), certificate.subject().to_vendor()))
+        << name;
+    Buffer request(4096);
+    Writer out(request);
+    wire::write_verify_request(out, {.session = 1, .device = {}, .certificate = certificate.der()});
+    answer(out.written());
+    EXPECT_TRUE(record_.answered_yes) << name;
+  }
 }
 
 TEST_F(TvsAnswer, ResponsesThatDoNotFitWriteNothingThatCounts) {

@@ -72,12 +72,14 @@ World::World(WorldSettings settings)
                                   .der = tftp.der(),
                                   .roles = kTftpRoles,
                                   .ttl = kTtl,
-                                  .name_key = key_of(tftp)},
+                                  .name_key = key_of(tftp),
+                                  .serial_key = index::serial_key(tftp.serial())},
                                  {.kind = Change::Kind::put,
                                   .der = odd.der(),
                                   .roles = kAppRoles,
                                   .ttl = kTtl,
-                                  .name_key = key_of(odd)}};
+                                  .name_key = key_of(odd),
+                                  .serial_key = index::serial_key(odd.serial())}};
   certificates_ = certificates_.with(changes);
   io::Host local = io::parse_host("10.1.1.1").value();
   tftp_requests = sim.add_udp_socket({.host = local, .port = 69});

@@ -1,4 +1,5 @@
-// All certificates that the service vouches for, found by their DER or by name.
+// All certificates that the service vouches for, found by their DER, by name or by serial
+// number.
 //
 // An index never changes: with() makes the next one, which shares with this one
 // every partition and every record that the change does not touch. A lookup takes no
@@ -42,15 +43,16 @@ class CertificateRecord {
 
   // Fields are as narrow as they can be, and roles and DER begin right behind the
   // last one: with a million certificates every byte here is a megabyte.
-  static constexpr std::size_t kHeader = 11;
+  static constexpr std::size_t kHeader = 13;
 
   CertificateRecord() = default;
   const std::uint8_t* tail() const { return reinterpret_cast<const std::uint8_t*>(this) + kHeader; }
 
   std::uint32_t ttl_;
   std::uint16_t der_size_;
-  std::uint16_t holders_;         // partitions that list this record; the pool's
-  std::uint16_t name_partition_;  // where the record is listed by name
+  std::uint16_t holders_;           // partitions that list this record; the pool's
+  std::uint16_t name_partition_;    // where the record is listed by name
+  std::uint16_t serial_partition_;  // and by serial number
   std::uint8_t role_count_;
 };
 
@@ -71,10 +73,15 @@ struct CertificateChange {
   Bytes roles = {};
   std::uint32_t ttl = 0;
   std::uint64_t name_key = 0;
+  std::uint64_t serial_key = 0;
 };
 
-// The key of a certificate's name: its normalised issuer and its serial number.
+// The key of a certificate's name: its normalised issuer and its serial number. Leading
+// zero bytes of that are of no account, here and below.
 std::uint64_t name_key(std::string_view normal_issuer, Bytes serial);
+
+// The key of a serial number alone.
+std::uint64_t serial_key(Bytes serial);
 
 class CertificateIndex {
  public:
@@ -91,6 +98,16 @@ class CertificateIndex {
       if (is_it(candidate)) return &candidate;
     }
     return nullptr;
+  }
+
+  // Calls visit(record) for each certificate put under the serial number's key, and rarely
+  // for one with another key, until that is false. There may be as many as there are
+  // certificates: the caller bounds its work.
+  template <class Visit>
+  void for_serial(std::uint64_t key, Visit&& visit) const {
+    for (Entry entry : with_serial(key)) {
+      if (!visit(record(entry))) return;
+    }
   }
 
   // The index after `changes`, applied in their order. Removing what is not there
@@ -114,16 +131,17 @@ class CertificateIndex {
   };
   Memory memory() const;
 
-  // How many of the two times kPartitions partitions are one and the same in both.
+  // How many of the three times kPartitions partitions are one and the same in both.
   std::size_t partitions_shared_with(const CertificateIndex& other) const;
 
-  static constexpr std::size_t kPartitions = 1024;  // by DER; as many again by name
+  static constexpr std::size_t kPartitions = 1024;  // by DER; as many again by name and by serial
 
  private:
   struct State;
   explicit CertificateIndex(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
   std::span<const Entry> named(std::uint64_t key) const;
+  std::span<const Entry> with_serial(std::uint64_t key) const;
   std::span<const Entry> listed(std::size_t partition) const;
   const CertificateRecord& record(Entry entry) const;
 
