@@ -23,14 +23,14 @@ const wire::Record* find_record(const Parsed<wire::TrustList>& list, std::span<c
 
 std::optional<crypto::Certificate> find_signer(Bytes list, const wire::Header& header,
                                                std::span<const wire::Role> roles) {
-  std::optional<crypto::Certificate> found;
+  NamedCertificate signer;
   find_record(wire::parse_trust_list(list), roles, [&](Bytes der) {
     auto certificate = crypto::Certificate::from_der(der);
-    if (!certificate || !names_signer(header, *certificate)) return false;
-    found = std::move(*certificate);
-    return true;
+    Naming naming = certificate ? naming_of(header, *certificate) : Naming::other;
+    if (certificate) signer.offer(*certificate, naming);
+    return naming == Naming::surely;
   });
-  return found;
+  return signer.found();
 }
 
 bool lists_certificate(Bytes list, Bytes der, std::span<const wire::Role> roles) {
@@ -40,6 +40,14 @@ bool lists_certificate(Bytes list, Bytes der, std::span<const wire::Role> roles)
 
 bool lists_any(Bytes list, std::span<const wire::Role> roles) {
   return find_record(wire::parse_trust_list(list), roles, [](Bytes) { return true; }) != nullptr;
+}
+
+bool lists_blanked(Bytes list, std::span<const wire::Role> roles) {
+  auto parsed = wire::parse_trust_list(list);
+  return parsed && std::ranges::any_of(parsed->records, [&](const wire::Record& record) {
+           return record.certificate.empty() && record.hash.empty() &&
+                  std::ranges::find(roles, record.role) != roles.end();
+         });
 }
 
 bool is_readable(Bytes list) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cassert>
 
+#include "anchord/base/serial_number.h"
 #include "anchord/trust/virtual_phone.h"
 #include "anchord/wire/tvs.h"
 #include "held_list.h"
@@ -17,7 +18,8 @@ constexpr std::array kListSigners{Role::sast};
 constexpr std::array kFileSigners{Role::tftp, Role::ccm_tftp};
 constexpr std::array kFileServers{Role::tftp, Role::ccm_tftp, Role::app_server};
 constexpr std::array kVerificationServices{Role::tvs};
-// An ITL without any of these is an empty one.
+// An ITL whose records of these are there, and all of them without a certificate, is the empty
+// one of a rollback. A list that never had such records says nothing of the kind.
 constexpr std::array kBlankedRoles{Role::tftp, Role::ccm_tftp, Role::tvs};
 
 bool any_role(Bytes roles, std::span<const Role> wanted) {
@@ -28,8 +30,9 @@ bool any_role(Bytes roles, std::span<const Role> wanted) {
 }  // namespace
 
 bool VirtualPhone::takes_unsigned() const {
-  return !settings_.security_by_default ||
-         (!lists_any(memory_.itl, kBlankedRoles) && !lists_any(memory_.ctl, kFileSigners));
+  if (!settings_.security_by_default) return true;
+  bool blanked = lists_blanked(memory_.itl, kBlankedRoles) && !lists_any(memory_.itl, kBlankedRoles);
+  return (blanked || !is_readable(memory_.itl)) && !lists_any(memory_.ctl, kFileSigners);
 }
 
 bool VirtualPhone::lists_tvs() const {
@@ -89,12 +92,12 @@ bool VirtualPhone::got_https_answer(Bytes presented_der, Bytes response, UnixSec
 
 const VirtualPhone::Answer* VirtualPhone::kept_answer(std::string_view issuer, Bytes serial,
                                                       UnixSeconds now) const {
-  auto found = answers_.find({std::string(issuer), to_buffer(serial)});
+  auto found = answers_.find({std::string(issuer), to_buffer(significant(serial))});
   return found != answers_.end() && now < found->second.until ? &found->second : nullptr;
 }
 
 void VirtualPhone::keep_answer(std::string_view issuer, Bytes serial, Answer answer) {
-  answers_.insert_or_assign({std::string(issuer), to_buffer(serial)}, std::move(answer));
+  answers_.insert_or_assign({std::string(issuer), to_buffer(significant(serial))}, std::move(answer));
   if (answers_.size() <= kMaxKeptAnswers) return;
   answers_.erase(std::ranges::min_element(answers_, {}, [](const auto& kept) { return kept.second.until; }));
 }

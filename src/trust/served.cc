@@ -23,14 +23,11 @@ const KnownCertificate* find(const Served& served, const wire::VerifyRequest& as
 }
 
 const KnownCertificate* find(const Served& served, const wire::QueryRequest& asked) {
-  auto found = std::ranges::find_if(served.answered, [&](const KnownCertificate& known) {
-    const crypto::Certificate& certificate = known.certificate;
-    return same_bytes(certificate.serial(), asked.serial) &&
-           names_agree(asked.issuer, certificate.issuer(), certificate.issuer_der()) &&
-           (asked.subject.empty() ||
-            names_agree(asked.subject, certificate.subject(), certificate.subject_der()));
-  });
-  return found == served.answered.end() ? nullptr : &*found;
+  NamedCertificate named;
+  for (const KnownCertificate& known : served.answered)
+    named.offer(known.certificate, naming_of({asked.subject, asked.issuer, asked.serial}, known.certificate));
+  if (!named.found()) return nullptr;
+  return &*std::ranges::find(served.answered, *named.found(), &KnownCertificate::certificate);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "anchord/base/serial_number.h"
 #include "anchord/wire/signed_file.h"
 
 namespace anchord::trust {
@@ -78,24 +79,43 @@ Result<Buffer> file_header(std::string_view name, Bytes content,
   return sign(std::move(*unsigned_header), signer, signing.digest, content);
 }
 
-bool names_agree(std::string_view text, const crypto::Name& name, Bytes name_der) {
-  // The vendor's spelling escapes nothing: a value with a ';' in it reads back as
-  // another name, yet it is how that name is spelled.
-  if (text == name.to_vendor() || text == name.to_open()) return true;
+namespace {
+
+bool is_exactly(std::string_view text, Bytes name_der) {
   crypto::NormalName spelled;
   crypto::NormalName real;
   return spelled.from_text(text) && real.from_der(name_der) && spelled.text() == real.text();
 }
 
-bool names_signer(const wire::Header& header, const crypto::Certificate& certificate) {
-  return same_bytes(header.serial, certificate.serial()) &&
-         names_agree(header.issuer_name, certificate.issuer(), certificate.issuer_der());
+}  // namespace
+
+Naming naming_of(const NamedBy& named, const crypto::Certificate& certificate) {
+  if (!same_number(named.serial, certificate.serial())) return Naming::other;
+  auto holds = [&](auto&& said_of) {
+    return said_of(named.issuer, certificate.issuer_der()) &&
+           (named.subject.empty() || said_of(named.subject, certificate.subject_der()));
+  };
+  if (holds(is_exactly)) return Naming::surely;
+  return holds(crypto::name_fits) ? Naming::perhaps : Naming::other;
+}
+
+Naming naming_of(const wire::Header& header, const crypto::Certificate& signer) {
+  return naming_of({header.signer_name, header.issuer_name, header.serial}, signer);
+}
+
+void NamedCertificate::offer(const crypto::Certificate& certificate, Naming naming) {
+  if (naming == Naming::other || surely_) return;
+  surely_ = naming == Naming::surely;
+  if (surely_ || !found_) {
+    found_ = certificate;
+  } else if (*found_ != certificate) {
+    ambiguous_ = true;
+  }
 }
 
 Status check_signature(Bytes file, const wire::Header& header, const crypto::Certificate& signer,
                        Bytes content) {
-  if (!names_signer(header, signer) ||
-      !names_agree(header.signer_name, signer.subject(), signer.subject_der()))
+  if (naming_of(header, signer) == Naming::other)
     return fail(
         fmt::format("it is signed by '{}', not by '{}'", header.signer_name, signer.subject().to_vendor()));
   wire::SignedParts signed_parts = wire::signed_parts(file, header);

@@ -46,11 +46,33 @@ Result<Buffer> file_header(std::string_view name, Bytes content,
                            const std::optional<wire::Encryption>& encryption, const Identity& signer,
                            const SigningSettings& signing, UnixSeconds timestamp);
 
-// Whether a name as text is this name, in whichever spelling.
-bool names_agree(std::string_view text, const crypto::Name& name, Bytes name_der);
+// How a header or a question names a certificate: by serial number and issuer, and by
+// subject where there is one. Names that others have written need not be spelled as the
+// certificate's are (crypto::name_fits()): such a one may be meant.
+enum class Naming { other, perhaps, surely };
 
-// Whether the header says that this certificate made the signature.
-bool names_signer(const wire::Header& header, const crypto::Certificate& certificate);
+struct NamedBy {
+  std::string_view subject;  // empty: not given
+  std::string_view issuer;
+  Bytes serial;
+};
+
+Naming naming_of(const NamedBy& named, const crypto::Certificate& certificate);
+Naming naming_of(const wire::Header& header, const crypto::Certificate& signer);
+
+// Of several certificates, the one that is named: surely, else the only one that may be
+// meant. Offered twice, it is still one.
+class NamedCertificate {
+ public:
+  void offer(const crypto::Certificate& certificate, Naming naming);
+  const std::optional<crypto::Certificate>& found() const { return surely_ || !ambiguous_ ? found_ : none_; }
+
+ private:
+  std::optional<crypto::Certificate> found_;
+  std::optional<crypto::Certificate> none_;
+  bool surely_ = false;
+  bool ambiguous_ = false;
+};
 
 // Checks that the signer is named and that the signature is theirs: over the file, and
 // the content behind it where that is not in the file.

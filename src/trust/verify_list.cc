@@ -1,6 +1,7 @@
 // Checking trust lists.
 #include <fmt/format.h>
 
+#include "anchord/base/serial_number.h"
 #include "anchord/trust/trust_list.h"
 #include "signing.h"
 
@@ -10,11 +11,9 @@ namespace {
 // The name of the first item that does not say what the certificate says.
 const char* disagreement(const wire::Record& record, const crypto::Certificate& certificate) {
   auto differs = [](Bytes said, Bytes real) { return !said.empty() && !same_bytes(said, real); };
-  if (record.subject && !names_agree(*record.subject, certificate.subject(), certificate.subject_der()))
-    return "subject name";
-  if (record.issuer && !names_agree(*record.issuer, certificate.issuer(), certificate.issuer_der()))
-    return "issuer name";
-  if (differs(record.serial, certificate.serial())) return "serial number";
+  if (record.subject && !crypto::name_fits(*record.subject, certificate.subject_der())) return "subject name";
+  if (record.issuer && !crypto::name_fits(*record.issuer, certificate.issuer_der())) return "issuer name";
+  if (!record.serial.empty() && !same_number(record.serial, certificate.serial())) return "serial number";
   if (differs(record.public_key, certificate.public_key_raw())) return "public key";
   if (differs(record.signature, certificate.signature())) return "signature";
   if (record.hash_algorithm &&
@@ -37,11 +36,13 @@ Status check_records(const wire::TrustList& list) {
 }
 
 Result<crypto::Certificate> find_signer(const wire::TrustList& list) {
+  NamedCertificate signer;
   for (const wire::Record& record : list.records) {
     if (record.role != wire::Role::sast || record.certificate.empty()) continue;
     auto certificate = crypto::Certificate::from_der(record.certificate);
-    if (certificate && names_signer(list.header, *certificate)) return certificate;
+    if (certificate) signer.offer(*certificate, naming_of(list.header, *certificate));
   }
+  if (signer.found()) return *signer.found();
   return fail(fmt::format("its signer '{}' is not among its SAST records: give the signer's certificate",
                           list.header.signer_name));
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "anchord/base/ascii.h"
+#include "anchord/base/serial_number.h"
 #include "anchord/crypto/name.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/signed_file.h"
@@ -20,10 +21,6 @@
 
 namespace anchord::trust {
 namespace {
-
-// A certificate's serial number has 20 bytes; a header's field could have 65535, which no
-// question has room for.
-constexpr std::size_t kMaxSerial = 64;
 
 // A peer's text in a reason.
 constexpr std::size_t kMaxShown = 128;
@@ -195,7 +192,8 @@ VirtualPhone::Want VirtualPhone::got_configuration(Bytes content, UnixSeconds no
 
 VirtualPhone::Want VirtualPhone::judge(Bytes file, const wire::Header& header, UnixSeconds now) {
   if (header.issuer_name.size() > crypto::kMaxNormalName ||
-      header.signer_name.size() > crypto::kMaxNormalName || header.serial.size() > kMaxSerial)
+      header.signer_name.size() > crypto::kMaxNormalName ||
+      significant(header.serial).size() > crypto::kMaxSerialNumber)
     return fall_short(fmt::format("'{}' names a signer that no certificate can have", file_name(step_)));
   if (auto listed = listed_signer(header)) return settle(file, *listed);
   const Answer* kept = kept_answer(header.issuer_name, header.serial, now);
@@ -232,7 +230,7 @@ VirtualPhone::Want VirtualPhone::got_answer(Bytes response, UnixSeconds now) {
     return no_answer(false, now);
   if (!answer->valid) return refuse("the verification service does not know it", true);
   auto certificate = crypto::Certificate::from_der(answer->certificate);
-  if (!certificate || !names_signer(header, *certificate)) return no_answer(false, now);
+  if (!certificate || naming_of(header, *certificate) == Naming::other) return no_answer(false, now);
   keep_answer(header.issuer_name, header.serial,
               {*certificate, to_buffer(answer->roles), now + answer->ttl.value_or(0)});
   if (!has_role(answer->roles)) return refuse("the verification service knows it for something else", true);

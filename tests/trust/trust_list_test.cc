@@ -7,6 +7,7 @@
 #include "anchord/base/hex.h"
 #include "anchord/crypto/digest.h"
 #include "anchord/crypto/self_signed.h"
+#include "signing.h"
 #include "vectors.h"
 
 namespace anchord::trust {
@@ -53,6 +54,47 @@ TEST_P(VectorList, IsRefusedWhenCutOrExtended) {
     ASSERT_FALSE(verify_trust_list(Bytes(file).first(size))) << size;
   file.push_back(0);
   EXPECT_FALSE(verify_trust_list(file));
+}
+
+// Names in quotes and cut, without blanks at their ends, in lower case, without their DC.
+TEST(VerifyTrustList, TakesNamesAsTheVendorWritesThem) {
+  for (const char* name :
+       {"etoken-as-published", "etoken-plain-names", "adcs-issuer-with-dc", "adcs-issuer-without-dc"}) {
+    Buffer file = vector_file("field/" + std::string(name) + ".tlv");
+    auto verified = verify_trust_list(file);
+    ASSERT_TRUE(verified) << name << ": " << verified.error().text;
+    EXPECT_TRUE(verify_trust_list(file, verified->signer)) << name;
+    EXPECT_FALSE(verify_trust_list(file, vector_certificate("tftp"))) << name;
+  }
+}
+
+TEST(NamedCertificate, IsTheOneSurelyNamedElseTheOnlyOne) {
+  auto a = vector_certificate("tftp"), b = vector_certificate("tvs");
+  NamedCertificate one;
+  EXPECT_FALSE(one.found());
+  one.offer(a, Naming::other);
+  EXPECT_FALSE(one.found());
+  one.offer(a, Naming::perhaps);
+  one.offer(a, Naming::perhaps);
+  EXPECT_EQ(one.found(), a);
+  one.offer(b, Naming::perhaps);
+  EXPECT_FALSE(one.found());
+  one.offer(b, Naming::surely);
+  EXPECT_EQ(one.found(), b);
+  one.offer(a, Naming::perhaps);
+  EXPECT_EQ(one.found(), b);
+}
+
+TEST(NamingOf, SerialNumberIssuerAndSubject) {
+  auto c = vector_certificate("tftp");
+  std::string issuer = c.issuer().to_vendor(), subject = c.subject().to_open();
+  Buffer padded = to_buffer(c.serial());
+  padded.insert(padded.begin(), 2, 0);
+  EXPECT_EQ(naming_of({subject, issuer, padded}, c), Naming::surely);
+  EXPECT_EQ(naming_of({"", issuer, c.serial()}, c), Naming::surely);
+  EXPECT_EQ(naming_of({"CN=cucm1.example.com", issuer, c.serial()}, c), Naming::perhaps);
+  EXPECT_EQ(naming_of({"CN=cucm2.example.com", issuer, c.serial()}, c), Naming::other);
+  EXPECT_EQ(naming_of({subject, issuer, c.serial().first(5)}, c), Naming::other);
 }
 
 TEST(VerifyTrustList, RefusesAnotherSigner) {

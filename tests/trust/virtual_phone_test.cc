@@ -453,6 +453,19 @@ TEST_F(Phone, AnEmptyItlMustBeTrustedItself) {
   EXPECT_EQ(world_.boot(phone_).end, BootEnd::locked);
 }
 
+// A list that never had records of those whom a rollback blanks is not the empty one.
+TEST_F(Phone, AListOfSignersAndOthersAloneIsNotEmpty) {
+  TrustListFields fields = itl_fields(first_);
+  std::erase_if(fields.records, [](const ListedCertificate& listed) {
+    return listed.role != wire::Role::sast && listed.role != wire::Role::capf;
+  });
+  VirtualPhone phone({}, {.itl = build_trust_list(fields, kStart).value()});
+  World stranger = world_of(new_cluster("b", 1));
+  EXPECT_EQ(stranger.boot(phone).end, BootEnd::locked);
+  World own = world_of(first_, kStart + 1);
+  EXPECT_EQ(own.boot(phone).end, BootEnd::fine);
+}
+
 TEST_F(Phone, WithAnEmptyItlAndACtlIsNotFree) {
   Cluster mixed = with_mode(first_, Mode::mixed);
   VirtualPhone phone = phone_at(mixed);
@@ -488,7 +501,7 @@ TEST_F(Phone, EndsInABoundedNumberOfWants) {
 
 TEST_F(Phone, ASignerWithoutEndIsNotAskedAbout) {
   std::string name(60000, 'x');
-  Buffer serial(200, 1);
+  Buffer serial(2000, 1);
   for (bool long_name : {false, true}) {
     wire::HeaderFields fields{.signer_version = wire::Version{1, 1},
                               .signer_name = "CN=x",
