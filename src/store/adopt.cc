@@ -79,7 +79,34 @@ Status check_phones(Bytes itl, const trust::Cluster& cluster, UnixSeconds now,
   return {};
 }
 
+// Which spelling the list has; nothing when its names look the same in both.
+std::optional<crypto::NameSpelling> spelling_in(const wire::TrustList& list) {
+  for (const wire::Record& record : list.records) {
+    auto certificate = crypto::Certificate::from_der(record.certificate);
+    if (!certificate || !record.subject) continue;
+    const crypto::Name& name = certificate->subject();
+    if (name.to_vendor() == name.to_open()) continue;
+    if (*record.subject == name.to_open()) return crypto::NameSpelling::open;
+    // The vendor's programs spell some names in ways of their own.
+    if (*record.subject == name.to_vendor() || record.subject->contains(';'))
+      return crypto::NameSpelling::vendor;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+Result<trust::SigningSettings> adopted_signing(const InitRequest& request) {
+  trust::SigningSettings signing = request.signing;
+  if (request.adopted.itl.empty()) return signing;
+  auto list = wire::parse_trust_list(request.adopted.itl);
+  if (!list) return std::unexpected(list.error().error().within("the list that phones hold"));
+  // The signer version follows from the digest. Of SHA-256 a cluster makes none: who knows that
+  // knows SHA-512.
+  signing.digest = list->header.digest == wire::Digest::sha1 ? wire::Digest::sha1 : wire::Digest::sha512;
+  signing.spelling = spelling_in(*list).value_or(signing.spelling);
+  return signing;
+}
 
 Status check_adopted(const InitRequest& request) {
   const Adopted& adopted = request.adopted;

@@ -18,6 +18,10 @@ Status check_adopted(const InitRequest& request);
 std::optional<NewIdentity> adopted_identity(const InitRequest& request, trust::Service service,
                                             const trust::Host* host);
 
+// How the list that phones hold is signed and spells names: the cluster goes on so, since these
+// phones are known to read it. Without a list, what the request says.
+Result<trust::SigningSettings> adopted_signing(const InitRequest& request);
+
 // Of the list that phones hold, every certificate that is not the cluster's own, with its
 // roles. Fails when these phones would not go over to the cluster, and says what is missing.
 Result<std::vector<trust::KnownCertificate>> held_by_phones(const InitRequest& request,

@@ -248,8 +248,12 @@ Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& i
 
 }  // namespace
 
-Result<Store> Store::init(const std::filesystem::path& directory, const InitRequest& request) {
-  if (auto good = check_request(request); !good) return std::unexpected(good.error());
+Result<Store> Store::init(const std::filesystem::path& directory, const InitRequest& given) {
+  if (auto good = check_request(given); !good) return std::unexpected(good.error());
+  auto signing = adopted_signing(given);
+  if (!signing) return std::unexpected(signing.error());
+  InitRequest request = given;
+  request.signing = *signing;
   if (auto good = check_adopted(request); !good) return std::unexpected(good.error());
   {
     Site site(directory);

@@ -1,6 +1,7 @@
 // Clusters made of keys that phones trust already.
 #include <gtest/gtest.h>
 
+#include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
 #include "anchord/trust/lifecycle.h"
 #include "anchord/trust/trust_list.h"
@@ -110,6 +111,43 @@ TEST_F(Adopt, TheHeldListIsKept) {
   ASSERT_EQ(lists.size(), 1U);
   EXPECT_EQ(lists[0].content, held_list());
   EXPECT_EQ(lists[0].name, "ITLFile.tlv");
+}
+
+Buffer field_file(const std::string& name) {
+  return read_file(std::string(ANCHORD_TEST_DATA "/field/") + name, 1 << 20).value();
+}
+
+trust::Identity field_identity(const std::string& name) {
+  Buffer pem = field_file(name);
+  return {crypto::Certificate::from_pem_or_der(pem).value(),
+          crypto::PrivateKey::from_pem_or_der(pem).value()};
+}
+
+// The list of an open tool: a signer, and a call manager, but nobody who signs files or verifies.
+TEST_F(Adopt, TheListsDigestVersionAndSpellingStay) {
+  Buffer itl = field_file("adopt-ITLFile.tlv");
+  auto cluster = make({.signers = {field_identity("adopt-sast.pem")}, .itl = itl});
+  ASSERT_TRUE(cluster) << cluster.error().text;
+  EXPECT_EQ(cluster->signing.digest, wire::Digest::sha1);
+  EXPECT_EQ(cluster->signing.spelling, crypto::NameSpelling::open);
+  auto store = Store::open(dir_).value();
+  auto loaded = store.load(KeyUse::with_keys).value();
+  Buffer content = current_itl(store, loaded.cluster, calendar_now()).value().content;
+  auto list = wire::parse_trust_list(content).value();
+  EXPECT_EQ(list.header.digest, wire::Digest::sha1);
+  EXPECT_EQ(list.header.signer_version, (wire::Version{1, 0}));
+  EXPECT_EQ(list.header.signer_name, "CN=sast,O=sast,OU=sast");
+}
+
+TEST_F(Adopt, AStrangerIsNoSignerOfAListWithoutVerificationServices) {
+  expect_text(error({.signers = {field_identity("adopt-other.pem")}, .itl = field_file("adopt-ITLFile.tlv")}),
+              {"would not go over", "--sast", "CN=sast"});
+}
+
+TEST_F(Adopt, WhatTheVendorsListSaysStays) {
+  auto cluster = make({.signers = {before().tftp}, .itl = held_list()});
+  ASSERT_TRUE(cluster) << cluster.error().text;
+  EXPECT_EQ(cluster->signing, before().signing);
 }
 
 TEST_F(Adopt, WithoutAListNothingIsAsked) {

@@ -39,8 +39,9 @@ struct Adopted {
   std::vector<trust::Identity> signers;  // RSA: the TFTP signer, then ITLRecovery
   std::vector<trust::Identity> tvs;      // of the hosts, in their order
   std::optional<trust::Identity> capf = {};
-  // The ITL that phones hold now: they must accept the new one. Its other certificates
-  // become known ones. Empty: none.
+  // The ITL that phones hold now: they must accept the new one, which has the same digest,
+  // and with it signer version, and spelling of names, whatever `signing` says. Its other
+  // certificates become known ones. Empty: none.
   Buffer itl = {};
 };
 
