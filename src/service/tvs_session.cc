@@ -14,6 +14,8 @@ TvsSession::Served TvsSession::answer_front(Bytes& plain, TvsWorkspace& work, Wr
                                             ShardContext& shard, bool& answered) {
   Counters& counters = shard.counters;
   for (;;) {
+    // Some pad what they send with zeros, which begin no request.
+    while (!plain.empty() && plain[0] == 0) plain = plain.subspan(1);
     Parsed<std::size_t> size = wire::tvs_message_size(plain);
     if (!size) return Served::malformed;
     if (*size == 0 || *size > plain.size()) return Served::all;

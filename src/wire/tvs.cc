@@ -1,5 +1,6 @@
 #include "anchord/wire/tvs.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 
@@ -63,10 +64,10 @@ struct Message {
   void require(std::uint8_t tag) { seen.require(tag, kTvsItems, body); }
 };
 
-// Some firmware leaves a name's final NUL out.
+// Some firmware leaves a name's final NUL out, some pads with more.
 std::string_view read_loose_name(Item& item) {
   std::string_view name = as_text(item.value.rest());
-  if (name.ends_with('\0')) name.remove_suffix(1);
+  name = name.substr(0, name.find_last_not_of('\0') + 1);
   if (name.contains('\0')) item.fail("has a NUL inside");
   return name;
 }
@@ -79,6 +80,8 @@ void read_value(Item& item, Message& message) {
       if (!message.device.empty() && message.device[0] == kDeviceMark) {
         message.device = message.device.subspan(1);
       }
+      while (!message.device.empty() && message.device.back() == 0)
+        message.device = message.device.first(message.device.size() - 1);
       return;
     case kCertificate:
       message.certificate = value.rest();
@@ -106,10 +109,15 @@ void read_value(Item& item, Message& message) {
   }
 }
 
+bool only_zeros(Reader in) {
+  return std::ranges::all_of(in.rest(), [](std::uint8_t b) { return b == 0; });
+}
+
 void read_items(Message& message) {
   Reader& body = message.body;
   const std::uint32_t used = used_by(message.command);
-  while (body.left() > 0) {
+  // Zeros up to the end of the body are no item of any length.
+  while (body.left() > 0 && !only_zeros(body)) {
     std::uint8_t tag = body.u8("item");
     Item item = read_item(body, tag, kTvsItems);
     if (tag >= kTvsItems.size() || (used & SeenTags::bit(tag)) == 0) continue;

@@ -125,9 +125,19 @@ TEST(TvsRequest, NamesWhatIsWrong) {
             "item 'unknown item' at offset 16: runs past the end");
   EXPECT_EQ(request_error(message(3, {item(4, {'a', 0, 'b', 0}), kSerial})),
             "item 'issuer name' at offset 10: has a NUL inside");
-  EXPECT_EQ(request_error(message(3, {item(4, {'a', 0, 0}), kSerial})),
-            "item 'issuer name' at offset 10: has a NUL inside");
   EXPECT_EQ(request_error(message(1, {})), "item 'certificate' at offset 10: is missing");
+}
+
+TEST(TvsRequest, ZerosBehindAreNothing) {
+  Buffer name = message(3, {item(4, {'a', 0, 0, 0}), item(3, {0, 0}), kSerial});
+  auto query = std::get<QueryRequest>(parse_tvs_request(name).value());
+  EXPECT_EQ(query.issuer, "a");
+  EXPECT_EQ(query.subject, "");
+  for (std::size_t zeros = 1; zeros < 9; ++zeros)
+    EXPECT_EQ(request_error(message(1, {kCertificate, Buffer(zeros)})), "no error") << zeros;
+  EXPECT_NE(request_error(message(1, {kCertificate, {0, 0, 1}})), "no error");
+  Buffer device = message(1, {item(1, {1, 'S', 'E', 'P', 0, 0}), kCertificate});
+  EXPECT_EQ(as_text(std::get<VerifyRequest>(parse_tvs_request(device).value()).device), "SEP");
 }
 
 TEST(TvsRequest, TakesTwoCommandsOnly) {

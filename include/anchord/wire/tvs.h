@@ -47,7 +47,8 @@ struct QueryRequest {
 using TvsRequest = std::variant<VerifyRequest, QueryRequest>;
 
 // `message` is one whole message. Items that a request does not use are skipped,
-// for firmware differs; repeated and missing ones are errors.
+// for firmware differs, and so are zeros behind the last item; repeated and missing
+// items are errors. A device name has no zeros at its end.
 Parsed<TvsRequest> parse_tvs_request(Bytes message);
 
 enum class TvsCommand : std::uint8_t {
