@@ -159,7 +159,7 @@ Result<std::vector<Certificate>> Certificate::all_from(Bytes file) {
     auto one = from_der(filled ? element : file);
     // No text that is PEM begins as DER does, but for a comment such as "0: the first one".
     if (one) return std::vector{std::move(*one)};
-    if (element.size() != file.size() || !as_text(file).contains("-----BEGIN "))
+    if (!as_text(file).contains("-----BEGIN "))
       return std::unexpected(std::move(one.error()));
   }
   Buffer content = plain_text(file);

@@ -94,7 +94,9 @@ Found query(const wire::QueryRequest& request, const index::Snapshot& snapshot, 
             Question& record) {
   Found found = find_named(request, snapshot);
   record.kind = QuestionKind::query;
-  note_serial(request.serial, record);
+  constexpr std::uint8_t kZero[] = {0};
+  Bytes serial = significant(request.serial);
+  note_serial(serial.empty() ? Bytes(kZero) : serial, record);
   record.issuer.set(request.issuer);
   if (found != nullptr) {
     wire::write_query_response(out, request.session, found->der(), found->roles(), found->ttl());

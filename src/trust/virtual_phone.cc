@@ -214,7 +214,7 @@ VirtualPhone::Want VirtualPhone::ask() {
                                   .device = text,
                                   .subject = header.signer_name,
                                   .issuer = header.issuer_name,
-                                  .serial = header.serial});
+                                  .serial = significant(header.serial)});
   assert(out.ok());
   message.resize(out.size());
   waiting_ = Waiting::answer;
