@@ -143,7 +143,7 @@ class Bundle(Case):
     def test_files_that_are_none(self):
         pem = (CERTS / "tftp.crt").read_text()
         for content, says in ((b"", "no certificate"), (harness.der("tftp"), "no certificate"),
-                              (pem.split("-----END")[0].encode(), "ends within"),
+                              (pem.split("-----END")[0].encode(), "END line"),
                               (pem.encode() + b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "X509 CRL"),
                               (f"service: tvs\n{pem}".encode(), "'tvs'"),
                               (pem.replace("MII", "AAA", 1).encode(), "its certificate 1"), (b"\0" * 5_000_000, "more")):
