@@ -37,7 +37,7 @@ Bytes first_element(Bytes der) {
 
 // Editors and mail leave these behind the end.
 bool is_filling(std::uint8_t byte) {
-  return byte == 0 || byte == '\r' || byte == '\n' || byte == ' ' || byte == 0x1a;
+  return byte == '\r' || byte == '\n' || byte == ' ' || byte == 0x1a;
 }
 
 // A file without what people's programs put around its content: a byte order mark, and
@@ -159,8 +159,7 @@ Result<std::vector<Certificate>> Certificate::all_from(Bytes file) {
     auto one = from_der(filled ? element : file);
     // No text that is PEM begins as DER does, but for a comment such as "0: the first one".
     if (one) return std::vector{std::move(*one)};
-    if (!as_text(file).contains("-----BEGIN "))
-      return std::unexpected(std::move(one.error()));
+    if (!as_text(file).contains("-----BEGIN ")) return std::unexpected(std::move(one.error()));
   }
   Buffer content = plain_text(file);
   auto all = all_from_objects(as_text(content), other);
