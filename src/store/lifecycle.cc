@@ -134,21 +134,28 @@ Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& 
 Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownCertificate> certificates,
                                      const ChangeRequest& request) {
   Database& database = Inside::database(store);
+  const std::filesystem::path& directory = Inside::directory(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
-  auto loaded = read_cluster(Inside::directory(store), database, KeyUse::with_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  Cluster after = loaded->cluster;
-  for (const trust::KnownCertificate& known : certificates)
-    if (auto there = std::ranges::find(after.known, known.certificate, &trust::KnownCertificate::certificate);
-        there != after.known.end() && !there->own)
-      there->roles = known.roles;
-  Change change =
-      make_plan(std::move(loaded->cluster), std::move(after), "taking roles from certificates", "");
-  if (takes_roles(change)) {
-    auto held = read_holders(database, Inside::directory(store));
+  auto plan = [&](KeyUse keys) -> Result<Change> {
+    auto loaded = read_cluster(directory, database, keys);
+    if (!loaded) return std::unexpected(loaded.error());
+    Cluster after = loaded->cluster;
+    for (const trust::KnownCertificate& known : certificates)
+      if (auto there =
+              std::ranges::find(after.known, known.certificate, &trust::KnownCertificate::certificate);
+          there != after.known.end() && !there->own)
+        there->roles = known.roles;
+    return make_plan(std::move(loaded->cluster), std::move(after), "taking roles from certificates", "");
+  };
+  auto change = plan(KeyUse::without_keys);
+  if (!change) return std::unexpected(change.error());
+  if (takes_roles(*change)) {
+    change = plan(KeyUse::with_keys);
+    if (!change) return std::unexpected(change.error());
+    auto held = read_holders(database, directory);
     if (!held) return std::unexpected(held.error());
-    if (auto good = check_change(database, change, *held, request); !good)
+    if (auto good = check_change(database, *change, *held, request); !good)
       return std::unexpected(good.error());
   }
   auto added = put_certificates(database, certificates);
