@@ -76,7 +76,8 @@ def environment():
 
 def run(*args, **how):
     how.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run([str(a) for a in args], capture_output=True, timeout=BOUND, env=environment(), **how)
+    how.setdefault("timeout", BOUND)
+    return subprocess.run([str(a) for a in args], capture_output=True, env=environment(), **how)
 
 
 def wait_for(condition, what, bound=BOUND):

@@ -40,11 +40,11 @@ class Case(harness.Case):
         self.assertEqual(error.stderr.count(b"\n"), 1, error.stderr.decode())
         return error.stderr.decode()
 
-    def boot(self, service, count=PHONES, first=0, tvs=None, code=0, trust=None):
+    def boot(self, service, count=PHONES, first=0, tvs=None, code=0, trust=None, faults=()):
         """Phones number first to first + count - 1 boot; what became of them."""
         args = ["boot", "--host", "127.0.0.1", "--phones", count, "--from", first, "--json",
-                "--timeout", BOUND, "--trust", trust or self.phones, "--tftp-port", service.tftp[0][1],
-                "--http-port", service.http[0][1]]
+                "--trust", trust or self.phones, "--tftp-port", service.tftp[0][1],
+                "--http-port", service.http[0][1], *(faults or ("--timeout", BOUND))]
         for host, port in tvs or service.tvs:
             args += ["--tvs", f"{host}:{port}"]
         result = run(program("anchorload"), *args)
