@@ -47,18 +47,21 @@ Identity& identity_of(Cluster& cluster, Service service, std::string_view host) 
   std::unreachable();
 }
 
+VirtualPhone phone_of(const Holders& holders, const Served& served) {
+  return VirtualPhone({.tvs_servers = std::min(served.tvs.size(), kServersOfAll)},
+                      {.ctl = holders.ctl, .itl = holders.itl, .configuration = {}});
+}
+
+Served with_own_lists(Served served, const Holders& holders, const VirtualPhone& phone) {
+  const std::string& name = phone.settings().name;
+  if (!holders.own_ctl.empty()) served.files["CTL" + name + ".tlv"] = holders.own_ctl;
+  if (!holders.own_itl.empty()) served.files["ITL" + name + ".tlv"] = holders.own_itl;
+  return served;
+}
+
 VirtualPhone::Done settled_end(const Holders& holders, const Served& cluster, UnixSeconds now) {
-  VirtualPhone phone({}, {});
-  std::optional<Served> with_own;
-  if (!holders.own_ctl.empty() || !holders.own_itl.empty()) {
-    with_own = cluster;
-    const std::string& name = phone.settings().name;
-    if (!holders.own_ctl.empty()) with_own->files["CTL" + name + ".tlv"] = holders.own_ctl;
-    if (!holders.own_itl.empty()) with_own->files["ITL" + name + ".tlv"] = holders.own_itl;
-  }
-  const Served& served = with_own ? *with_own : cluster;
-  phone = VirtualPhone({.tvs_servers = std::min(served.tvs.size(), kServersOfAll)},
-                       {.ctl = holders.ctl, .itl = holders.itl, .configuration = {}});
+  VirtualPhone phone = phone_of(holders, cluster);
+  const Served served = with_own_lists(cluster, holders, phone);
   VirtualPhone::Done done;
   for (std::size_t i = 0; i < kBootsToSettle; ++i) {
     PhoneMemory before = phone.memory();
@@ -70,6 +73,35 @@ VirtualPhone::Done settled_end(const Holders& holders, const Served& cluster, Un
 
 bool is_locked(const VirtualPhone::Done& done) {
   return done.end == BootEnd::locked;
+}
+
+// What it holds now, and what it may hold after a part of a boot there: a host that has not taken the
+// change over yet hands out the lists of before, and the phone may be switched off at any moment.
+std::vector<Holders> on_the_way(const Holders& group, const Served& before, UnixSeconds now) {
+  std::vector<Holders> all{group};
+  VirtualPhone phone = phone_of(group, before);
+  const Served served = with_own_lists(before, group, phone);
+  const PhoneMemory& memory = phone.memory();
+  VirtualPhone::Want want = phone.boot(now);
+  while (!done(want)) {
+    want = answer_in_memory(phone, want, served, now);
+    if (memory.ctl == all.back().ctl && memory.itl == all.back().itl) continue;
+    Holders next = group;
+    next.ctl = memory.ctl;
+    next.itl = memory.itl;
+    all.push_back(std::move(next));
+  }
+  return all;
+}
+
+// How it ends for a phone that the change locks.
+std::optional<VirtualPhone::Done> locked_end(const Holders& group, const Served& before, const Served& after,
+                                             UnixSeconds now) {
+  for (const Holders& held : on_the_way(group, before, now)) {
+    VirtualPhone::Done end = settled_end(held, after, now);
+    if (is_locked(end) && !is_locked(settled_end(held, before, now))) return end;
+  }
+  return std::nullopt;
 }
 
 template <class Counted>
@@ -134,24 +166,29 @@ Result<std::optional<Locked>> who_would_lock(const Cluster& before, const Cluste
                                              std::span<const Holders> holders, UnixSeconds now) {
   auto served = served_by(after, now);
   if (!served) return std::unexpected(served.error());
-  std::optional<Served> served_before;
+  auto served_before = served_by(before, now);
+  if (served_before) return who_would_lock(*served_before, *served, holders, now);
+  // What cannot be served hands out nothing; only who would lock could be so already.
+  auto locks = [&](const Holders& group) {
+    return group.count > 0 && is_locked(settled_end(group, *served, now));
+  };
+  if (std::ranges::any_of(holders, locks)) return std::unexpected(served_before.error());
+  return std::nullopt;
+}
+
+std::optional<Locked> who_would_lock(const Served& before, const Served& after,
+                                     std::span<const Holders> holders, UnixSeconds now) {
   Locked locked;
   std::size_t largest = 0;
   for (const Holders& group : holders) {
     if (group.count == 0) continue;
-    VirtualPhone::Done end = settled_end(group, *served, now);
-    if (!is_locked(end)) continue;
-    if (!served_before) {
-      auto made = served_by(before, now);
-      if (!made) return std::unexpected(made.error());
-      served_before = std::move(*made);
-    }
-    if (is_locked(settled_end(group, *served_before, now))) continue;
+    auto end = locked_end(group, before, after, now);
+    if (!end) continue;
     count_in(locked, group);
     if (group.count <= largest) continue;
     largest = group.count;
-    locked.reason = end.reason;
-    locked.of_tvs = !end.tvs_trust;
+    locked.reason = end->reason;
+    locked.of_tvs = !end->tvs_trust;
   }
   if (locked.count == 0) return std::nullopt;
   return locked;

@@ -78,24 +78,22 @@ Buffer answer_of(const Served& served, Bytes question) {
   return message;
 }
 
+VirtualPhone::Want answer_in_memory(VirtualPhone& phone, const VirtualPhone::Want& want, const Served& served,
+                                    UnixSeconds now) {
+  if (const auto* fetch = std::get_if<VirtualPhone::Fetch>(&want)) {
+    auto file = served.files.find(fetch->name);
+    return file == served.files.end() ? phone.not_found(now) : phone.got_file(file->second, now);
+  }
+  const auto& ask = std::get<VirtualPhone::Ask>(want);
+  // One that is not there at all will not be trusted later either.
+  bool trusted = ask.server < served.tvs.size() && phone.trusts_tvs(served.tvs[ask.server].der());
+  return trusted ? phone.got_answer(answer_of(served, ask.message), now) : phone.no_answer(true, now);
+}
+
 VirtualPhone::Done boot_in_memory(VirtualPhone& phone, const Served& served, UnixSeconds now) {
   VirtualPhone::Want want = phone.boot(now);
-  for (;;) {
-    if (const auto* fetch = std::get_if<VirtualPhone::Fetch>(&want)) {
-      auto file = served.files.find(fetch->name);
-      want = file == served.files.end() ? phone.not_found(now) : phone.got_file(file->second, now);
-    } else if (const auto* ask = std::get_if<VirtualPhone::Ask>(&want)) {
-      // One that is not there at all will not be trusted later either.
-      bool trusted = ask->server < served.tvs.size() && phone.trusts_tvs(served.tvs[ask->server].der());
-      if (!trusted) {
-        want = phone.no_answer(true, now);
-      } else {
-        want = phone.got_answer(answer_of(served, ask->message), now);
-      }
-    } else {
-      return std::get<VirtualPhone::Done>(want);
-    }
-  }
+  while (!done(want)) want = answer_in_memory(phone, want, served, now);
+  return std::get<VirtualPhone::Done>(want);
 }
 
 }  // namespace anchord::trust

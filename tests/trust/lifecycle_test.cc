@@ -198,6 +198,23 @@ TEST_F(Guards, EmptyItlDoesNotFreeAPhoneWithACtl) {
   expect_allowed(rolling, with_rollback(rolling, false), phone);
 }
 
+// With an empty ITL and no CTL it takes anything, until a host that is late gives it the CTL of before.
+TEST_F(Guards, AHostThatIsLateHandsOutTheListsOfBefore) {
+  Cluster rolling = with_rollback(new_cluster("a", 2), true);
+  VirtualPhone phone = phone_at(rolling);
+  Cluster mixed = with_mode(with_rollback(rolling, false), Mode::mixed);
+  Cluster after = regenerated(mixed, Service::tftp);
+  EXPECT_EQ(boot_of(phone, after).end, BootEnd::fine);
+  VirtualPhone late(
+      phone.settings(),
+      {.ctl = served(mixed).files.at(kCtlFileName), .itl = phone.memory().itl, .configuration = {}});
+  EXPECT_EQ(boot_of(late, mixed).end, BootEnd::fine);
+  EXPECT_EQ(boot_of(late, after).end, BootEnd::locked);
+  EXPECT_TRUE(ask(mixed, after, phone));
+  // With the list of before it needs nobody's word.
+  expect_allowed(mixed, after, phone_at(mixed));
+}
+
 TEST_F(Guards, CtlPresentAndSignerAndServiceChanged) {
   Cluster first = with_mode(new_cluster("a", 1), Mode::mixed);
   VirtualPhone phone = phone_at(first);

@@ -16,6 +16,7 @@
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
 #include "anchord/trust/cluster.h"
+#include "anchord/trust/served.h"
 
 namespace anchord::trust {
 
@@ -48,10 +49,14 @@ struct Locked {
 };
 
 // Boots a phone with each of the lists against the cluster as `after`; nothing when none
-// of them locks. Phones that are locked already (against `before`) are not the change's
-// doing and do not count.
+// of them locks. Likewise with what it would hold after any part of a boot against `before`: a
+// host that is late to take the change over hands out the lists of before. Phones that are
+// locked already (against `before`) are not the change's doing and do not count.
 Result<std::optional<Locked>> who_would_lock(const Cluster& before, const Cluster& after,
                                              std::span<const Holders> holders, UnixSeconds now);
+// The same of what phones find there before and after the change.
+std::optional<Locked> who_would_lock(const Served& before, const Served& after,
+                                     std::span<const Holders> holders, UnixSeconds now);
 
 // Phones whose lists carry the certificate: while there are some, it should stay known.
 struct Needed {

@@ -227,7 +227,10 @@ inline bool done(const VirtualPhone::Want& want) {
   return std::holds_alternative<VirtualPhone::Done>(want);
 }
 
-// One boot against values instead of a network.
+// What the phone wants next when it is given what it wants, from values instead of a network.
+VirtualPhone::Want answer_in_memory(VirtualPhone& phone, const VirtualPhone::Want& want, const Served& served,
+                                    UnixSeconds now);
+// One boot.
 VirtualPhone::Done boot_in_memory(VirtualPhone& phone, const Served& served, UnixSeconds now);
 
 }  // namespace anchord::trust
