@@ -139,24 +139,25 @@ Status take_ledger_over(Store& present, const std::filesystem::path& folder) {
 }
 
 // Without the state that was served since the backup, nobody knows what phones were given.
-Status note_lost_time(const std::filesystem::path& folder, const BackupFacts& facts, UnixSeconds now) {
+Status note_lost_time(const std::filesystem::path& folder, const BackupFacts& facts,
+                      const RestoreRequest& request) {
   auto restored = Store::open(folder);
   if (!restored) return std::unexpected(restored.error());
   return note_gap(*restored, {.began = facts.made_at,
-                              .ended = std::max(now, facts.made_at),
+                              .ended = std::max(request.now, facts.made_at),
                               .why = "a backup was restored without the state that came after it",
-                              .unkept = true});
+                              .unkept = !request.nothing_changed});
 }
 
 // What the state of now has to say: whether it may be replaced, and what goes over. One
 // that cannot be read is perhaps why a backup is wanted, but then nobody can say.
 Status check_present(const Place& place, const Unpacked& restored, const std::filesystem::path& folder,
                      const RestoreRequest& request) {
-  if (place.empty) return note_lost_time(folder, restored.facts, request.now);
+  if (place.empty) return note_lost_time(folder, restored.facts, request);
   auto store = Store::open(place.state);
   auto loaded = store ? store->load(KeyUse::without_keys) : std::unexpected(store.error());
   if (!loaded) {
-    if (request.force && request.other_cluster) return note_lost_time(folder, restored.facts, request.now);
+    if (request.force && request.other_cluster) return note_lost_time(folder, restored.facts, request);
     return fail(
         fmt::format("the present state cannot tell which cluster it is and which phones would lock "
                     "({}); --other-cluster --force replaces it all the same",

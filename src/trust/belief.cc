@@ -118,7 +118,7 @@ class Observer {
 
   bool must_have_accepted(ListKind which) const {
     const Belief::Kind& kind = belief_.of(which);
-    bool answered = was_vouched_for(kind);
+    bool answered = was_vouched_for(which);
     for (ListVersion ctl : may_hold(belief_, ListKind::ctl, unrecorded_))
       for (ListVersion itl : may_hold(belief_, ListKind::itl, unrecorded_)) {
         Acceptance how = shelf_.acceptance(ctl, itl, which, kind.given);
@@ -127,10 +127,21 @@ class Observer {
     return true;
   }
 
-  bool was_vouched_for(const Belief::Kind& kind) const {
+  // One answer about the signer of both lists serves both: a phone keeps it for the rest of the boot,
+  // which begins with the CTL.
+  Millis vouched_since(ListKind which) const {
+    const Belief::Kind& kind = belief_.of(which);
+    const Belief::Kind& ctl = belief_.of(ListKind::ctl);
+    bool same_boot = which == ListKind::itl && ctl.asked != 0 && ctl.asked <= kind.given_at &&
+                     kind.given_at - ctl.asked <= Belief::kSameBoot;
+    return same_boot ? ctl.asked : kind.given_at;
+  }
+
+  bool was_vouched_for(ListKind which) const {
+    const Belief::Kind& kind = belief_.of(which);
     const auto& signer = shelf_.signer(kind.given);
     return signer && std::ranges::any_of(belief_.vouched, [&](const Belief::Voucher& one) {
-             return one.signer == *signer && one.from == belief_.address && one.at >= kind.given_at &&
+             return one.signer == *signer && one.from == belief_.address && one.at >= vouched_since(which) &&
                     one.at <= kind.acted_at;
            });
   }

@@ -47,6 +47,9 @@ Result<BackupFacts> verify_backup(const std::filesystem::path& file, Bytes passp
 struct RestoreRequest {
   bool other_cluster = false;  // may take the place of another cluster's state
   bool force = false;          // although phones that the present ledger knows would lock
+  // An administrator's word, for a place where nothing is left of the state that came after the
+  // backup: that no list has changed since, so that phones hold none that it does not know.
+  bool nothing_changed = false;
   UnixSeconds now = calendar_now();
 };
 struct Restored {
