@@ -78,7 +78,8 @@ Status remove_unused_keys(const std::filesystem::path& directory, Database& data
   for (const auto& entry : std::filesystem::directory_iterator(key_folder(directory), problem)) {
     std::string name = entry.path().filename().string();
     // Half written ones too (write_file()'s); what is not ours is left alone.
-    bool key = name.ends_with(".key") || name.find(".key.new-") != name.npos;
+    bool key = name.ends_with(".key") || name.find(".key.new-") != name.npos ||
+               name.find(".sealing.new-") != name.npos;
     if (key && !used.contains(name)) unused.push_back(entry.path());
   }
   // What cannot be removed is in nobody's way.
