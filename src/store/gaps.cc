@@ -52,11 +52,22 @@ void add(trust::Unrecorded& to, const trust::Unrecorded& from, std::size_t kind)
   to[kind].insert(to[kind].end(), from[kind].begin(), from[kind].end());
 }
 
-// A gap that goes on is one: stops a store that fails each second from making rows.
+// In the order of read_gaps().
+Result<std::vector<std::int64_t>> read_numbers(Database& database) {
+  std::vector<std::int64_t> numbers;
+  Statement row(database, "SELECT id FROM ledger_gaps ORDER BY id");
+  while (row.next()) numbers.push_back(row.integer(0));
+  if (!row.ok()) return row.failure();
+  return numbers;
+}
+
+// A gap that goes on is one, with a new number, for phones may have accepted a list meanwhile: stops a store
+// that fails each second from making rows.
 constexpr UnixSeconds kSameGap = 60;
 
 Result<bool> prolong(Database& database, const LedgerGap& gap) {
-  Statement row(database, R"(UPDATE ledger_gaps SET ended = max(ended, ?1), began = min(began, ?2)
+  Statement row(database,
+                R"(UPDATE ledger_gaps SET id = id + 1, ended = max(ended, ?1), began = min(began, ?2)
                              WHERE id = (SELECT max(id) FROM ledger_gaps)
                                AND why = ?3 AND unkept = ?4 AND ended >= ?2 - ?5 AND began <= ?1
                              RETURNING 1)",
@@ -140,12 +151,15 @@ Result<Gaps> Gaps::read(Database& database) {
   auto gaps = read_gaps(database);
   if (!gaps) return std::unexpected(gaps.error());
   if (gaps->empty()) return out;
+  auto numbers = read_numbers(database);
+  if (!numbers) return std::unexpected(numbers.error());
+  out.last_ = numbers->back();
   auto has_ctl = read_has_ctl(database);
   if (!has_ctl) return std::unexpected(has_ctl.error());
   auto served = read_served(database);
   if (!served) return std::unexpected(served.error());
-  for (LedgerGap& gap : *gaps) {
-    Gap& made = out.gaps_.emplace_back(std::move(gap), trust::Unrecorded());
+  for (std::size_t i = 0; i < gaps->size(); ++i) {
+    Gap& made = out.gaps_.emplace_back((*numbers)[i], std::move((*gaps)[i]), trust::Unrecorded());
     for (const Served& list : *served) {
       auto name = list_name(list.name);
       if (!name || !name->device.empty()) continue;
@@ -164,9 +178,9 @@ trust::Unrecorded Gaps::of(const LedgerEntry& entry) const {
   for (const Gap& one : gaps_) {
     // A name that was first heard of after a gap has nothing from it, unless the gap is all of
     // the time before there was a ledger.
-    if (one.gap.began != 0 && entry.created > one.gap.ended) continue;
+    if (one.gap.began != 0 && entry.created_gap >= one.number) continue;
     for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) {
-      if (entry.belief.kinds[kind].accepted_at > one.gap.ended) continue;
+      if (entry.accepted_gap[kind] >= one.number) continue;
       add(out, one.lists, kind);
     }
   }
@@ -179,6 +193,7 @@ Status note_gap(Store& store, const LedgerGap& gap) {
   if (!writing) return std::unexpected(writing.error());
   auto done = note_expected(database, Inside::directory(store), gap.ended);
   if (done) done = note_own_lists(database);
+  if (done) done = execute(database, "UPDATE ledger SET itl_given = 0, ctl_given = 0");
   if (done) done = add_gap(database, gap);
   return done ? writing->commit() : done;
 }

@@ -16,7 +16,7 @@ using trust::ListVersion;
 constexpr std::size_t kNamed = 3;
 
 // After every gap that has an end.
-constexpr UnixSeconds kEver = std::numeric_limits<UnixSeconds>::max();
+constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max();
 
 void count(std::size_t& number, std::vector<std::string>& first, const std::string& device) {
   ++number;
@@ -112,7 +112,7 @@ Result<AllHolders> read_holders(Database& database, const std::filesystem::path&
   for (const std::string& device : *expected) {
     grouping.add_never_seen(device);
     LedgerEntry unseen{
-        .device = device, .given = {}, .model = {}, .created = kEver, .belief = {}, .unrecorded = {}};
+        .device = device, .given = {}, .model = {}, .created_gap = kEver, .belief = {}, .unrecorded = {}};
     unseen.unrecorded = gaps->of(unseen);
     grouping.add(unseen);
   }

@@ -53,8 +53,11 @@ class Notebook {
     LedgerEntry entry = found->value_or(
         LedgerEntry{.device = *device, .given = {}, .model = {}, .belief = {}, .unrecorded = {}});
     bool was_proven = entry.belief.proven;
+    if (!*found) entry.created_gap = gaps_.last();
     take_facts(entry, change);
     trust::observe(entry.belief, change.seen, session, shelf_, gaps_.of(entry), entry.seen);
+    for (std::size_t kind = 0; kind < trust::kListKinds; ++kind)
+      if (entry.belief.kinds[kind].settled != 0) entry.accepted_gap[kind] = gaps_.last();
     if (!was_proven && entry.belief.proven && ++proven_ > static_cast<std::int64_t>(kMaxLedgerDevices)) {
       entry.belief.proven = false;
       --proven_;

@@ -17,8 +17,9 @@ using trust::Belief;
 constexpr char kFormat[] = "anchord ledger 1";
 constexpr std::array<const char*, trust::kListKinds> kKindNames{"itl", "ctl"};
 
-Json kind_json(const Belief::Kind& kind) {
-  return {{"may_hold", versions_text(kind.may)}, {"accepted_at", kind.accepted_at}};
+Json kind_json(const LedgerEntry& entry, std::size_t kind) {
+  return {{"may_hold", versions_text(entry.may_hold(static_cast<trust::ListKind>(kind)))},
+          {"accepted_at", entry.belief.kinds[kind].accepted_at}};
 }
 
 Json given_json(const GivenFile& given) {
@@ -34,8 +35,7 @@ Json entry_json(const LedgerEntry& entry) {
   Json out{{"device", entry.device},         {"model", entry.model},     {"questions", entry.questions},
            {"last_asked", entry.last_asked}, {"created", entry.created}, {"seen", entry.seen},
            {"proven", entry.belief.proven},  {"removed", entry.removed}};
-  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind)
-    out[kKindNames[kind]] = kind_json(entry.belief.kinds[kind]);
+  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) out[kKindNames[kind]] = kind_json(entry, kind);
   out["given"] = Json::array();
   for (const GivenFile& given : entry.given) out["given"].push_back(given_json(given));
   return out;

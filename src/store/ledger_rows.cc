@@ -16,11 +16,11 @@ using trust::ListVersion;
 
 constexpr std::size_t kVersionDigits = 16;
 
-constexpr char kColumns[] = R"(device, model, questions, last_asked, created, seen, proven, removed, session,
-  address, vouched, itl_may, itl_accepted, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
-  ctl_may, ctl_accepted, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms)";
-constexpr int kFirstOfKind = 11;
-constexpr int kColumnsOfKind = 6;
+constexpr char kColumns[] = R"(device, model, questions, last_asked, created, created_gap, seen, proven,
+  removed, session, address, vouched, itl_may, itl_accepted, itl_gap, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
+  ctl_may, ctl_accepted, ctl_gap, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms)";
+constexpr int kFirstOfKind = 12;
+constexpr int kColumnsOfKind = 7;
 
 std::string vouchers_text(const std::vector<Belief::Voucher>& vouchers) {
   std::string out;
@@ -51,11 +51,17 @@ std::vector<Belief::Voucher> vouchers_from_text(std::string_view text) {
 
 Belief::Kind kind_of(const Statement& row, int column) {
   return {.may = versions_from_text(row.text(column)),
-          .asked = static_cast<Millis>(row.integer(column + 2)),
-          .given = static_cast<ListVersion>(row.integer(column + 3)),
-          .given_at = static_cast<Millis>(row.integer(column + 4)),
-          .acted_at = static_cast<Millis>(row.integer(column + 5)),
+          .asked = static_cast<Millis>(row.integer(column + 3)),
+          .given = static_cast<ListVersion>(row.integer(column + 4)),
+          .given_at = static_cast<Millis>(row.integer(column + 5)),
+          .acted_at = static_cast<Millis>(row.integer(column + 6)),
           .accepted_at = row.integer(column + 1)};
+}
+
+void read_kind(LedgerEntry& entry, const Statement& row, std::size_t kind) {
+  int column = kFirstOfKind + static_cast<int>(kind) * kColumnsOfKind;
+  entry.belief.kinds[kind] = kind_of(row, column);
+  entry.accepted_gap[kind] = row.integer(column + 2);
 }
 
 LedgerEntry entry_of(const Statement& row) {
@@ -65,16 +71,16 @@ LedgerEntry entry_of(const Statement& row) {
                     .questions = static_cast<std::uint64_t>(row.integer(2)),
                     .last_asked = row.integer(3),
                     .created = row.integer(4),
-                    .seen = row.integer(5),
-                    .removed = row.integer(7) != 0,
+                    .created_gap = row.integer(5),
+                    .seen = row.integer(6),
+                    .removed = row.integer(8) != 0,
                     .belief = {},
                     .unrecorded = {}};
-  entry.belief.proven = row.integer(6) != 0;
-  entry.belief.session = static_cast<std::uint64_t>(row.integer(8));
-  entry.belief.address = row.text(9);
-  entry.belief.vouched = vouchers_from_text(row.text(10));
-  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind)
-    entry.belief.kinds[kind] = kind_of(row, kFirstOfKind + static_cast<int>(kind) * kColumnsOfKind);
+  entry.belief.proven = row.integer(7) != 0;
+  entry.belief.session = static_cast<std::uint64_t>(row.integer(9));
+  entry.belief.address = row.text(10);
+  entry.belief.vouched = vouchers_from_text(row.text(11));
+  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) read_kind(entry, row, kind);
   return entry;
 }
 
@@ -115,19 +121,22 @@ LedgerRows::LedgerRows(Database& database)
     : read_(database, fmt::format("SELECT {} FROM ledger WHERE device = ?", kColumns)),
       // Not replaced: what was given hangs on the row.
       write_(database, fmt::format(R"(INSERT INTO ledger ({})
-                                      VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                                      VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                                       ON CONFLICT (device) DO UPDATE SET
                                         model = excluded.model, questions = excluded.questions,
                                         last_asked = excluded.last_asked, created = excluded.created,
+                                        created_gap = excluded.created_gap,
                                         seen = excluded.seen, proven = excluded.proven,
                                         removed = excluded.removed, session = excluded.session,
                                         address = excluded.address, vouched = excluded.vouched,
                                         itl_may = excluded.itl_may, itl_accepted = excluded.itl_accepted,
+                                        itl_gap = excluded.itl_gap,
                                         itl_asked_ms = excluded.itl_asked_ms,
                                         itl_given = excluded.itl_given,
                                         itl_given_ms = excluded.itl_given_ms,
                                         itl_acted_ms = excluded.itl_acted_ms,
                                         ctl_may = excluded.ctl_may, ctl_accepted = excluded.ctl_accepted,
+                                        ctl_gap = excluded.ctl_gap,
                                         ctl_asked_ms = excluded.ctl_asked_ms,
                                         ctl_given = excluded.ctl_given,
                                         ctl_given_ms = excluded.ctl_given_ms,
@@ -151,10 +160,12 @@ Status LedgerRows::write(const LedgerEntry& entry) {
   const Belief& belief = entry.belief;
   const Belief::Kind& itl = belief.of(ListKind::itl);
   const Belief::Kind& ctl = belief.of(ListKind::ctl);
-  write_.restart(entry.device, entry.model, entry.questions, entry.last_asked, entry.created, entry.seen,
-                 belief.proven, entry.removed, belief.session, belief.address, vouchers_text(belief.vouched),
-                 versions_text(itl.may), itl.accepted_at, itl.asked, itl.given, itl.given_at, itl.acted_at,
-                 versions_text(ctl.may), ctl.accepted_at, ctl.asked, ctl.given, ctl.given_at, ctl.acted_at);
+  write_.restart(entry.device, entry.model, entry.questions, entry.last_asked, entry.created,
+                 entry.created_gap, entry.seen, belief.proven, entry.removed, belief.session, belief.address,
+                 vouchers_text(belief.vouched), versions_text(itl.may), itl.accepted_at,
+                 entry.accepted_gap[0], itl.asked, itl.given, itl.given_at, itl.acted_at,
+                 versions_text(ctl.may), ctl.accepted_at, entry.accepted_gap[1], ctl.asked, ctl.given,
+                 ctl.given_at, ctl.acted_at);
   while (write_.next()) {
   }
   return write_.ok() ? Status() : write_.failure();

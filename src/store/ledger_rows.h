@@ -40,13 +40,16 @@ class Gaps {
  public:
   static Result<Gaps> read(Database& database);
   trust::Unrecorded of(const LedgerEntry& entry) const;
+  std::int64_t last() const { return last_; }  // its number; 0: there is none
 
  private:
   struct Gap {
+    std::int64_t number = 0;
     LedgerGap gap;
     trust::Unrecorded lists;  // the cluster's that were served in it
   };
   std::vector<Gap> gaps_;
+  std::int64_t last_ = 0;
 };
 
 // The device's name and the kind in the name of a list; the device is empty for the cluster's

@@ -9,28 +9,32 @@ namespace anchord::store {
 namespace {
 
 using trust::Belief;
-using trust::ListVersion;
+using Versions = std::vector<trust::ListVersion>;
 
-// What one copy knows to be accepted after all that the other has seen holds for both.
-void merge(Belief::Kind& mine, const Belief::Kind& theirs, UnixSeconds my_seen, UnixSeconds their_seen) {
-  if (mine.accepted_at > their_seen) return;
-  if (theirs.accepted_at > my_seen) {
-    mine.may = theirs.may;
-    mine.accepted_at = theirs.accepted_at;
-    mine.given = trust::kNoList;
-    return;
+// What one copy knows to be accepted after all that the other has seen holds for both. Gaps have
+// numbers of each copy's own: what a phone may hold by theirs is part of what it may hold.
+void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, std::int64_t last_gap) {
+  Belief::Kind& kind = mine.belief.kinds[which];
+  const Belief::Kind& other = theirs.belief.kinds[which];
+  auto list_kind = static_cast<trust::ListKind>(which);
+  if (kind.accepted_at > theirs.seen) return;
+  Versions both = theirs.may_hold(list_kind);
+  if (other.accepted_at <= mine.seen) {
+    Versions own = mine.may_hold(list_kind);
+    Versions united;
+    std::ranges::set_union(own, both, std::back_inserter(united));
+    both = std::move(united);
   }
-  std::vector<ListVersion> both;
-  std::ranges::set_union(mine.may, theirs.may, std::back_inserter(both));
   if (both.size() > Belief::kMaxMay) both = {trust::kUnkeptList};
-  mine.may = std::move(both);
-  mine.accepted_at = std::min(mine.accepted_at, theirs.accepted_at);
-  mine.given = trust::kNoList;
+  kind.may = std::move(both);
+  kind.accepted_at =
+      other.accepted_at <= mine.seen ? std::min(kind.accepted_at, other.accepted_at) : other.accepted_at;
+  kind.given = trust::kNoList;
+  mine.accepted_gap[which] = last_gap;
 }
 
-void merge(LedgerEntry& mine, const LedgerEntry& theirs) {
-  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind)
-    merge(mine.belief.kinds[kind], theirs.belief.kinds[kind], mine.seen, theirs.seen);
+void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::int64_t last_gap) {
+  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) merge(mine, theirs, kind, last_gap);
   mine.belief.proven |= theirs.belief.proven;
   for (std::size_t kind = 0; kind < kGivenKinds; ++kind)
     if (theirs.given[kind].at > mine.given[kind].at) mine.given[kind] = theirs.given[kind];
@@ -40,6 +44,18 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs) {
   mine.created = std::min(mine.created, theirs.created);
   mine.removed = mine.seen >= theirs.seen ? mine.removed : theirs.removed;
   mine.seen = std::max(mine.seen, theirs.seen);
+}
+
+// One that was never heard of here.
+LedgerEntry taken_over(const LedgerEntry& theirs, std::int64_t last_gap) {
+  LedgerEntry entry = theirs;
+  entry.created_gap = last_gap;
+  entry.accepted_gap.fill(last_gap);
+  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) {
+    entry.belief.kinds[kind].may = theirs.may_hold(static_cast<trust::ListKind>(kind));
+    entry.belief.kinds[kind].given = trust::kNoList;
+  }
+  return entry;
 }
 
 Status put(LedgerRows& rows, const LedgerEntry& entry) {
@@ -64,8 +80,9 @@ Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::spa
       done = execute(database, R"(INSERT INTO handed_out (name, version, built_at, content)
                                   VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING)",
                      list.name, list.version, list.built_at, Bytes(list.content));
+  // Of the others, what phones may hold by them comes with the phones.
   for (const LedgerGap& gap : gaps)
-    if (done)
+    if (done && gap.began == 0)
       done = execute(database, R"(INSERT INTO ledger_gaps (began, ended, unkept, why)
                                   SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (
                                     SELECT 1 FROM ledger_gaps
@@ -75,13 +92,15 @@ Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::spa
   {
     auto mine = read_entries(database);
     if (!mine) return std::unexpected(mine.error());
+    auto known_gaps = Gaps::read(database);
+    if (!known_gaps) return std::unexpected(known_gaps.error());
     LedgerRows rows(database);
     for (const LedgerEntry& theirs : entries) {
       if (trust::phone_name(theirs.device) != theirs.device) continue;
       auto at = std::ranges::lower_bound(*mine, theirs.device, {}, &LedgerEntry::device);
       bool known = at != mine->end() && at->device == theirs.device;
-      if (known) merge(*at, theirs);
-      if (done = put(rows, known ? *at : theirs); !done) return done;
+      if (known) merge(*at, theirs, known_gaps->last());
+      if (done = put(rows, known ? *at : taken_over(theirs, known_gaps->last())); !done) return done;
     }
   }
   return writing->commit();

@@ -85,16 +85,16 @@ Status keep_former_ledger(Database& database) {
         SELECT device, kind, '0000000000000000' AS version FROM ledger_given_3
         UNION SELECT device, kind, printf('%016x', version) FROM ledger_given_3
         UNION SELECT device, kind, printf('%016x', unsure) FROM ledger_given_3;
-      INSERT INTO ledger (device, model, questions, last_asked, created, seen, proven, removed, session,
-        address, vouched, itl_may, itl_accepted, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
-        ctl_may, ctl_accepted, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms)
-      SELECT device, model, questions, last_asked, 1, seen, 1, 0, 0, '', '',
+      INSERT INTO ledger (device, model, questions, last_asked, created, created_gap, seen, proven, removed, session,
+        address, vouched, itl_may, itl_accepted, itl_gap, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
+        ctl_may, ctl_accepted, ctl_gap, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms)
+      SELECT device, model, questions, last_asked, 1, 0, seen, 1, 0, 0, '', '',
         ifnull((SELECT group_concat(version, ' ') FROM
                   (SELECT version FROM may_3 WHERE device = l.device AND kind = 0 ORDER BY version)),
-               '0000000000000000'), 0, 0, 0, 0, 0,
+               '0000000000000000'), 0, 0, 0, 0, 0, 0,
         ifnull((SELECT group_concat(version, ' ') FROM
                   (SELECT version FROM may_3 WHERE device = l.device AND kind = 1 ORDER BY version)),
-               '0000000000000000'), 0, 0, 0, 0, 0
+               '0000000000000000'), 0, 0, 0, 0, 0, 0
       FROM ledger_3 AS l;
       INSERT INTO ledger_given (device, kind, file, version, at, whole, protocol, address)
         SELECT device, kind, file, iif(version = 0, unsure, version), at, 0, protocol, address

@@ -148,8 +148,9 @@ CREATE TABLE handed_out (
 
 // A row of `ledger` is a trust::Belief: versions in `..._may` are 16 hexadecimal digits each,
 // sorted, with a blank between; `vouched` has "SHA-256 milliseconds address" a line. Times that
-// end in `_ms` are of the monotonic clock, in the machine boot `session`. A kind in
-// `ledger_given` is the place of one of `Given` in its list. `own_lists` are those of single
+// end in `_ms` are of the monotonic clock, in the machine boot `session`. `..._gap` is the last row of
+// `ledger_gaps` when a list was accepted, or the device first heard of: clocks may go back, numbers do not. A
+// kind in `ledger_given` is the place of one of `Given` in its list. `own_lists` are those of single
 // phones that are served now, `recovery_lists` those that `phone recover` has made; their bytes
 // are in `handed_out`.
 constexpr char kLedgerTables[] = R"sql(
@@ -159,6 +160,7 @@ CREATE TABLE ledger (
   questions INTEGER NOT NULL,
   last_asked INTEGER NOT NULL,
   created INTEGER NOT NULL,
+  created_gap INTEGER NOT NULL,
   seen INTEGER NOT NULL,
   proven INTEGER NOT NULL CHECK (proven IN (0, 1)),
   removed INTEGER NOT NULL CHECK (removed IN (0, 1)),
@@ -167,12 +169,14 @@ CREATE TABLE ledger (
   vouched TEXT NOT NULL,
   itl_may TEXT NOT NULL,
   itl_accepted INTEGER NOT NULL,
+  itl_gap INTEGER NOT NULL,
   itl_asked_ms INTEGER NOT NULL,
   itl_given INTEGER NOT NULL,
   itl_given_ms INTEGER NOT NULL,
   itl_acted_ms INTEGER NOT NULL,
   ctl_may TEXT NOT NULL,
   ctl_accepted INTEGER NOT NULL,
+  ctl_gap INTEGER NOT NULL,
   ctl_asked_ms INTEGER NOT NULL,
   ctl_given INTEGER NOT NULL,
   ctl_given_ms INTEGER NOT NULL,

@@ -111,6 +111,7 @@ class Observer {
     if (!must_have_accepted(which)) return;
     kind.may = {kind.given};
     kind.accepted_at = now_;
+    ++kind.settled;
     kind.given = kNoList;
     // When it judged the CTL it had the ITL from before.
     if (which == ListKind::itl) belief_.of(ListKind::ctl).given = kNoList;

@@ -43,14 +43,12 @@ TEST_F(LedgerFile, TellsTheOthersWhatPhonesMayHold) {
   EXPECT_EQ(here->may_hold(ListKind::itl), there->may_hold(ListKind::itl));
   EXPECT_EQ(here->of(Given::itl).address, kPhoneAddress);
   EXPECT_EQ(holders(store_)->unknown.count, 0U) << "the lists came with it";
-  EXPECT_EQ(ledger_gaps(store_)->size(), 1U);
   EXPECT_EQ(store_.last_status().value().at(0).serves, "ab");
   // A second time changes nothing, and nothing is forgotten.
   Seen seen("SEP00000000000A");
   ASSERT_TRUE(note(store_, seen.given(ListKind::itl, 5).acted()));
   ASSERT_TRUE(import_ledger(store_, text));
   EXPECT_EQ(ledger(store_)->size(), 2U);
-  EXPECT_EQ(ledger_gaps(store_)->size(), 1U);
 }
 
 TEST_F(LedgerFile, OfAnotherClusterIsRefused) {

@@ -52,8 +52,12 @@ struct LedgerEntry {
   std::uint64_t questions = 0;
   UnixSeconds last_asked = 0;
   UnixSeconds created = 0;  // first heard of
-  UnixSeconds seen = 0;     // last heard of
-  bool removed = false;     // by an administrator, and not heard of since
+  // The last gap (below) that was known when it was first heard of, and when it last accepted a
+  // list of each kind.
+  std::int64_t created_gap = 0;
+  std::array<std::int64_t, trust::kListKinds> accepted_gap{};
+  UnixSeconds seen = 0;  // last heard of
+  bool removed = false;  // by an administrator, and not heard of since
   trust::Belief belief;
   trust::Unrecorded unrecorded;  // from gaps that concern it
 
@@ -88,7 +92,7 @@ Result<std::vector<LedgerEntry>> ledger(Store& store);  // by device
 Result<std::size_t> ledger_size(Store& store);          // devices in it
 
 // A time of which records may be missing: until a phone is known to have accepted a list after
-// it, it may hold any that was served in it.
+// it was noted, it may hold any that was served in it. A boot that goes on across it shows nothing.
 struct LedgerGap {
   UnixSeconds began = 0;  // 0: since before there was a ledger, so that names not heard of yet are concerned
   UnixSeconds ended = 0;

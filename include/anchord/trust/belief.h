@@ -114,6 +114,7 @@ struct Belief {
     Millis given_at = 0;
     Millis acted_at = 0;          // when the phone was seen to go on after that; 0: not yet
     UnixSeconds accepted_at = 0;  // when `may` last became one list; 0: never
+    unsigned settled = 0;         // how often it did in this process
 
     bool operator==(const Kind&) const = default;
   };
