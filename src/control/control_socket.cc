@@ -8,6 +8,8 @@
 
 #include <cerrno>
 
+#include "anchord/base/log.h"
+
 namespace anchord::control {
 namespace {
 
@@ -23,35 +25,52 @@ Result<sockaddr_un> socket_name(const std::filesystem::path& path) {
   return name;
 }
 
-bool somebody_answers(const sockaddr_un& name) {
-  io::Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return probe && ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0;
-}
-
 }  // namespace
 
 Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path) {
-  Result<sockaddr_un> name = socket_name(path);
+  ControlSocket out(path);
+  if (Status bound = out.bind(); !bound) return std::unexpected(bound.error());
+  return out;
+}
+
+Status ControlSocket::bind() {
+  Result<sockaddr_un> name = socket_name(path_);
   if (!name) return std::unexpected(name.error());
-  if (somebody_answers(*name))
-    return fail(fmt::format("another anchord serves from '{}': end it first", path.parent_path().string()));
-  ::unlink(path.c_str());  // left behind by one that was killed
+  // Left by a service that was killed; what else may be there is somebody's.
+  std::error_code ignored;
+  if (std::filesystem::is_socket(std::filesystem::symlink_status(path_, ignored))) ::unlink(path_.c_str());
   io::Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  mode_t before = ::umask(0177);
-  bool bound =
-      listener && ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&*name), sizeof(*name)) == 0;
-  int error = errno;
-  ::umask(before);
-  if (bound && ::listen(listener.get(), kBacklog) != 0) {
-    error = errno;
-    bound = false;
-  }
-  if (!bound) return fail_errno("cannot make the control socket '" + path.string() + "'", error);
-  return ControlSocket(std::move(listener), path);
+  // The socket's own mode becomes that of its name: there is no moment in which others could
+  // connect, and other threads' files do not get the mode.
+  struct stat info{};
+  if (!listener || ::fchmod(listener.get(), 0600) != 0 ||
+      ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&*name), sizeof(*name)) != 0 ||
+      ::listen(listener.get(), kBacklog) != 0 || ::lstat(path_.c_str(), &info) != 0)
+    return fail_errno("cannot make the control socket '" + path_.string() + "'", errno);
+  listener_ = std::move(listener);
+  identity_ = {info.st_dev, info.st_ino};
+  return {};
 }
 
 ControlSocket::~ControlSocket() {
-  if (listener_) ::unlink(path_.c_str());
+  if (listener_ && in_place()) ::unlink(path_.c_str());
+}
+
+bool ControlSocket::in_place() const {
+  struct stat info{};
+  return ::lstat(path_.c_str(), &info) == 0 && identity_ == Identity{info.st_dev, info.st_ino};
+}
+
+void ControlSocket::look_after() {
+  if (in_place()) return;
+  Status bound = bind();
+  std::string problem = bound ? "" : bound.error().text;
+  if (bound) {
+    log::warn("the control socket '" + path_.string() + "' was gone: it is made anew");
+  } else if (problem != problem_) {
+    log::error("the control socket is gone, and anchorctl cannot ask this service: " + problem);
+  }
+  problem_ = std::move(problem);
 }
 
 void ControlSocket::poll_for(std::vector<pollfd>& out) const {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/types.h>
 
 #include <filesystem>
 #include <functional>
@@ -29,11 +30,16 @@ class ControlSocket {
   static constexpr std::size_t kMaxLine = 256;
   static constexpr Millis kClientTimeout = 2'000;
 
-  // Fails when another anchord answers there. Removes the socket at its end.
+  // Replaces a socket that a killed service has left: one that runs holds the state's lock
+  // (store/service_lock.h). Removes it at its end.
   static Result<ControlSocket> open(const std::filesystem::path& path);
   ControlSocket(ControlSocket&&) noexcept = default;
   ControlSocket& operator=(ControlSocket&&) = delete;
   ~ControlSocket();
+
+  // Makes the socket anew when somebody has removed or replaced it: nobody could ask the service
+  // anything, or tell it of a change. Says it once.
+  void look_after();
 
   // Adds what to wait for.
   void poll_for(std::vector<pollfd>& out) const;
@@ -49,12 +55,22 @@ class ControlSocket {
     bool answering = false;
   };
 
-  ControlSocket(io::Descriptor listener, std::filesystem::path path)
-      : listener_(std::move(listener)), path_(std::move(path)) {}
+  // Of the socket in the file system.
+  struct Identity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool operator==(const Identity&) const = default;
+  };
+
+  explicit ControlSocket(std::filesystem::path path) : path_(std::move(path)) {}
+  Status bind();
+  bool in_place() const;
   bool advance(Client& client, const std::function<std::string(std::string_view)>& answer);
 
   io::Descriptor listener_;
   std::filesystem::path path_;
+  Identity identity_;
+  std::string problem_;  // why it cannot be made anew
   std::vector<Client> clients_;
 };
 

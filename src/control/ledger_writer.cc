@@ -20,6 +20,9 @@ constexpr std::chrono::seconds kBatch{1};
 // lists that phones may hold. The shorter one where the ledger has changed.
 constexpr Millis kForget = 600'000;
 constexpr Millis kForgetAfterChange = 60'000;
+// How often the store hears that the ledger has everything where nothing happens: what a machine
+// that stops leaves in doubt is not more than that.
+constexpr Millis kSession = 60'000;
 
 }  // namespace
 
@@ -27,16 +30,36 @@ LedgerWriter::LedgerWriter(store::Store store)
     : store_(std::move(store)), thread_(&LedgerWriter::run, this) {}
 
 LedgerWriter::~LedgerWriter() {
-  stop();
+  (void)stop();
 }
 
-void LedgerWriter::stop() {
+Status LedgerWriter::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
+  std::lock_guard lock(mutex_);
+  if (report_.problem.empty()) return {};
+  return fail(report_.problem);
+}
+
+void LedgerWriter::begin(const store::LedgerSession& session) {
+  std::lock_guard lock(mutex_);
+  session_ = session;
+  dropped_since_ = session.started;
+}
+
+void LedgerWriter::note_gap(const store::LedgerGap& gap) {
+  std::lock_guard lock(mutex_);
+  ++noted_;
+  add_gap(gap);
+}
+
+void LedgerWriter::noted_until(UnixSeconds time) {
+  std::lock_guard lock(mutex_);
+  session_.written = time;
 }
 
 void LedgerWriter::note(const service::Download& download, UnixSeconds now) {
@@ -45,10 +68,10 @@ void LedgerWriter::note(const service::Download& download, UnixSeconds now) {
   pending_.note(download, now);
 }
 
-void LedgerWriter::note(const service::Question& question, UnixSeconds now) {
+void LedgerWriter::note(const service::Question& question, UnixSeconds now, bool counted) {
   std::lock_guard lock(mutex_);
   ++noted_;
-  pending_.note(question, now);
+  pending_.note(question, now, counted);
 }
 
 void LedgerWriter::keep(const index::FileEntry& list) {
@@ -78,55 +101,110 @@ void LedgerWriter::run() {
       std::unique_lock lock(mutex_);
       stopping = wake_.wait_for(lock, kBatch, [this] { return stopping_; });
     }
+    if (stopping) return write_the_last();
     if (write()) {
       count_devices();
       forget_due_ = std::min(forget_due_, forgot_at_ + kForgetAfterChange);
     }
-    if (!stopping && monotonic_now() >= forget_due_) forget_unneeded();
+    if (monotonic_now() >= forget_due_) forget_unneeded();
   }
 }
 
-// Whether the ledger has changed.
-bool LedgerWriter::write() {
-  std::vector<store::LedgerChange> batch;
-  std::map<std::string, index::FileEntry> lists;
-  std::uint64_t noted = 0;
-  {
-    std::lock_guard lock(mutex_);
-    batch = pending_.take();
-    lists = std::exchange(lists_, {});
-    writing_ = batch.size();
-    noted = noted_;
-    if (batch.empty() && lists.empty()) {
-      report_.written = noted;
-      return false;
-    }
+void LedgerWriter::write_the_last() {
+  const Millis end = monotonic_now() + kEndWait;
+  bool said = false;
+  for (;;) {
+    (void)write(true);
+    if (report().problem.empty() || monotonic_now() >= end) return;
+    if (!std::exchange(said, true))
+      log::warn(fmt::format("the end waits for the ledger, {} seconds at most", kEndWait / 1000));
+    std::this_thread::sleep_for(kBatch);
   }
-  Status written = write_to_store(lists, batch);
+}
+
+// Where the store cannot be told, they become fewer, and longer.
+void LedgerWriter::add_gap(store::LedgerGap gap) {
+  auto known = std::ranges::find(gaps_, gap.why, &store::LedgerGap::why);
+  if (known == gaps_.end() && gaps_.size() == kMaxGaps) known = gaps_.begin();
+  if (known == gaps_.end()) return gaps_.push_back(std::move(gap));
+  known->began = std::min(known->began, gap.began);
+  known->ended = std::max(known->ended, gap.ended);
+}
+
+void LedgerWriter::note_dropped(UnixSeconds now) {
+  if (std::uint64_t dropped = pending_.dropped(); dropped != dropped_known_) {
+    dropped_known_ = dropped;
+    add_gap({.began = std::min(dropped_since_, now),
+             .ended = now,
+             .why = "more phones waited for the ledger than there is room for"});
+  }
+}
+
+LedgerWriter::Batch LedgerWriter::take(bool last) {
+  std::lock_guard lock(mutex_);
+  const UnixSeconds now = calendar_now();
+  note_dropped(now);
+  Batch out{.gaps = std::exchange(gaps_, {}),
+            .lists = std::exchange(lists_, {}),
+            .changes = pending_.take(),
+            .session = std::nullopt,
+            .noted = noted_};
+  bool due = !out.empty() || last || monotonic_now() >= session_due_;
+  if (due && !session_.host.empty()) {
+    out.session = session_;
+    out.session->clean = last;
+  }
+  writing_ = out.changes.size();
+  if (out.empty()) report_.written = out.noted;
+  return out;
+}
+
+void LedgerWriter::put_back(Batch batch) {
+  pending_.put_back(std::move(batch.changes));
+  lists_.merge(batch.lists);  // newer ones stay
+  for (store::LedgerGap& gap : batch.gaps) add_gap(std::move(gap));
+  note_dropped(calendar_now());
+}
+
+// Whether the ledger has changed.
+bool LedgerWriter::write(bool last) {
+  Batch batch = take(last);
+  if (batch.empty()) return false;
+  const bool changed = !batch.changes.empty() || !batch.lists.empty();
+  Status written = write_to_store(batch);
   std::string problem = written ? "" : written.error().text;
   std::lock_guard lock(mutex_);
   writing_ = 0;
   if (written) {
-    report_.last_written = calendar_now();
-    report_.written = noted;
+    if (changed) report_.last_written = calendar_now();
+    report_.written = batch.noted;
+    dropped_since_ = batch.session ? batch.session->written : dropped_since_;
+    session_due_ = monotonic_now() + kSession;
   } else {
-    pending_.put_back(std::move(batch));
-    lists_.merge(lists);  // newer ones stay
+    put_back(std::move(batch));
     if (problem != report_.problem)
       log::error("the ledger cannot be written, and is tried again every second: " + problem);
   }
   report_.problem = std::move(problem);
-  return written.has_value();
+  return written.has_value() && changed;
 }
 
-// Lists first: who is said to hold one is judged by its bytes.
-Status LedgerWriter::write_to_store(const std::map<std::string, index::FileEntry>& lists,
-                                    const std::vector<store::LedgerChange>& batch) {
-  for (const auto& [name, list] : lists) {
+// Gaps first, and the session last: what the store is told is never more than what it has. Lists
+// come before who is said to hold one, and is judged by its bytes.
+Status LedgerWriter::write_to_store(Batch& batch) {
+  while (!batch.gaps.empty()) {
+    if (Status noted = store::note_gap(store_, batch.gaps.back()); !noted) return noted;
+    batch.gaps.pop_back();
+  }
+  for (const auto& [name, list] : batch.lists) {
     Status kept = store::keep_list(store_, name, list.body.content.bytes(), calendar_now());
     if (!kept) return kept;
   }
-  return batch.empty() ? Status() : store::note_in_ledger(store_, batch, session_);
+  if (!batch.changes.empty()) {
+    if (Status noted = store::note_in_ledger(store_, batch.changes, machine_); !noted) return noted;
+    batch.changes.clear();  // should the session fail: never twice
+  }
+  return batch.session ? store::note_session(store_, *batch.session) : Status();
 }
 
 void LedgerWriter::count_devices() {

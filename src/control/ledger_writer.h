@@ -2,8 +2,8 @@
 // about one a second, on a thread with its own connection to the store. Whoever notes
 // something never waits for the disk.
 //
-// What could not be written is tried again with the next batch. A process that is killed
-// loses the last second; one that stops loses nothing.
+// What could not be written is tried again with the next batch. What was noted and is not
+// written lies in the service's journal still (journal.h).
 //
 // The thread also has the store forget former certificates that nobody needs any more.
 #pragma once
@@ -12,11 +12,14 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "anchord/base/clock.h"
 #include "anchord/index/file_table.h"
+#include "anchord/store/ledger_session.h"
 #include "machine_session.h"
 #include "pending_ledger.h"
 
@@ -24,6 +27,11 @@ namespace anchord::control {
 
 class LedgerWriter {
  public:
+  // A store that is busy, or a disk that is full, must not keep a service from ending.
+  static constexpr Millis kEndWait = 10'000;
+  // Gaps of different kinds that wait for a store which cannot be told: beyond it they are merged.
+  static constexpr std::size_t kMaxGaps = 16;
+
   struct Report {
     std::size_t devices = 0;  // in the ledger, when it was last looked at
     std::size_t pending = 0;  // with something that is not written yet
@@ -42,26 +50,47 @@ class LedgerWriter {
   LedgerWriter& operator=(const LedgerWriter&) = delete;
 
   void note(const service::Download& download, UnixSeconds now);
-  void note(const service::Question& question, UnixSeconds now);
+  // One that the ledger may have heard of before is not `counted`.
+  void note(const service::Question& question, UnixSeconds now, bool counted = true);
   // One phone's own list that is served from now on: the bytes are kept while it may hold it.
   void keep(const index::FileEntry& list);
 
-  // Writes what was noted, and ends.
-  void stop();
+  // The service's session: the store hears of it from now on.
+  void begin(const store::LedgerSession& session);
+  void note_gap(const store::LedgerGap& gap);
+  // All that phones were given until `time` is noted.
+  void noted_until(UnixSeconds time);
+
+  // Writes what was noted, and ends. Tries for kEndWait, then fails.
+  Status stop();
 
   Report report() const;
 
  private:
+  struct Batch {
+    std::vector<store::LedgerGap> gaps;
+    std::map<std::string, index::FileEntry> lists;
+    std::vector<store::LedgerChange> changes;
+    std::optional<store::LedgerSession> session;
+    std::uint64_t noted = 0;
+
+    bool empty() const { return gaps.empty() && lists.empty() && changes.empty() && !session; }
+  };
+
   void run();
-  bool write();
-  Status write_to_store(const std::map<std::string, index::FileEntry>& lists,
-                        const std::vector<store::LedgerChange>& batch);
+  bool write(bool last = false);
+  void write_the_last();
+  Batch take(bool last);
+  void put_back(Batch batch);
+  Status write_to_store(Batch& batch);
+  void add_gap(store::LedgerGap gap);
+  void note_dropped(UnixSeconds now);
   void forget_unneeded();
   Status help_the_unsettled();
   void count_devices();
 
   store::Store store_;  // the thread's own
-  const std::uint64_t session_ = machine_session();
+  const std::uint64_t machine_ = machine_session();
   Millis forget_due_ = 0;
   Millis forgot_at_ = 0;
   std::string forget_problem_;
@@ -70,6 +99,11 @@ class LedgerWriter {
   std::condition_variable wake_;
   PendingLedger pending_;
   std::map<std::string, index::FileEntry> lists_;  // to be kept; as many as there are such files
+  std::vector<store::LedgerGap> gaps_;
+  std::uint64_t dropped_known_ = 0;  // of the records that found no room, those that are in a gap
+  UnixSeconds dropped_since_ = 0;    // or later
+  store::LedgerSession session_;     // without a host: there is none
+  Millis session_due_ = 0;
   std::size_t writing_ = 0;
   std::uint64_t noted_ = 0;
   Report report_;

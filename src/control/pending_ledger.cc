@@ -122,13 +122,13 @@ void PendingLedger::note(const service::Download& download, UnixSeconds now) {
                        .address = std::move(from)};
 }
 
-void PendingLedger::note(const service::Question& question, UnixSeconds now) {
+void PendingLedger::note(const service::Question& question, UnixSeconds now, bool counted) {
   auto device = phone_in(question.device.text());
   if (!device) return;
   store::LedgerChange* change = change_of(*device);
   if (change == nullptr) return;
   if (std::string_view model = model_in(question.device.text()); !model.empty()) change->model = model;
-  ++change->questions;
+  if (counted) ++change->questions;
   change->last_asked = change->heard = std::max(change->heard, now);
   if (question.kind != service::QuestionKind::query || !question.sast || !question.delivered) return;
   add(change->seen, {.what = Observation::What::vouched,

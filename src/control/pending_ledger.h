@@ -28,7 +28,8 @@ class PendingLedger {
 
   // Of what names no phone nothing is kept.
   void note(const service::Download& download, UnixSeconds now);
-  void note(const service::Question& question, UnixSeconds now);
+  // One that may have been noted and written before is not `counted` among the questions.
+  void note(const service::Question& question, UnixSeconds now, bool counted = true);
 
   std::size_t size() const { return changes_.size(); }
   // Records that found no room.

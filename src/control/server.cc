@@ -15,14 +15,18 @@
 #include <cerrno>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "address_book.h"
 #include "anchord/base/log.h"
 #include "anchord/io/probe.h"
+#include "anchord/store/ledger_session.h"
+#include "anchord/store/service_lock.h"
 #include "builder.h"
 #include "control_socket.h"
 #include "device_log.h"
+#include "journal.h"
 #include "ledger_writer.h"
 #include "listeners.h"
 #include "provisioner.h"
@@ -89,10 +93,11 @@ std::string addresses(const std::vector<io::Address>& list) {
 
 class Server::Impl {
  public:
-  Impl(const Options& options, unsigned shards, io::Descriptor signals, Listeners listeners,
-       ControlSocket control, store::Store store, std::unique_ptr<Provisioner> provisioner,
-       store::Store ledger_store)
+  Impl(const Options& options, unsigned shards, store::ServiceLock lock, io::Descriptor signals,
+       Listeners listeners, ControlSocket control, store::Store store,
+       std::unique_ptr<Provisioner> provisioner, store::Store ledger_store)
       : options_(options),
+        lock_(std::move(lock)),
         signals_(std::move(signals)),
         listeners_(std::move(listeners)),
         control_(std::move(control)),
@@ -110,7 +115,8 @@ class Server::Impl {
     if (Status made = wait_for_files(); !made) return made;
     publish();
     ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
-    if (Status started = threads_.start(); !started) return started;
+    if (Status taken = take_journal_over(); !taken) return taken;
+    if (Status started = threads_.start(*journal_); !started) return started;
     announce(true);
     return {};
   }
@@ -124,10 +130,11 @@ class Server::Impl {
     return out.substr(1);
   }
 
-  void run();
+  Status run();
 
  private:
   Status wait_for_files();
+  Status take_journal_over();
   void take(Provisioner::Update update);
   void take_files();
   void publish();
@@ -139,12 +146,17 @@ class Server::Impl {
   void warn_of_expiry();
   void warn_daily();
   void note_activity();
-  void note(service::Download download, UnixSeconds now);
+  void remember_addresses(UnixSeconds now);
+  void settle_journal(UnixSeconds now);
+  void note(const service::Question& question, UnixSeconds now, bool of_now = true);
+  void note(service::Download download, UnixSeconds now, bool of_now = true);
   std::string answer(std::string_view line);
   std::string status();
   void report(bool ok, std::string message);
+  Status end();
 
   Options options_;
+  store::ServiceLock lock_;  // ends last
   io::Descriptor signals_;
   Listeners listeners_;
   ControlSocket control_;
@@ -152,7 +164,8 @@ class Server::Impl {
   std::unique_ptr<Provisioner> provisioner_;
   LedgerWriter ledger_;
   service::Publisher publisher_;
-  ShardThreads threads_;  // ends before the publisher
+  std::optional<Journal> journal_;  // from serve_first() on
+  ShardThreads threads_;            // ends before the publisher and the journal
   DeviceLog devices_;
   AddressBook addresses_;
   std::set<std::string> own_lists_;              // phones' own, changed since the last view
@@ -184,6 +197,57 @@ Status Server::Impl::wait_for_files() {
     while (auto update = provisioner_->take()) take(std::move(*update));
   }
   return {};
+}
+
+// What the service before this one gave phones and could not write down any more.
+Status Server::Impl::take_journal_over() {
+  const UnixSeconds now = calendar_now();
+  auto sessions = store::ledger_sessions(builder_.store());
+  if (!sessions) return std::unexpected(sessions.error());
+  auto journal = Journal::open(options_.state, threads_.size(), builder_.host(), *sessions, now);
+  if (!journal) return std::unexpected(journal.error());
+  journal_.emplace(std::move(*journal));
+  ledger_.begin(journal_->session());
+  if (journal_->anything_left()) remember_addresses(now);
+  std::size_t records = 0;
+  journal_->take_over([&](const auto& record, UnixSeconds time) {
+    ++records;
+    note(record, std::min(time, now), false);
+  });
+  if (records > 0)
+    log::info(
+        fmt::format("{} records of what phones were given and asked were left in the journal by a "
+                    "service that was ended: they are taken over",
+                    records));
+  for (const store::LedgerGap& gap : journal_->gaps()) {
+    log::warn(fmt::format("what phones were given may be missing from the ledger: {}", gap.why));
+    ledger_.note_gap(gap);
+  }
+  settle_journal(now);
+  return {};
+}
+
+// What does not say who asks is the only phone's of its address, as the service before this one knew it.
+void Server::Impl::remember_addresses(UnixSeconds now) {
+  auto entries = store::ledger(builder_.store());
+  if (!entries) return log::warn("cannot see which phones spoke from where: " + entries.error().text);
+  for (const store::LedgerEntry& entry : *entries) {
+    for (const store::GivenFile& given : entry.given) {
+      auto host = io::parse_host(given.address);
+      if (host && given.at <= now && given.at + AddressBook::kMemory >= now)
+        addresses_.heard(*host, entry.device, given.at);
+    }
+  }
+}
+
+// Frees the places of what the ledger has.
+void Server::Impl::settle_journal(UnixSeconds now) {
+  ledger_.noted_until(now);
+  LedgerWriter::Report report = ledger_.report();
+  for (const store::LedgerGap& gap : journal_->settle(report.noted, report.written, now)) {
+    log::warn(fmt::format("what phones were given may be missing from the ledger: {}", gap.why));
+    ledger_.note_gap(gap);
+  }
 }
 
 void Server::Impl::take(Provisioner::Update update) {
@@ -317,12 +381,9 @@ void Server::Impl::take_signal() {
 void Server::Impl::note_activity() {
   UnixSeconds now = calendar_now();
   for (unsigned i = 0; i < threads_.size(); ++i) {
-    service::ActivityLog& activity = threads_.activity(i);
-    activity.questions.drain([&](const service::Question& question) {
-      devices_.note(question, now);
-      ledger_.note(question, now);
-    });
-    activity.downloads.drain([&](const service::Download& download) { note(download, now); });
+    service::ActivityLog& activity = journal_->of_shard(i);
+    activity.questions.read([&](const service::Question& question) { note(question, now); });
+    activity.downloads.read([&](const service::Download& download) { note(download, now); });
     activity.guessing.drain([&](const service::Guessing& guessing) {
       log::warn(
           fmt::format("{} asks for many devices that do not exist: it is answered slowly until it has been "
@@ -333,17 +394,24 @@ void Server::Impl::note_activity() {
       if (guessing_.size() > kMaxGuessing) guessing_.erase(guessing_.begin());
     });
   }
+  settle_journal(now);
+}
+
+// What a service before this one heard of (not `of_now`) is no matter of this one's devices.
+void Server::Impl::note(const service::Question& question, UnixSeconds now, bool of_now) {
+  if (of_now) devices_.note(question, now);
+  ledger_.note(question, now, of_now);
 }
 
 // One that does not say who asks is taken to be of the only phone heard of from there.
-void Server::Impl::note(service::Download download, UnixSeconds now) {
+void Server::Impl::note(service::Download download, UnixSeconds now, bool of_now) {
   if (download.device.text().empty()) {
     download.device.set(addresses_.only_device(download.from, now));
     if (download.device.text().empty()) return;
   } else {
     addresses_.heard(download.from, download.device.text(), now);
   }
-  devices_.note(download, now);
+  if (of_now && download.end != service::DownloadEnd::begun) devices_.note(download, now);
   ledger_.note(download, now);
 }
 
@@ -410,7 +478,7 @@ std::string Server::Impl::status() {
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-void Server::Impl::run() {
+Status Server::Impl::run() {
   ::sd_notify(0, "READY=1");
   Millis look_again = 0;
   std::vector<pollfd> waiting;
@@ -428,13 +496,28 @@ void Server::Impl::run() {
     if (unpublished_ && builder_.ready()) publish();
     if (monotonic_now() < look_again && !rebuild_asked_) continue;
     look_again = monotonic_now() + kPollStore;
+    control_.look_after();
     note_activity();
     publisher_.reclaim();
     if (!draining_) follow_store();
   }
+  return end();
+}
+
+Status Server::Impl::end() {
   note_activity();
-  ledger_.stop();
+  Status written = ledger_.stop();
+  settle_journal(calendar_now());
+  if (!written) {
+    std::string problem = fmt::format(
+        "ended without having written down all that phones were given ({}): it is in the journal, and taken "
+        "over when the service starts again",
+        written.error().text);
+    log::error(problem);
+    return fail(std::move(problem));
+  }
   log::info("ended");
+  return {};
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -442,11 +525,14 @@ Server::~Server() = default;
 std::string Server::listening() const {
   return impl_->listening();
 }
-void Server::run() {
-  impl_->run();
+Status Server::run() {
+  return impl_->run();
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Options& options) {
+  // Before anything is bound or read: another service may be using it.
+  Result<store::ServiceLock> lock = store::ServiceLock::take(options.state);
+  if (!lock) return std::unexpected(lock.error());
   Result<io::Descriptor> signals = catch_signals();
   if (!signals) return std::unexpected(signals.error());
   unsigned shards = shard_count(options);
@@ -475,9 +561,9 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
                                          .hold_removals = options.hold_removals * Millis{1000}},
                                         std::move(*own_store));
   if (!provisioner) return std::unexpected(provisioner.error());
-  auto impl =
-      std::make_unique<Impl>(options, shards, std::move(*signals), std::move(*listeners), std::move(*control),
-                             std::move(*store), std::move(*provisioner), std::move(*ledger_store));
+  auto impl = std::make_unique<Impl>(options, shards, std::move(*lock), std::move(*signals),
+                                     std::move(*listeners), std::move(*control), std::move(*store),
+                                     std::move(*provisioner), std::move(*ledger_store));
   if (Status started = impl->serve_first(); !started) return std::unexpected(started.error());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

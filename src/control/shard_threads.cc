@@ -46,12 +46,13 @@ ShardThreads::~ShardThreads() {
   }
 }
 
-Status ShardThreads::start() {
+Status ShardThreads::start(Journal& journal) {
   std::vector<std::future<Status>> started;
   for (unsigned i = 0; i < size(); ++i) {
     Result<io::Waker> waker = io::Waker::create();
     if (!waker) return std::unexpected(waker.error());
     threads_[i]->waker.emplace(std::move(*waker));
+    threads_[i]->activity = &journal.of_shard(i);
     std::promise<Status> promise;
     started.push_back(promise.get_future());
     threads_[i]->thread = std::thread(&ShardThreads::run, this, i, std::move(promise));
@@ -76,7 +77,7 @@ void ShardThreads::run(unsigned number, std::promise<Status> started) {
   }
   {
     service::Shard shard(number, **ring, settings_of_shard(options_, size()), listeners_.for_shard(number),
-                         publisher_, secret_seed(), self.counters, self.activity);
+                         publisher_, secret_seed(), self.counters, *self.activity);
     started.set_value({});
     do {
       if (self.drain_asked.load(std::memory_order_acquire)) shard.drain();

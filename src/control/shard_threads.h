@@ -12,6 +12,7 @@
 #include "anchord/control/options.h"
 #include "anchord/io/socket.h"
 #include "anchord/service/shard.h"
+#include "journal.h"
 #include "listeners.h"
 
 namespace anchord::control {
@@ -24,21 +25,21 @@ class ShardThreads {
   ShardThreads(const ShardThreads&) = delete;
   ShardThreads& operator=(const ShardThreads&) = delete;
 
-  // Returns when every shard serves, or with the first failure of one.
-  Status start();
+  // Returns when every shard serves, or with the first failure of one. They write what devices do
+  // into the journal, which outlives them.
+  Status start(Journal& journal);
   // Tells every shard that there is something new to look at.
   void wake();
   void drain();
   bool finished() const;
 
   const service::Counters& counters(unsigned shard) const { return threads_[shard]->counters; }
-  service::ActivityLog& activity(unsigned shard) { return threads_[shard]->activity; }
   unsigned size() const { return static_cast<unsigned>(threads_.size()); }
 
  private:
   struct Thread {
     service::Counters counters;
-    service::ActivityLog activity;
+    service::ActivityLog* activity = nullptr;
     std::optional<io::Waker> waker;
     std::atomic<bool> drain_asked{false};
     std::atomic<bool> ended{false};

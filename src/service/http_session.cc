@@ -118,6 +118,7 @@ HttpSession::Served HttpSession::answer_front(Bytes& plain, Writer& reply, HttpW
     if (answer.file != nullptr) {
       const ShardContext& shard = work.service.shard;
       transfer_ = {.pin = shard.pins.pin(), .answer = answer, .began = shard.ring.now(), .at = answer.begin};
+      record_transfer(DownloadEnd::begun, work.service);
       return Served::file;
     }
     if (!answer.keep_alive) return Served::last;
@@ -162,24 +163,28 @@ StreamNext HttpSession::give_file(std::size_t room, StreamProgress& progress) {
   return StreamNext::flush_first;
 }
 
+// Whoever asks for a part has or lacks the rest, and a flood of parts must not push out the
+// records of others.
+void HttpSession::record_transfer(DownloadEnd end, HttpService& service) {
+  const HttpAnswer& answer = transfer_.answer;
+  if (!answer.whole || !is_recorded(answer.device.text(), answer.file->name)) return;
+  Download download{.device = answer.device,
+                    .version = answer.file->version,
+                    .from = peer_,
+                    .protocol = service.protocol,
+                    .end = end,
+                    .began = transfer_.began,
+                    .ended = service.shard.ring.now()};
+  download.file.set(answer.file->name);
+  record(download, service);
+}
+
 void HttpSession::end_transfer(DownloadEnd end, HttpService& service) {
   const HttpAnswer& answer = transfer_.answer;
   bool completed = end == DownloadEnd::given;
   (completed ? service.counters.completed : service.counters.failed).add();
   if (completed) service.counters.bytes.add(answer.end - answer.begin);
-  // Whoever asks for a part has or lacks the rest, and a flood of parts must not push out the
-  // records of others.
-  if (answer.whole && is_recorded(answer.device.text(), answer.file->name)) {
-    Download download{.device = answer.device,
-                      .version = answer.file->version,
-                      .from = peer_,
-                      .protocol = service.protocol,
-                      .end = end,
-                      .began = transfer_.began,
-                      .ended = service.shard.ring.now()};
-    download.file.set(answer.file->name);
-    record(download, service);
-  }
+  record_transfer(end, service);
   if (transfer_.pin) service.shard.pins.unpin(transfer_.pin.version);
   transfer_ = {};
 }

@@ -78,6 +78,7 @@ class HttpSession {
   crypto::TlsEngine::Outcome read(MutableBytes room, std::size_t& count);
   StreamNext give_file(std::size_t room, StreamProgress& progress);
   void end_transfer(DownloadEnd end, HttpService& service);
+  void record_transfer(DownloadEnd end, HttpService& service);
   StreamNext close();
 
   crypto::TlsEngine engine_;  // active on TLS only

@@ -264,7 +264,11 @@ void TftpService::on_ack(std::uint32_t slot, std::uint16_t block) {
   }
   if (!proven || t.machine.first() != first) t.progressed = shard_.ring.now();
   shard_.counters.tftp_bytes.add(t.machine.delivered() - delivered);
-  if (next == TftpTransfer::Next::done) shard_.counters.tftp_completed.add();
+  if (next == TftpTransfer::Next::done) {
+    shard_.counters.tftp_completed.add();
+  } else if (!proven && t.machine.acknowledged()) {
+    record(t, DownloadEnd::begun);
+  }
   proceed(slot, next);
 }
 
@@ -322,16 +326,7 @@ void TftpService::on_send(const Tag& tag, const io::Completion& completion) {
 void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   Transfer& t = transfers_[slot];
   // Who never answered may be forged.
-  if (is_recorded(t.device.text(), t.file->name) && t.machine.acknowledged()) {
-    Download download{.device = t.device,
-                      .version = t.file->version,
-                      .from = t.peer.host,
-                      .end = how,
-                      .began = t.began,
-                      .ended = shard_.ring.now()};
-    download.file.set(t.file->name);
-    record(download);
-  }
+  if (t.machine.acknowledged()) record(t, how);
   // What is queued refers to the file.
   if (t.sent_in == turns_) shard_.ring.submit();
   timers_.cancel(slot);
@@ -341,6 +336,18 @@ void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   t.file = nullptr;
   transfers_.release(slot);
   shard_.counters.tftp_active.set(transfers_.used());
+}
+
+void TftpService::record(const Transfer& t, DownloadEnd how) {
+  if (!is_recorded(t.device.text(), t.file->name)) return;
+  Download download{.device = t.device,
+                    .version = t.file->version,
+                    .from = t.peer.host,
+                    .end = how,
+                    .began = t.began,
+                    .ended = shard_.ring.now()};
+  download.file.set(t.file->name);
+  record(download);
 }
 
 void TftpService::record(const Download& download) {

@@ -91,6 +91,7 @@ class TftpService {
   void proceed(std::uint32_t slot, TftpTransfer::Next next);
   void send(std::uint32_t slot);
   void end(std::uint32_t slot, DownloadEnd how);
+  void record(const Transfer& transfer, DownloadEnd how);
   void record(const Download& download);
   void refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
               std::string_view text);

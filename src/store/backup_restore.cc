@@ -14,6 +14,8 @@
 
 #include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
+#include "anchord/store/ledger_session.h"
+#include "anchord/store/service_lock.h"
 #include "anchord/trust/lifecycle.h"
 #include "backup_impl.h"
 #include "impl.h"
@@ -40,6 +42,8 @@ struct Place {
 };
 
 Status check_no_service(const std::filesystem::path& state) {
+  if (auto pid = service_of(state))
+    return fail(fmt::format("a service (pid {}) runs on {}: stop it first", *pid, quoted(state)));
   FileDescriptor folder(::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!folder || !socket) return fail_errno("cannot look at " + quoted(state), errno);
@@ -133,6 +137,10 @@ Status take_ledger_over(Store& present, const std::filesystem::path& folder) {
   if (!entries) return std::unexpected(entries.error());
   auto lists = handed_out_lists(present);
   if (!lists) return std::unexpected(lists.error());
+  auto sessions = ledger_sessions(present);
+  if (!sessions) return std::unexpected(sessions.error());
+  for (const LedgerSession& session : *sessions)
+    if (auto noted = note_session(*restored, session); !noted) return noted;
   auto gaps = ledger_gaps(present);
   if (!gaps) return std::unexpected(gaps.error());
   return merge_ledger(*restored, *entries, *lists, *gaps);
@@ -147,6 +155,15 @@ Status note_lost_time(const std::filesystem::path& folder, const BackupFacts& fa
                               .ended = std::max(request.now, facts.made_at),
                               .why = "a backup was restored without the state that came after it",
                               .unkept = !request.nothing_changed});
+}
+
+// The journal stays behind with the old state.
+Status check_taken_over(Store& present) {
+  auto why = not_taken_over(present);
+  if (!why) return std::unexpected(why.error());
+  if (!*why) return {};
+  return fail(fmt::format("{}: start it, so that it takes over what is left, stop it and restore then{}",
+                          **why, kForceHelps));
 }
 
 // What the state of now has to say: whether it may be replaced, and what goes over. One
@@ -164,6 +181,8 @@ Status check_present(const Place& place, const Unpacked& restored, const std::fi
                     loaded.error().text));
   }
   if (auto good = check_cluster(loaded->cluster, restored.loaded.cluster, request); !good) return good;
+  if (!request.force)
+    if (auto good = check_taken_over(*store); !good) return good;
   if (!request.force)
     if (auto good = check_phones(*store, restored.loaded.cluster, request); !good) return good;
   auto taken = take_ledger_over(*store, folder);

@@ -26,9 +26,18 @@ Buffer joined(Buffer a, const Buffer& b) {
   return a;
 }
 
+// How downloads ended. That each was begun is said before.
 std::vector<service::Download> downloads(World& world) {
   std::vector<service::Download> out;
-  world.activity.downloads.drain([&](const service::Download& record) { out.push_back(record); });
+  std::vector<std::pair<std::string, std::uint64_t>> begun;
+  world.activity.downloads.drain([&](const service::Download& record) {
+    std::pair<std::string, std::uint64_t> what{record.device.text(), record.version};
+    if (record.end == service::DownloadEnd::begun) return begun.push_back(std::move(what));
+    if (record.end != service::DownloadEnd::not_there) {
+      EXPECT_NE(std::ranges::find(begun, what), begun.end()) << what.first;
+    }
+    out.push_back(record);
+  });
   return out;
 }
 

@@ -24,8 +24,9 @@ class Server {
   // "tvs=127.0.0.1:2445 tftp=127.0.0.1:69"
   std::string listening() const;
 
-  // Returns when drained.
-  void run();
+  // Returns when drained. Fails when the ledger could not be told all that phones were given:
+  // the journal has it then, and the next start takes it over.
+  Status run();
 
  private:
   class Impl;

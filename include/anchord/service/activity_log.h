@@ -2,54 +2,21 @@
 // the control thread, which keeps it.
 //
 // Bounded queues with one writer and one reader each. When the reader lags, records
-// are dropped and the writer counts them; answers are never delayed.
+// are dropped and the writer counts them; answers are never delayed. What the ledger goes by
+// lies in the service's journal, where it outlives a killed process: a record is its bytes,
+// and well_formed() says of those that were found there whether they are one.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
-#include <type_traits>
-#include <vector>
 
 #include "anchord/base/clock.h"
+#include "anchord/base/record_log.h"
 #include "anchord/io/address.h"
 
 namespace anchord::service {
-
-template <class Record, std::uint32_t kSize = 4096>
-class RecordLog {
-  // So that a log can lie in memory that outlives the process.
-  static_assert(std::is_trivially_copyable_v<Record>);
-
- public:
-  static constexpr std::uint32_t kCapacity = kSize;  // more than a shard answers between two looks
-
-  RecordLog() : ring_(kCapacity) {}
-
-  // The shard. False when full.
-  bool push(const Record& record) {
-    std::uint32_t tail = tail_.load(std::memory_order_relaxed);
-    if (tail - head_.load(std::memory_order_acquire) == kCapacity) return false;
-    ring_[tail % kCapacity] = record;
-    tail_.store(tail + 1, std::memory_order_release);
-    return true;
-  }
-
-  // The control thread: calls `see(record)` for everything there.
-  template <class See>
-  void drain(See&& see) {
-    std::uint32_t head = head_.load(std::memory_order_relaxed);
-    std::uint32_t tail = tail_.load(std::memory_order_acquire);
-    for (; head != tail; ++head) see(ring_[head % kCapacity]);
-    head_.store(head, std::memory_order_release);
-  }
-
- private:
-  std::vector<Record> ring_;
-  alignas(64) std::atomic<std::uint32_t> head_{0};
-  alignas(64) std::atomic<std::uint32_t> tail_{0};
-};
 
 // A text of a peer's choosing: more than fits is cut, and what is not printable ASCII
 // becomes a question mark.
@@ -62,6 +29,13 @@ class ShortText {
       if (bytes_[i] < 0x20 || bytes_[i] > 0x7e) bytes_[i] = '?';
   }
   std::string_view text() const { return {bytes_.data(), size_}; }
+
+  bool well_formed() const {
+    if (size_ > kMax) return false;
+    for (std::size_t i = 0; i < size_; ++i)
+      if (bytes_[i] < 0x20 || bytes_[i] > 0x7e) return false;
+    return true;
+  }
 
  private:
   static_assert(kMax < 256);
@@ -98,6 +72,8 @@ enum class DownloadEnd : std::uint8_t {
   given,        // the peer has acknowledged the last byte
   maybe_given,  // begun, and not known to have arrived whole
   not_there,    // a device's own list or configuration, and there is none
+  begun,        // the peer will get it now: what came of it is said by another record, or by none
+                // when the service is killed
 };
 
 // Of a file that was asked for with a device's name in it, or of a list or default
@@ -119,13 +95,36 @@ struct Guessing {
   io::Host from;
 };
 
-using QuestionLog = RecordLog<Question>;
-using DownloadLog = RecordLog<Download, 16384>;
+// Whether a value of one byte, which may be any, is one of the first `count`.
+template <class Small>
+bool is_one_of(const Small& value, unsigned count) {
+  static_assert(sizeof(Small) == 1);
+  std::uint8_t raw = 0;
+  std::memcpy(&raw, &value, 1);
+  return raw < count;
+}
+
+inline bool well_formed(const Question& question) {
+  return question.device.well_formed() && question.serial.well_formed() && question.issuer.well_formed() &&
+         is_one_of(question.kind, 2) && is_one_of(question.answered_yes, 2) &&
+         is_one_of(question.delivered, 2) && is_one_of(question.sast, 2);
+}
+inline bool well_formed(const Download& download) {
+  return download.device.well_formed() && download.file.well_formed() && is_one_of(download.protocol, 3) &&
+         is_one_of(download.end, 4);
+}
+
+// A place is free again when the ledger has what it holds, up to two seconds later: there is room
+// for four seconds of a minute in which one shard gives 8,000 files a second (two records each)
+// and answers 4,000 questions. That is 8 MiB and 4 MiB or so of the disk and, once written to, of memory.
+using QuestionLog = RecordLog<Question, 16384>;
+using DownloadLog = RecordLog<Download, 65536>;
+using GuessingLog = RecordLog<Guessing, 4096>;
 
 struct ActivityLog {
   QuestionLog questions;
-  DownloadLog downloads;  // the ledger goes by them: one shard's worst quarter of a second
-  RecordLog<Guessing> guessing;
+  DownloadLog downloads;
+  GuessingLog guessing;
 };
 
 }  // namespace anchord::service

@@ -1,10 +1,12 @@
 #include "control_client.h"
 
+#include <fmt/format.h>
 #include <sys/un.h>
 
 #include <array>
 #include <cstring>
 
+#include "anchord/store/service_lock.h"
 #include "failure.h"
 #include "socket.h"
 
@@ -20,16 +22,21 @@ Result<StreamSocket> connect_to_service(const std::filesystem::path& state_dir) 
   std::memcpy(address.sun_path, path.data(), path.size());
 
   std::error_code error;
-  if (!std::filesystem::exists(path, error) && !error)
-    return fail("no control socket in " + state_dir.string());
-  return StreamSocket::connect(reinterpret_cast<const sockaddr*>(&address), sizeof address,
-                               monotonic_now() + kControlTimeout);
+  auto socket = !std::filesystem::exists(path, error) && !error
+                    ? fail("no control socket in " + state_dir.string())
+                    : StreamSocket::connect(reinterpret_cast<const sockaddr*>(&address), sizeof address,
+                                            monotonic_now() + kControlTimeout);
+  if (socket) return socket;
+  if (auto pid = store::service_of(state_dir))
+    return fail(
+        fmt::format("a service is running (pid {}) but its control socket is gone: restart it", *pid));
+  return socket;
 }
 
 }  // namespace
 
 bool service_runs(const std::filesystem::path& state_dir) {
-  return connect_to_service(state_dir).has_value();
+  return store::service_of(state_dir) || connect_to_service(state_dir).has_value();
 }
 
 Result<std::string> ask_service(const std::filesystem::path& state_dir, std::string_view line) {

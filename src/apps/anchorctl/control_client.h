@@ -19,7 +19,7 @@ constexpr std::size_t kMaxControlAnswer = std::size_t{1} << 20;
 
 Result<std::string> ask_service(const std::filesystem::path& state_dir, std::string_view line);
 
-// Whether one is there, even if it does not answer.
+// Whether one is there, even if it does not answer: it answers, or holds the state's lock.
 bool service_runs(const std::filesystem::path& state_dir);
 
 }  // namespace anchord::ctl

@@ -8,6 +8,7 @@
 
 #include "anchord/base/clock.h"
 #include "anchord/base/hex.h"
+#include "anchord/store/ledger_session.h"
 #include "control_client.h"
 #include "output.h"
 #include "progress.h"
@@ -37,9 +38,21 @@ Result<Seen> read_ledger(const Session& session) {
   return Seen{ledger["noted"], ledger["written"], ledger.value("problem", "")};
 }
 
+// One that was killed may have left in its journal what it gave phones last.
+Status check_taken_over(const Session& session) {
+  auto store = session.open_store();
+  if (!store) return std::unexpected(store.error());
+  auto why = store::not_taken_over(*store);
+  if (!why) return std::unexpected(why.error());
+  if (!*why) return {};
+  return fail(**why + ": start it, so that it takes over what is left");
+}
+
 Status wait_until_written(const Session& session) {
   auto seen = read_ledger(session);
-  if (!seen) return service_runs(session.state_dir()) ? Status(std::unexpected(seen.error())) : Status();
+  if (!seen)
+    return service_runs(session.state_dir()) ? Status(std::unexpected(seen.error()))
+                                             : check_taken_over(session);
   const std::uint64_t wanted = seen->noted;
   Progress progress("waiting for the service to write down what it gave phones");
   const Millis end = monotonic_now() + kSettleWait;
@@ -47,8 +60,10 @@ Status wait_until_written(const Session& session) {
     if (monotonic_now() >= end) return fail(seen->problem.empty() ? "it takes too long" : seen->problem);
     std::this_thread::sleep_for(kBetweenReadings);
     seen = read_ledger(session);
-    // One that ended in the meantime wrote everything before.
-    if (!seen) return service_runs(session.state_dir()) ? Status(std::unexpected(seen.error())) : Status();
+    // One that ended in the meantime wrote everything before, or left it in its journal.
+    if (!seen)
+      return service_runs(session.state_dir()) ? Status(std::unexpected(seen.error()))
+                                               : check_taken_over(session);
   }
   return {};
 }
@@ -59,8 +74,8 @@ Status settle_ledger(const Session& session, bool force) {
   Status written = wait_until_written(session);
   if (written || force) return {};
   return fail(
-      fmt::format("the running service has not written down what it gave phones, so nobody knows whether "
-                  "the change would lock them: {}; --force does it all the same",
+      fmt::format("the service has not written down what it gave phones, so nobody knows whether the "
+                  "change would lock them: {}; --force does it all the same",
                   written.error().text));
 }
 

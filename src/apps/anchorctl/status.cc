@@ -24,6 +24,7 @@ struct Facts {
   LedgerView ledger;
   std::vector<store::StatusReport> reports;
   std::string not_running;  // why the service gave no status; empty when it did
+  bool silent = false;      // but there is one
   Json service;
   UnixSeconds now = 0;
 };
@@ -32,6 +33,7 @@ void ask_live(const Session& session, Facts& facts) {
   auto answer = ask_service(session.state_dir(), "status\n");
   if (!answer) {
     facts.not_running = answer.error().text;
+    facts.silent = service_runs(session.state_dir());
     return;
   }
   facts.service = Json::parse(*answer, nullptr, false);
@@ -326,7 +328,8 @@ void print_service(const Facts& facts) {
                            time_text(report.time), report.snapshot_version));
   }
   if (!facts.not_running.empty()) {
-    print_line("service: not running (" + facts.not_running + ")");
+    print_line(
+        fmt::format("service: {} ({})", facts.silent ? "does not answer" : "not running", facts.not_running));
     return;
   }
   print_line("service: running");

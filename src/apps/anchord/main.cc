@@ -265,6 +265,6 @@ int main(int argc, char** argv) {
   if (!server) return complain(server.error(), 1);
   std::printf("ready %s\n", (*server)->listening().c_str());
   std::fflush(stdout);
-  (*server)->run();
-  return 0;
+  anchord::Status ended = (*server)->run();
+  return ended ? 0 : complain(ended.error(), 1);
 }

@@ -1,0 +1,103 @@
+// A bounded queue of records with one writer and one reader, neither of which waits for the
+// other. When the reader lags, records are dropped and counted.
+//
+// The reader takes records and frees their places in two steps: what was read stays until
+// it is released. Where the queue lies in a mapping of a file, a killed process so leaves
+// behind what it had not dealt with, at the price of the stores that the queue makes anyway.
+#pragma once
+
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+namespace anchord {
+
+// How far the two have come, counted from the first record that there ever was: they never
+// wrap. Whole cache lines, so that the writer's and the reader's are on none together.
+struct LogPositions {
+  alignas(64) std::atomic<std::uint64_t> tail{0};  // the writer's: the next record's
+  std::atomic<std::uint64_t> lost{0};              // the writer's: records that found no place
+  alignas(64) std::atomic<std::uint64_t> head{0};  // the reader's: all before it are released
+};
+static_assert(sizeof(LogPositions) == 128 && std::atomic<std::uint64_t>::is_always_lock_free);
+
+template <class Record, std::uint32_t kSize>
+class RecordLog {
+  static_assert(std::is_trivially_copyable_v<Record> && std::is_trivially_destructible_v<Record>);
+  static_assert((kSize & (kSize - 1)) == 0, "positions are made places with a mask");
+
+ public:
+  using RecordType = Record;
+  static constexpr std::uint32_t kCapacity = kSize;
+
+  // In memory of its own, whose pages become memory when they are first written to.
+  RecordLog() : own_(static_cast<std::byte*>(std::aligned_alloc(alignof(LogPositions), kOwnSize))) {
+    if (own_ == nullptr) throw std::bad_alloc();
+    positions_ = new (own_.get()) LogPositions;
+    records_ = reinterpret_cast<Record*>(own_.get() + sizeof(LogPositions));
+  }
+  // In memory that is given: `positions` are sound, and `records` has kCapacity of them.
+  RecordLog(LogPositions& positions, Record* records) : positions_(&positions), records_(records) {
+    read_ = positions.head.load(std::memory_order_relaxed);
+    assert(positions.tail.load(std::memory_order_relaxed) - read_ <= kCapacity);
+  }
+
+  // The writer. False when full.
+  bool push(const Record& record) {
+    std::uint64_t tail = positions_->tail.load(std::memory_order_relaxed);
+    if (tail - positions_->head.load(std::memory_order_acquire) == kCapacity) {
+      positions_->lost.store(positions_->lost.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+      return false;
+    }
+    records_[tail % kCapacity] = record;
+    positions_->tail.store(tail + 1, std::memory_order_release);
+    return true;
+  }
+
+  // The reader: calls `see(record)` for everything that it has not read yet, and returns the
+  // position behind it.
+  template <class See>
+  std::uint64_t read(See&& see) {
+    std::uint64_t tail = positions_->tail.load(std::memory_order_acquire);
+    for (; read_ != tail; ++read_) see(records_[read_ % kCapacity]);
+    return read_;
+  }
+  std::uint64_t read_until() const { return read_; }
+  // The reader frees the places of all before `through`, which it has read.
+  void release(std::uint64_t through) {
+    assert(through <= read_);
+    positions_->head.store(through, std::memory_order_release);
+  }
+  template <class See>
+  void drain(See&& see) {
+    release(read(see));
+  }
+
+  // The reader: how many places are taken, and how many records found none.
+  std::uint64_t used() const {
+    return positions_->tail.load(std::memory_order_acquire) -
+           positions_->head.load(std::memory_order_relaxed);
+  }
+  std::uint64_t lost() const { return positions_->lost.load(std::memory_order_acquire); }
+
+ private:
+  static constexpr std::size_t kOwnSize =
+      (sizeof(LogPositions) + sizeof(Record) * kSize + alignof(LogPositions) - 1) &
+      ~(alignof(LogPositions) - 1);
+  static_assert(alignof(Record) <= alignof(LogPositions));
+  struct Free {
+    void operator()(std::byte* memory) const { std::free(memory); }
+  };
+
+  std::unique_ptr<std::byte, Free> own_;
+  LogPositions* positions_ = nullptr;
+  Record* records_ = nullptr;
+  std::uint64_t read_ = 0;
+};
+
+}  // namespace anchord

@@ -1,0 +1,36 @@
+// One service for each state directory: the lock that says so.
+//
+// It is a lock of the kernel's on the file service.lock, which ends with the process that holds
+// it however that ends, and which the kernel knows the holder of. The file itself has no content.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "anchord/base/error.h"
+
+namespace anchord::store {
+
+class ServiceLock {
+ public:
+  // Fails with one line that names the process which holds it.
+  static Result<ServiceLock> take(const std::filesystem::path& state);
+
+  ServiceLock(ServiceLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  ServiceLock& operator=(ServiceLock&&) = delete;
+  ~ServiceLock();
+
+ private:
+  explicit ServiceLock(int file) : file_(file) {}
+  int file_;
+};
+
+// The process that serves from there, as this process's namespace numbers it (0: it is in none
+// that can be seen); nothing when there is none. Not for the process that holds the lock: it
+// would lose it.
+std::optional<pid_t> service_of(const std::filesystem::path& state);
+
+}  // namespace anchord::store

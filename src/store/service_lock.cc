@@ -1,0 +1,76 @@
+#include "anchord/store/service_lock.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "anchord/base/file.h"
+#include "file_descriptor.h"
+#include "impl.h"
+
+namespace anchord::store {
+namespace {
+
+constexpr char kLockName[] = "service.lock";
+// Its holder may end between the two questions that are put to the kernel.
+constexpr int kTries = 10;
+
+// The classic lock of a process: it is not inherited, and F_GETLK names its holder. It ends
+// when the process closes any descriptor of the file, so nothing else in the service opens it.
+struct flock whole_file() {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+std::optional<pid_t> holder(int file) {
+  struct flock lock = whole_file();
+  if (::fcntl(file, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return std::nullopt;
+  return lock.l_pid;
+}
+
+// Root makes it before it becomes the user whose state it is.
+void give_to_owner(int file, const std::filesystem::path& state) {
+  struct stat info{};
+  if (::geteuid() == 0 && ::stat(state.c_str(), &info) == 0) [[maybe_unused]]
+    int ignored = ::fchown(file, info.st_uid, info.st_gid);
+}
+
+}  // namespace
+
+Result<ServiceLock> ServiceLock::take(const std::filesystem::path& state) {
+  const std::filesystem::path path = state / kLockName;
+  std::error_code ignored;
+  if (!std::filesystem::exists(state / kDatabaseName, ignored))
+    if (auto none = Store::open(state); !none) return std::unexpected(none.error());
+  FileDescriptor file(
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600));
+  if (!file)
+    return fail_errno(fmt::format("cannot open {} (run as the owner of the state directory)", quoted(path)),
+                      errno);
+  give_to_owner(file.get(), state);
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    struct flock lock = whole_file();
+    if (::fcntl(file.get(), F_SETLK, &lock) == 0) return ServiceLock(file.release());
+    if (errno != EACCES && errno != EAGAIN) return fail_errno("cannot lock " + quoted(path), errno);
+    if (auto pid = holder(file.get()))
+      return fail(fmt::format("another anchord (pid {}) serves from {}: end it first", *pid, quoted(state)));
+  }
+  return fail(fmt::format("cannot lock {}: other processes take it again and again", quoted(path)));
+}
+
+ServiceLock::~ServiceLock() {
+  if (file_ >= 0) ::close(file_);
+}
+
+std::optional<pid_t> service_of(const std::filesystem::path& state) {
+  FileDescriptor file(
+      ::open((state / kLockName).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  return file ? holder(file.get()) : std::nullopt;
+}
+
+}  // namespace anchord::store
