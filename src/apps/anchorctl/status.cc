@@ -158,7 +158,9 @@ void add_phone_warnings(const Facts& facts, std::vector<std::string>& out) {
 
 void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
   if (!facts.not_running.empty()) {
-    out.push_back("no service runs on this state: phones get no answers (" + facts.not_running + ")");
+    out.push_back(facts.silent
+                      ? "the service does not answer (" + facts.not_running + ")"
+                      : "no service runs on this state: phones get no answers (" + facts.not_running + ")");
     return;
   }
   const Json& service = facts.service;
