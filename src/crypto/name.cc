@@ -84,7 +84,10 @@ std::string Name::to_text(NameSpelling spelling) const {
   bool vendor = spelling == NameSpelling::vendor;
   std::string out;
   std::vector<AttributeSpan> sets = sets_of(attributes_, vendor);
-  if (vendor) std::ranges::stable_sort(sets, {}, [](AttributeSpan set) { return vendor_place(set[0].type); });
+  // Those of one place stay in their order: the spans lie in one array.
+  if (vendor)
+    std::ranges::sort(sets, {},
+                      [](AttributeSpan set) { return std::pair(vendor_place(set[0].type), set.data()); });
   for (AttributeSpan set : sets) {
     for (const Attribute& attribute : set) {
       bool joined = &attribute != set.data();

@@ -45,15 +45,34 @@ Millis Ledger::complete_until() const {
   return until;
 }
 
+namespace {
+
+// By time; those of one moment as they were told.
+void in_order(std::vector<Observation>& seen) {
+  std::vector<std::pair<Millis, std::size_t>> places;
+  for (std::size_t i = 0; i < seen.size(); ++i) places.emplace_back(seen[i].at, i);
+  std::ranges::sort(places);
+  std::vector<Observation> sorted;
+  for (const auto& [at, i] : places) sorted.push_back(std::move(seen[i]));
+  seen = std::move(sorted);
+}
+
+}  // namespace
+
 void Ledger::take_in(Millis until) {
   auto is_later = [&](const Told& told) { return told.seen.at >= until; };
-  auto later = std::ranges::stable_partition(drained_, std::not_fn(is_later));
+  std::vector<Told> later;
   std::map<std::size_t, std::vector<Observation>> by_phone;
-  std::for_each(drained_.begin(), later.begin(),
-                [&](Told& told) { by_phone[told.phone].push_back(std::move(told.seen)); });
-  drained_.erase(drained_.begin(), later.begin());
+  for (Told& told : drained_) {
+    if (is_later(told)) {
+      later.push_back(std::move(told));
+    } else {
+      by_phone[told.phone].push_back(std::move(told.seen));
+    }
+  }
+  drained_ = std::move(later);
   for (auto& [phone, seen] : by_phone) {
-    std::ranges::stable_sort(seen, {}, &Observation::at);
+    in_order(seen);
     std::vector<Observation> all;
     for (Observation& one : seen) std::ranges::move(feigned(phone, std::move(one)), std::back_inserter(all));
     Belief& belief = belief_of(phone);
