@@ -74,6 +74,11 @@ void LedgerWriter::note(const service::Question& question, UnixSeconds now, bool
   pending_.note(question, now, counted);
 }
 
+void LedgerWriter::note_nothing() {
+  std::lock_guard lock(mutex_);
+  ++noted_;
+}
+
 void LedgerWriter::keep(const index::FileEntry& list) {
   std::lock_guard lock(mutex_);
   ++noted_;

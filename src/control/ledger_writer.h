@@ -52,6 +52,8 @@ class LedgerWriter {
   void note(const service::Download& download, UnixSeconds now);
   // One that the ledger may have heard of before is not `counted`.
   void note(const service::Question& question, UnixSeconds now, bool counted = true);
+  // A record that is no device's: it counts as noted.
+  void note_nothing();
   // One phone's own list that is served from now on: the bytes are kept while it may hold it.
   void keep(const index::FileEntry& list);
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "anchord/base/log.h"
 #include "background.h"
@@ -357,7 +358,11 @@ Millis Provisioner::next_look_at_unfinished() const {
 
 void Provisioner::process(std::vector<Job> jobs) {
   // Configurations first: a copy of one that goes out encrypted is never served, however short.
-  std::ranges::stable_partition(jobs, [](const Job& job) { return configured_device(job.name).has_value(); });
+  std::vector<Job> others;
+  std::vector<Job> in_order;
+  for (Job& job : jobs) (configured_device(job.name) ? in_order : others).push_back(std::move(job));
+  std::ranges::move(others, std::back_inserter(in_order));
+  jobs = std::move(in_order);
   Millis say = monotonic_now() + kSayProgress;
   for (std::size_t at = 0; at < jobs.size();) {
     std::size_t end = at;

@@ -42,6 +42,9 @@ constexpr Millis kPollStore = 250;
 // How often a build that failed is tried again, should what was wrong lie outside the
 // store (the mode of a key file, a full disk).
 constexpr Millis kRetryBuild = 5'000;
+// From the moment that a shard's turn has for its records until it says that the turn has begun: some
+// instructions, between which the thread may lose its core for a while.
+constexpr Millis kTurnBegins = 500;
 // Sources that were caught guessing devices' names, in the status.
 constexpr std::size_t kMaxGuessing = 100;
 // How often the store is told what is served here: guards of changes want to know it within a minute.
@@ -145,7 +148,8 @@ class Server::Impl {
   void take_signal();
   void warn_of_expiry();
   void warn_daily();
-  void note_activity();
+  Millis whole_until();
+  void note_activity(bool all = false);
   void remember_addresses(UnixSeconds now);
   void settle_journal(UnixSeconds now);
   void note(const service::Question& question, UnixSeconds now, bool of_now = true);
@@ -378,12 +382,26 @@ void Server::Impl::take_signal() {
   }
 }
 
-void Server::Impl::note_activity() {
+// All records of this moment and before are in the shards' logs. What phones did on different shards is
+// judged in its order, so that nothing later may be read: an act that is told before the request
+// which it follows would show what never was.
+Millis Server::Impl::whole_until() {
+  Millis until = monotonic_now() - kTurnBegins;
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    Millis began = journal_->of_shard(i).turn_began.load(std::memory_order_acquire);
+    if (began != kNever) until = std::min(until, began - 1);
+  }
+  return until;
+}
+
+void Server::Impl::note_activity(bool all) {
   UnixSeconds now = calendar_now();
+  const Millis until = all ? kNever : whole_until();
+  auto is_due = [until](const auto& record) { return service::time_of(record) <= until; };
   for (unsigned i = 0; i < threads_.size(); ++i) {
     service::ActivityLog& activity = journal_->of_shard(i);
-    activity.questions.read([&](const service::Question& question) { note(question, now); });
-    activity.downloads.read([&](const service::Download& download) { note(download, now); });
+    activity.questions.read_due(is_due, [&](const service::Question& question) { note(question, now); });
+    activity.downloads.read_due(is_due, [&](const service::Download& download) { note(download, now); });
     activity.guessing.drain([&](const service::Guessing& guessing) {
       log::warn(
           fmt::format("{} asks for many devices that do not exist: it is answered slowly until it has been "
@@ -407,7 +425,7 @@ void Server::Impl::note(const service::Question& question, UnixSeconds now, bool
 void Server::Impl::note(service::Download download, UnixSeconds now, bool of_now) {
   if (download.device.text().empty()) {
     download.device.set(addresses_.only_device(download.from, now));
-    if (download.device.text().empty()) return;
+    if (download.device.text().empty()) return ledger_.note_nothing();
   } else {
     addresses_.heard(download.from, download.device.text(), now);
   }
@@ -441,6 +459,9 @@ std::string Server::Impl::status() {
       counters[name] = counters.value(name, std::uint64_t{0}) + value;
     });
   }
+  std::uint64_t unread = 0;
+  for (unsigned i = 0; i < threads_.size(); ++i)
+    unread += journal_->of_shard(i).questions.unread() + journal_->of_shard(i).downloads.unread();
   nlohmann::json recent = nlohmann::json::array();
   for (const DeviceLog::Device& device : devices_.newest_first()) {
     if (recent.size() == kRecent) break;
@@ -469,7 +490,7 @@ std::string Server::Impl::status() {
         {"files", view->files.size()},
         {"problem", unreadable_.empty() ? problem_ : unreadable_}}},
       {"provisioning", to_json(provisioner_->report())},
-      {"ledger", to_json(ledger_.report())},
+      {"ledger", to_json(ledger_.report(), unread)},
       {"backup", to_json(store::backup_state(builder_.store()))},
       {"expiry", to_json(builder_.expiry(), calendar_now())},
       {"counters", std::move(counters)},
@@ -505,7 +526,7 @@ Status Server::Impl::run() {
 }
 
 Status Server::Impl::end() {
-  note_activity();
+  note_activity(true);
   Status written = ledger_.stop();
   settle_journal(calendar_now());
   if (!written) {

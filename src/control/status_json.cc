@@ -72,10 +72,10 @@ nlohmann::json to_json(const Provisioner::Report& report) {
             {"until", time_or_null(report.held.until)}}}};
 }
 
-nlohmann::json to_json(const LedgerWriter::Report& report) {
-  return {{"devices", report.devices}, {"pending", report.pending},
-          {"noted", report.noted},     {"written", report.written},
-          {"dropped", report.dropped}, {"last_written", time_or_null(report.last_written)},
+nlohmann::json to_json(const LedgerWriter::Report& report, std::uint64_t unread) {
+  return {{"devices", report.devices},      {"pending", report.pending},
+          {"noted", report.noted + unread}, {"written", report.written},
+          {"dropped", report.dropped},      {"last_written", time_or_null(report.last_written)},
           {"problem", report.problem}};
 }
 

@@ -14,7 +14,8 @@ namespace anchord::control {
 
 nlohmann::json to_json(const DeviceLog::Device& device);
 nlohmann::json to_json(const Provisioner::Report& report);
-nlohmann::json to_json(const LedgerWriter::Report& report);
+// `unread`: records that shards have made and nobody has noted yet.
+nlohmann::json to_json(const LedgerWriter::Report& report, std::uint64_t unread);
 nlohmann::json to_json(const ExpiryWatch& expiry, UnixSeconds now);
 nlohmann::json to_json(const Result<store::BackupState>& backup);
 

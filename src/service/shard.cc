@@ -155,6 +155,7 @@ bool Shard::turn() {
   Millis wake = std::min(p.tftp.next_wake(), drain_deadline_);
   for (const StreamService* stream : p.streams) wake = std::min(wake, stream->next_wake(now));
   std::span<const io::Completion> completions = p.context.ring.wait(wake);
+  p.context.log.turn_began.store(p.context.ring.now(), std::memory_order_release);
   // A change that was published before a request came is seen by that request.
   p.pins.refresh();
   for (const io::Completion& completion : completions) dispatch(completion);
@@ -165,7 +166,9 @@ bool Shard::turn() {
     for (StreamService* stream : p.streams) stream->relieve_starvation(now);
   p.buffers.freed = false;
   p.tftp.turn(now);
-  return !finish_drain(now);
+  bool more = !finish_drain(now);
+  p.context.log.turn_began.store(kNever, std::memory_order_release);
+  return more;
 }
 
 void Shard::dispatch(const io::Completion& completion) {

@@ -120,6 +120,7 @@ class Kill(Case):
         with Service(self.state) as service:
             self.given(service)
             self.heard_of(service)
+            wait_for(lambda: self.rows("SELECT started FROM ledger_session"), "the session is noted")
             service.kill()
         (began, written), = self.rows("SELECT started, written FROM ledger_session")
         self.assertGreaterEqual(written, began)

@@ -67,6 +67,14 @@ class RecordLog {
     for (; read_ != tail; ++read_) see(records_[read_ % kCapacity]);
     return read_;
   }
+  // The same of those at the front for which `is_due(record)`.
+  template <class Due, class See>
+  std::uint64_t read_due(Due&& is_due, See&& see) {
+    std::uint64_t tail = positions_->tail.load(std::memory_order_acquire);
+    for (; read_ != tail && is_due(records_[read_ % kCapacity]); ++read_) see(records_[read_ % kCapacity]);
+    return read_;
+  }
+  std::uint64_t unread() const { return positions_->tail.load(std::memory_order_acquire) - read_; }
   std::uint64_t read_until() const { return read_; }
   // The reader frees the places of all before `through`, which it has read.
   void release(std::uint64_t through) {

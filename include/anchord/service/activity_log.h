@@ -7,7 +7,9 @@
 // and well_formed() says of those that were found there whether they are one.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -125,6 +127,17 @@ struct ActivityLog {
   QuestionLog questions;
   DownloadLog downloads;
   GuessingLog guessing;
+  // When the shard's present turn began, by the clock that its records' times are of; kNever while it
+  // waits. The shard writes it: whoever reads it before the logs knows up to when they are whole.
+  std::atomic<Millis> turn_began{kNever};
 };
+
+// When the record came to be, in the turn that pushed it.
+inline Millis time_of(const Question& question) {
+  return question.at;
+}
+inline Millis time_of(const Download& download) {
+  return std::max(download.began, download.ended);
+}
 
 }  // namespace anchord::service

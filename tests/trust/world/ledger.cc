@@ -25,9 +25,9 @@ void Ledger::tell_undelivered(std::size_t host, std::size_t shard, std::size_t p
 
 void Ledger::drain(std::size_t host, std::size_t shard, Millis now) {
   auto is_its = [&](const Told& told) { return told.host == host && told.shard == shard; };
-  auto its = std::ranges::stable_partition(queued_, std::not_fn(is_its));
-  std::ranges::move(its, std::back_inserter(drained_));
-  queued_.erase(its.begin(), its.end());
+  std::vector<Told> others;
+  for (Told& told : queued_) (is_its(told) ? drained_ : others).push_back(std::move(told));
+  queued_ = std::move(others);
   drained_until_[host][shard] = now;
   take_in(without(Rule::in_order) ? kNever : complete_until());
 }
