@@ -510,6 +510,28 @@ class TftpRecovery(Load):
             # The server had to repeat: packets were dropped indeed.
             self.assertGreater(service.counters()["tftp_repeats"], 0)
 
+    def test_what_comes_late_is_not_taken_for_the_next_read(self):
+        """With losses packets are repeated, and may come when the client reads another file."""
+        contents = {"a": b"a" * 100, "b": b"b" * 100}
+        with Tftp(lambda name: contents[name]) as server:
+            peers = []
+
+            def on_packet(packet, peer):
+                if packet[:2] == b"\0\1":
+                    late = server.content
+                    if peers:
+                        server.send(data(1, late), peers[-1])
+                    peers.append(peer)
+                Tftp.on_packet(server, packet, peer)
+
+            server.on_packet = on_packet
+            for name, content in contents.items():
+                (self.folder / name).write_bytes(content)
+            report = self.load("tftp", server.port, "--file", "a", "--file", "b", "--check", self.folder, "--count", 8,
+                               "--connections", 1, "--loss", 0.000001)
+            self.assertEqual((report["completed"], report["failed"]), (8, 0))
+            self.assertTrue(all(one != next for one, next in zip(peers, peers[1:])), peers)
+
 
 class HttpMistakes(Load):
     def answers(self, *answers, code=0, flags=()):

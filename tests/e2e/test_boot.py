@@ -97,6 +97,23 @@ class Fine(Case):
                 self.assertEqual(report["bytes"] % PHONES, 0)
             self.assertEqual(service.status()["devices"]["known"], PHONES)
 
+    def test_a_configuration_of_their_own(self):
+        """By HTTPS it comes without a signature, and the connection vouches for it; by the others it is signed."""
+        names = [f"SEP0011220000{i:02X}" for i in range(5)]
+        for name in names:
+            (self.state / "provisioning" / f"{name}.cnf.xml").write_text(f"<device>{name}</device>\n")
+        with Service(self.state, ports=("auto",) * 4) as service:
+            for protocol in ("https", "http", "tftp"):
+                trust = self.folder / protocol
+                # New ones judge the server by the list that they have just installed, then by that which they keep.
+                for _ in range(2):
+                    report = self.boot(*self.flags(service), "--trust", trust, "--protocol", protocol, count=6)
+                    self.ends(report, fine=6)
+                    self.assertEqual(report["failed"], 0)
+                kept = {file.parent.name: file.read_text() for file in trust.glob("SEP*/configuration")}
+                self.assertEqual(kept, {name: f"<device>{name}</device>\n" for name in names}
+                                 | {"SEP001122000005": CONFIGURATION})
+
     def test_again_with_what_they_keep(self):
         with Service(self.state) as service:
             flags = (*self.flags(service), "--trust", self.phones)

@@ -437,6 +437,35 @@ TEST_F(Phone, AsksAboutOtherHttpsServers) {
 
 // --- Rule 6: the empty ITL
 
+// The connection vouches for its own configuration, and for nothing else.
+TEST_F(Phone, TakesItsOwnConfigurationUnsignedFromATrustedServerOnly) {
+  using From = VirtualPhone::From;
+  const std::string plain = "<device>own</device>";
+  VirtualPhone phone = phone_at(first_);
+  auto until = [&](std::string_view name) {
+    Want want = phone.boot(kStart);
+    while (std::get<Fetch>(want).name != name) want = phone.not_found(kStart);
+  };
+  const std::string own = phone.settings().name + ".cnf.xml.sgn";
+  const Buffer before = phone.memory().configuration;
+  auto given = [&](std::string_view name, Bytes content, From from) {
+    until(name);
+    return std::get<Done>(phone.got_file(content, kStart, from));
+  };
+  EXPECT_EQ(given(own, as_bytes(plain), From::anybody).end, BootEnd::degraded);
+  EXPECT_EQ(given("XMLDefault.cnf.xml.sgn", as_bytes(plain), From::trusted_server).end, BootEnd::degraded);
+  EXPECT_EQ(given(own, as_bytes("<device>"), From::trusted_server).end, BootEnd::degraded);
+  EXPECT_EQ(given(own, {}, From::trusted_server).end, BootEnd::degraded);
+  // What has a signature is judged by it.
+  Buffer changed = sign_file(own, as_bytes(plain), first_.tftp, first_.signing, kStart).value();
+  changed.back() ^= 1;
+  EXPECT_EQ(given(own, changed, From::trusted_server).end, BootEnd::degraded);
+  EXPECT_EQ(phone.memory().configuration, before);
+
+  EXPECT_TRUE(given(own, as_bytes(plain), From::trusted_server).damage.empty());
+  EXPECT_EQ(as_text(phone.memory().configuration), plain);
+}
+
 TEST_F(Phone, WithAnEmptyItlTakesAnyItlAndPlainFiles) {
   world_.served = served(with_rollback(first_, true));
   EXPECT_EQ(world_.boot(phone_).end, BootEnd::fine);

@@ -125,8 +125,10 @@ class VirtualPhone {
   explicit VirtualPhone(PhoneSettings settings, PhoneMemory memory = {});
 
   Want boot(UnixSeconds now);
-  // To a Fetch: the file, or that there is none, or that nobody answered.
-  Want got_file(Bytes content, UnixSeconds now);
+  // To a Fetch: the file, or that there is none, or that nobody answered. Its own configuration
+  // needs no signature when it came from a TLS server that the phone trusts (trusts_https()).
+  enum class From { anybody, trusted_server };
+  Want got_file(Bytes content, UnixSeconds now, From from = From::anybody);
   Want not_found(UnixSeconds now);
   Want no_file(UnixSeconds now);
   // To an Ask: the whole response, or that there was none: no connection, a server that
@@ -176,7 +178,7 @@ class VirtualPhone {
   Want fetch(Step step);
   Want after_list();
   Want got_list(Bytes content, UnixSeconds now);
-  Want got_configuration(Bytes content, UnixSeconds now);
+  Want got_configuration(Bytes content, UnixSeconds now, From from);
   Want judge(Bytes file, const wire::Header& header, UnixSeconds now);
   bool verified_by_others(Bytes file) const;
   void tell_others(Bytes file) const;

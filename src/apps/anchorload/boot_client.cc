@@ -192,7 +192,9 @@ void BootClient::on_fetched(const Failure* failure) {
 void BootClient::got_file() {
   if (is_off()) return;
   protocol_.counters().files.fetch_add(1, std::memory_order_relaxed);
-  follow(phone_->got_file(content_, calendar_now()));
+  const auto from =
+      doing_ == Doing::http && judged_ ? VirtualPhone::From::trusted_server : VirtualPhone::From::anybody;
+  follow(phone_->got_file(content_, calendar_now(), from));
 }
 
 void BootClient::not_found() {
@@ -226,14 +228,13 @@ void BootClient::try_next_way(bool silent) {
 }
 
 // An HTTPS server must be on the phone's lists, or a verification service must vouch for
-// it. Who has no list has nothing to judge by.
+// it. Who has no list has nothing to judge by; as soon as it has one, it judges by that.
 void BootClient::judge_https() {
   const trust::PhoneMemory& memory = phone_->memory();
   Buffer presented = stream_.tls().peer_certificate_der();
   const bool no_judge = !phone_->settings().security_by_default || (memory.itl.empty() && memory.ctl.empty());
-  if (no_judge || same_bytes(presented, vouched_) || phone_->trusts_https(presented, calendar_now())) {
-    return request();
-  }
+  judged_ = !no_judge && (same_bytes(presented, vouched_) || phone_->trusts_https(presented, calendar_now()));
+  if (no_judge || judged_) return request();
   stream_.close();
   https_ = std::move(presented);
   server_ = 0;
@@ -301,9 +302,13 @@ void BootClient::use_connection() {
   sent_ = first_ = false;
   deadline_ = worker_.ring().now() + protocol_.settings().patience;
   worker_.arm(id_, deadline_);
-  if (doing_ == Doing::http && stream_.is_open()) return request();
+  if (doing_ == Doing::http && stream_.is_open()) return request_by_connection();
   stream_.close();  // each question is asked on a new one
   if (stream_.idle()) connect();
+}
+
+void BootClient::request_by_connection() {
+  way().kind == WayKind::https && !judged_ ? judge_https() : request();
 }
 
 void BootClient::on_idle() {
@@ -315,6 +320,7 @@ void BootClient::connect() {
   const bool secure = asks || way().kind == WayKind::https;
   protocol_.counters().connections.fetch_add(1, std::memory_order_relaxed);
   first_ = true;
+  judged_ = false;
   const io::Address& target = asks ? protocol_.settings().tvs[server_] : way().target;
   if (auto failure = stream_.open(target, {.tls = secure ? &shared_.tls : nullptr}))
     return connection_failed(*failure);
@@ -322,7 +328,7 @@ void BootClient::connect() {
 }
 
 void BootClient::on_secured() {
-  if (doing_ == Doing::http) return judge_https();
+  if (doing_ == Doing::http) return request_by_connection();
   if (phone_->trusts_tvs(stream_.tls().peer_certificate_der())) {
     protocol_.counters().questions.fetch_add(1, std::memory_order_relaxed);
     return stream_.send(question_);

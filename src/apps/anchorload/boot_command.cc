@@ -20,8 +20,9 @@ void define_phones(CLI::App& boot, BootFlags& b) {
       ->check(CLI::Range(1u, kMaxPhones));
   boot.add_option("--first", b.row.first, "the phone with number 0; the others follow by MAC address")
       ->capture_default_str();
-  boot.add_option("--from", b.row.from, "leave out those before this number")
-      ->check(CLI::Range(0u, kMaxPhones));
+  boot.add_option("--from", b.row.from, "the number of the first that boots: --phones counts from here")
+      ->check(CLI::Range(0u, kMaxPhones))
+      ->capture_default_str();
   boot.add_option("--model", b.row.model)->capture_default_str();
   boot.add_option("--without-security-by-default", b.row.without_security,
                   "percent of them that are older models: they check nothing")

@@ -47,7 +47,7 @@ void define_files(CLI::App& app, FileFlags& f) {
 }
 
 CLI::App& define_tftp(CLI::App& app, TftpFlags& t) {
-  CLI::App& tftp = *app.add_subcommand("tftp", "read files by TFTP, each client from a port of its own");
+  CLI::App& tftp = *app.add_subcommand("tftp", "read files by TFTP, each client from ports of its own");
   t.port = 69;
   define_files(tftp, t);
   tftp.add_option("--blksize", t.blksize, "ask for this block size")
@@ -59,7 +59,8 @@ CLI::App& define_tftp(CLI::App& app, TftpFlags& t) {
       ->check(CLI::Range(1, 255));
   tftp.add_flag("--tsize", t.tsize, "ask for the size, and compare");
   tftp.add_option("--mode", t.mode)->check(CLI::IsMember({"octet", "netascii"}))->capture_default_str();
-  tftp.add_option("--loss", t.plan.loss, "percent of the received packets that are dropped, by chance")
+  tftp.add_option("--loss", t.plan.loss,
+                  "percent of the received packets that are dropped, by chance; each read is from a new port")
       ->check(CLI::Range(0.0, 99.0));
   return tftp;
 }
@@ -94,6 +95,8 @@ int run_tftp(TftpFlags& t) {
   TftpWish wish{.mode = t.mode == "octet" ? wire::TftpMode::octet : wire::TftpMode::netascii};
   wish.options = {.blksize = t.blksize, .windowsize = t.windowsize};
   if (t.tsize) wish.options.tsize = 0;
+  // What is repeated because of a loss may come after the end of its read.
+  wish.new_ports = t.plan.loss > 0;
   if (t.timeout) {
     wish.options.timeout = static_cast<std::uint8_t>(*t.timeout);
     wish.patience = Millis{*t.timeout} * 1000;

@@ -61,8 +61,8 @@ void TftpClient::begin(const Task& task) {
   task_ = task;
   pending_return_ = false;
   copy_.start(file);
-  // It has its socket already.
-  static_cast<void>(fetch_.start(protocol_.target(), copies.names().name(file)));
+  if (Status started = fetch_.start(protocol_.target(), copies.names().name(file)); !started)
+    worker_.fail(id_, {ErrorKind::network, started.error().text});
 }
 
 std::optional<Failure> TftpClient::on_payload(Bytes payload) {

@@ -1,5 +1,5 @@
 // anchorload tftp: clients that each read one file after the other from a port of
-// their own.
+// their own, or from a new one for each read.
 #pragma once
 
 #include <atomic>
