@@ -1,8 +1,6 @@
 #include "builder.h"
 
 #include <fmt/format.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <cassert>
@@ -13,30 +11,10 @@
 #include "anchord/store/recover.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
+#include "host_choice.h"
 #include "merge_sorted.h"
 
 namespace anchord::control {
-namespace {
-
-std::vector<io::Host> local_hosts() {
-  std::vector<io::Host> out;
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return out;
-  for (ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
-    if (i->ifa_addr == nullptr) continue;
-    if (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6) continue;
-    sockaddr_storage address{};
-    std::copy_n(reinterpret_cast<const std::uint8_t*>(i->ifa_addr),
-                i->ifa_addr->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6),
-                reinterpret_cast<std::uint8_t*>(&address));
-    out.push_back(io::from_kernel(address).host);
-  }
-  ::freeifaddrs(list);
-  return out;
-}
-
-}  // namespace
-
 Builder::Builder(store::Store store, const Options& options, unsigned shards)
     : store_(std::move(store)),
       options_(options),
@@ -46,27 +24,9 @@ Builder::Builder(store::Store store, const Options& options, unsigned shards)
 Status Builder::choose_host() {
   Result<store::LoadedCluster> loaded = store_.load(store::KeyUse::without_keys);
   if (!loaded) return std::unexpected(loaded.error());
-  const std::vector<trust::Host>& hosts = loaded->cluster.hosts;
-  if (!options_.host.empty()) {
-    std::string known;
-    for (const trust::Host& host : hosts) {
-      if (host.name == options_.host) {
-        host_ = host.name;
-        return {};
-      }
-      known += (known.empty() ? "" : ", ") + host.name;
-    }
-    return fail(fmt::format("host '{}' is not one of the cluster's: --host takes {}", options_.host, known));
-  }
-  std::vector<io::Host> local = local_hosts();
-  for (const trust::Host& host : hosts) {
-    Result<io::Host> address = io::parse_host(host.address);
-    if (address && std::ranges::find(local, *address) != local.end()) {
-      host_ = host.name;
-      return {};
-    }
-  }
-  host_ = hosts.front().name;
+  Result<std::string> chosen = control::choose_host(options_, loaded->cluster.hosts);
+  if (!chosen) return std::unexpected(chosen.error());
+  host_ = std::move(*chosen);
   return {};
 }
 

@@ -33,8 +33,7 @@ class Builder {
   // `host` is one of the cluster's; its TVS certificate is the one presented.
   Builder(store::Store store, const Options& options, unsigned shards);
 
-  // Which of the cluster's hosts this is: the one asked for, else the one whose
-  // address this machine has, else the first.
+  // As choose_host() of host_choice.h.
   Status choose_host();
   const std::string& host() const { return host_; }
 

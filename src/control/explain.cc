@@ -18,6 +18,8 @@
 
 #include "anchord/base/file.h"
 #include "anchord/io/probe.h"
+#include "anchord/store/hosts.h"
+#include "host_choice.h"
 #include "listeners.h"
 #include "sizing.h"
 
@@ -112,6 +114,7 @@ class Explanation {
     choose();
     measure();
     look_at_descriptors();
+    look_at_addresses();
     look_at_sockets();
     look_at_rights();
     out_["problems"] = problems_;
@@ -127,6 +130,8 @@ class Explanation {
   void choose();
   void measure();
   void measure_services(io::Ring& ring, Memory before);
+  void make_other_rings(const io::Waker& waker);
+  void look_at_addresses();
   void note_memory(const char* what, const Memory& of_one);
   void look_at_descriptors();
   void look_at_sockets();
@@ -142,11 +147,17 @@ class Explanation {
 
 void Explanation::look_at_state() {
   std::error_code ignored;
-  if (!options_.state.empty() && !std::filesystem::is_directory(options_.state, ignored))
-    problems_.push_back(
+  if (options_.state.empty()) return;
+  if (!std::filesystem::is_directory(options_.state, ignored))
+    return problems_.push_back(
         fmt::format("there is no state directory '{}': look at --state, or make a cluster "
                     "with anchorctl init",
                     options_.state.string()));
+  auto hosts = store::read_hosts(options_.state);
+  if (!hosts) return problems_.push_back(hosts.error().text);
+  auto host = hosts->empty() ? fail("the store names no hosts") : choose_host(options_, *hosts);
+  if (!host) return problems_.push_back(host.error().text);
+  out_["host"] = *host;
 }
 
 void Explanation::look_at_kernel() {
@@ -221,10 +232,25 @@ void Explanation::measure() {
     Memory after = of_this_process();
     note_memory("ring and receive buffers", after - before);
     measure_services(**ring, after);
+    make_other_rings(*waker);
   } catch (const std::bad_alloc&) {
     problems_.push_back(
         "there is not enough memory for what is reserved at start: raise the limit of address "
         "space (ulimit -v), or lower --max-connections and --max-transfers");
+  }
+}
+
+// Newer kernels count the memory of all rings against one limit, so that the first may be
+// granted and a later one not.
+void Explanation::make_other_rings(const io::Waker& waker) {
+  std::vector<std::unique_ptr<io::Uring>> others;
+  while (others.size() + 1 < shards_) {
+    auto ring = io::Uring::create(ring_settings(options_, waker));
+    if (!ring) {
+      return problems_.push_back(
+          fmt::format("shard {} of {}: {}", others.size() + 2, shards_, ring.error().text));
+    }
+    others.push_back(std::move(*ring));
   }
 }
 
@@ -287,6 +313,18 @@ void Explanation::look_at_descriptors() {
         fmt::format("--max-folder-size allows {} of files, which are held in memory, and this "
                     "machine has {}",
                     size_text(options_.max_folder_size), size_text(memory)));
+}
+
+// No port of the service is bound: any other shows whether the machine has the address.
+void Explanation::look_at_addresses() {
+  for (const io::Host& host : options_.listen) {
+    if (auto bound = io::bind_udp({.host = host}, 0, false); !bound)
+      problems_.push_back(
+          fmt::format("--listen {}: this machine has no such address ({})", host.text(), bound.error().text));
+  }
+  if (options_.tvs_port.off() && options_.tftp_port.off() && options_.http_port.off() &&
+      options_.https_port.off())
+    problems_.emplace_back("every service is switched off: give one of them a port");
 }
 
 void Explanation::look_at_sockets() {
@@ -419,10 +457,11 @@ void write_limits(std::string& out, const Json& limits) {
 
 }  // namespace
 
-std::string explain(const Options& options, const std::vector<Setting>& settings, bool as_json) {
+Explained explain(const Options& options, const std::vector<Setting>& settings, bool as_json) {
   const Explanation explanation(options, settings);
   const Json& facts = explanation.facts();
-  if (as_json) return facts.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  const bool starts = facts["problems"].empty();
+  if (as_json) return {facts.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", starts};
   std::string out = fmt::format("anchord {}\n", facts["version"].get<std::string>());
   write_settings(out, facts);
   write_list(out, fmt::format("kernel {}", facts["kernel"]["release"].get<std::string>()).c_str(),
@@ -432,7 +471,7 @@ std::string explain(const Options& options, const std::vector<Setting>& settings
   write_limits(out, facts["limits"]);
   write_list(out, "keeps it from starting", facts["problems"]);
   write_list(out, "makes it slower, or less than it could be", facts["warnings"]);
-  return out;
+  return {std::move(out), starts};
 }
 
 }  // namespace anchord::control

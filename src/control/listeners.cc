@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <system_error>
+
 #include "anchord/base/log.h"
 #include "sizing.h"
 
@@ -22,8 +24,20 @@ std::size_t stream_services(const Options& options) {
          static_cast<std::size_t>(!options.https_port.off());
 }
 
-Status in_use(Status failed, std::string_view flag) {
-  failed.error().text += fmt::format("; end what has the port, or choose another with {}", flag);
+// What helps depends on why. The ports of the service below 1024 are for those with the right to them.
+Status with_remedy(Status failed, std::string_view flag) {
+  std::string& text = failed.error().text;
+  auto is = [&](std::errc code) { return text.ends_with(std::make_error_code(code).message()); };
+  if (is(std::errc::permission_denied)) {
+    text += fmt::format(
+        "; it needs CAP_NET_BIND_SERVICE: start as root with --user, or from systemd "
+        "(AmbientCapabilities=CAP_NET_BIND_SERVICE), or choose another with {}",
+        flag);
+  } else if (is(std::errc::address_not_available)) {
+    text += "; this machine has no such address: look at --listen";
+  } else {
+    text += fmt::format("; end what has the port, or choose another with {}", flag);
+  }
   return failed;
 }
 
@@ -56,11 +70,11 @@ Status Listeners::bind_host(const io::Host& host, const Options& options) {
                           Stream{options.https_port, &ShardSet::https, https_, "--https-port or --listen"}}) {
     if (s.port.off()) continue;
     io::Address address{.host = host, .port = port_for(s.port, s.bound)};
-    if (Status bound = bind_stream(address, s.sockets, s.bound); !bound) return in_use(bound, s.flags);
+    if (Status bound = bind_stream(address, s.sockets, s.bound); !bound) return with_remedy(bound, s.flags);
   }
   if (options.tftp_port.off()) return {};
   Status bound = bind_tftp({.host = host, .port = port_for(options.tftp_port, tftp_)});
-  return bound ? bound : in_use(bound, "--tftp-port or --listen");
+  return bound ? bound : with_remedy(bound, "--tftp-port or --listen");
 }
 
 Status Listeners::bind_stream(io::Address address, StreamSockets sockets, std::vector<io::Address>& bound) {

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +29,7 @@
 #include "ledger_writer.h"
 #include "listeners.h"
 #include "provisioner.h"
+#include "service_manager.h"
 #include "shard_threads.h"
 #include "sizing.h"
 #include "status_json.h"
@@ -133,6 +133,7 @@ class Server::Impl {
     return out.substr(1);
   }
 
+  void at_reload(std::function<void()> call) { at_reload_ = std::move(call); }
   Status run();
 
  private:
@@ -186,11 +187,14 @@ class Server::Impl {
   bool rebuild_asked_ = false;
   bool unpublished_ = false;  // the builder has something that no view shows
   bool draining_ = false;
+  std::function<void()> at_reload_;
+  ServiceManager manager_;
 };
 
 // The files of a large cluster that are signed for the first time take a while: a
 // service without them would send phones to the default configuration.
 Status Server::Impl::wait_for_files() {
+  if (!builder_.ready()) manager_.status("making the files that are to be served");
   while (!builder_.ready()) {
     std::array<pollfd, 2> waiting{pollfd{signals_.get(), POLLIN, 0},
                                   pollfd{provisioner_->descriptor(), POLLIN, 0}};
@@ -291,8 +295,11 @@ void Server::Impl::publish() {
 
 void Server::Impl::announce(bool of_the_store) {
   const service::View& view = *publisher_.current();
-  log::info(fmt::format("snapshot {} in service: {} certificates, {} files, for host {}", view.version,
-                        view.certificates.size(), view.files.size(), builder_.host()));
+  const std::string line =
+      fmt::format("snapshot {} in service: {} certificates, {} files, for host {}", view.version,
+                  view.certificates.size(), view.files.size(), builder_.host());
+  log::info(line);
+  manager_.status(line);
   // A write to the store, so not for every file that changes.
   if (of_the_store) report(true, "");
 }
@@ -371,11 +378,13 @@ void Server::Impl::take_signal() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
     if (info.ssi_signo == SIGHUP) {
+      manager_.reloading();
+      if (at_reload_) at_reload_();
       rebuild_asked_ = true;
       provisioner_->rescan();
     } else if (!draining_) {
       log::info("draining: nothing new is accepted, what is under way may end");
-      ::sd_notify(0, "STOPPING=1");
+      manager_.stopping();
       draining_ = true;
       threads_.drain();
     }
@@ -500,7 +509,7 @@ std::string Server::Impl::status() {
 }
 
 Status Server::Impl::run() {
-  ::sd_notify(0, "READY=1");
+  manager_.ready();
   Millis look_again = 0;
   std::vector<pollfd> waiting;
   while (!threads_.finished()) {
@@ -521,6 +530,8 @@ Status Server::Impl::run() {
     note_activity();
     publisher_.reclaim();
     if (!draining_) follow_store();
+    manager_.reloaded();
+    manager_.alive(monotonic_now());
   }
   return end();
 }
@@ -545,6 +556,9 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 std::string Server::listening() const {
   return impl_->listening();
+}
+void Server::at_reload(std::function<void()> call) {
+  impl_->at_reload(std::move(call));
 }
 Status Server::run() {
   return impl_->run();

@@ -10,8 +10,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 #include "anchord/base/hex.h"
+#include "anchord/store/hosts.h"
 #include "change_log.h"
 #include "impl.h"
 #include "keys.h"
@@ -316,6 +318,28 @@ Result<Store> Store::open(const std::filesystem::path& directory) {
     if (auto done = migrate(directory, *database); !done) return std::unexpected(done.error());
   if (auto done = ensure_change_log(*database); !done) return std::unexpected(done.error());
   return Store(std::make_unique<Impl>(directory, std::move(*database)));
+}
+
+// Where no log of changes is, nobody has the database open, and SQLite would make files beside it
+// even to read: it is told that the file does not change.
+Result<std::vector<trust::Host>> read_hosts(const std::filesystem::path& directory) {
+  if (auto found = check_files(directory); !found) return std::unexpected(found.error());
+  const std::filesystem::path file = directory / kDatabaseName;
+  std::filesystem::path opened = file;
+  int flags = SQLITE_OPEN_READONLY;
+  std::error_code ignored;
+  if (!std::filesystem::exists(file.string() + "-wal", ignored)) {
+    std::string uri = "file:";
+    for (char c : std::filesystem::absolute(file).string())
+      uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
+    opened = uri + "?immutable=1";
+    flags |= SQLITE_OPEN_URI;
+  }
+  auto database = Database::open(opened, flags);
+  if (!database) return std::unexpected(database.error());
+  if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
+  if (auto version = schema_version(*database, file); !version) return std::unexpected(version.error());
+  return read_hosts(*database);
 }
 
 Result<LoadedCluster> read_cluster(const std::filesystem::path& directory, Database& database, KeyUse keys) {

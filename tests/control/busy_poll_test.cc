@@ -19,12 +19,12 @@ TEST_F(State, AKernelThatCannotPollIsAStartErrorAndAProblem) {
   const std::string text = io::explain_busy_poll_error(EINVAL);
   const bool ran = io::with_refused_napi(EINVAL, [&] {
     EXPECT_TRUE(Server::start(options_));
-    EXPECT_NE(explain(options_, {}, false).find("keeps it from starting\n  none\n"), std::string::npos);
+    EXPECT_NE(explain(options_, {}, false).text.find("keeps it from starting\n  none\n"), std::string::npos);
     options_.busy_poll = 50;
     auto server = Server::start(options_);
     ASSERT_FALSE(server);
     EXPECT_EQ(server.error().text, text);
-    EXPECT_NE(explain(options_, {}, false).find("keeps it from starting\n  " + text + "\n"),
+    EXPECT_NE(explain(options_, {}, false).text.find("keeps it from starting\n  " + text + "\n"),
               std::string::npos);
   });
   if (!ran) GTEST_SKIP() << "no seccomp filter can be set";

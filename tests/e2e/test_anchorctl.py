@@ -124,7 +124,7 @@ class CommandLine(Case):
 
     def test_commands_that_do_not_exist(self):
         for line in ("cert regenerate", "cert renew tvs", "ctl", "mode", "mode set", "rollback", "report", "report all",
-                     "file encrypt x", "file decrypt x", "", "cert", "frobnicate", "--frobnicate", "-h",
+                     "file encrypt x", "file decrypt x", "", "cert", "frobnicate", "--frobnicate",
                      "cert list extra"):
             with self.subTest(line):
                 self.refused(2, "--state", self.state, *line.split(), says="--help")

@@ -8,11 +8,12 @@ import re
 import resource
 import socket
 import unittest
+from unittest import mock
 
 import harness
 from harness import Service, Tvs, der, is_valid, run, verify_request
 
-CAP_NET_ADMIN, CAP_LEASE = 12, 28
+CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_LEASE = 10, 12, 28
 PR_CAPBSET_DROP = 24
 MIB = 1 << 20
 # For who may not have port 69.
@@ -35,12 +36,16 @@ def largest_buffer():
 
 
 def explain(*flags, **how):
-    """The facts. Standard error must be empty, the exit code 0, and both forms must say the same warnings."""
+    """The facts. Standard error must be empty, the exit code 1 when a start would fail, and both forms must say the same
+    warnings."""
     def ask(*more):
         result = run(harness.program("anchord"), "--explain", *flags, *more, **how)
-        assert (result.returncode, result.stderr) == (0, b""), result.stderr.decode()
+        assert result.stderr == b"", result.stderr.decode()
+        codes.add(result.returncode)
         return result.stdout.decode()
+    codes = set()
     facts, text = json.loads(ask("--json")), ask()
+    assert codes == {1 if facts["problems"] else 0}, (codes, facts["problems"])
     for line in facts["problems"] + facts["warnings"]:
         assert f"  {line}\n" in text, (line, text)
     return facts
@@ -70,8 +75,8 @@ class Settings(harness.Case):
 
     def test_every_flag_of_the_help_is_there(self):
         shown = run(harness.program("anchord"), "--help").stdout.decode()
-        flags = set(re.findall(r"^ +(?:-h,)?(--[a-z-]+)", shown, re.M))
-        flags -= {"--help", "--version", "--explain", "--json"}
+        flags = set(re.findall(r"^ +(?:-[hV],)?(--[a-z-]+)", shown, re.M))
+        flags -= {"--help", "--version", "--explain", "--json", "--check-config"}
         told = {s["flag"] for s in explain()["settings"]}
         self.assertEqual(told, {"--pin" if "pin" in flag else flag for flag in flags})
         self.assertGreater(len(told), 25)
@@ -117,10 +122,152 @@ class Nothing(harness.Case):
         self.assertIn(str(absent), problem)
         self.assertFalse(absent.exists())
 
+    def test_a_host_that_is_none_of_the_cluster(self):
+        flags = ("--state", self.state, *ANY_TFTP, "--host")
+        (problem,) = explain(*flags, "cucm3")["problems"]
+        self.assertEqual(problem, "host 'cucm3' is not one of the cluster's: --host takes cucm1, cucm2")
+        facts = explain(*flags, "cucm2")
+        self.assertEqual((facts["problems"], facts["host"]), ([], "cucm2"))
+
+    def test_an_address_that_is_not_this_machines(self):
+        flags = ("--listen", "127.0.0.1", "--listen", "192.0.2.77", *ANY_TFTP)
+        (problem,) = explain(*flags)["problems"]
+        self.assertIn("--listen 192.0.2.77: this machine has no such address", problem)
+        refused = run(harness.program("anchord"), "--state", self.state, *flags, "--tvs-port", "auto", "--http-port", "0",
+                      "--https-port", "0")
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr.decode(), r"192\.0\.2\.77.*this machine has no such address: look at --listen\n\Z")
+
     def test_stops_it_while_a_service_runs(self):
         with Service(self.state) as service:
             self.assertEqual(explain("--state", self.state, *ANY_TFTP)["problems"], [])
             self.assertTrue(service.status()["pid"])
+
+
+class Configuration(harness.Case):
+    """--check-config, and what a start and SIGHUP say of the same file."""
+
+    def write(self, text):
+        self.config = self.folder / "anchord.toml"
+        self.config.write_text(text)
+        return self.config
+
+    def check(self, text, *flags):
+        result = run(harness.program("anchord"), "--config", self.write(text), "--check-config", *flags)
+        return result.returncode, result.stdout.decode(), result.stderr.decode().replace(str(self.config), "FILE")
+
+    def test_a_good_one(self):
+        for text in ('# ours\nstate = "/var/lib/anchord"\n\nlisten = ["192.0.2.11",\n  "::1"]\nno-pin = true\n',
+                     "tls-min = '1.2'\nshards = 3\nallow = [\"10.0.0.0/8\"]\n"):
+            code, out, error = self.check(text)
+            self.assertEqual((code, error), (0, ""))
+            self.assertIn(": 3 settings, nothing wrong\n", out)
+        self.assertIn(": 0 settings", self.check("")[1])
+
+    def test_every_mistake_is_named_with_its_line(self):
+        code, out, error = self.check('# ours\nstate = "/x"\n\nudp-buffers = 100\nlisten = ["127.0.0.1",\n "localhost"]\n'
+                                      'frobnicate = 1\ntvs-port = "x"\nshards = 0\nlog-level = "loud"\n'
+                                      '[tvs]\nudp-buffers = 512\nudp-buffers = 256\nexplain = true\n')
+        self.assertEqual((code, out), (2, ""))
+        lines = error.splitlines()
+        told = [(4, "power of two"), (5, "localhost"), (7, "there is no setting 'frobnicate'"), (8, "--tvs-port"),
+                (9, "--shards"), (10, "--log-level"), (11, "there are no sections"), (13, "a second time"), (14, "explain")]
+        self.assertEqual(len(lines), len(told), error)
+        for line, (number, words) in zip(lines, told):
+            self.assertTrue(line.startswith(f"anchord: FILE:{number}: "), line)
+            self.assertIn(words, line)
+        self.assertNotIn("INI", error)
+
+    def test_what_is_no_file(self):
+        absent = self.folder / "absent"
+        result = run(harness.program("anchord"), "--config", absent, "--check-config")
+        self.assertEqual((result.returncode, result.stdout), (2, b""))
+        self.assertIn(str(absent), result.stderr.decode())
+        result = run(harness.program("anchord"), "--check-config")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--config", result.stderr.decode())
+
+    def test_a_start_names_the_line_too(self):
+        for text, says in (("shards = 2\nfrobnicate = 1\n", "there is no setting"), ('\ntls-min = "9"\n', "--tls-min")):
+            result = run(harness.program("anchord"), "--state", self.state, "--config", self.write(text))
+            self.assertEqual(result.returncode, 2)
+            self.assertRegex(result.stderr.decode(), rf"\Aanchord: {re.escape(str(self.config))}:2: .*{says}.*\n\Z")
+
+    def test_sighup_reads_it_again(self):
+        with Service(self.state, "--config", self.write('hold-removals = 60\n')) as service:
+            def told(text, *says):
+                seen = len(service.log())
+                self.write(text)
+                service.signal(1)
+                for words in says:
+                    harness.wait_for(lambda: words in service.log()[seen:], words)
+                return service.log()[seen:]
+
+            told("hold-removals = 60\n", "no setting has changed")
+            told('hold-removals = 5\nlog-level = "debug"\n',
+                 "--hold-removals has changed from 60 to 5: that needs a restart",
+                 "--log-level has changed from info to debug, and is in force")
+            log = told('hold-removals = 5\nlog-level = "debug"\n', "that needs a restart")
+            self.assertNotIn("in force", log.replace("settings in force", ""))
+            told("\nfrobnicate = 1\n", f"all settings stay as they are: {self.config}:2: there is no setting")
+            self.config.unlink()
+            seen = len(service.log())
+            service.signal(1)
+            harness.wait_for(lambda: "all settings stay as they are" in service.log()[seen:], "the file is gone")
+
+    def test_systemd_is_told(self):
+        path = self.folder / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(path))
+            manager.settimeout(harness.BOUND)
+            told = []
+
+            def until(what):
+                while not any(line.startswith(what) for line in told):
+                    told.extend(manager.recv(4096).decode().splitlines())
+                found = list(told)
+                told.clear()
+                return found
+
+            with mock.patch.dict(os.environ, {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "400000"}):
+                service = Service(self.state)
+                with service:
+                    self.assertIn("STATUS=snapshot 1 in service", "\n".join(until("READY=1")))
+                    until("WATCHDOG=1")
+                    service.signal(1)
+                    self.assertTrue(any(line.startswith("MONOTONIC_USEC=") for line in until("RELOADING=1")))
+                    until("READY=1")
+                    service.signal(15)
+                    until("STOPPING=1")
+
+    def test_listen_decides_which_host_this_is(self):
+        state = self.folder / "two"
+        made = run(harness.program("anchorctl"), "--state", state, "init", "--name", "demo", "--host", "one=127.0.0.1",
+                   "--host", "two=127.0.0.2")
+        self.assertEqual(made.returncode, 0, made.stderr.decode())
+        for address, host in (("127.0.0.1", "one"), ("127.0.0.2", "two"), ("127.0.0.3", "one")):
+            self.assertEqual(explain("--state", state, "--listen", address, *ANY_TFTP)["host"], host)
+            with Service(state, listen=(address,)) as service:
+                self.assertEqual(service.status()["host"], host)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has capabilities to drop")
+    def test_a_port_without_the_right_to_it(self):
+        result = run(harness.program("anchord"), "--state", self.state, "--listen", "127.0.0.1", "--tftp-port", "69",
+                     "--tvs-port", "auto", "--http-port", "0", "--https-port", "0",
+                     preexec_fn=lambda: drop(CAP_NET_BIND_SERVICE))
+        if result.returncode == 0:
+            self.skipTest("port 69 is anybody's here")
+        self.assertEqual(result.returncode, 1)
+        error = result.stderr.decode()
+        for words in ("CAP_NET_BIND_SERVICE", "--user", "systemd", "--tftp-port"):
+            self.assertIn(words, error)
+        self.assertNotIn("end what has the port", error)
+
+    def test_short_flags(self):
+        for name in ("anchord", "anchorctl", "anchorload"):
+            for short, long in (("-h", "--help"), ("-V", "--version")):
+                one, other = (run(harness.program(name), flag) for flag in (short, long))
+                self.assertEqual((one.returncode, one.stdout, one.stderr), (0, other.stdout, b""))
 
 
 class Truth(harness.Case):
@@ -244,6 +391,25 @@ class Truth(harness.Case):
     def test_a_user_gives_up_rights(self):
         facts = explain("--user", "nobody")
         self.assertFalse(facts["limits"]["capabilities"]["CAP_LEASE"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root becomes users of whom nobody else is")
+    def test_locked_memory_of_all_shards(self):
+        """Newer kernels count the rings of all shards, and all processes of a user, against one limit."""
+        def problems(shards, limit, user):
+            def few():
+                resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
+                os.setuid(user)
+
+            result = run(harness.program("anchord"), "--explain", "--json", "--shards", shards, *ANY_TFTP, preexec_fn=few)
+            found = json.loads(result.stdout)["problems"]
+            self.assertEqual(result.returncode, 1 if found else 0)
+            return found
+
+        first = 60_000 + os.getpid() % 1000 * 3  # what a user's last process had is given back some time later
+        is_counted = bool(problems(1, 4096, first))
+        self.assertEqual(problems(1, 4 * MIB, first + 1), [])
+        many = [p for p in problems(64, 4 * MIB, first + 2) if re.match(r"shard \d+ of 64: not enough locked memory", p)]
+        self.assertEqual(len(many), is_counted)
 
     def test_a_ring_that_is_refused(self):
         """Is a problem that is named, and all else is said."""

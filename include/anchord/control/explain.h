@@ -4,8 +4,9 @@
 //
 // Nothing is served, no port of the service is bound and no file is written. A ring and
 // the services of one shard are made and dropped again, so memory is measured, not
-// computed. Of the state directory it is only looked whether it is there. Raises the
-// soft limit of open files, as the service does.
+// computed; the rings of the other shards are made too, since limits are on all of them.
+// Of the state directory only the cluster's hosts are read. Raises the soft limit of open
+// files, as the service does.
 #pragma once
 
 #include <string>
@@ -24,6 +25,10 @@ struct Setting {
 // Text for people, or one JSON document; ends in a newline. What would keep anchord from
 // starting is in it as a problem, and no failure of the explanation. For the thread that
 // started the process, before there are others: their memory would be counted too.
-std::string explain(const Options& options, const std::vector<Setting>& settings, bool as_json);
+struct Explained {
+  std::string text;
+  bool starts = true;  // nothing that was looked at keeps it from starting
+};
+Explained explain(const Options& options, const std::vector<Setting>& settings, bool as_json);
 
 }  // namespace anchord::control

@@ -7,6 +7,7 @@
 // as it was. run() then serves until SIGTERM or SIGINT.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,9 @@ class Server {
 
   // "tvs=127.0.0.1:2445 tftp=127.0.0.1:69"
   std::string listening() const;
+
+  // Called within run() at each SIGHUP, before the new snapshot is built.
+  void at_reload(std::function<void()> call);
 
   // Returns when drained. Fails when the ledger could not be told all that phones were given:
   // the journal has it then, and the next start takes it over.

@@ -35,8 +35,8 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
 
 void describe(CLI::App& app, Session& session) {
   app.name("anchorctl");
-  app.set_help_flag("--help", "Print this help and exit");
-  app.set_version_flag("--version", "anchorctl " ANCHORD_VERSION, "Print the version and exit");
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag("-V,--version", "anchorctl " ANCHORD_VERSION, "Print the version and exit");
   app.require_subcommand(1);
   // So that --state is understood before and after the sub-command.
   app.fallthrough();

@@ -1,270 +1,162 @@
-// anchord: the service. Its flags, and the line that says that it serves.
+// anchord: the service. The line that says that it serves, and what it says instead.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "anchord/base/log.h"
 #include "anchord/control/explain.h"
 #include "anchord/control/server.h"
-#include "anchord/io/uring.h"
+#include "config_file.h"
+#include "flags.h"
 
+namespace anchord::app {
 namespace {
 
-using anchord::Error;
-using anchord::Result;
-using anchord::control::Options;
+constexpr int kFailed = 1;
+constexpr int kWrongSettings = 2;
 
-// Texts as given; understood in options_from(), whose errors name the flag.
-struct Flags {
-  std::string state;
-  std::string host;
-  std::vector<std::string> listen;
-  std::string tvs_port = "2445";
-  std::string tftp_port = "69";
-  std::string http_port = "6970";
-  std::string https_port = "6971";
-  std::string admin;
-  std::string shards = "auto";
-  bool no_pin = false;
-  std::string tls_min = "1.2";
-  std::vector<std::string> allow;
-  std::string log_level = "info";
-  std::string log_format = "text";
-  bool explain = false;
-  bool json = false;
-  Options options;
-};
-
-// Both are for the command line only, and need no state directory.
-void define_explain(CLI::App& app, Flags& flags, CLI::Option* state) {
-  CLI::Option* explain = app.add_flag_callback(
-      "--explain",
-      [&flags, state] {
-        flags.explain = true;
-        state->required(false);
-      },
-      "print the settings in force, what the kernel offers and what is chosen, and serve nothing");
-  explain->configurable(false);
-  app.add_flag("--json", flags.json, "with --explain: one JSON document")
-      ->needs(explain)
-      ->configurable(false);
+int complain(const std::string& text, int code) {
+  std::fprintf(stderr, "anchord: %s\n", text.c_str());
+  return code;
 }
 
-void define(CLI::App& app, Flags& flags) {
-  Options& o = flags.options;
-  auto power_of_two = CLI::Validator(
-      [](const std::string& text) {
-        unsigned long n = 0;
-        bool good = CLI::detail::lexical_cast(text, n) && n >= 16 && n <= 32768 && (n & (n - 1)) == 0;
-        return good ? std::string() : "must be a power of two from 16 to 32768";
-      },
-      "2^N");
-  app.set_version_flag("--version", "anchord " ANCHORD_VERSION);
-  app.allow_config_extras(false);  // a name that is not an option is a mistake, there too
-  app.set_config("--config", "", "read options from this file (TOML; names as here, without --)");
-  CLI::Option* state = app.add_option("--state", flags.state, "the state directory, made by anchorctl init")
-                           ->required()
-                           ->envname("ANCHORD_STATE");
-  define_explain(app, flags, state);
-  app.add_option("--host", o.host,
-                 "which of the cluster's hosts this is (default: by address, else the first)");
-  app.add_option("--listen", flags.listen, "address to serve on; may be repeated (default: all)");
-  app.add_option("--tvs-port", flags.tvs_port, "TCP port of the verification service; auto; 0: off")
-      ->capture_default_str();
-  app.add_option("--tftp-port", flags.tftp_port, "UDP port of TFTP; auto; 0: off")->capture_default_str();
-  app.add_option("--http-port", flags.http_port, "TCP port of HTTP; auto; 0: off")->capture_default_str();
-  app.add_option("--https-port", flags.https_port, "TCP port of HTTPS; auto; 0: off")->capture_default_str();
-  app.add_option("--admin", flags.admin, "not served by this version: see anchorctl status");
-  app.add_option("--shards", flags.shards, "threads that serve; auto: one for each core")
-      ->capture_default_str();
-  app.add_flag("--no-pin,!--pin", flags.no_pin, "let shards wander between cores");
-  app.add_option("--ring-entries", o.ring_entries, "operations queued between two system calls")
-      ->check(power_of_two)
-      ->capture_default_str();
-  app.add_option("--tcp-buffers", o.tcp_buffers, "receive buffers of each shard for TCP")
-      ->check(power_of_two)
-      ->capture_default_str();
-  app.add_option("--udp-buffers", o.udp_buffers, "receive buffers of each shard for UDP")
-      ->check(power_of_two)
-      ->capture_default_str();
-  app.add_option("--busy-poll", o.busy_poll,
-                 "microseconds that a shard polls its network queues before it sleeps; 0: none")
-      ->check(CLI::Range(0u, anchord::io::kMaxBusyPoll))
-      ->capture_default_str();
-  app.add_option("--max-connections", o.max_connections,
-                 "connections at once, for each of TVS, HTTP and HTTPS")
-      ->check(CLI::Range(1u, 1u << 20))
-      ->capture_default_str();
-  app.add_option("--max-per-address", o.max_per_address, "of those, from one IPv4 address or IPv6 /64")
-      ->check(CLI::Range(1u, 1u << 20))
-      ->capture_default_str();
-  app.add_option("--max-strangers", o.shard.max_strangers,
-                 "devices that do not exist that one address may ask for before it is slowed; 0: any number")
-      ->check(CLI::Range(0u, anchord::service::kMaxStrangers))
-      ->capture_default_str();
-  app.add_option("--max-transfers", o.max_transfers, "TFTP transfers at once")
-      ->check(CLI::Range(1u, 1u << 20))
-      ->capture_default_str();
-  app.add_option("--tls-min", flags.tls_min, "oldest TLS version: 1.0, 1.1, 1.2 or 1.3")
-      ->capture_default_str();
-  app.add_option("--tls-ciphers", o.tls_ciphers, "for TLS 1.2 and older, in OpenSSL's notation");
-  app.add_option("--handshake-timeout", o.shard.stream.handshake_timeout,
-                 "milliseconds from accept to its end")
-      ->check(CLI::Range(10, 3'600'000))
-      ->capture_default_str();
-  app.add_option("--request-timeout", o.shard.stream.request_timeout,
-                 "milliseconds from there to the first request")
-      ->check(CLI::Range(10, 3'600'000))
-      ->capture_default_str();
-  app.add_option("--idle-timeout", o.shard.stream.idle_timeout,
-                 "milliseconds from one answer to the next, and for a part of a large file to be taken")
-      ->check(CLI::Range(10, 3'600'000))
-      ->capture_default_str();
-  app.add_option("--tftp-timeout", o.shard.tftp.retry_timeout, "milliseconds until a TFTP packet is repeated")
-      ->check(CLI::Range(10, 60'000))
-      ->capture_default_str();
-  app.add_option("--tftp-retries", o.shard.tftp.retries, "repetitions before a transfer is given up")
-      ->check(CLI::Range(0, 100))
-      ->capture_default_str();
-  app.add_option("--drain-timeout", o.shard.drain_timeout,
-                 "milliseconds that SIGTERM leaves to what is under way")
-      ->check(CLI::Range(0, 3'600'000))
-      ->capture_default_str();
-  app.add_option("--max-file-size", o.max_file_size, "bytes of the largest file in the provisioning folder")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
-      ->capture_default_str();
-  app.add_option("--max-folder-size", o.max_folder_size, "bytes of all its files: they are held in memory")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 44))
-      ->capture_default_str();
-  app.add_option("--hold-removals", o.hold_removals,
-                 "seconds for which many files that go at once stay in service; 0: they go at once")
-      ->check(CLI::Range(0, 86'400))
-      ->capture_default_str();
-  app.add_option("--allow", flags.allow, "network (CIDR) that is served; may be repeated (default: all)");
-  app.add_option("--user", o.user, "become this user once the ports are bound");
-  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
-      ->capture_default_str();
-  app.add_option("--log-format", flags.log_format, "text or json")->capture_default_str();
+int print(const std::string& text, int code) {
+  const bool arrived =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return arrived ? code : kFailed;
 }
 
 // What was asked for and does not exist is said, not passed over.
 void warn_of_absent(const Flags& flags) {
-  if (!flags.admin.empty()) anchord::log::warn("--admin is ignored: this version does not serve it");
+  if (!flags.admin.empty()) log::warn("--admin is ignored: this version does not serve it");
 }
 
-template <class T, class U>
-anchord::Status take(Result<T> parsed, U& into, const char* flag) {
-  if (!parsed) return std::unexpected(std::move(parsed.error()).within(flag));
-  into = std::move(*parsed);
-  return {};
-}
-
-Result<unsigned> parse_shards(const std::string& text) {
-  if (text == "auto") return 0u;
-  unsigned n = 0;
-  if (!CLI::detail::lexical_cast(text, n) || n < 1 || n > 256)
-    return anchord::fail("'" + text + "' is neither auto nor a number from 1 to 256");
-  return n;
-}
-
-Result<Options> options_from(Flags& flags) {
-  Options& o = flags.options;
-  o.state = flags.state;
-  o.pin = !flags.no_pin;
-  for (anchord::Status status :
-       {take(anchord::control::parse_port(flags.tvs_port), o.tvs_port, "--tvs-port"),
-        take(anchord::control::parse_port(flags.tftp_port), o.tftp_port, "--tftp-port"),
-        take(anchord::control::parse_port(flags.http_port), o.http_port, "--http-port"),
-        take(anchord::control::parse_port(flags.https_port), o.https_port, "--https-port"),
-        take(parse_shards(flags.shards), o.shards, "--shards"),
-        take(anchord::crypto::parse_tls_version(flags.tls_min), o.tls_min, "--tls-min")}) {
-    if (!status) return std::unexpected(status.error());
-  }
-  for (const std::string& text : flags.listen) {
-    auto host = anchord::io::parse_host(text);
-    if (!host) return std::unexpected(std::move(host.error()).within("--listen"));
-    o.listen.push_back(*host);
-  }
-  for (const std::string& text : flags.allow) {
-    auto network = anchord::io::parse_network(text);
-    if (!network) return std::unexpected(std::move(network.error()).within("--allow"));
-    o.shard.allow.push_back(*network);
-  }
-  if (flags.log_format != "text" && flags.log_format != "json")
-    return anchord::fail("--log-format: '" + flags.log_format + "' is neither text nor json");
-  if (auto configured =
-          anchord::log::configure(flags.log_level, flags.log_format == "json" ? anchord::log::Format::json
-                                                                              : anchord::log::Format::text);
-      !configured)
-    return std::unexpected(configured.error());
-  return o;
-}
-
-// Where an option's value comes from. Only what stands on the command line is in the
-// order of parsing; of the rest, the config file comes before the environment.
-std::string origin(const CLI::App& app, const CLI::Option& option) {
-  if (option.count() == 0) return "default";
-  if (std::ranges::find(app.parse_order(), &option) != app.parse_order().end()) return "command line";
-  const char* variable = option.get_envname().empty() ? nullptr : std::getenv(option.get_envname().c_str());
-  return variable != nullptr && option.results().front() == variable ? "environment" : "config file";
-}
-
-std::vector<anchord::control::Setting> settings_in_force(const CLI::App& app, const Flags& flags) {
-  std::vector<anchord::control::Setting> out;
-  for (const CLI::Option* option : app.get_options()) {
-    const std::string& name = option->get_lnames().front();
-    if (name == "help" || name == "version" || name == "explain" || name == "json") continue;
-    anchord::control::Setting setting{.flag = "--" + name, .from = origin(app, *option)};
-    if (name == "no-pin") {
-      setting.flag = "--pin";
-      setting.value = flags.no_pin ? "no" : "yes";
-    } else if (name == "tls-ciphers") {
-      setting.value = flags.options.tls_ciphers;
-    } else if (option->count() == 0) {
-      setting.value = option->get_default_str();
-    } else {
-      setting.value = CLI::detail::join(option->results(), ", ");
-    }
-    out.push_back(std::move(setting));
-  }
-  return out;
-}
-
-int complain(const Error& error, int code) {
-  std::fprintf(stderr, "anchord: %s\n", error.text.c_str());
-  return code;
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
+// The command line and what it refers to, as it is now.
+struct Settings {
   CLI::App app{"Trust verification and provisioning for IP phones."};
   Flags flags;
+  control::Options options;
+  int code = 0;  // that help and version end with, when they are wanted
+  bool ended = false;
+
+  // The error is one line; a mistake in the configuration file is told with its line.
+  Status read(int argc, char** argv);
+  std::string config() const {
+    const CLI::Option* option = app.get_config_ptr();
+    return option->count() == 0 ? std::string() : option->as<std::string>();
+  }
+
+ private:
+  std::string where(std::string text) const;
+};
+
+std::string Settings::where(std::string text) const {
+  if (config().empty()) return text;
+  auto check = check_config(config());
+  return check && !check->problems.empty() ? check->problems.front() : text;
+}
+
+Status Settings::read(int argc, char** argv) {
   define(app, flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);
-    return complain({std::string(e.what()) + " (see anchord --help)"}, 2);
+    ended = e.get_exit_code() == 0;
+    if (ended) code = app.exit(e);
+    if (ended) return {};
+    return fail(where(text_of(e) + " (see anchord --help)"));
   }
-  Result<Options> options = options_from(flags);
-  if (!options) return complain(options.error(), 2);
-  warn_of_absent(flags);
-  if (flags.explain) {
-    std::string text = anchord::control::explain(*options, settings_in_force(app, flags), flags.json);
-    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0 ? 0
-                                                                                                       : 1;
+  auto understood = options_from(flags);
+  if (!understood) return fail(where(understood.error().text));
+  options = std::move(*understood);
+  return {};
+}
+
+// Every mistake, one a line.
+int check(const std::string& file) {
+  auto found = check_config(file);
+  if (!found) return complain(found.error().text, kWrongSettings);
+  for (const std::string& problem : found->problems) complain(problem, kWrongSettings);
+  if (!found->problems.empty()) return kWrongSettings;
+  return print(file + ": " + std::to_string(found->settings) + " settings, nothing wrong\n", 0);
+}
+
+// At SIGHUP: the log level is taken at once, everything else at the next start.
+class Reread {
+ public:
+  Reread(int argc, char** argv, std::vector<control::Setting> in_force)
+      : argc_(argc), argv_(argv), in_force_(std::move(in_force)) {}
+
+  void operator()() {
+    Settings now;
+    if (Status read = now.read(argc_, argv_); !read)
+      return log::error("all settings stay as they are: " + read.error().text);
+    const std::vector<control::Setting> wanted = settings_in_force(now.app, now.flags);
+    bool changed = false;
+    for (std::size_t i = 0; i < wanted.size(); ++i) changed |= take(in_force_[i], wanted[i]);
+    if (!changed && !now.config().empty()) log::info(now.config() + ": no setting has changed");
   }
 
-  auto server = anchord::control::Server::start(*options);
-  if (!server) return complain(server.error(), 1);
+ private:
+  static bool take(control::Setting& old, const control::Setting& wanted) {
+    if (old.value == wanted.value) return false;
+    auto shown = [](const std::string& value) { return value.empty() ? std::string("-") : value; };
+    const std::string what =
+        wanted.flag + " has changed from " + shown(old.value) + " to " + shown(wanted.value);
+    if (wanted.flag != "--log-level") {
+      log::warn(what + ": that needs a restart");
+      return true;
+    }
+    // The level was checked, and the format stays.
+    static_cast<void>(log::configure(wanted.value, log::Format::text));
+    log::info(what + ", and is in force");
+    old = wanted;
+    return true;
+  }
+
+  int argc_;
+  char** argv_;
+  std::vector<control::Setting> in_force_;
+};
+
+int serve(int argc, char** argv, const Settings& settings) {
+  Reread reread(argc, argv, settings_in_force(settings.app, settings.flags));
+  auto server = control::Server::start(settings.options);
+  if (!server) return complain(server.error().text, kFailed);
+  (*server)->at_reload(reread);
   std::printf("ready %s\n", (*server)->listening().c_str());
   std::fflush(stdout);
-  anchord::Status ended = (*server)->run();
-  return ended ? 0 : complain(ended.error(), 1);
+  const Status ended = (*server)->run();
+  return ended ? 0 : complain(ended.error().text, kFailed);
+}
+
+int main_of(int argc, char** argv) {
+  Settings settings;
+  if (Status read = settings.read(argc, argv); !read) {
+    const bool checks = settings.app.count("--check-config") > 0 && !settings.config().empty();
+    const int code = checks ? check(settings.config()) : 0;
+    return code != 0 ? code : complain(read.error().text, kWrongSettings);
+  }
+  if (settings.ended) return settings.code;
+  const Flags& flags = settings.flags;
+  if (flags.check_config) return check(settings.config());
+  const auto format = flags.log_format == "json" ? log::Format::json : log::Format::text;
+  if (Status configured = log::configure(flags.log_level, format); !configured)
+    return complain(configured.error().text, kWrongSettings);
+  warn_of_absent(flags);
+  if (flags.explain) {
+    const auto told = control::explain(settings.options, settings_in_force(settings.app, flags), flags.json);
+    return print(told.text, told.starts ? 0 : kFailed);
+  }
+  return serve(argc, argv, settings);
+}
+
+}  // namespace
+}  // namespace anchord::app
+
+int main(int argc, char** argv) {
+  return anchord::app::main_of(argc, argv);
 }

@@ -132,7 +132,7 @@ int run_http(HttpFlags& h) {
 int main_of(int argc, char** argv) {
   CLI::App app{"Asks a server for what phones ask for, checks every answer, and measures."};
   app.name("anchorload");
-  app.set_version_flag("--version", "anchorload " ANCHORD_VERSION);
+  app.set_version_flag("-V,--version", "anchorload " ANCHORD_VERSION);
   app.require_subcommand(1);
   TftpFlags tftp_flags;
   HttpFlags http_flags;
