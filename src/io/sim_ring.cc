@@ -131,6 +131,7 @@ SimRing::Operation& SimRing::start_send(int connection, Buffer copy, std::uint64
   Socket& on = socket(connection, Kind::connection, "send");
   if (!on.senders.empty()) die("two sends in flight on descriptor {}", connection);
   if (copy.empty()) die("a send of no bytes on descriptor {}", connection);
+  if (known(on.peer).finished) die("a send on descriptor {}, whose side has ended", connection);
   Operation& operation = start(Action::send, connection, tag, "send");
   operation.copy = std::move(copy);
   on.senders.insert(tag);
@@ -151,6 +152,19 @@ void SimRing::cancel(std::uint64_t tag) {
   if (found == operations_.end()) return;
   if (random_.chance(settings_.faults.lost_cancel)) progress_on(found->second.descriptor);
   if (!found->second.ended) post(tag, {.result = -ECANCELED});
+}
+
+void SimRing::finish(int connection) {
+  Socket& on = socket(connection, Kind::connection, "finish");
+  if (!on.senders.empty()) die("finish of descriptor {} with a send in flight", connection);
+  known(on.peer).finished = true;
+}
+
+std::size_t SimRing::unacknowledged(int connection) {
+  const Peer& to = known(socket(connection, Kind::connection, "unacknowledged").peer);
+  const std::size_t left = to.to_peer.size() + to.unacknowledged;
+  const bool end_is_lost = to.vanished || to.deaf || to.reset;
+  return left + (to.finished && (left > 0 || end_is_lost) ? 1 : 0);
 }
 
 void SimRing::shutdown(int socket) {

@@ -53,6 +53,7 @@ void SimRing::peer_send(int peer, Bytes bytes) {
   Peer& from = known(peer);
   if (from.ended) die("peer {} sends after its end", peer);
   if (from.vanished || from.reset || from.closed) return;
+  acknowledge(from);
   from.to_server.insert(from.to_server.end(), bytes.begin(), bytes.end());
   touch(from.descriptor);
 }
@@ -64,6 +65,7 @@ Buffer SimRing::peer_take(int peer) {
 void SimRing::peer_close(int peer) {
   Peer& from = known(peer);
   if (from.vanished) return;
+  acknowledge(from);
   from.ended = true;
   touch(from.descriptor);
 }
@@ -73,12 +75,17 @@ void SimRing::peer_reset(int peer) {
   if (from.vanished) return;
   from.reset = true;
   from.to_server.clear();
+  from.unacknowledged += from.to_peer.size();
   from.to_peer.clear();
   touch(from.descriptor);
 }
 
 void SimRing::peer_vanish(int peer) {
   known(peer).vanished = true;
+}
+
+void SimRing::peer_deafen(int peer) {
+  known(peer).deaf = true;
 }
 
 void SimRing::peer_stall(int peer, bool stalled) {
@@ -88,7 +95,7 @@ void SimRing::peer_stall(int peer, bool stalled) {
 
 bool SimRing::peer_closed_by_server(int peer) const {
   const Peer& from = peers_.at(static_cast<std::size_t>(peer));
-  return from.closed || from.shut;
+  return from.closed || from.shut || from.finished;
 }
 
 void SimRing::wake() {
@@ -245,10 +252,19 @@ void SimRing::send_some(std::uint64_t tag, const Operation& operation) {
 }
 
 void SimRing::flow_to(Peer& peer) {
-  if (peer.stalled || peer.vanished || peer.reset || peer.to_peer.empty()) return;
+  if (peer.stalled || peer.vanished || peer.deaf || peer.reset || peer.to_peer.empty()) return;
   peer.taken.insert(peer.taken.end(), peer.to_peer.begin(), peer.to_peer.end());
+  peer.unacknowledged += peer.to_peer.size();
   peer.to_peer.clear();
   touch(peer.descriptor);
+  if (!random_.chance(settings_.faults.late)) return acknowledge(peer);
+  const int late = static_cast<int>(&peer - peers_.data());
+  at(time_ + random_.below(settings_.faults.max_delay + 1), [this, late] { acknowledge(known(late)); });
+}
+
+// What has reached a peer that nobody hears of stays unacknowledged.
+void SimRing::acknowledge(Peer& peer) {
+  if (!peer.vanished && !peer.reset) peer.unacknowledged = 0;
 }
 
 }  // namespace anchord::io

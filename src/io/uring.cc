@@ -1,7 +1,9 @@
 #include "anchord/io/uring.h"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -57,6 +59,8 @@ class LiveRing final : public Uring {
   void submit() override;
   void watch_waker(std::uint64_t tag) override;
   void cancel(std::uint64_t tag) override;
+  void finish(int connection) override;
+  std::size_t unacknowledged(int connection) override;
   void shutdown(int socket) override;
   void close(int descriptor) override;
   Address peer(const Completion& accepted) override;
@@ -218,6 +222,18 @@ void LiveRing::watch_waker(std::uint64_t tag) {
 void LiveRing::cancel(std::uint64_t tag) {
   assert(tag != kIgnore);
   io_uring_prep_cancel64(next(kIgnore), tag, 0);
+}
+
+// Whatever was sent before has completed.
+void LiveRing::finish(int connection) {
+  ::shutdown(connection, SHUT_WR);
+}
+
+std::size_t LiveRing::unacknowledged(int connection) {
+  int left = 0;
+  // It fails for what is not a TCP socket only.
+  if (::ioctl(connection, SIOCOUTQ, &left) != 0) give_up(errno);
+  return static_cast<std::size_t>(left);
 }
 
 void LiveRing::shutdown(int socket) {

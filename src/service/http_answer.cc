@@ -132,17 +132,13 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
   }
   service.counters.not_found.add();
   if (name && is_own_file(*name))
-    record(not_there(*name, from, service.protocol, service.shard.ring.now()), service);
+    service.shard.record(not_there(*name, from, service.protocol, service.shard.ring.now()));
   response.status = HttpStatus::not_found;
   response.content_type = "text/plain";
   response.content_length = kNotFound.size();
   write_head(out, response, service);
   if (request.method == HttpMethod::get) out.text(kNotFound);
   return {.keep_alive = request.keep_alive};
-}
-
-void record(const Download& download, HttpService& service) {
-  if (!service.shard.log.downloads.push(download)) service.counters.unrecorded.add();
 }
 
 void refuse_http(wire::HttpStatus status, HttpService& service, Writer& out) {

@@ -24,7 +24,6 @@ struct HttpCounters {
   Counter& completed;
   Counter& failed;
   Counter& bytes;
-  Counter& unrecorded;
 };
 
 // What answers are made of.
@@ -48,8 +47,6 @@ struct HttpAnswer {
   bool whole = false;    // all of the file
   ShortText<15> device;  // of the name that was asked for
 };
-
-void record(const Download& download, HttpService& service);
 
 // Writes what comes before the file's bytes; there are kMaxHttpAnswer bytes of room.
 HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, HttpService& service,

@@ -19,12 +19,14 @@ Status HttpSession::start(const crypto::TlsContext* context, const io::Host& pee
     if (Status started = engine_.start(*context); !started) return started;
   }
   state_ = context != nullptr ? State::handshake : State::open;
+  output_ = 0;
   peer_ = peer;
   return {};
 }
 
 void HttpSession::reset(HttpWorkspace& work) {
-  if (transfer_.answer.file != nullptr) end_transfer(DownloadEnd::maybe_given, work.service);
+  if (transfer_.answer.file != nullptr) end_transfer(false, work);
+  awaited_.give_up(work.awaited, [&](const Download& download) { work.service.shard.record(download); });
   engine_.reset();
   input_ = {};
   partial_.drop(work.partial);
@@ -44,6 +46,8 @@ StreamProgress HttpSession::advance(Bytes input, MutableBytes room, HttpWorkspac
   if (state_ == State::open) progress.next = serve(room, work, progress);
   if (state_ == State::ended) progress.next = StreamNext::finish;
   if (engine_.active()) progress.produced = engine_.produced();
+  output_ += progress.produced + progress.body[0].size() + progress.body[1].size();
+  progress.awaited = awaited_.last();
   return progress;
 }
 
@@ -69,7 +73,7 @@ StreamNext HttpSession::serve(MutableBytes room, HttpWorkspace& work, StreamProg
     bool all_given = transfer_.at == transfer_.answer.end && transfer_.piece.empty();
     if (!all_given) return give_file(room.size(), progress);
     bool is_last = !transfer_.answer.keep_alive;
-    end_transfer(DownloadEnd::given, work.service);
+    end_transfer(true, work);
     progress.answered = true;
     if (is_last) return close();
   }
@@ -118,7 +122,7 @@ HttpSession::Served HttpSession::answer_front(Bytes& plain, Writer& reply, HttpW
     if (answer.file != nullptr) {
       const ShardContext& shard = work.service.shard;
       transfer_ = {.pin = shard.pins.pin(), .answer = answer, .began = shard.ring.now(), .at = answer.begin};
-      record_transfer(DownloadEnd::begun, work.service);
+      if (is_recorded_transfer()) work.service.shard.record(download_of_transfer(work.service));
       return Served::file;
     }
     if (!answer.keep_alive) return Served::last;
@@ -165,28 +169,46 @@ StreamNext HttpSession::give_file(std::size_t room, StreamProgress& progress) {
 
 // Whoever asks for a part has or lacks the rest, and a flood of parts must not push out the
 // records of others.
-void HttpSession::record_transfer(DownloadEnd end, HttpService& service) {
+bool HttpSession::is_recorded_transfer() const {
   const HttpAnswer& answer = transfer_.answer;
-  if (!answer.whole || !is_recorded(answer.device.text(), answer.file->name)) return;
-  Download download{.device = answer.device,
-                    .version = answer.file->version,
-                    .from = peer_,
-                    .protocol = service.protocol,
-                    .end = end,
-                    .began = transfer_.began,
-                    .ended = service.shard.ring.now()};
-  download.file.set(answer.file->name);
-  record(download, service);
+  return answer.whole && is_recorded(answer.device.text(), answer.file->name);
 }
 
-void HttpSession::end_transfer(DownloadEnd end, HttpService& service) {
+Download HttpSession::download_of_transfer(const HttpService& service) const {
+  Download download{.device = transfer_.answer.device,
+                    .version = transfer_.answer.file->version,
+                    .from = peer_,
+                    .protocol = service.protocol,
+                    .end = DownloadEnd::begun,
+                    .began = transfer_.began,
+                    .ended = service.shard.ring.now()};
+  download.file.set(transfer_.answer.file->name);
+  return download;
+}
+
+// `taken`: by the socket, to the last byte. The peer has it when it has acknowledged all that
+// was sent until now.
+void HttpSession::end_transfer(bool taken, HttpWorkspace& work) {
   const HttpAnswer& answer = transfer_.answer;
-  bool completed = end == DownloadEnd::given;
-  (completed ? service.counters.completed : service.counters.failed).add();
-  if (completed) service.counters.bytes.add(answer.end - answer.begin);
-  record_transfer(end, service);
+  HttpService& service = work.service;
+  (taken ? service.counters.completed : service.counters.failed).add();
+  if (taken) service.counters.bytes.add(answer.end - answer.begin);
+  if (is_recorded_transfer()) {
+    Download download = download_of_transfer(service);
+    download.end = DownloadEnd::maybe_given;
+    if (!taken || !awaited_.add(download, work.awaited)) service.shard.record(download);
+    awaited_.stamp(output_, work.awaited);
+  }
   if (transfer_.pin) service.shard.pins.unpin(transfer_.pin.version);
   transfer_ = {};
+}
+
+void HttpSession::acknowledged(std::uint64_t bytes, HttpWorkspace& work) {
+  awaited_.settle(bytes, work.awaited, [&](Download download) {
+    download.end = DownloadEnd::given;
+    download.ended = work.service.shard.ring.now();
+    work.service.shard.record(download);
+  });
 }
 
 // The copy shares the file's bytes, so that what is on its way stays in place.

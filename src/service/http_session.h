@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "anchord/crypto/tls.h"
+#include "awaited_records.h"
 #include "buffer_pool.h"
 #include "http_answer.h"
 #include "partial_input.h"
@@ -24,6 +25,9 @@ namespace anchord::service {
 
 // What all connections of a service share while they run, one after the other.
 struct HttpWorkspace {
+  // Two that one request follows upon the other's heels.
+  using Awaited = AwaitedRecords<Download, 2>;
+
   // Answers without a file are gathered into one send, as many as fit.
   static constexpr std::size_t kReplyRoom = 4 * 1024;
   static constexpr std::size_t kMaxTlsRecord = 16 * 1024;
@@ -33,10 +37,15 @@ struct HttpWorkspace {
   static constexpr std::size_t kTlsRoom = kReplyRoom + 2 * (kMaxTlsRecord + kTlsOverhead);
 
   HttpWorkspace(const HttpService& made, std::uint32_t sessions)
-      : service(made), partial(sessions, wire::kMaxHttpHead), plain(wire::kMaxHttpHead), reply(kReplyRoom) {}
+      : service(made),
+        partial(sessions, wire::kMaxHttpHead),
+        awaited(sessions, Awaited::kRoom),
+        plain(wire::kMaxHttpHead),
+        reply(kReplyRoom) {}
 
   HttpService service;
   BufferPool partial;  // requests not answered yet, held only while there are any
+  BufferPool awaited;
   Buffer plain;
   Buffer reply;
 };
@@ -56,6 +65,7 @@ class HttpSession {
 
   // As StreamProtocol's.
   StreamProgress advance(Bytes input, MutableBytes room, HttpWorkspace& work);
+  void acknowledged(std::uint64_t bytes, HttpWorkspace& work);
   std::size_t say_goodbye(MutableBytes room);
 
  private:
@@ -77,8 +87,9 @@ class HttpSession {
   Served answer_front(Bytes& plain, Writer& reply, HttpWorkspace& work, bool& answered);
   crypto::TlsEngine::Outcome read(MutableBytes room, std::size_t& count);
   StreamNext give_file(std::size_t room, StreamProgress& progress);
-  void end_transfer(DownloadEnd end, HttpService& service);
-  void record_transfer(DownloadEnd end, HttpService& service);
+  Download download_of_transfer(const HttpService& service) const;
+  bool is_recorded_transfer() const;
+  void end_transfer(bool taken, HttpWorkspace& work);
   StreamNext close();
 
   crypto::TlsEngine engine_;  // active on TLS only
@@ -86,6 +97,8 @@ class HttpSession {
   State state_ = State::ended;
   PartialInput partial_;
   Transfer transfer_;
+  HttpWorkspace::Awaited awaited_;  // files that the socket has taken, and the peer perhaps not
+  std::uint64_t output_ = 0;        // bytes that were given to be sent, in all
   io::Host peer_;
 };
 
@@ -102,6 +115,9 @@ class HttpProtocol final : public StreamProtocol {
   bool shaking(std::uint32_t slot) const override { return sessions_[slot].shaking(); }
   std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
   StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override;
+  void acknowledged(std::uint32_t slot, std::uint64_t bytes) override {
+    sessions_[slot].acknowledged(bytes, workspace_);
+  }
   std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) override {
     return sessions_[slot].say_goodbye(room);
   }

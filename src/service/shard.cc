@@ -66,8 +66,7 @@ HttpCounters http_counters(Counters& c) {
           .not_modified = c.http_not_modified,
           .completed = c.http_completed,
           .failed = c.http_failed,
-          .bytes = c.http_bytes,
-          .unrecorded = c.http_unrecorded};
+          .bytes = c.http_bytes};
 }
 
 HttpCounters https_counters(Counters& c) {
@@ -79,8 +78,7 @@ HttpCounters https_counters(Counters& c) {
           .not_modified = c.https_not_modified,
           .completed = c.https_completed,
           .failed = c.https_failed,
-          .bytes = c.https_bytes,
-          .unrecorded = c.https_unrecorded};
+          .bytes = c.https_bytes};
 }
 
 // A protocol and its connections. One that nobody listens for takes no memory.
@@ -106,6 +104,7 @@ struct Shard::Parts {
       : settings(given),
         pins(publisher, number),
         guard(given.max_strangers, seed),
+        downloads(log.downloads, counters, seed),
         context{.ring = ring,
                 .settings = settings,
                 .shard = number,
@@ -113,6 +112,7 @@ struct Shard::Parts {
                 .log = log,
                 .pins = pins,
                 .guard = guard,
+                .downloads = downloads,
                 .seed = seed},
         tftp(context, sockets.tftp) {
     tvs.open(context, buffers, tvs_identity(counters), sockets.tvs);
@@ -127,6 +127,7 @@ struct Shard::Parts {
   ShardSettings settings;
   Pins pins;
   GuessGuard guard;
+  DownloadRecorder downloads;
   ShardContext context;
   TcpBuffers buffers;
   Stream<TvsProtocol> tvs;

@@ -10,6 +10,7 @@
 #include "anchord/service/counters.h"
 #include "anchord/service/settings.h"
 #include "anchord/service/view.h"
+#include "download_recorder.h"
 #include "guess_guard.h"
 
 namespace anchord::service {
@@ -24,7 +25,10 @@ struct ShardContext {
   ActivityLog& log;
   Pins& pins;
   GuessGuard& guard;
+  DownloadRecorder& downloads;
   std::uint64_t seed;  // for what peers must not be able to predict
+
+  void record(const Download& download) { downloads.record(download, pins.current().version); }
 
   bool allowed(const io::Host& host) const {
     return settings.allow.empty() ||

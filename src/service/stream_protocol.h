@@ -31,6 +31,9 @@ struct StreamProgress {
   std::size_t produced = 0;     // bytes of the room that are to be sent
   std::array<Bytes, 2> body{};  // sent behind them; only with flush_first
   bool answered = false;        // a request was answered, or a body's end was taken
+  // How far the peer must have acknowledged the connection's output, in bytes from its
+  // start, for all of what the protocol wants to know as delivered; 0: for nothing.
+  std::uint64_t awaited = 0;
 };
 
 class StreamProtocol {
@@ -48,6 +51,8 @@ class StreamProtocol {
   virtual std::size_t unread(std::uint32_t slot) const = 0;
   // `input` is empty or continues the stream; given only when unread() is 0.
   virtual StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) = 0;
+  // The peer's host has that much of the connection's output. Only while something is awaited.
+  virtual void acknowledged(std::uint32_t slot, std::uint64_t bytes) = 0;
   // The last bytes of a connection with no output under way.
   virtual std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) = 0;
   // The connection is gone, and nothing of it is being sent.

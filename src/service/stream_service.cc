@@ -23,7 +23,9 @@ StreamService::StreamService(ShardContext& shard, StreamProtocol& protocol, TcpB
       greeting_(connections_.capacity()),
       resuming_(connections_.capacity()),
       starved_(connections_.capacity()),
-      holding_(connections_.capacity()) {
+      holding_(connections_.capacity()),
+      awaiting_(connections_.capacity()),
+      lingering_(connections_.capacity()) {
   for (int descriptor : listeners) listeners_.push_back({.descriptor = descriptor});
 }
 
@@ -125,13 +127,15 @@ void StreamService::admit(int descriptor, const io::Address& peer) {
   keep_receiving(slot);
 }
 
-// At the limit somebody gives way: who has been longest without a handshake or a
-// question, else who has been silent longest. An attacker has to open as many
-// connections as the limit within the few milliseconds that an honest client needs.
+// At the limit somebody gives way: who has nothing more to get, else who has been longest without a handshake
+// or a question, else who has been silent longest. An attacker has to open as many connections as the limit
+// within the few milliseconds that an honest client needs.
 bool StreamService::make_room() {
   Millis now = shard_.ring.now();
   std::uint32_t victim = SlotList::kNone;
-  if (!fresh_.empty() && now - connections_[fresh_.front()].since >= kShakingGrace) {
+  if (!lingering_.empty()) {
+    victim = lingering_.front();
+  } else if (!fresh_.empty() && now - connections_[fresh_.front()].since >= kShakingGrace) {
     victim = fresh_.front();
   } else if (!quiet_.empty() && now - connections_[quiet_.front()].since >= kQuietGrace) {
     victim = quiet_.front();
@@ -156,6 +160,9 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
     }
   }
   if (c.phase == Phase::terminating) return release_when_quiet(tag.slot);
+  // What has come brings an acknowledgement with it.
+  if (c.awaited != 0) look(tag.slot);
+  if (c.phase == Phase::lingering) return linger_on(tag.slot, completion);
   if (!wanted) return;
   if (completion.result == 0) {
     c.peer_ended = true;
@@ -189,7 +196,7 @@ void StreamService::schedule(std::uint32_t slot) {
 // Keeps a receive armed, but for a connection whose earlier bytes still wait.
 void StreamService::keep_receiving(std::uint32_t slot) {
   Connection& c = connections_[slot];
-  if (c.phase != Phase::shaking && c.phase != Phase::serving) return;
+  if (c.phase == Phase::closing || c.phase == Phase::terminating) return;
   if (c.held.count >= kMaxHeld) {
     if (c.receiving && !c.cancelling) {
       shard_.ring.cancel(tag(identity_.receive, slot));
@@ -205,6 +212,7 @@ void StreamService::turn(Millis now) {
   protocol_.turn();
   serve_handshakes(now);
   timers_.advance(now, [&](std::uint32_t slot) { on_deadline(slot, now); });
+  look_again(now);
   relieve_pressure(now);
   arm_listeners(now);
 }
@@ -212,6 +220,7 @@ void StreamService::turn(Millis now) {
 Millis StreamService::next_wake(Millis now) const {
   if (!greeting_.empty() || !resuming_.empty()) return now;
   Millis wake = std::min(timers_.next_wake(), starved_.empty() ? kNever : starved_retry_);
+  if (!awaiting_.empty()) wake = std::min(wake, connections_[awaiting_.front()].look_at);
   if (draining_) return wake;
   if (backlog_ != kBacklog) wake = std::min(wake, ease_at_);
   if (silent_.size() >= kMaxSilent) wake = std::min(wake, connections_[silent_.front()].since + kSilentGrace);
@@ -270,10 +279,10 @@ void StreamService::work(std::uint32_t slot) {
     if (output_left(c) > 0) return send_output(slot);
     outputs_.release(c.output);
     c.output = BufferPool::kNone;
-    if (progress.next != StreamNext::more_input) return terminate(slot);
+    if (progress.next != StreamNext::more_input) return leave(slot);
   }
   // Who ends its side without a goodbye waits for none.
-  if (c.peer_ended) return terminate(slot);
+  if (c.peer_ended) return leave(slot);
   if (draining_ && c.answered) return say_goodbye(slot);
   keep_receiving(slot);
 }
@@ -295,6 +304,13 @@ void StreamService::note_progress(std::uint32_t slot, const StreamProgress& prog
   }
   // A timer that is set for later would find a shorter limit too late.
   if (deadline(c) < before) timers_.arm(slot, deadline(c));
+  if (progress.awaited != 0) {
+    if (c.awaited == 0) {
+      c.look_at = now + kLookAgain;
+      awaiting_.push_back(slot);
+    }
+    c.awaited = progress.awaited;
+  }
   c.must_flush = progress.next == StreamNext::flush_first;
   if (progress.next == StreamNext::finish) {
     c.phase = Phase::closing;
@@ -350,6 +366,7 @@ void StreamService::on_send(const Tag& tag, const io::Completion& completion) {
   bool again = completion.result == -EINTR || completion.result == -EAGAIN || completion.result == -ENOBUFS;
   if (completion.result <= 0 && !again) return terminate(tag.slot);
   if (completion.result > 0) {
+    c.output_taken += static_cast<std::uint32_t>(completion.result);
     c.sent += static_cast<std::uint32_t>(completion.result);
     c.taken += static_cast<std::uint32_t>(completion.result);
   }
@@ -363,7 +380,7 @@ void StreamService::after_output(std::uint32_t slot) {
   outputs_.release(c.output);
   c.output = BufferPool::kNone;
   holding_.remove(slot);
-  if (c.phase == Phase::closing) return terminate(slot);
+  if (c.phase == Phase::closing) return leave(slot);
   if (draining_ && c.answered && c.held.empty() && !c.must_flush) return say_goodbye(slot);
   std::uint32_t generation = connections_.generation(slot);
   schedule(slot);
@@ -400,7 +417,7 @@ Millis StreamService::deadline(const Connection& c) const {
 // Timers are not moved at each answer: a deadline that has moved on is found here.
 void StreamService::on_deadline(std::uint32_t slot, Millis now) {
   Connection& c = connections_[slot];
-  if (c.phase == Phase::closing) return terminate(slot);
+  if (c.phase == Phase::closing || c.phase == Phase::lingering) return terminate(slot);
   if (deadline(c) > now) return timers_.arm(slot, deadline(c));
   (c.phase == Phase::shaking ? identity_.handshake_timeouts : identity_.idle_timeouts).add();
   say_goodbye(slot);
@@ -414,7 +431,7 @@ void StreamService::say_goodbye(std::uint32_t slot) {
   c.output_size = static_cast<std::uint32_t>(protocol_.say_goodbye(slot, outputs_[c.output]));
   c.body = {};
   c.sent = 0;
-  if (c.output_size == 0) return terminate(slot);
+  if (c.output_size == 0) return leave(slot);
   c.phase = Phase::closing;
   fresh_.remove(slot);
   quiet_.remove(slot);
@@ -422,13 +439,74 @@ void StreamService::say_goodbye(std::uint32_t slot) {
   send_output(slot);
 }
 
+// Asks how much of the output the peer has acknowledged, and tells the protocol.
+void StreamService::look(std::uint32_t slot) {
+  Connection& c = connections_[slot];
+  std::uint64_t left = shard_.ring.unacknowledged(c.descriptor);
+  // The end of our side comes behind all bytes.
+  if (c.phase == Phase::lingering && left > 0) --left;
+  // What a send that is in flight has brought to the socket is not in what it has taken.
+  std::uint64_t acknowledged = c.output_taken - std::min(left, c.output_taken);
+  protocol_.acknowledged(slot, acknowledged);
+  if (acknowledged < c.awaited) return;
+  c.awaited = 0;
+  awaiting_.remove(slot);
+}
+
+// Of peers that say nothing.
+void StreamService::look_again(Millis now) {
+  while (!awaiting_.empty() && connections_[awaiting_.front()].look_at <= now) {
+    std::uint32_t slot = awaiting_.front();
+    Connection& c = connections_[slot];
+    look(slot);
+    if (c.awaited != 0) {
+      c.look_at = now + kLookAgain;
+      awaiting_.move_to_back(slot);
+    } else if (c.phase == Phase::lingering) {
+      terminate(slot);
+    }
+  }
+}
+
+// The end, when all output has been taken by the socket: at once, unless it is to be known
+// that the peer has it.
+void StreamService::leave(std::uint32_t slot) {
+  Connection& c = connections_[slot];
+  assert(!c.sending);
+  // Whoever has ended its side says nothing more, and has perhaps acknowledged all with that.
+  if (c.awaited != 0 && c.peer_ended) look(slot);
+  if (c.awaited == 0) return terminate(slot);
+  c.phase = Phase::lingering;
+  for (SlotList* list : {&fresh_, &quiet_, &starved_, &holding_}) list->remove(slot);
+  while (!c.held.empty()) recycle_front(c);
+  if (c.output != BufferPool::kNone) outputs_.release(c.output);
+  c.output = BufferPool::kNone;
+  shard_.ring.finish(c.descriptor);
+  lingering_.push_back(slot);
+  timers_.arm(slot, shard_.ring.now() + kLingerTimeout);
+  keep_receiving(slot);
+}
+
+// What a lingering peer sends is dropped; that it sends, or ends, says that it is there.
+void StreamService::linger_on(std::uint32_t slot, const io::Completion& completion) {
+  Connection& c = connections_[slot];
+  bool is_passing = completion.result == -ENOBUFS || completion.result == -ECANCELED ||
+                    completion.result == -EINTR || completion.result == -EAGAIN;
+  if (c.awaited == 0 || (completion.result < 0 && !is_passing)) return terminate(slot);
+  if (completion.result == 0) c.peer_ended = true;
+  // Without a buffer it is not armed again: it is looked at in a while.
+  if (completion.result != -ENOBUFS) keep_receiving(slot);
+}
+
 void StreamService::terminate(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.phase == Phase::terminating) return;
+  if (c.awaited != 0) look(slot);
   c.phase = Phase::terminating;
   ++terminating_;
   identity_.open.set(open());
-  for (SlotList* list : {&fresh_, &quiet_, &silent_, &greeting_, &resuming_, &starved_, &holding_})
+  for (SlotList* list :
+       {&fresh_, &quiet_, &silent_, &greeting_, &resuming_, &starved_, &holding_, &awaiting_, &lingering_})
     list->remove(slot);
   timers_.cancel(slot);
   while (!c.held.empty()) recycle_front(c);
@@ -452,6 +530,7 @@ void StreamService::release_when_quiet(std::uint32_t slot) {
   c.held = {};
   c.body = {};
   c.sent = c.taken = 0;
+  c.output_taken = c.awaited = 0;
   c.descriptor = -1;
   c.output = BufferPool::kNone;
   c.phase = Phase::shaking;

@@ -3,11 +3,12 @@
 //
 // A connection's life:
 //
-//   accepted ─► shaking ─► serving ─► closing ─► (gone)
-//        └──────────┴──────────┴─► terminating ─► (gone)
+//   accepted ─► shaking ─► serving ─► closing ─► lingering ─► (gone)
+//        └──────────┴──────────┴─────────┴───────────┴─► terminating ─► (gone)
 //
 // shaking: in a TLS handshake; without one a connection begins in serving.
-// closing: the last output is on its way. terminating: nothing more is wanted, and
+// closing: the last output is on its way. lingering: our side has ended, and what the
+// protocol wants to know as delivered is not acknowledged yet. terminating: nothing more is wanted, and
 // the slot waits only for its operations to complete; it is released when none is
 // in flight, never before.
 #pragma once
@@ -78,7 +79,7 @@ class StreamService {
   bool finished() const { return connections_.used() == 0 && armed_listeners_ == 0; }
 
  private:
-  enum class Phase : std::uint8_t { shaking, serving, closing, terminating };
+  enum class Phase : std::uint8_t { shaking, serving, closing, lingering, terminating };
 
   struct Connection {
     HeldBuffers::Queue held;
@@ -86,9 +87,12 @@ class StreamService {
     int descriptor = -1;
     std::uint32_t output = BufferPool::kNone;
     std::uint32_t output_size = 0;
-    std::array<Bytes, 2> body{};  // behind the output
-    std::size_t sent = 0;         // of both
-    std::size_t taken = 0;        // of them and of earlier ones, since `since`
+    std::array<Bytes, 2> body{};     // behind the output
+    std::size_t sent = 0;            // of both
+    std::size_t taken = 0;           // of them and of earlier ones, since `since`
+    std::uint64_t output_taken = 0;  // by the socket, in all
+    std::uint64_t awaited = 0;       // StreamProgress's, until it is acknowledged
+    Millis look_at = 0;              // when to ask for that again
     io::Gathered gathered;
     Millis since = 0;          // accept, then the handshake's end, then the last progress
     Millis holding_since = 0;  // of the send that holds back received buffers
@@ -146,6 +150,13 @@ class StreamService {
   static constexpr Millis kAcceptPause = 20;
   // For the last output of a connection to be taken by the peer.
   static constexpr Millis kClosingTimeout = 5'000;
+  // For what was recorded to be acknowledged, at the end of a connection: a lost packet comes
+  // again several times in it. Nothing else of the connection is kept, and whoever lingers
+  // gives way first.
+  static constexpr Millis kLingerTimeout = 5'000;
+  // How often it is asked whether that is acknowledged, should nothing be heard of the peer:
+  // longer than hosts delay an acknowledgement.
+  static constexpr Millis kLookAgain = 250;
   // What a peer must take of a large answer, or all that is left of it, within the
   // idle timeout: stops those who ask for much and read a byte a minute.
   static constexpr std::size_t kMinTaken = 64 * 1024;
@@ -170,6 +181,10 @@ class StreamService {
   void schedule(std::uint32_t slot);
   void keep_receiving(std::uint32_t slot);
   void say_goodbye(std::uint32_t slot);
+  void look(std::uint32_t slot);
+  void look_again(Millis now);
+  void leave(std::uint32_t slot);
+  void linger_on(std::uint32_t slot, const io::Completion& completion);
   void terminate(std::uint32_t slot);
   void release_when_quiet(std::uint32_t slot);
   void recycle_front(Connection& connection);
@@ -201,6 +216,8 @@ class StreamService {
   SlotList resuming_;  // later flights of handshakes: nearly done, so served first
   SlotList starved_;   // waiting for a free buffer
   SlotList holding_;   // sending, with received buffers waiting
+  SlotList awaiting_;  // with something awaited, by when to look again
+  SlotList lingering_;
   Millis starved_retry_ = kNever;
   Millis accept_again_ = 0;
   std::uint32_t greeted_ = 0;  // first flights served in this period

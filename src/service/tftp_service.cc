@@ -188,7 +188,7 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
   if (file == nullptr) {
     shard_.counters.tftp_not_found.add();
     if (is_own_file(request.file))
-      record(not_there(request.file, datagram.from.host, Protocol::tftp, shard_.ring.now()));
+      shard_.record(not_there(request.file, datagram.from.host, Protocol::tftp, shard_.ring.now()));
     return refuse(request_socket, datagram, wire::TftpErrorCode::file_not_found, "file not found");
   }
   if (draining_ || transfers_.full()) {
@@ -347,11 +347,7 @@ void TftpService::record(const Transfer& t, DownloadEnd how) {
                     .began = t.began,
                     .ended = shard_.ring.now()};
   download.file.set(t.file->name);
-  record(download);
-}
-
-void TftpService::record(const Download& download) {
-  if (!shard_.log.downloads.push(download)) shard_.counters.tftp_unrecorded.add();
+  shard_.record(download);
 }
 
 void TftpService::refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,

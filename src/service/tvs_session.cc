@@ -9,6 +9,14 @@
 #include "tvs_answer.h"
 
 namespace anchord::service {
+namespace {
+
+void note(const Question& question, ShardContext& shard) {
+  if (!shard.log.questions.push(question)) shard.counters.tvs_unrecorded.add();
+}
+
+}  // namespace
+
 // Answers the whole requests at the front of `plain`, and moves it past them.
 TvsSession::Served TvsSession::answer_front(Bytes& plain, TvsWorkspace& work, Writer& reply,
                                             ShardContext& shard, bool& answered) {
@@ -20,7 +28,7 @@ TvsSession::Served TvsSession::answer_front(Bytes& plain, TvsWorkspace& work, Wr
     if (!size) return Served::malformed;
     if (*size == 0 || *size > plain.size()) return Served::all;
     Writer attempt = reply;
-    Question record{.delivered = true, .from = peer_, .at = shard.ring.now(), .presented = presented_};
+    Question record{.from = peer_, .at = shard.ring.now(), .presented = presented_};
     Parsed<void> answer = answer_tvs(plain.first(*size), shard.pins.current(), work.digests, attempt, record);
     if (!answer) {
       if (log::debug_enabled()) log::debug("tvs: malformed request: " + answer.error().text());
@@ -35,7 +43,7 @@ TvsSession::Served TvsSession::answer_front(Bytes& plain, TvsWorkspace& work, Wr
     } else {
       (record.answered_yes ? counters.tvs_query_found : counters.tvs_query_not_found).add();
     }
-    if (!shard.log.questions.push(record)) counters.tvs_unrecorded.add();
+    if (!awaited_.add(record, work.awaited)) note(record, shard);
   }
 }
 
@@ -43,14 +51,16 @@ Status TvsSession::start(const View& view, unsigned shard, const io::Host& peer)
   assert(state_ == State::ended && partial_.empty());
   if (Status started = engine_.start(view.tls[shard]); !started) return started;
   state_ = State::handshake;
+  output_ = 0;
   peer_ = peer;
   presented_ = view.tvs_certificate;
   return {};
 }
 
-void TvsSession::reset(TvsWorkspace& work) {
+void TvsSession::reset(TvsWorkspace& work, ShardContext& shard) {
   engine_.reset();
   partial_.drop(work.partial);
+  awaited_.give_up(work.awaited, [&](const Question& question) { note(question, shard); });
   state_ = State::ended;
 }
 
@@ -69,7 +79,16 @@ StreamProgress TvsSession::advance(Bytes input, MutableBytes room, TvsWorkspace&
   if (state_ == State::open) progress.next = serve(work, shard, progress.answered);
   if (state_ == State::ended) progress.next = StreamNext::finish;
   progress.produced = engine_.produced();
+  output_ += progress.produced;
+  progress.awaited = awaited_.last();
   return progress;
+}
+
+void TvsSession::acknowledged(std::uint64_t bytes, TvsWorkspace& work, ShardContext& shard) {
+  awaited_.settle(bytes, work.awaited, [&](Question question) {
+    question.delivered = true;
+    note(question, shard);
+  });
 }
 
 std::size_t TvsSession::say_goodbye(MutableBytes room) {
@@ -104,8 +123,12 @@ StreamNext TvsSession::serve(TvsWorkspace& work, ShardContext& shard, bool& answ
     next = StreamNext::finish;
   }
   // The requests before a malformed one, or before the goodbye, get their answers.
-  if (reply.size() > 0 && engine_.write(reply.written()) == crypto::TlsEngine::Outcome::failed)
-    next = StreamNext::finish;
+  if (reply.size() > 0) {
+    crypto::TlsEngine::Outcome outcome = engine_.write(reply.written());
+    if (outcome == crypto::TlsEngine::Outcome::done)
+      awaited_.stamp(output_ + engine_.produced(), work.awaited);
+    if (outcome == crypto::TlsEngine::Outcome::failed) next = StreamNext::finish;
+  }
   if (next == StreamNext::finish) {
     (void)engine_.close();
     state_ = State::ended;

@@ -13,6 +13,7 @@
 
 #include "anchord/crypto/tls.h"
 #include "anchord/wire/tvs.h"
+#include "awaited_records.h"
 #include "buffer_pool.h"
 #include "partial_input.h"
 #include "shard_context.h"
@@ -35,10 +36,17 @@ constexpr std::size_t kPlainRoom = kMaxTvsMessage + kMaxTlsRecord;
 
 // What all sessions of a shard share while they run, one after the other.
 struct TvsWorkspace {
+  // Phones ask one question after the other; few clients ask more at once.
+  using Awaited = AwaitedRecords<Question, 8>;
+
   explicit TvsWorkspace(std::uint32_t sessions)
-      : partial(sessions, kPlainRoom), plain(kPlainRoom), reply(kReplyRoom) {}
+      : partial(sessions, kPlainRoom),
+        awaited(sessions, Awaited::kRoom),
+        plain(kPlainRoom),
+        reply(kReplyRoom) {}
 
   BufferPool partial;  // requests not answered yet, held only while there are any
+  BufferPool awaited;
   Buffer plain;
   Buffer reply;
   SignerDigests digests;
@@ -50,13 +58,14 @@ class TvsSession {
 
   // On the context of shard `shard` in the present view.
   Status start(const View& view, unsigned shard, const io::Host& peer);
-  void reset(TvsWorkspace& work);
+  void reset(TvsWorkspace& work, ShardContext& shard);
 
   State state() const { return state_; }
   std::size_t unread() const { return engine_.unread(); }
 
   // As StreamProtocol's; `room` holds kOutputRoom bytes.
   StreamProgress advance(Bytes input, MutableBytes room, TvsWorkspace& work, ShardContext& shard);
+  void acknowledged(std::uint64_t bytes, TvsWorkspace& work, ShardContext& shard);
   // The bytes of a close_notify.
   std::size_t say_goodbye(MutableBytes room);
 
@@ -69,6 +78,8 @@ class TvsSession {
   crypto::TlsEngine engine_;
   State state_ = State::ended;
   PartialInput partial_;
+  TvsWorkspace::Awaited awaited_;  // answers that were sent, and perhaps have not arrived
+  std::uint64_t output_ = 0;       // bytes that were given to be sent, in all
   io::Host peer_;
   std::array<std::uint8_t, 8> presented_{};  // to the peer: View::tvs_certificate
 };
@@ -84,7 +95,10 @@ class TvsProtocol final : public StreamProtocol {
   std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
   StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override;
   std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) override;
-  void reset(std::uint32_t slot) override { sessions_[slot].reset(workspace_); }
+  void acknowledged(std::uint32_t slot, std::uint64_t bytes) override {
+    sessions_[slot].acknowledged(bytes, workspace_, shard_);
+  }
+  void reset(std::uint32_t slot) override { sessions_[slot].reset(workspace_, shard_); }
 
  private:
   ShardContext& shard_;

@@ -190,6 +190,46 @@ TEST_F(SimRingTest, AResetLosesBytesAndFailsOnceThenBreaksThePipe) {
   EXPECT_EQ(one().result, 0);
 }
 
+TEST_F(SimRingTest, WhatIsStalledDeafOrGoneIsNotAcknowledged) {
+  const int connection = accepted();
+  sim_.send(connection, as_bytes("first"), 3);
+  one();
+  EXPECT_EQ(sim_.unacknowledged(connection), 0u);
+  sim_.peer_stall(peer_, true);
+  sim_.send(connection, as_bytes("second"), 3);
+  one();
+  EXPECT_EQ(sim_.unacknowledged(connection), 6u);
+  sim_.peer_stall(peer_, false);
+  EXPECT_EQ(sim_.unacknowledged(connection), 0u);
+  sim_.peer_deafen(peer_);
+  sim_.send(connection, as_bytes("third"), 3);
+  one();
+  sim_.peer_send(peer_, as_bytes("more"));  // acknowledges what has reached it
+  EXPECT_EQ(sim_.unacknowledged(connection), 5u);
+  EXPECT_EQ(as_text(sim_.peer_take(peer_)), "firstsecond");
+  sim_.peer_reset(peer_);
+  EXPECT_EQ(sim_.unacknowledged(connection), 5u);
+}
+
+TEST_F(SimRingTest, TheEndIsAcknowledgedBehindTheBytes) {
+  for (bool deaf : {false, true}) {
+    const int connection = accepted();
+    sim_.receive(connection, 2);
+    sim_.peer_stall(peer_, true);
+    if (deaf) sim_.peer_deafen(peer_);
+    sim_.send(connection, as_bytes("last"), 3);
+    one();
+    sim_.finish(connection);
+    EXPECT_TRUE(sim_.peer_closed_by_server(peer_));
+    EXPECT_EQ(sim_.unacknowledged(connection), 5u);
+    sim_.peer_stall(peer_, false);
+    EXPECT_EQ(sim_.unacknowledged(connection), deaf ? 5u : 0u);
+    sim_.peer_close(peer_);  // which is still heard
+    EXPECT_EQ(one().result, 0);
+    sim_.close(connection);
+  }
+}
+
 TEST_F(SimRingTest, AClosedListenerRefuses) {
   const int waiting = sim_.connect(listener_, at("192.0.2.1"));
   EXPECT_FALSE(sim_.peer_closed_by_server(waiting));
@@ -323,6 +363,12 @@ TEST_F(SimRingDeathTest, TwoSendsOrReceivesAtOnce) {
   EXPECT_DEATH(sim_.accept(listener_, 6), "accept armed twice");
   sim_.watch_waker(7);
   EXPECT_DEATH(sim_.watch_waker(8), "watch_waker armed twice");
+}
+
+TEST_F(SimRingDeathTest, ASendBehindTheEnd) {
+  const int connection = accepted();
+  sim_.finish(connection);
+  EXPECT_DEATH(sim_.send(connection, as_bytes("x"), 3), "simulated ring: a send on descriptor .* has ended");
 }
 
 TEST_F(SimRingDeathTest, ATagThatIsTakenOrReserved) {

@@ -211,6 +211,44 @@ TEST_F(UringTest, ShutdownEndsWhatIsInFlightAndTellsThePeer) {
   ring_->close(ours);
 }
 
+// The kernel has it, and that is not the peer's acknowledgement.
+TEST_F(UringTest, WhatThePeerHasNotTakenIsNotAcknowledged) {
+  auto [ours, other] = connection();
+  const Buffer much(1 << 20, 'x');
+  std::size_t sent = 0;
+  Completion done;
+  do {  // until the peer's window and our buffer are full
+    ring_->send(ours, much, 3);
+    ring_->cancel(3);
+    done = next(3).value();
+    if (done.result > 0) sent += static_cast<std::size_t>(done.result);
+  } while (done.result > 0);
+  EXPECT_GT(ring_->unacknowledged(ours), 0u);
+  EXPECT_LT(ring_->unacknowledged(ours), sent);
+  for (std::size_t taken = 0; taken < sent;) taken += take(other).size();
+  while (ring_->unacknowledged(ours) > 0) ring_->wait(monotonic_now() + 1);
+  ring_->close(ours);
+}
+
+TEST_F(UringTest, FinishEndsOneDirectionAndCountsUntilItIsAcknowledged) {
+  auto [ours, other] = connection();
+  ring_->send(ours, as_bytes("last"), 3);
+  EXPECT_EQ(next(3).value().result, 4);
+  ring_->finish(ours);
+  EXPECT_EQ(take(other), "last");
+  EXPECT_EQ(take(other), "");
+  while (ring_->unacknowledged(ours) > 0) ring_->wait(monotonic_now() + 1);
+  ASSERT_EQ(::send(other.get(), "more", 4, 0), 4);
+  ring_->receive(ours, 2);
+  const Completion more = next(2).value();
+  EXPECT_EQ(more.result, 4);
+  ring_->recycle(Group::tcp, more.buffer);
+  // What is lost with the peer stays unacknowledged.
+  ring_->shutdown(ours);
+  EXPECT_EQ(next(2).value().result, 0);
+  ring_->close(ours);
+}
+
 TEST_F(UringTest, ASendThenShutdownThenCloseInOneTurnDeliversTheBytes) {
   for (int i = 0; i < 20; ++i) {
     auto [ours, other] = connection();

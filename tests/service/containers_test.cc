@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "anchord/service/activity_log.h"
+#include "awaited_records.h"
 #include "buffer_pool.h"
 #include "held_buffers.h"
 #include "peer_map.h"
@@ -104,6 +105,55 @@ TEST(BufferPool, HandsOutTheLastUsedFirst) {
   EXPECT_EQ(pool.out(), 2u);
   pool.release(a);
   EXPECT_EQ(pool.acquire(), a);
+}
+
+TEST(AwaitedRecords, AreSettledInOrderAsFarAsIsAcknowledged) {
+  using Awaited = AwaitedRecords<int, 3>;
+  BufferPool pool(2, Awaited::kRoom);
+  Awaited awaited;
+  std::vector<int> seen;
+  auto see = [&](int record) { seen.push_back(record); };
+  EXPECT_EQ(awaited.last(), 0u);
+  EXPECT_TRUE(awaited.add(1, pool));
+  awaited.stamp(10, pool);
+  EXPECT_TRUE(awaited.add(2, pool));
+  EXPECT_TRUE(awaited.add(3, pool));
+  EXPECT_EQ(awaited.last(), 10u);  // where the others end is not known
+  awaited.settle(1'000, pool, see);
+  EXPECT_EQ(seen, (std::vector{1}));
+  EXPECT_EQ(awaited.last(), 0u);
+  awaited.stamp(20, pool);
+  EXPECT_TRUE(awaited.add(4, pool));
+  EXPECT_FALSE(awaited.add(5, pool));
+  awaited.stamp(30, pool);
+  EXPECT_EQ(awaited.last(), 30u);
+  awaited.settle(19, pool, see);
+  EXPECT_EQ(seen, (std::vector{1}));
+  awaited.settle(20, pool, see);
+  EXPECT_EQ(seen, (std::vector{1, 2, 3}));
+  EXPECT_EQ(pool.out(), 1u);
+  awaited.settle(30, pool, see);
+  EXPECT_EQ(seen, (std::vector{1, 2, 3, 4}));
+  EXPECT_EQ(pool.out(), 0u);
+}
+
+TEST(AwaitedRecords, TheRestIsGivenUp) {
+  using Awaited = AwaitedRecords<int, 3>;
+  BufferPool pool(1, Awaited::kRoom);
+  Awaited awaited;
+  std::vector<int> seen;
+  auto see = [&](int record) { seen.push_back(record); };
+  awaited.give_up(pool, see);
+  awaited.add(1, pool);
+  awaited.stamp(10, pool);
+  awaited.add(2, pool);
+  awaited.give_up(pool, see);
+  EXPECT_EQ(seen, (std::vector{1, 2}));
+  EXPECT_EQ(awaited.last(), 0u);
+  EXPECT_EQ(pool.out(), 0u);
+  awaited.add(3, pool);
+  awaited.stamp(5, pool);  // of another connection
+  EXPECT_EQ(awaited.last(), 5u);
 }
 
 TEST(QuestionLog, DropsWhenFullAndKeepsOrderAcrossThreads) {

@@ -41,6 +41,7 @@ class HttpSessionTest : public testing::Test {
   Publisher publisher_{1};
   Pins pins_{publisher_, 0};
   GuessGuard guard_{0, 1};
+  DownloadRecorder downloads_{log_.downloads, counters_, 1};
   ShardContext shard_{.ring = ring_,
                       .settings = settings_,
                       .shard = 0,
@@ -48,6 +49,7 @@ class HttpSessionTest : public testing::Test {
                       .log = log_,
                       .pins = pins_,
                       .guard = guard_,
+                      .downloads = downloads_,
                       .seed = 1};
   HttpWorkspace work_{{.shard = shard_,
                        .protocol = Protocol::http,
@@ -59,8 +61,7 @@ class HttpSessionTest : public testing::Test {
                                     .not_modified = counters_.http_not_modified,
                                     .completed = counters_.http_completed,
                                     .failed = counters_.http_failed,
-                                    .bytes = counters_.http_bytes,
-                                    .unrecorded = counters_.http_unrecorded},
+                                    .bytes = counters_.http_bytes},
                        .date = {}},
                       4};
   HttpSession session_;

@@ -32,6 +32,7 @@ class Browser {
   void pump();  // after each turn
   const std::vector<Response>& responses() const { return responses_; }
   bool satisfied() const { return responses_.size() == requests_.size(); }
+  bool has_asked() const { return sent_ > 0; }
   bool ended() const { return ended_; }  // by the server
   int peer() const { return peer_; }
   std::size_t body_so_far() const { return received_.size(); }  // of the answer that is coming

@@ -357,6 +357,44 @@ TEST_F(TftpAbuse, DownloadsOfDevicesAreWrittenDown) {
   }
 }
 
+// What it has is not known, whatever it asks for next.
+TEST_F(TftpAbuse, AFileWithoutItsLastAcknowledgementIsMaybeGiven) {
+  make();
+  for (std::string_view next : {"f", "SEP001122334455.cnf.xml.sgn", ""}) {
+    auto answer = answers(peer(1), "ITLSEP001122334455.tlv", {.blksize = std::uint16_t{10'000}});
+    ack(answer.at(0).socket, peer(1), 0);
+    ASSERT_EQ(sent().size(), 1u);  // the last block
+    if (!next.empty()) answers(peer(1), next);
+    sent(120'000);
+    auto written = downloads();
+    ASSERT_EQ(written.size(), 1u);
+    EXPECT_EQ(written[0].end, service::DownloadEnd::maybe_given);
+    EXPECT_EQ(written[0].file.text(), "ITLFile.tlv");
+  }
+  EXPECT_EQ(world_->counters.tftp_completed.get(), 0u);
+}
+
+TEST_F(TftpAbuse, WhatADeviceLacksIsWrittenDown) {
+  make();
+  unsigned port = 100;
+  for (std::string_view name :
+       {"CTLSEP001122334455.tlv", "/SEP001122334455.cnf.xml.enc.sgn", "SEP001122334455.cnf.xml"}) {
+    answers(peer(1, ++port), name);
+    auto written = downloads();
+    ASSERT_EQ(written.size(), 1u) << name;
+    EXPECT_EQ(written[0].end, service::DownloadEnd::not_there);
+    EXPECT_EQ(written[0].file.text(), name.substr(name.front() == '/' ? 1 : 0));
+    EXPECT_EQ(written[0].device.text(), kDevice);
+    EXPECT_EQ(written[0].version, 0u);
+    EXPECT_EQ(written[0].from, peer(1).host);
+  }
+  for (std::string_view name :
+       {"SEP001122334455.txt", "SEP001122334455.cnf.xmlx", "CTLFile.tlv", "ITLSEP0011.tlv"}) {
+    answers(peer(1, ++port), name);
+    EXPECT_TRUE(downloads().empty()) << name;
+  }
+}
+
 // What was queued in the turn in which a transfer ends still refers to its file.
 TEST_F(TftpAbuse, NothingIsSentFromAFileThatIsGone) {
   make();

@@ -107,6 +107,7 @@ void World::publish(std::vector<index::FileChange> changes) {
   view->certificates = certificates_;
   view->files = files_;
   view->tls = {tls_};
+  view->tvs_certificate = presented;
   if (https_ready_) view->https_tls = {tls_};
   publisher.publish(std::move(view));
   sim.wake();

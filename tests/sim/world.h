@@ -3,6 +3,7 @@
 // clients that lose packets.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -67,6 +68,8 @@ class World {
   service::ActivityLog activity;
   std::unique_ptr<service::Shard> shard;
   bool alive = true;
+  // What the view says of the certificate of TVS.
+  static constexpr std::array<std::uint8_t, 8> presented{0xa1, 2, 3, 4, 5, 6, 7, 0xf8};
 
  private:
   crypto::TlsContext tls_;

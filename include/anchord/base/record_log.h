@@ -47,10 +47,10 @@ class RecordLog {
     assert(positions.tail.load(std::memory_order_relaxed) - read_ <= kCapacity);
   }
 
-  // The writer. False when full.
-  bool push(const Record& record) {
+  // The writer. False when `room` places are taken.
+  bool push(const Record& record, std::uint32_t room = kCapacity) {
     std::uint64_t tail = positions_->tail.load(std::memory_order_relaxed);
-    if (tail - positions_->head.load(std::memory_order_acquire) == kCapacity) {
+    if (tail - positions_->head.load(std::memory_order_acquire) >= room) {
       positions_->lost.store(positions_->lost.load(std::memory_order_relaxed) + 1, std::memory_order_release);
       return false;
     }

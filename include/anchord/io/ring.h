@@ -147,6 +147,11 @@ class Ring {
   // Asks for the end of the operation with this tag. It still completes, with
   // -ECANCELED or with whatever came first.
   virtual void cancel(std::uint64_t tag) = 0;
+  // Ends our direction of a connection, behind what was sent; with no send in flight.
+  virtual void finish(int connection) = 0;
+  // What the peer's host has not acknowledged of all that was sent, in bytes; the end that
+  // finish() sends counts as one. Costs a system call.
+  virtual std::size_t unacknowledged(int connection) = 0;
   // Ends both directions of a connection at once; operations in flight complete. A
   // listener refuses from then on, whoever waits in its backlog too.
   virtual void shutdown(int socket) = 0;

@@ -11,6 +11,7 @@
 //   - bytes given to a send stay as they are until its completion, those of a datagram
 //     until the next wait() or submit();
 //   - a buffer is recycled once, by who got it (its bytes are overwritten then);
+//   - nothing is sent behind the end that finish() sends;
 //   - no turning in circles: a hundred thousand waits at one moment are too many.
 //
 // Time is virtual, in milliseconds from kStart. wait() moves it to whatever comes
@@ -19,6 +20,8 @@
 //
 //   sim.run_until(sim.time() + 5000);
 //   while (sim.pending()) shard.turn();   // calls sim.wait() once
+//
+// An acknowledgement comes with what a peer sends, or by itself, perhaps late.
 //
 // Faults never cost a byte of TCP, only its timing and its division: what a test
 // says about the bytes must hold for each seed.
@@ -102,6 +105,7 @@ class SimRing final : public Ring {
   void peer_close(int peer);                // it sends no more; it still reads
   void peer_reset(int peer);                // what was on the way, both ways, is lost
   void peer_vanish(int peer);               // no byte, acknowledgement or end comes from it again
+  void peer_deafen(int peer);               // nothing that is sent from now on reaches it
   void peer_stall(int peer, bool stalled);  // stops reading, or reads on
   bool peer_closed_by_server(int peer) const;
 
@@ -139,6 +143,8 @@ class SimRing final : public Ring {
   void submit() override;
   void watch_waker(std::uint64_t tag) override;
   void cancel(std::uint64_t tag) override;
+  void finish(int connection) override;
+  std::size_t unacknowledged(int connection) override;
   void shutdown(int socket) override;
   void close(int descriptor) override;
   Address peer(const Completion& accepted) override;
@@ -195,6 +201,9 @@ class SimRing final : public Ring {
     bool reset = false;
     bool reset_seen = false;  // the server has had its -ECONNRESET
     bool vanished = false;
+    bool deaf = false;
+    bool finished = false;           // the server has ended its side
+    std::size_t unacknowledged = 0;  // has left the server's socket buffer
     bool stalled = false;
     bool shut = false;    // by the server
     bool closed = false;  // by the server
@@ -251,6 +260,7 @@ class SimRing final : public Ring {
   template <class List>
   void deliver(List& to, typename List::value_type datagram);
   void flow_to(Peer& peer);
+  void acknowledge(Peer& peer);
   void run_actions();
   Millis next_event() const;
 

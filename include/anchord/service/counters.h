@@ -79,7 +79,8 @@ class Counter {
   X(https_failed)                                                                  \
   X(https_bytes)                                                                   \
   X(https_unrecorded)                                                              \
-  X(tcp_buffers_empty) /* receives that had to wait for a free buffer */           \
+  X(not_there_unrecorded) /* requests for what is not there, likewise */           \
+  X(tcp_buffers_empty)    /* receives that had to wait for a free buffer */        \
   X(tftp_requests)                                                                 \
   X(tftp_duplicates)      /* repeated requests for a transfer under way */         \
   X(tftp_refused_network) /* not in an allowed network */                          \

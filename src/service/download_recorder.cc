@@ -1,0 +1,57 @@
+#include "download_recorder.h"
+
+#include <cstring>
+
+#include "peer_map.h"
+
+namespace anchord::service {
+namespace {
+
+Counter& unrecorded(Counters& counters, const Download& download) {
+  if (download.end == DownloadEnd::not_there) return counters.not_there_unrecorded;
+  switch (download.protocol) {
+    case Protocol::tftp:
+      return counters.tftp_unrecorded;
+    case Protocol::http:
+      return counters.http_unrecorded;
+    case Protocol::https:
+      break;
+  }
+  return counters.https_unrecorded;
+}
+
+}  // namespace
+
+void DownloadRecorder::record(const Download& download, std::uint64_t view) {
+  bool names_nobody = download.device.text().empty();
+  // Who asked for what names nobody is found out by what was heard from the address before:
+  // the same again may be another's, or say more than it did.
+  if (!names_nobody && is_repeated(download, view)) return;
+  bool is_cheap = names_nobody || download.end == DownloadEnd::not_there;
+  std::uint32_t room = is_cheap ? DownloadLog::kCapacity / 2 : DownloadLog::kCapacity;
+  if (!log_.push(download, room)) unrecorded(counters_, download).add();
+}
+
+bool DownloadRecorder::is_repeated(const Download& download, std::uint64_t view) {
+  std::array<char, 128> key;
+  char* at = key.data();
+  auto add = [&](const void* from, std::size_t size) {
+    std::memcpy(at, from, size);
+    at += size;
+  };
+  add(&view, sizeof view);
+  add(&download.version, sizeof download.version);
+  add(&download.protocol, sizeof download.protocol);
+  add(&download.end, sizeof download.end);
+  add(download.from.bytes.data(), download.from.bytes.size());
+  add(download.device.text().data(), download.device.text().size());
+  *at++ = '\0';
+  add(download.file.text().data(), download.file.text().size());
+  std::uint64_t hash = PeerMap::hash_text({key.data(), static_cast<std::size_t>(at - key.data())}, seed_);
+  Recent& recent = recent_[hash % kRecent];
+  if (recent.hash == hash && download.ended < recent.until) return true;
+  recent = {.hash = hash, .until = download.ended + kMemory};
+  return false;
+}
+
+}  // namespace anchord::service
