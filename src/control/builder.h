@@ -50,6 +50,8 @@ class Builder {
   // The store's state that the last view shows.
   std::int64_t built_from() const { return built_from_; }
   const Standing& standing() const { return standing_; }
+  // What TVS presents in the last view.
+  const std::optional<crypto::Certificate>& tvs_certificate() const { return tvs_.certificate; }
   // Of the certificates that were staged last.
   ExpiryWatch& expiry() { return expiry_; }
   const ExpiryWatch& expiry() const { return expiry_; }

@@ -4,6 +4,7 @@
 //   changed   the store has changed: look now           answer: ok
 //   status    what the service is doing                 answer: one JSON document
 //   confirm   removals that are held go now             answer: ok FILES CERTIFICATES
+//   trace SEP... SECONDS SINCE   what was heard of a phone (tracer.h)   answer: as for status
 //
 // Only the owner of the state directory (and root) can connect. Clients are few,
 // bounded in number, size and time, and never waited for.

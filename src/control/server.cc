@@ -33,6 +33,7 @@
 #include "shard_threads.h"
 #include "sizing.h"
 #include "status_json.h"
+#include "tracer.h"
 
 namespace anchord::control {
 namespace {
@@ -155,6 +156,8 @@ class Server::Impl {
   void settle_journal(UnixSeconds now);
   void note(const service::Question& question, UnixSeconds now, bool of_now = true);
   void note(service::Download download, UnixSeconds now, bool of_now = true);
+  void trace_activity(service::ActivityLog& activity, UnixSeconds now);
+  bool is_served(std::string_view device) const;
   std::string answer(std::string_view line);
   std::string status();
   void report(bool ok, std::string message);
@@ -173,6 +176,7 @@ class Server::Impl {
   ShardThreads threads_;            // ends before the publisher and the journal
   DeviceLog devices_;
   AddressBook addresses_;
+  Tracer tracer_;
   std::set<std::string> own_lists_;              // phones' own, changed since the last view
   std::map<std::string, UnixSeconds> guessing_;  // when a source was last caught
   UnixSeconds started_ = calendar_now();
@@ -420,14 +424,36 @@ void Server::Impl::note_activity(bool all) {
       // Addresses can be forged; some of them tell as much as all.
       if (guessing_.size() > kMaxGuessing) guessing_.erase(guessing_.begin());
     });
+    trace_activity(activity, now);
   }
+  tracer_.tick(monotonic_now());
   settle_journal(now);
 }
 
 // What a service before this one heard of (not `of_now`) is no matter of this one's devices.
 void Server::Impl::note(const service::Question& question, UnixSeconds now, bool of_now) {
-  if (of_now) devices_.note(question, now);
+  if (of_now) {
+    tracer_.note(question, is_served(question.device.text()));
+    devices_.note(question, now);
+  }
   ledger_.note(question, now, of_now);
+}
+
+void Server::Impl::trace_activity(service::ActivityLog& activity, UnixSeconds now) {
+  activity.requests.drain([&](const service::Request& request) {
+    std::string_view device = request.device.text();
+    tracer_.note(request, device.empty() ? addresses_.only_device(request.from, now) : device);
+  });
+  activity.trouble.drain(
+      [&](const service::Trouble& trouble) { tracer_.note(trouble, builder_.tvs_certificate()); });
+  activity.requests_wanted.store(tracer_.wants_requests(monotonic_now()), std::memory_order_relaxed);
+}
+
+bool Server::Impl::is_served(std::string_view device) const {
+  auto phone = phone_in(device);
+  const index::FileTable& files = publisher_.current()->files;
+  return phone &&
+         (files.find(*phone + ".cnf.xml.sgn") != nullptr || files.find(*phone + ".cnf.xml") != nullptr);
 }
 
 // One that does not say who asks is taken to be of the only phone heard of from there.
@@ -438,7 +464,10 @@ void Server::Impl::note(service::Download download, UnixSeconds now, bool of_now
   } else {
     addresses_.heard(download.from, download.device.text(), now);
   }
-  if (of_now && download.end != service::DownloadEnd::begun) devices_.note(download, now);
+  if (of_now && download.end != service::DownloadEnd::begun) {
+    tracer_.note(download, download.device.text());
+    devices_.note(download, now);
+  }
   ledger_.note(download, now);
 }
 
@@ -446,6 +475,12 @@ std::string Server::Impl::answer(std::string_view line) {
   if (line == "status") {
     note_activity();
     return status();
+  }
+  if (line.starts_with("trace ")) {
+    note_activity();
+    std::string trace = tracer_.answer(line.substr(6), monotonic_now());
+    note_activity();  // from now on with every request, when those are wanted
+    return trace;
   }
   if (line == "changed") {
     follow_store();

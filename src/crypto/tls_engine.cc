@@ -234,6 +234,12 @@ std::string TlsEngine::failure() const {
   return fmt::format("TLS: {}", reason != nullptr ? reason : "no reason given");
 }
 
+std::uint8_t TlsEngine::peers_alert() const {
+  bool is_alert = ERR_GET_LIB(reason_) == ERR_LIB_SSL && ERR_GET_REASON(reason_) > SSL_AD_REASON_OFFSET &&
+                  ERR_GET_REASON(reason_) <= SSL_AD_REASON_OFFSET + 255;
+  return is_alert ? static_cast<std::uint8_t>(ERR_GET_REASON(reason_) - SSL_AD_REASON_OFFSET) : 0;
+}
+
 void TlsEngine::offer(const TlsSession& session) {
   assert(active() && !context_->server);
   if (session) SSL_set_session(ssl_, static_cast<SSL_SESSION*>(session.impl_.get()));

@@ -108,6 +108,7 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
   bool is_served = request.method != HttpMethod::other;
   if (!is_served || request.has_body) {
     service.counters.refused.add();
+    service.shard.note(request.target, {}, from, service.protocol, Answered::refused);
     response.status = is_served ? HttpStatus::content_too_large : HttpStatus::method_not_allowed;
     response.keep_alive = response.keep_alive && !request.has_body;
     write_head(out, response, service);
@@ -118,6 +119,7 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
   std::string_view device = name ? device_in(*name) : std::string_view();
   if (!device.empty() && is_guessing(from, device, service)) {
     service.counters.slowed.add();
+    service.shard.note(*name, device, from, service.protocol, Answered::slowed);
     response.status = HttpStatus::unavailable;
     response.keep_alive = false;
     write_head(out, response, service);
@@ -128,9 +130,12 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
     bool is_unsigned = service.protocol == Protocol::https && is_unsigned_on_tls(*name, device);
     HttpAnswer answer = answer_file(request, *file, is_unsigned, service, out);
     answer.device.set(device);
+    service.shard.note(*name, device, from, service.protocol,
+                       answer.file != nullptr ? Answered::file : Answered::head);
     return answer;
   }
   service.counters.not_found.add();
+  service.shard.note(name.value_or(request.target), device, from, service.protocol, Answered::not_found);
   if (name && is_own_file(*name))
     service.shard.record(not_there(*name, from, service.protocol, service.shard.ring.now()));
   response.status = HttpStatus::not_found;
@@ -141,8 +146,9 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
   return {.keep_alive = request.keep_alive};
 }
 
-void refuse_http(wire::HttpStatus status, HttpService& service, Writer& out) {
+void refuse_http(wire::HttpStatus status, const io::Host& from, HttpService& service, Writer& out) {
   service.counters.malformed.add();
+  service.shard.note({}, {}, from, service.protocol, Answered::malformed);
   write_head(out, {.status = status, .keep_alive = false}, service);
 }
 

@@ -53,6 +53,6 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
                        Writer& out);
 
 // The answer to what is not a request, after which the connection ends.
-void refuse_http(wire::HttpStatus status, HttpService& service, Writer& out);
+void refuse_http(wire::HttpStatus status, const io::Host& from, HttpService& service, Writer& out);
 
 }  // namespace anchord::service

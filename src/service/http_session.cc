@@ -62,7 +62,8 @@ std::size_t HttpSession::say_goodbye(MutableBytes room) {
 void HttpSession::shake_hands(StreamProgress& progress, HttpWorkspace& work) {
   Counters& all = work.service.shard.counters;
   TlsCounters counters{all.https_handshakes, all.https_resumed, all.https_handshake_failures};
-  Greeted greeted = service::shake_hands(engine_, counters, "https");
+  Greeted greeted = service::shake_hands(engine_, counters, {.service = TlsService::https, .from = peer_},
+                                         work.service.shard);
   if (greeted == Greeted::done) state_ = State::open;
   if (greeted == Greeted::full) progress.next = StreamNext::flush_first;
   if (greeted == Greeted::refused) state_ = State::ended;
@@ -111,7 +112,7 @@ HttpSession::Served HttpSession::answer_front(Bytes& plain, Writer& reply, HttpW
     auto size = wire::parse_http_request(plain, request);
     if (!size) {
       if (log::debug_enabled()) log::debug(std::string("http: malformed request: ") + size.error().problem);
-      refuse_http(size.error().status, work.service, reply);
+      refuse_http(size.error().status, peer_, work.service, reply);
       return Served::last;
     }
     if (*size == 0) return Served::all;

@@ -25,6 +25,7 @@ StreamIdentity tvs_identity(Counters& c) {
           .refused_network = c.tvs_refused_network,
           .refused_full = c.tvs_refused_full,
           .evicted = c.tvs_evicted,
+          .handshakes_dropped = c.tvs_handshakes_dropped,
           .handshake_timeouts = c.tvs_handshake_timeouts,
           .idle_timeouts = c.tvs_idle_timeouts};
 }
@@ -39,7 +40,8 @@ StreamIdentity http_identity(Counters& c) {
           .refused_network = c.http_refused_network,
           .refused_full = c.http_refused_full,
           .evicted = c.http_evicted,
-          .handshake_timeouts = c.http_timeouts,  // there are none
+          .handshakes_dropped = c.http_timeouts,  // there are none, nor of these
+          .handshake_timeouts = c.http_timeouts,
           .idle_timeouts = c.http_timeouts};
 }
 
@@ -53,8 +55,10 @@ StreamIdentity https_identity(Counters& c) {
           .refused_network = c.https_refused_network,
           .refused_full = c.https_refused_full,
           .evicted = c.https_evicted,
+          .handshakes_dropped = c.https_handshakes_dropped,
           .handshake_timeouts = c.https_handshake_timeouts,
-          .idle_timeouts = c.https_timeouts};
+          .idle_timeouts = c.https_timeouts,
+          .greets = TlsService::https};
 }
 
 HttpCounters http_counters(Counters& c) {

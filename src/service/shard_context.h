@@ -30,6 +30,19 @@ struct ShardContext {
 
   void record(const Download& download) { downloads.record(download, pins.current().version); }
 
+  void note(const Trouble& trouble) {
+    if (!log.trouble.push(trouble)) counters.trace_unrecorded.add();
+  }
+  // For a trace: nothing unless there is one.
+  void note(std::string_view file, std::string_view device, const io::Host& from, Protocol protocol,
+            Answered answered) {
+    if (!log.requests_wanted.load(std::memory_order_relaxed)) return;
+    Request request{.from = from, .at = ring.now(), .protocol = protocol, .answered = answered};
+    request.file.set(file);
+    request.device.set(device);
+    if (!log.requests.push(request)) counters.trace_unrecorded.add();
+  }
+
   bool allowed(const io::Host& host) const {
     return settings.allow.empty() ||
            std::ranges::any_of(settings.allow, [&](const io::Network& n) { return n.contains(host); });

@@ -172,7 +172,12 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
     if (starved_retry_ == kNever) starved_retry_ = shard_.ring.now() + kStarvedRetry;
   } else if (completion.result < 0 && completion.result != -ECANCELED && completion.result != -EINTR &&
              completion.result != -EAGAIN) {
-    return terminate(tag.slot);
+    // What came before may say why.
+    if (c.phase != Phase::shaking || !c.greeted || c.held.empty()) {
+      note_dropped(c);
+      return terminate(tag.slot);
+    }
+    c.peer_ended = true;
   }
   if (!c.sending) {
     schedule(tag.slot);
@@ -282,9 +287,22 @@ void StreamService::work(std::uint32_t slot) {
     if (progress.next != StreamNext::more_input) return leave(slot);
   }
   // Who ends its side without a goodbye waits for none.
-  if (c.peer_ended) return leave(slot);
+  if (c.peer_ended) {
+    note_dropped(c);
+    return leave(slot);
+  }
   if (draining_ && c.answered) return say_goodbye(slot);
   keep_receiving(slot);
+}
+
+// Its peer has ended it. Whoever has said nothing only looked whether somebody is here.
+void StreamService::note_dropped(const Connection& c) {
+  if (c.phase != Phase::shaking || !c.greeted) return;
+  identity_.handshakes_dropped.add();
+  shard_.note(Trouble{.kind = Trouble::Kind::dropped,
+                      .service = identity_.greets,
+                      .from = c.peer.host,
+                      .at = shard_.ring.now()});
 }
 
 void StreamService::note_progress(std::uint32_t slot, const StreamProgress& progress) {
@@ -364,7 +382,10 @@ void StreamService::on_send(const Tag& tag, const io::Completion& completion) {
   c.sending = false;
   if (c.phase == Phase::terminating) return release_when_quiet(tag.slot);
   bool again = completion.result == -EINTR || completion.result == -EAGAIN || completion.result == -ENOBUFS;
-  if (completion.result <= 0 && !again) return terminate(tag.slot);
+  if (completion.result <= 0 && !again) {
+    note_dropped(c);
+    return terminate(tag.slot);
+  }
   if (completion.result > 0) {
     c.output_taken += static_cast<std::uint32_t>(completion.result);
     c.sent += static_cast<std::uint32_t>(completion.result);

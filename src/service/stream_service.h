@@ -42,8 +42,10 @@ struct StreamIdentity {
   Counter& refused_network;
   Counter& refused_full;
   Counter& evicted;
+  Counter& handshakes_dropped;
   Counter& handshake_timeouts;
   Counter& idle_timeouts;
+  TlsService greets = TlsService::tvs;  // for those on TLS
 };
 
 // The received bytes of all of a shard's connections, which share the ring's buffers.
@@ -190,6 +192,7 @@ class StreamService {
   void recycle_front(Connection& connection);
   void on_deadline(std::uint32_t slot, Millis now);
   Millis deadline(const Connection& connection) const;
+  void note_dropped(const Connection& connection);
   void note_progress(std::uint32_t slot, const StreamProgress& progress);
   void note_moving(std::uint32_t slot);
   static std::size_t output_left(const Connection& connection);

@@ -114,6 +114,7 @@ void TftpService::on_request(std::uint32_t socket, const io::Datagram& datagram)
     shard_.counters.tftp_malformed.add();
     // Only what claims to be a request is answered: an answer to anything else
     // could be answered in its turn.
+    note(datagram, {}, Answered::malformed);
     if (looks_like_request(datagram.payload))
       refuse(socket, datagram, wire::TftpErrorCode::illegal_operation, "malformed request");
     return;
@@ -121,9 +122,11 @@ void TftpService::on_request(std::uint32_t socket, const io::Datagram& datagram)
   shard_.counters.tftp_requests.add();
   if (request->write) {
     shard_.counters.tftp_writes_refused.add();
+    note(datagram, request->file, Answered::refused);
     refuse(socket, datagram, wire::TftpErrorCode::access_violation, "this server is read-only");
   } else if (request->mode != wire::TftpMode::octet && request->mode != wire::TftpMode::netascii) {
     shard_.counters.tftp_unsupported.add();
+    note(datagram, request->file, Answered::refused);
     refuse(socket, datagram, wire::TftpErrorCode::undefined, "only octet and netascii modes are served");
   } else {
     begin(socket, datagram, *request);
@@ -184,18 +187,22 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
     give_way(earlier);
   }
   std::string_view device = device_in(name);
-  if (is_guessing(datagram.from.host, device)) return;
+  const std::string_view asked = name.empty() ? request.file : name;
+  if (is_guessing(datagram.from.host, device)) return note(datagram, asked, Answered::slowed);
   if (file == nullptr) {
     shard_.counters.tftp_not_found.add();
-    if (is_own_file(request.file))
-      shard_.record(not_there(request.file, datagram.from.host, Protocol::tftp, shard_.ring.now()));
+    note(datagram, asked, Answered::not_found);
+    if (is_own_file(name))
+      shard_.record(not_there(name, datagram.from.host, Protocol::tftp, shard_.ring.now()));
     return refuse(request_socket, datagram, wire::TftpErrorCode::file_not_found, "file not found");
   }
   if (draining_ || transfers_.full()) {
     shard_.counters.tftp_full.add();
+    note(datagram, asked, Answered::busy);
     return refuse(request_socket, datagram, wire::TftpErrorCode::undefined, "server busy, try again");
   }
-  if (!spend(datagram.from.host)) return;
+  if (!spend(datagram.from.host)) return note(datagram, asked, Answered::busy);
+  note(datagram, asked, Answered::file);
   std::uint32_t slot = transfers_.acquire();
   Transfer& t = transfers_[slot];
   t.pin = shard_.pins.pin();
@@ -348,6 +355,10 @@ void TftpService::record(const Transfer& t, DownloadEnd how) {
                     .ended = shard_.ring.now()};
   download.file.set(t.file->name);
   shard_.record(download);
+}
+
+void TftpService::note(const io::Datagram& datagram, std::string_view file, Answered answered) {
+  shard_.note(file, device_in(file), datagram.from.host, Protocol::tftp, answered);
 }
 
 void TftpService::refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,

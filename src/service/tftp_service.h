@@ -92,6 +92,7 @@ class TftpService {
   void send(std::uint32_t slot);
   void end(std::uint32_t slot, DownloadEnd how);
   void record(const Transfer& transfer, DownloadEnd how);
+  void note(const io::Datagram& datagram, std::string_view file, Answered answered);
   void refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
               std::string_view text);
   void reply(std::uint32_t from_socket, const io::Datagram& datagram, wire::TftpErrorCode code,

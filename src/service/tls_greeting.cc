@@ -1,13 +1,22 @@
 #include "tls_greeting.h"
 
 #include <cassert>
-#include <string>
-
-#include "anchord/base/log.h"
 
 namespace anchord::service {
+namespace {
 
-Greeted shake_hands(crypto::TlsEngine& engine, const TlsCounters& counters, const char* service) {
+void note_failure(const crypto::TlsEngine& engine, Trouble trouble, ShardContext& shard) {
+  trouble.kind = Trouble::Kind::failed;
+  trouble.alert = engine.peers_alert();
+  trouble.at = shard.ring.now();
+  trouble.reason.set(engine.failure());
+  shard.note(trouble);
+}
+
+}  // namespace
+
+Greeted shake_hands(crypto::TlsEngine& engine, const TlsCounters& counters, const Trouble& greeting,
+                    ShardContext& shard) {
   switch (engine.handshake()) {
     case crypto::TlsEngine::Outcome::done:
       counters.handshakes.add();
@@ -19,8 +28,8 @@ Greeted shake_hands(crypto::TlsEngine& engine, const TlsCounters& counters, cons
       return Greeted::full;
     case crypto::TlsEngine::Outcome::peer_closed:
     case crypto::TlsEngine::Outcome::failed:
-      if (log::debug_enabled()) log::debug(std::string(service) + ": handshake refused: " + engine.failure());
       counters.failures.add();
+      note_failure(engine, greeting, shard);
       return Greeted::refused;
   }
   assert(false);

@@ -5,6 +5,7 @@
 
 #include "anchord/crypto/tls.h"
 #include "anchord/service/counters.h"
+#include "shard_context.h"
 
 namespace anchord::service {
 
@@ -16,7 +17,9 @@ struct TlsCounters {
 
 enum class Greeted : std::uint8_t { done, not_yet, full, refused };
 
-// Goes on with a handshake. When it is refused there may be an alert to send.
-Greeted shake_hands(crypto::TlsEngine& engine, const TlsCounters& counters, const char* service);
+// Goes on with a handshake. When it is refused there may be an alert to send, and it is
+// noted: with what `greeting` says of it.
+Greeted shake_hands(crypto::TlsEngine& engine, const TlsCounters& counters, const Trouble& greeting,
+                    ShardContext& shard);
 
 }  // namespace anchord::service

@@ -71,7 +71,8 @@ StreamProgress TvsSession::advance(Bytes input, MutableBytes room, TvsWorkspace&
   if (!input.empty()) engine_.give(input);
   if (state_ == State::handshake) {
     TlsCounters tls{counters.tvs_handshakes, counters.tvs_resumed, counters.tvs_handshake_failures};
-    Greeted greeted = shake_hands(engine_, tls, "tvs");
+    Trouble greeting{.service = TlsService::tvs, .from = peer_, .presented = presented_};
+    Greeted greeted = shake_hands(engine_, tls, greeting, shard);
     if (greeted == Greeted::done) state_ = State::open;
     if (greeted == Greeted::full) progress.next = StreamNext::flush_first;
     if (greeted == Greeted::refused) state_ = State::ended;

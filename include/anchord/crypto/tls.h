@@ -160,6 +160,9 @@ class TlsEngine {
   bool resumed() const;
   Buffer peer_certificate_der() const;  // empty when there is none
   std::string failure() const;          // one line, after `failed`
+  // The alert with which the peer ended the connection (RFC 8446, 6.2), after `failed`; 0:
+  // it was not the peer.
+  std::uint8_t peers_alert() const;
 
   // Client only. offer() before the handshake; session() after the first read (TLS
   // 1.3 brings it behind the handshake).

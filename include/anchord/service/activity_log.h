@@ -93,6 +93,48 @@ struct Download {
   Millis ended = 0;
 };
 
+// What was answered at once; how a file's delivery ended is a Download.
+enum class Answered : std::uint8_t {
+  file,
+  head,  // of a file, without its bytes: HEAD, not modified, or no such part
+  not_found,
+  refused,    // what is not served at all: another method, a write
+  malformed,  // not a request
+  slowed,     // the source guesses devices' names
+  busy,       // no room, or the source's budget is spent
+};
+constexpr const char* answered_name(Answered answered) {
+  constexpr std::array kNames{"file", "head", "not found", "refused", "malformed", "slowed", "busy"};
+  return kNames.at(static_cast<std::size_t>(answered));
+}
+
+// Of any request for a file. Only while somebody wants them: for traces.
+struct Request {
+  ShortText<15> device;
+  ShortText<63> file;  // as it was asked for
+  io::Host from;
+  Millis at = 0;
+  Protocol protocol = Protocol::tftp;
+  Answered answered = Answered::file;
+};
+
+enum class TlsService : std::uint8_t { tvs, https };
+
+// A TLS handshake that did not come to its end.
+struct Trouble {
+  enum class Kind : std::uint8_t {
+    failed,   // refused by either side
+    dropped,  // the peer ended the connection in the middle of it, without a word
+  };
+  Kind kind = Kind::failed;
+  TlsService service = TlsService::tvs;
+  std::uint8_t alert = 0;  // the peer's; 0: none
+  io::Host from;
+  Millis at = 0;
+  std::array<std::uint8_t, 8> presented{};  // by TVS, as in a Question
+  ShortText<63> reason;                     // the TLS library's
+};
+
 // A source that has asked for more devices that do not exist than is allowed.
 struct Guessing {
   io::Host from;
@@ -125,9 +167,13 @@ using DownloadLog = RecordLog<Download, 65536>;
 using GuessingLog = RecordLog<Guessing, 4096>;
 
 struct ActivityLog {
+  // The control thread: whether requests are recorded.
+  std::atomic<bool> requests_wanted{false};
   QuestionLog questions;
   DownloadLog downloads;
   GuessingLog guessing;
+  RecordLog<Request, 4096> requests;
+  RecordLog<Trouble, 512> trouble;
   // When the shard's present turn began, by the clock that its records' times are of; kNever while it
   // waits. The shard writes it: whoever reads it before the logs knows up to when they are whole.
   std::atomic<Millis> turn_began{kNever};

@@ -174,6 +174,7 @@ void add_phone_commands(CLI::App& app, Session& session) {
   group.require_subcommand(1);
   add_phone_add(group, session);
   add_phone_views(group, session);
+  add_phone_trace(group, session);
   add_phone_remove(group, session);
   add_phone_recover(group, session);
 }

@@ -1,0 +1,94 @@
+// phone trace: what the running service has heard of one phone of late.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "control_client.h"
+#include "failure.h"
+#include "output.h"
+#include "phone.h"
+#include "session.h"
+
+namespace anchord::ctl {
+namespace {
+
+constexpr auto kBetweenTraces = std::chrono::milliseconds(300);
+// As long as the service records requests for one command.
+constexpr unsigned kLongestTrace = 600;
+
+struct TraceOptions {
+  std::string name;
+  unsigned seconds = 0;
+};
+
+// "2026-11-23T05:33:38.123Z"
+std::string moment_text(std::int64_t millis) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(static_cast<std::time_t>(millis / 1000)),
+                     millis % 1000);
+}
+
+Result<Json> read_trace(const Session& session, const std::string& name, unsigned seconds,
+                        std::uint64_t since) {
+  auto answer = ask_service(session.state_dir(), fmt::format("trace {} {} {}\n", name, seconds, since));
+  if (!answer) return fail(fmt::format("only a running service can tell: {}", answer.error().text));
+  Json out = Json::parse(*answer, nullptr, false);
+  if (!out.is_object() || !out.value("events", Json()).is_array() ||
+      !out.value("last", Json()).is_number_unsigned())
+    return fail("the running service gave no trace: it may be of an older version");
+  return out;
+}
+
+void print_event(const Json& event) {
+  print_line(fmt::format("{} {:<5} {} {}: {}", moment_text(event.value("at", std::int64_t{0})),
+                         event.value("protocol", ""), event.value("address", ""), event.value("what", ""),
+                         event.value("outcome", "")));
+}
+
+Outcome trace_phone(const Session& session, const TraceOptions& options) {
+  std::string name = name_from_text(options.name);
+  Millis end = monotonic_now() + Millis{options.seconds} * 1000;
+  Json all = Json::array();
+  std::uint64_t since = 0;
+  for (;;) {
+    Millis now = monotonic_now();
+    unsigned left = now < end ? static_cast<unsigned>((end - now + 999) / 1000) : 0;
+    auto trace = read_trace(session, name, left, since);
+    if (!trace) return failure_of(trace);
+    since = (*trace)["last"];
+    for (Json& event : (*trace)["events"]) {
+      if (!session.json) print_event(event);
+      if (session.json) event["at"] = moment_text(event.value("at", std::int64_t{0}));
+      all.push_back(std::move(event));
+    }
+    if (now >= end) break;
+    std::this_thread::sleep_for(kBetweenTraces);
+  }
+  if (session.json) {
+    print_json({{"device", name}, {"events", all}});
+  } else if (all.empty()) {
+    print_line(fmt::format("nothing was heard of {}", name));
+  }
+  return all.empty() ? Answer::no : Answer::yes;
+}
+
+}  // namespace
+
+void add_phone_trace(CLI::App& phone_group, Session& session) {
+  auto& command = *phone_group.add_subcommand(
+      "trace", "What the running service has heard of one phone of late: requests, questions, handshakes");
+  auto options = std::make_shared<TraceOptions>();
+  command.add_option("NAME", options->name, "SEP and the 12 digits of the phone's MAC address")
+      ->required()
+      ->type_name("");
+  command.add_option("--seconds", options->seconds, "Go on for so long, and have every request recorded")
+      ->check(CLI::Range(0u, kLongestTrace))
+      ->type_name("N");
+  session.add_json_flag(command);
+  session.on(command, [&session, options] { return trace_phone(session, *options); });
+}
+
+}  // namespace anchord::ctl

@@ -1,0 +1,135 @@
+// Traces of single devices, and which trouble goes into the log.
+#include "tracer.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "anchord/base/file.h"
+
+namespace anchord::control {
+namespace {
+
+using service::Download;
+using service::DownloadEnd;
+using service::Question;
+using service::Trouble;
+
+constexpr const char* kPhone = "SEP001122334455";
+
+io::Host host(const std::string& text) {
+  return io::parse_host(text).value();
+}
+
+Download download(std::string_view device, DownloadEnd end, Millis at) {
+  Download out{.version = 7, .from = host("192.0.2.1"), .end = end, .began = at, .ended = at};
+  out.device.set(device);
+  out.file.set("ITLFile.tlv");
+  return out;
+}
+
+Question question(std::string_view device, bool found, bool delivered, Millis at) {
+  Question out{.kind = service::QuestionKind::query,
+               .answered_yes = found,
+               .delivered = delivered,
+               .from = host("192.0.2.1"),
+               .at = at};
+  out.device.set(device);
+  out.serial.set("4ed3");
+  out.issuer.set("CN=cucm1");
+  return out;
+}
+
+nlohmann::json events(Tracer& tracer, const std::string& arguments, Millis now = monotonic_now()) {
+  auto answer = nlohmann::json::parse(tracer.answer(arguments, now));
+  EXPECT_TRUE(answer["last"].is_number());
+  return answer["events"];
+}
+
+TEST(Tracer, TellsWhatWasHeardOfADevice) {
+  Tracer tracer;
+  tracer.note(download("sep001122334455", DownloadEnd::given, 1'000), "sep001122334455");
+  tracer.note(download(kPhone, DownloadEnd::maybe_given, 2'000), kPhone);
+  tracer.note(question("CP-8861-SEP001122334455", false, false, 3'000), true);
+  tracer.note(question("CP-8861-SEP00112233445A", true, true, 3'500), true);
+  tracer.note(Trouble{.alert = 48, .from = host("192.0.2.1"), .at = 2'500}, std::nullopt);
+  tracer.note(Trouble{.alert = 48, .from = host("192.0.2.9"), .at = 2'600}, std::nullopt);
+  auto seen = events(tracer, "SEP001122334455 0 0", 10'000);
+  ASSERT_EQ(seen.size(), 4u);
+  EXPECT_EQ(seen[0]["outcome"], "given: all of it was acknowledged");
+  EXPECT_EQ(seen[0]["what"], "ITLFile.tlv");
+  EXPECT_EQ(seen[0]["protocol"], "tftp");
+  EXPECT_EQ(seen[0]["address"], "192.0.2.1");
+  EXPECT_EQ(seen[1]["outcome"], "sent, and not known to have arrived whole");
+  // Of its address, in its place.
+  EXPECT_EQ(seen[2]["outcome"], "it does not trust this host's TVS certificate");
+  EXPECT_EQ(seen[3]["what"], "who is the signer 4ed3 of CN=cucm1?");
+  EXPECT_EQ(seen[3]["outcome"], "not found; the answer is not known to have arrived");
+  EXPECT_EQ(seen[3]["at"].get<std::int64_t>() - seen[0]["at"].get<std::int64_t>(), 2'000);
+  // What is new since.
+  EXPECT_EQ(events(tracer, "SEP001122334455 0 3", 10'000).size(), 1u);
+  EXPECT_EQ(events(tracer, "SEP001122334455 0 6", 10'000).size(), 0u);
+  EXPECT_EQ(events(tracer, "SEPFFFFFFFFFFFF 0 0", 10'000).size(), 0u);
+}
+
+TEST(Tracer, RequestsAreWantedWhileSomebodyTraces) {
+  Tracer tracer;
+  EXPECT_FALSE(tracer.wants_requests(1'000));
+  events(tracer, "SEP001122334455 5 0", 1'000);
+  EXPECT_TRUE(tracer.wants_requests(5'999));
+  EXPECT_FALSE(tracer.wants_requests(6'000));
+  events(tracer, "SEP001122334455 99999999999 0", 1'000);
+  EXPECT_FALSE(tracer.wants_requests(1'000 + Tracer::kLongest));
+}
+
+TEST(Tracer, RefusesWhatIsNoQuestion) {
+  Tracer tracer;
+  for (const char* bad :
+       {"", "SEP001122334455", "SEP001122334455 1", "SEP0011 1 0", "SEP001122334455 1 0 0",
+        "SEP001122334455 -1 0", "SEP001122334455 x 0", "SEP001122334455 99999999999999999999 0"})
+    EXPECT_EQ(tracer.answer(bad, 0), "unknown request\n") << bad;
+}
+
+TEST(Tracer, AnAlertIsSaidInWords) {
+  auto said = [](std::uint8_t alert, service::TlsService service, UnixSeconds since) {
+    return alert_text({.service = service, .alert = alert}, since);
+  };
+  using service::TlsService;
+  for (std::uint8_t alert : {42, 46, 48}) {
+    EXPECT_EQ(said(alert, TlsService::tvs, 1'795'000'000),
+              "it does not trust this host's TVS certificate: its list is older than 2026-11-18");
+    EXPECT_EQ(said(alert, TlsService::https, 0), "it does not trust this host's HTTPS certificate");
+  }
+  EXPECT_NE(said(70, TlsService::tvs, 0).find("--tls-min"), std::string::npos);
+  EXPECT_NE(said(113, TlsService::tvs, 0).find("113"), std::string::npos);
+}
+
+TEST(DeviceTrace, IsBounded) {
+  DeviceTrace trace;
+  for (std::size_t i = 0; i < DeviceTrace::kMaxEvents + 5; ++i)
+    trace.note_device(kPhone,
+                      {.at = i, .from = host("192.0.2.1"), .protocol = "tftp", .what = "", .outcome = ""});
+  auto kept = trace.events(kPhone, 0);
+  ASSERT_EQ(kept.size(), DeviceTrace::kMaxEvents);
+  EXPECT_EQ(kept.front().at, 5u);
+  for (std::size_t i = 0; i < DeviceTrace::kMaxDevices; ++i)
+    trace.note_device("SEP" + std::to_string(i),
+                      {.at = i, .from = host("192.0.2.1"), .protocol = "tftp", .what = "", .outcome = ""});
+  EXPECT_TRUE(trace.events(kPhone, 0).empty());
+  EXPECT_EQ(trace.events("SEP0", 0).size(), 1u);
+}
+
+TEST(LineLimit, SaysHowManyItLeftOut) {
+  LineLimit limit;
+  unsigned allowed = 0;
+  for (unsigned i = 0; i < 100; ++i) allowed += limit.allow(1'000 + i) ? 1 : 0;
+  EXPECT_EQ(allowed, LineLimit::kLines);
+  EXPECT_EQ(limit.take_left_out(30'000), 0u);
+  EXPECT_EQ(limit.take_left_out(61'000), 100 - LineLimit::kLines);
+  EXPECT_EQ(limit.take_left_out(61'000), 0u);
+  EXPECT_TRUE(limit.allow(61'001));
+  EXPECT_EQ(limit.take_left_out(200'000), 0u);
+}
+
+}  // namespace
+}  // namespace anchord::control
