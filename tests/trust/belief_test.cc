@@ -214,12 +214,9 @@ TEST_F(BeliefTest, ACtlIsJudgedBeforeTheItl) {
 // Both lists have a new signer: the phone asks about it once.
 TEST_F(BeliefTest, OneAnswerInABootServesBothLists) {
   hold_old();
-  constexpr ListVersion kCtl = 33;
-  shelf_.add(kCtl, build_trust_list(ctl_fields(with_mode(after_, Mode::mixed)), kStart + 2).value());
-  Observation ctl = given(kCtl, 12);
-  ctl.kind = ListKind::ctl;
-  see({asked(11, ListKind::ctl), ctl, vouched(13), asked(14), given(kNew, 15), acted(16)});
-  EXPECT_EQ(may_hold(belief_, ListKind::ctl, unrecorded_), std::vector{kCtl});
+  add_ctl();
+  see({asked(11, ListKind::ctl), ctl_given(12), vouched(13), asked(14), given(kNew, 15), acted(16)});
+  EXPECT_EQ(ctls(), std::vector{kCtl});
   EXPECT_EQ(itls(), std::vector{kNew});
 }
 
