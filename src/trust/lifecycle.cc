@@ -10,19 +10,13 @@
 #include "anchord/trust/virtual_phone.h"
 #include "anchord/wire/trust_list.h"
 #include "held_list.h"
+#include "settled_boot.h"
 
 namespace anchord::trust {
 namespace {
 
 // More names say no more in one line.
 constexpr std::size_t kNamedPhones = 3;
-
-// Phones are told of three to five verification services; the fewest is what all have.
-constexpr std::size_t kServersOfAll = 3;
-
-// What one boot takes decides what the next one makes of what it refused; two lists can
-// change no more often than this before nothing changes any more.
-constexpr std::size_t kBootsToSettle = 4;
 
 constexpr std::array kAllRoles{wire::Role::sast, wire::Role::ccm,  wire::Role::ccm_tftp,
                                wire::Role::tftp, wire::Role::capf, wire::Role::app_server,
@@ -60,15 +54,8 @@ Served with_own_lists(Served served, const Holders& holders, const VirtualPhone&
 }
 
 VirtualPhone::Done settled_end(const Holders& holders, const Served& cluster, UnixSeconds now) {
-  VirtualPhone phone = phone_of(holders, cluster);
-  const Served served = with_own_lists(cluster, holders, phone);
-  VirtualPhone::Done done;
-  for (std::size_t i = 0; i < kBootsToSettle; ++i) {
-    PhoneMemory before = phone.memory();
-    done = boot_in_memory(phone, served, now);
-    if (before.ctl == phone.memory().ctl && before.itl == phone.memory().itl) break;
-  }
-  return done;
+  return settled_boot({.ctl = holders.ctl, .itl = holders.itl, .configuration = {}},
+                      with_own_lists(cluster, holders, phone_of(holders, cluster)), now);
 }
 
 bool is_locked(const VirtualPhone::Done& done) {

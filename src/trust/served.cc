@@ -45,15 +45,38 @@ Result<Served> served_by(const Cluster& cluster, UnixSeconds now) {
     if (!list) return std::unexpected(list.error());
     served.files[fields.file_name] = std::move(*list);
   }
-  served.files[kConfigurationName] = to_buffer(as_bytes(kConfiguration));
-  if (!cluster.rolling_back) {
-    std::string name = std::string(kConfigurationName) + ".sgn";
-    auto file = sign_file(name, as_bytes(kConfiguration), cluster.tftp, cluster.signing, now);
-    if (!file) return std::unexpected(file.error());
-    served.files[name] = std::move(*file);
-  }
+  if (Status added = add_configuration(served, cluster, now); !added) return std::unexpected(added.error());
   for (const Identity& identity : cluster.tvs) served.tvs.push_back(identity.certificate);
   return served;
+}
+
+Status add_configuration(Served& served, const Cluster& cluster, UnixSeconds now) {
+  served.files[kConfigurationName] = to_buffer(as_bytes(kConfiguration));
+  if (cluster.rolling_back) return {};
+  std::string name = std::string(kConfigurationName) + ".sgn";
+  auto file = sign_file(name, as_bytes(kConfiguration), cluster.tftp, cluster.signing, now);
+  if (!file) return std::unexpected(file.error());
+  served.files[name] = std::move(*file);
+  return {};
+}
+
+bool same_trust(const Served& a, const Served& b) {
+  auto list = [](const Served& served, const char* name) {
+    auto found = served.files.find(name);
+    return found == served.files.end() ? Bytes() : Bytes(found->second);
+  };
+  auto same_answer = [](const KnownCertificate& x, const KnownCertificate& y) {
+    return x.certificate == y.certificate && x.roles == y.roles && x.ttl == y.ttl;
+  };
+  return same_bytes(list(a, kItlFileName), list(b, kItlFileName)) &&
+         same_bytes(list(a, kCtlFileName), list(b, kCtlFileName)) && a.tvs == b.tvs &&
+         std::ranges::equal(a.answered, b.answered, same_answer);
+}
+
+bool may_sign(const KnownCertificate& known) {
+  return std::ranges::any_of(known.roles, [](wire::Role role) {
+    return role == wire::Role::sast || role == wire::Role::tftp || role == wire::Role::ccm_tftp;
+  });
 }
 
 Buffer answer_of(const Served& served, Bytes question) {

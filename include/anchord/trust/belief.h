@@ -36,11 +36,9 @@
 #include "anchord/base/bytes.h"
 #include "anchord/base/clock.h"
 #include "anchord/crypto/digest.h"
+#include "anchord/trust/trust_list.h"
 
 namespace anchord::trust {
-
-enum class ListKind : std::uint8_t { itl, ctl };
-constexpr std::size_t kListKinds = 2;
 
 // The file table's version of a list's bytes.
 using ListVersion = std::uint64_t;

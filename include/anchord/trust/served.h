@@ -32,6 +32,16 @@ std::vector<KnownCertificate> answered_by(const Cluster& cluster);
 // build_trust_list() does.
 Result<Served> served_by(const Cluster& cluster, UnixSeconds now);
 
+// The default configuration that served_by() serves.
+Status add_configuration(Served& served, const Cluster& cluster, UnixSeconds now);
+
+// Whether the lists, and what the verification services present and answer, are the same in both: phones
+// that hold the same lists fare alike then.
+bool same_trust(const Served& a, const Served& b);
+
+// Whether phones that ask for it would take a list or a file for its signature.
+bool may_sign(const KnownCertificate& known);
+
 // The response to a phone's question, as the services give it. Empty for what is not one.
 Buffer answer_of(const Served& served, Bytes question);
 

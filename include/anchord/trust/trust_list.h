@@ -5,6 +5,8 @@
 // Times are seconds since 1970. Errors are one line that names the list's part.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,9 @@ constexpr std::size_t kMaxSigners = 2;
 
 constexpr char kItlFileName[] = "ITLFile.tlv";
 constexpr char kCtlFileName[] = "CTLFile.tlv";
+
+enum class ListKind : std::uint8_t { itl, ctl };
+constexpr std::size_t kListKinds = 2;
 
 struct ListedCertificate {
   // None: an emptied record, of a role that nobody has at present. It is only the DNS
