@@ -7,8 +7,10 @@
 #include <set>
 
 #include "anchord/base/hex.h"
+#include "anchord/base/log.h"
 #include "anchord/crypto/name.h"
 #include "anchord/store/recover.h"
+#include "anchord/trust/own_list.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "host_choice.h"
@@ -92,6 +94,14 @@ Status Builder::stage() {
 }
 
 void Builder::apply(Provisioner::Update update) {
+  for (const index::FileChange& change : update.changes) {
+    if (!trust::own_list_name(change.name)) continue;
+    if (change.body) {
+      folder_lists_.insert(change.name);
+    } else {
+      folder_lists_.erase(change.name);
+    }
+  }
   files_ = files_.with(update.changes);
   made_from_ = update.generation;
 }
@@ -116,7 +126,71 @@ std::unique_ptr<const service::View> Builder::view() {
     std::copy_n(tvs_.certificate->sha256().begin(), view->tvs_certificate.size(),
                 view->tvs_certificate.begin());
   view->https_tls = https_.contexts;
+  withdraw_own_lists(*view);
   return view;
+}
+
+// The whole state: only where phones have lists of their own, and the store has changed.
+Status Builder::load_judgement() {
+  if (judgement_ && judgement_->state == built_from_) return {};
+  auto loaded = store_.load(store::KeyUse::with_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  auto served = trust::served_by(loaded->cluster, calendar_now());
+  if (!served) return std::unexpected(served.error());
+  judgement_ = Judgement{built_from_, std::move(*served), loaded->cluster.tftp.certificate};
+  return {};
+}
+
+// By file, why it must not be served. A phone takes both of its lists: they are judged together.
+std::map<std::string, std::string> Builder::judge_own_lists() const {
+  std::map<std::string, std::map<trust::ListKind, std::string>> phones;
+  for (const std::string& file : folder_lists_)
+    if (!recovery_lists_.contains(file))
+      if (auto name = trust::own_list_name(file)) phones[name->device][name->kind] = file;
+  std::map<std::string, std::string> faults;
+  for (const auto& [device, files] : phones) {
+    auto content = [&](trust::ListKind kind) {
+      auto file = files.find(kind);
+      const index::FileEntry* entry = file == files.end() ? nullptr : files_.find(file->second);
+      return entry == nullptr ? Bytes() : entry->body.content.bytes();
+    };
+    trust::OwnListFaults found =
+        trust::judge_own_lists({.ctl = content(trust::ListKind::ctl), .itl = content(trust::ListKind::itl)},
+                               judgement_->signer, judgement_->served, calendar_now());
+    if (!found.ctl.empty()) faults[files.at(trust::ListKind::ctl)] = found.ctl;
+    if (!found.itl.empty()) faults[files.at(trust::ListKind::itl)] = found.itl;
+  }
+  return faults;
+}
+
+// A list that was right when it was made goes stale as the cluster changes. Its phone is served the
+// cluster's instead, until it is good again.
+void Builder::withdraw_own_lists(service::View& view) {
+  std::map<std::string, std::string> faults;
+  if (!folder_lists_.empty()) {
+    if (Status loaded = load_judgement(); !loaded) {
+      for (const std::string& file : folder_lists_)
+        faults[file] = "cannot be judged, and is not served: " + loaded.error().text;
+    } else {
+      faults = judge_own_lists();
+    }
+  }
+  std::vector<index::FileChange> changes;
+  for (const auto& [file, why] : faults) {
+    changes.push_back({file, std::nullopt});
+    auto before = withdrawn_.find(file);
+    if (before == withdrawn_.end() || before->second != why)
+      log::warn(fmt::format("'provisioning/{}' is not served: {}", file, why));
+  }
+  if (!changes.empty()) view.files = view.files.with(changes);
+  withdrawn_ = std::move(faults);
+}
+
+std::vector<std::string> Builder::own_lists() const {
+  std::vector<std::string> names(recovery_lists_.begin(), recovery_lists_.end());
+  for (const std::string& file : folder_lists_)
+    if (!withdrawn_.contains(file) && !recovery_lists_.contains(file)) names.push_back(file);
+  return names;
 }
 
 // The cluster's ITL and CTL, as changes to what is served. Both come out with one view: who

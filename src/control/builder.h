@@ -7,6 +7,7 @@
 // another.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -16,6 +17,7 @@
 #include "anchord/control/options.h"
 #include "anchord/service/view.h"
 #include "anchord/store/store.h"
+#include "anchord/trust/served.h"
 #include "expiry.h"
 #include "provisioner.h"
 
@@ -46,6 +48,11 @@ class Builder {
   bool ready() const { return context_ != nullptr && made_from_ == context_->generation; }
   // What was staged and applied, as a view with the next version. Only when ready().
   std::unique_ptr<const service::View> view();
+
+  // Lists of single phones that the last view serves, by name.
+  std::vector<std::string> own_lists() const;
+  // Those of the provisioning folder that it does not, since they would lock their phones, and why.
+  const std::map<std::string, std::string>& withdrawn_lists() const { return withdrawn_; }
 
   // The store's state that the last view shows.
   std::int64_t built_from() const { return built_from_; }
@@ -94,6 +101,9 @@ class Builder {
   std::shared_ptr<const ProvisioningContext> context_of(const trust::Cluster& cluster) const;
   Result<std::vector<index::FileChange>> lists_of(const trust::Cluster& cluster);
   Status add_recovery_lists(std::vector<index::FileChange>& changes);
+  Status load_judgement();
+  std::map<std::string, std::string> judge_own_lists() const;
+  void withdraw_own_lists(service::View& view);
 
   store::Store store_;
   const Options& options_;
@@ -114,6 +124,16 @@ class Builder {
   std::optional<Staged> staged_;
   std::set<std::string> recovery_lists_;  // of single phones, that were staged last
   std::uint64_t made_from_ = 0;           // the context of what was applied last
+
+  // What lists of single phones in the provisioning folder are judged by, of one state of the store.
+  struct Judgement {
+    std::int64_t state = 0;
+    trust::Served served;
+    crypto::Certificate signer;
+  };
+  std::optional<Judgement> judgement_;
+  std::set<std::string> folder_lists_;
+  std::map<std::string, std::string> withdrawn_;
 
   // Of the last view, but for the files, which may be ahead of it.
   std::uint64_t version_ = 0;

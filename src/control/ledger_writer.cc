@@ -79,10 +79,10 @@ void LedgerWriter::note_nothing() {
   ++noted_;
 }
 
-void LedgerWriter::keep(const index::FileEntry& list) {
+void LedgerWriter::serve_own(std::vector<index::FileEntry> lists) {
   std::lock_guard lock(mutex_);
   ++noted_;
-  lists_.insert_or_assign(list.name, list);
+  own_ = std::move(lists);
 }
 
 LedgerWriter::Report LedgerWriter::report() const {
@@ -150,7 +150,7 @@ LedgerWriter::Batch LedgerWriter::take(bool last) {
   const UnixSeconds now = calendar_now();
   note_dropped(now);
   Batch out{.gaps = std::exchange(gaps_, {}),
-            .lists = std::exchange(lists_, {}),
+            .own = std::exchange(own_, std::nullopt),
             .changes = pending_.take(),
             .session = std::nullopt,
             .noted = noted_};
@@ -166,7 +166,7 @@ LedgerWriter::Batch LedgerWriter::take(bool last) {
 
 void LedgerWriter::put_back(Batch batch) {
   pending_.put_back(std::move(batch.changes));
-  lists_.merge(batch.lists);  // newer ones stay
+  if (!own_) own_ = std::move(batch.own);  // newer ones stay
   for (store::LedgerGap& gap : batch.gaps) add_gap(std::move(gap));
   note_dropped(calendar_now());
 }
@@ -175,7 +175,7 @@ void LedgerWriter::put_back(Batch batch) {
 bool LedgerWriter::write(bool last) {
   Batch batch = take(last);
   if (batch.empty()) return false;
-  const bool changed = !batch.changes.empty() || !batch.lists.empty();
+  const bool changed = !batch.changes.empty() || batch.own;
   Status written = write_to_store(batch);
   std::string problem = written ? "" : written.error().text;
   std::lock_guard lock(mutex_);
@@ -201,9 +201,11 @@ Status LedgerWriter::write_to_store(Batch& batch) {
     if (Status noted = store::note_gap(store_, batch.gaps.back()); !noted) return noted;
     batch.gaps.pop_back();
   }
-  for (const auto& [name, list] : batch.lists) {
-    Status kept = store::keep_list(store_, name, list.body.content.bytes(), calendar_now());
-    if (!kept) return kept;
+  if (batch.own) {
+    std::vector<store::OwnList> lists;
+    for (const index::FileEntry& list : *batch.own)
+      lists.push_back({list.name, to_buffer(list.body.content.bytes())});
+    if (Status kept = store::put_own_lists(store_, lists, calendar_now()); !kept) return kept;
   }
   if (!batch.changes.empty()) {
     if (Status noted = store::note_in_ledger(store_, batch.changes, machine_); !noted) return noted;

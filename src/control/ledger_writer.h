@@ -54,8 +54,8 @@ class LedgerWriter {
   void note(const service::Question& question, UnixSeconds now, bool counted = true);
   // A record that is no device's: it counts as noted.
   void note_nothing();
-  // One phone's own list that is served from now on: the bytes are kept while it may hold it.
-  void keep(const index::FileEntry& list);
+  // The lists of single phones that are served from now on: all of them.
+  void serve_own(std::vector<index::FileEntry> lists);
 
   // The service's session: the store hears of it from now on.
   void begin(const store::LedgerSession& session);
@@ -71,12 +71,12 @@ class LedgerWriter {
  private:
   struct Batch {
     std::vector<store::LedgerGap> gaps;
-    std::map<std::string, index::FileEntry> lists;
+    std::optional<std::vector<index::FileEntry>> own;
     std::vector<store::LedgerChange> changes;
     std::optional<store::LedgerSession> session;
     std::uint64_t noted = 0;
 
-    bool empty() const { return gaps.empty() && lists.empty() && changes.empty() && !session; }
+    bool empty() const { return gaps.empty() && !own && changes.empty() && !session; }
   };
 
   void run();
@@ -100,7 +100,7 @@ class LedgerWriter {
   mutable std::mutex mutex_;  // over what follows
   std::condition_variable wake_;
   PendingLedger pending_;
-  std::map<std::string, index::FileEntry> lists_;  // to be kept; as many as there are such files
+  std::optional<std::vector<index::FileEntry>> own_;  // to be told to the store
   std::vector<store::LedgerGap> gaps_;
   std::uint64_t dropped_known_ = 0;  // of the records that found no room, those that are in a gap
   UnixSeconds dropped_since_ = 0;    // or later

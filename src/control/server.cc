@@ -177,7 +177,8 @@ class Server::Impl {
   DeviceLog devices_;
   AddressBook addresses_;
   Tracer tracer_;
-  std::set<std::string> own_lists_;              // phones' own, changed since the last view
+  // Lists of single phones that are served, with their versions, once the ledger was told of any.
+  std::optional<std::map<std::string, std::uint64_t>> own_lists_;
   std::map<std::string, UnixSeconds> guessing_;  // when a source was last caught
   UnixSeconds started_ = calendar_now();
   UnixSeconds published_at_ = 0;
@@ -263,8 +264,6 @@ void Server::Impl::settle_journal(UnixSeconds now) {
 }
 
 void Server::Impl::take(Provisioner::Update update) {
-  for (const index::FileChange& change : update.changes)
-    if (is_own_list(change.name)) own_lists_.insert(change.name);
   builder_.apply(std::move(update));
 }
 
@@ -275,11 +274,19 @@ void Server::Impl::take_files() {
   }
 }
 
-// Guards of changes judge phones by the lists that they hold.
+// Guards of changes judge phones by the lists that they hold, and by those that they would be served.
 void Server::Impl::keep_own_lists() {
-  for (const std::string& name : own_lists_)
-    if (const index::FileEntry* list = publisher_.current()->files.find(name)) ledger_.keep(*list);
-  own_lists_.clear();
+  std::vector<index::FileEntry> lists;
+  std::map<std::string, std::uint64_t> versions;
+  for (const std::string& name : builder_.own_lists()) {
+    const index::FileEntry* list = publisher_.current()->files.find(name);
+    if (list == nullptr) continue;
+    versions[name] = list->version;
+    lists.push_back(*list);
+  }
+  if (own_lists_ == versions) return;
+  own_lists_ = std::move(versions);
+  ledger_.serve_own(std::move(lists));
 }
 
 // Readers that lag keep old views alive: with as many as are allowed, the next look
@@ -535,6 +542,8 @@ std::string Server::Impl::status() {
         {"problem", unreadable_.empty() ? problem_ : unreadable_}}},
       {"provisioning", to_json(provisioner_->report())},
       {"ledger", to_json(ledger_.report(), unread)},
+      {"own_lists",
+       {{"served", own_lists_ ? own_lists_->size() : 0}, {"withdrawn", builder_.withdrawn_lists()}}},
       {"backup", to_json(store::backup_state(builder_.store()))},
       {"expiry", to_json(builder_.expiry(), calendar_now())},
       {"counters", std::move(counters)},

@@ -212,7 +212,9 @@ Result<XmlText> xml_text(Bytes document) {
   Bytes content = document.subspan(encoding.mark);
   XmlText out;
   std::optional<Declared> declared = encoding.told_apart ? std::nullopt : declared_encoding(content);
+  std::size_t declared_at = 0;
   if (declared) {
+    declared_at = declared->at;
     const std::string name = folded(declared->name);
     if (!is_encoding_name(declared->name))
       return fail(at_line_and_column(content, declared->at, "no name of an encoding"));
@@ -226,7 +228,7 @@ Result<XmlText> xml_text(Bytes document) {
   } else {
     Converter converter(encoding.name);
     if (!converter.known())
-      return fail(at_line_and_column(content, declared ? declared->at : 0,
+      return fail(at_line_and_column(content, declared_at,
                                      fmt::format("the encoding {} is not known here", encoding.name)));
     if (!converter.convert(content, out.made))
       return fail(at_line_and_column(out.made, out.made.size(),

@@ -309,7 +309,7 @@ TEST_F(Ledger, OnePhonesOwnListIsKeptAsItWasServed) {
   const index::FileEntry* list = files.find("ITLSEP001122334455.tlv");
   for (int i = 0; i < 2; ++i) {
     LedgerWriter writer(another_store());
-    writer.keep(*list);
+    writer.serve_own({*list});
     writer.note(download("SEP001122334455", list->name, list->version), 100);
   }
   auto kept = store::handed_out_lists(*store_).value();
