@@ -43,7 +43,7 @@ struct Place {
 
 Status check_no_service(const std::filesystem::path& state) {
   if (auto pid = service_of(state))
-    return fail(fmt::format("a service (pid {}) runs on {}: stop it first", *pid, quoted(state)));
+    return fail(fmt::format("a service runs on {} (pid {}): stop it first", quoted(state), *pid));
   FileDescriptor folder(::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!folder || !socket) return fail_errno("cannot look at " + quoted(state), errno);

@@ -187,9 +187,26 @@ TEST_F(Socket, TooManyClientsWaitAndLongLinesEnd) {
 }
 
 // That there is no second service is for store::ServiceLock to see to.
-TEST_F(Socket, ALeftoverIsReplacedAndAnEndedOneTakesItsOwnAway) {
+TEST_F(Socket, OneThatIsGoneIsMadeAnewAndALeftoverReplaced) {
   {
-    ASSERT_TRUE(ControlSocket::open(path()));
+    auto socket = ControlSocket::open(path()).value();
+    auto is_made_anew = [&] {
+      socket.look_after();
+      io::Descriptor asking = client();
+      EXPECT_EQ(::send(asking.get(), "a\n", 2, 0), 2);
+      socket.serve(0, [](std::string_view) { return std::string("x"); });
+      return received(asking) == "x";
+    };
+    EXPECT_TRUE(is_made_anew());
+    std::filesystem::remove(path());
+    EXPECT_TRUE(is_made_anew());
+    // What is no socket is somebody's.
+    std::filesystem::remove(path());
+    std::filesystem::create_directory(path());
+    socket.look_after();
+    EXPECT_TRUE(std::filesystem::is_directory(path()));
+    std::filesystem::remove(path());
+    EXPECT_TRUE(is_made_anew());
   }
   EXPECT_FALSE(std::filesystem::exists(path()));
   // A killed one leaves its socket behind.
