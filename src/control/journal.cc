@@ -45,7 +45,7 @@ const LedgerSession* session_of(const store::JournalFile& file, const std::vecto
   return found == sessions.end() ? nullptr : &*found;
 }
 
-Status make_folder(const std::filesystem::path& folder) {
+Status make_journal_folder(const std::filesystem::path& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
   return fail_errno("cannot make the folder " + quoted(folder), errno);
 }
@@ -66,7 +66,7 @@ Journal::Shard::Shard(store::JournalFile opened)
 Result<Journal> Journal::open(const std::filesystem::path& state, unsigned shards, const std::string& host,
                               const std::vector<LedgerSession>& sessions, UnixSeconds now) {
   const std::filesystem::path folder = store::journal_folder(state);
-  if (Status made = make_folder(folder); !made) return std::unexpected(made.error());
+  if (Status made = make_journal_folder(folder); !made) return std::unexpected(made.error());
   auto left = store::journals_in(state);
   if (!left) return std::unexpected(left.error());
 

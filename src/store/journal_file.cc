@@ -18,7 +18,7 @@
 namespace anchord::store {
 namespace {
 
-constexpr std::array<char, 8> kMagic{'A', 'N', 'C', 'H', 'J', 'R', 'N', 'L'};
+constexpr std::array<char, 8> kJournalMagic{'A', 'N', 'C', 'H', 'J', 'R', 'N', 'L'};
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kChecked = offsetof(JournalHead, checksum);
 constexpr char kPrefix[] = "shard-";
@@ -53,7 +53,7 @@ crypto::Sha256 checksum_of(const JournalHead& head) {
 }
 
 void fill_in(JournalHead& head, const JournalShape& shape, const JournalOwner& owner) {
-  head.magic = kMagic;
+  head.magic = kJournalMagic;
   head.layout = kJournalLayout;
   head.size = kPage;
   head.logs = shape;
@@ -66,7 +66,7 @@ void fill_in(JournalHead& head, const JournalShape& shape, const JournalOwner& o
 
 // That it is a head at all.
 Status check_head(const JournalHead& head) {
-  if (head.magic != kMagic) return fail("it is no journal");
+  if (head.magic != kJournalMagic) return fail("it is no journal");
   if (head.layout != kJournalLayout || head.size != kPage)
     return fail(fmt::format("it has layout {}, and this program knows {}", head.layout, kJournalLayout));
   if (head.checksum != checksum_of(head)) return fail("its head is damaged");

@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kLockName[] = "service.lock";
 // Its holder may end between the two questions that are put to the kernel.
-constexpr int kTries = 10;
+constexpr int kLockTries = 10;
 
 // The classic lock of a process: it is not inherited, and F_GETLK names its holder. It ends
 // when the process closes any descriptor of the file, so nothing else in the service opens it.
@@ -53,7 +53,7 @@ Result<ServiceLock> ServiceLock::take(const std::filesystem::path& state) {
     return fail_errno(fmt::format("cannot open {} (run as the owner of the state directory)", quoted(path)),
                       errno);
   give_to_owner(file.get(), state);
-  for (int attempt = 0; attempt < kTries; ++attempt) {
+  for (int attempt = 0; attempt < kLockTries; ++attempt) {
     struct flock lock = whole_file();
     if (::fcntl(file.get(), F_SETLK, &lock) == 0) return ServiceLock(file.release());
     if (errno != EACCES && errno != EAGAIN) return fail_errno("cannot lock " + quoted(path), errno);
