@@ -84,10 +84,13 @@ std::string Name::to_text(NameSpelling spelling) const {
   bool vendor = spelling == NameSpelling::vendor;
   std::string out;
   std::vector<AttributeSpan> sets = sets_of(attributes_, vendor);
-  // Those of one place stay in their order: the spans lie in one array.
+  // Those of one place stay in their order, which is the array's from its end.
   if (vendor)
-    std::ranges::sort(sets, {},
-                      [](AttributeSpan set) { return std::pair(vendor_place(set[0].type), set.data()); });
+    std::ranges::sort(sets, [](AttributeSpan a, AttributeSpan b) {
+      std::size_t its = vendor_place(a[0].type);
+      std::size_t others = vendor_place(b[0].type);
+      return its != others ? its < others : a.data() > b.data();
+    });
   for (AttributeSpan set : sets) {
     for (const Attribute& attribute : set) {
       bool joined = &attribute != set.data();

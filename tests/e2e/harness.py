@@ -100,6 +100,14 @@ def agreed(args):
     return (*args, "--hosts-agree") if tuple(args[:2]) in GUARDED and "--hosts-agree" not in args else args
 
 
+def run_guarded(state, args, **how):
+    """A change waits for the one before it to be in service: on a busy machine that may take a while."""
+    def once():
+        result = run(program("anchorctl"), "--state", state, *agreed(args), **how)
+        return None if b"has not taken over the last change" in result.stderr else result
+    return wait_for(once, "the change before this one is in service")
+
+
 @functools.cache
 def pristine():
     """A state directory of two hosts that tests copy; never served from itself."""
@@ -137,7 +145,7 @@ class Case(unittest.TestCase):
         shutil.copytree(pristine(), self.state)
 
     def ctl(self, *args, code=0):
-        result = run(program("anchorctl"), "--state", self.state, *agreed(args))
+        result = run_guarded(self.state, args)
         # A person is needed in most of these clusters: they have no backup.
         codes = (0, 1) if args[:1] == ("status",) else (code,)
         self.assertIn(result.returncode, codes, result.stderr.decode())
@@ -148,7 +156,7 @@ class Case(unittest.TestCase):
 
     def refused(self, code, *args, says=(), **how):
         """Exit code, nothing printed, one line on standard error, and the words that must be in it."""
-        result = run(program("anchorctl"), "--state", self.state, *agreed(args), **how)
+        result = run_guarded(self.state, args, **how)
         error = result.stderr.decode()
         self.assertEqual(result.returncode, code, error)
         self.assertEqual((error.count("\n"), result.stdout), (1, b""), error)

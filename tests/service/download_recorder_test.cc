@@ -25,7 +25,7 @@ class DownloadRecorderTest : public testing::Test {
   DownloadRecorder recorder_{log_, counters_, 5};
 };
 
-TEST_F(DownloadRecorderTest, TheSameAgainSaysNothingNewForASecond) {
+TEST_F(DownloadRecorderTest, TheSameAgainSaysNothingNewForAMoment) {
   Download first = download("SEP001122334455");
   for (int i = 0; i < 10; ++i) recorder_.record(first, 1);
   EXPECT_EQ(recorded(), 1u);

@@ -20,9 +20,12 @@ const std::string kList = "ITL" + kPhone + ".tlv";
 // As phones with old firmware ask: the server closes behind the answer.
 const std::string kListAndClose = get(kList, "Connection: close\r\n");
 
+// What became of them: that they were begun is told before.
 std::vector<Download> downloads(World& world) {
   std::vector<Download> out;
-  world.activity.downloads.drain([&](const Download& record) { out.push_back(record); });
+  world.activity.downloads.drain([&](const Download& record) {
+    if (record.end != DownloadEnd::begun) out.push_back(record);
+  });
   return out;
 }
 
