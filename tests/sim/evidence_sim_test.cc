@@ -197,11 +197,14 @@ TEST_P(Evidence, WhatADeviceLacksIsRecordedByTheNameAskedFor) {
 TEST_P(Evidence, TheSameAgainAtOnceIsNoNews) {
   make();
   std::vector<std::string> requests(50, get(kList));
-  ask(*world_, requests, {.tls = GetParam()});
-  EXPECT_TRUE(only(downloads(*world_), DownloadEnd::given));
-  world_->publish({file("x", Buffer{1})});
-  ask(*world_, requests, {.tls = GetParam()});
-  EXPECT_TRUE(only(downloads(*world_), DownloadEnd::given));
+  for (int view = 0; view < 2; ++view) {
+    ask(*world_, requests, {.tls = GetParam()});
+    auto records = downloads(*world_);
+    EXPECT_FALSE(records.empty());
+    EXPECT_LT(records.size(), 10u);
+    for (const Download& record : records) EXPECT_EQ(record.end, DownloadEnd::given);
+    world_->publish({file("x", Buffer{1})});
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Http, Evidence, testing::Bool(),
