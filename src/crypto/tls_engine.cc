@@ -141,6 +141,7 @@ void TlsEngine::reset() {
   closed_ = false;
   failed_ = false;
   wrong_certificate_ = false;
+  plain_alert_ = 0;
   reason_ = 0;
   session_ = {};
 }
@@ -173,9 +174,27 @@ Outcome TlsEngine::outcome_of(int result) {
   }
 }
 
+// A client of TLS 1.3 that refuses the server's certificate may say so in the clear, which the
+// library takes for a broken record: it would expect the alert encrypted.
+std::uint8_t TlsEngine::plain_alert(Bytes records) {
+  constexpr std::size_t kHeader = 5;
+  constexpr std::uint8_t kAlert = 21;
+  while (records.size() >= kHeader) {
+    std::size_t size = std::size_t{records[3]} << 8 | records[4];
+    if (records.size() < kHeader + size) break;
+    if (records[0] == kAlert && size == 2) return records[kHeader + 1];
+    records = records.subspan(kHeader + size);
+  }
+  return 0;
+}
+
 Outcome TlsEngine::handshake() {
   assert(active());
-  return failed_ ? Outcome::failed : outcome_of(SSL_do_handshake(ssl_));
+  if (failed_) return Outcome::failed;
+  const Bytes given = input_;
+  Outcome outcome = outcome_of(SSL_do_handshake(ssl_));
+  if (outcome == Outcome::failed) plain_alert_ = plain_alert(given);
+  return outcome;
 }
 
 Outcome TlsEngine::read(MutableBytes plain, std::size_t& count) {
@@ -237,7 +256,7 @@ std::string TlsEngine::failure() const {
 std::uint8_t TlsEngine::peers_alert() const {
   bool is_alert = ERR_GET_LIB(reason_) == ERR_LIB_SSL && ERR_GET_REASON(reason_) > SSL_AD_REASON_OFFSET &&
                   ERR_GET_REASON(reason_) <= SSL_AD_REASON_OFFSET + 255;
-  return is_alert ? static_cast<std::uint8_t>(ERR_GET_REASON(reason_) - SSL_AD_REASON_OFFSET) : 0;
+  return is_alert ? static_cast<std::uint8_t>(ERR_GET_REASON(reason_) - SSL_AD_REASON_OFFSET) : plain_alert_;
 }
 
 void TlsEngine::offer(const TlsSession& session) {

@@ -161,7 +161,7 @@ class TlsEngine {
   Buffer peer_certificate_der() const;  // empty when there is none
   std::string failure() const;          // one line, after `failed`
   // The alert with which the peer ended the connection (RFC 8446, 6.2), after `failed`; 0:
-  // it was not the peer.
+  // it was not the peer. A claim: in the clear anybody on the way can say it.
   std::uint8_t peers_alert() const;
 
   // Client only. offer() before the handshake; session() after the first read (TLS
@@ -173,6 +173,7 @@ class TlsEngine {
   friend struct TlsCallbacks;  // inside crypto only
 
   Outcome outcome_of(int result);
+  static std::uint8_t plain_alert(Bytes records);
 
   std::shared_ptr<TlsContext::Impl> context_;
   ssl_st* ssl_ = nullptr;
@@ -183,6 +184,7 @@ class TlsEngine {
   bool closed_ = false;
   bool failed_ = false;
   bool wrong_certificate_ = false;  // the peer's is not the pinned one
+  std::uint8_t plain_alert_ = 0;    // came unencrypted with what failed
   std::uint32_t reason_ = 0;        // the library's code, turned into text only when asked
   TlsSession session_;
 };

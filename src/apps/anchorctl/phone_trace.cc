@@ -64,7 +64,8 @@ Outcome trace_phone(const Session& session, const TraceOptions& options) {
       if (session.json) event["at"] = moment_text(event.value("at", std::int64_t{0}));
       all.push_back(std::move(event));
     }
-    if (now >= end) break;
+    // Whoever reads it sees it at once; and when nobody does any more, it is over.
+    if (!output_arrived() || now >= end) break;
     std::this_thread::sleep_for(kBetweenTraces);
   }
   if (session.json) {
