@@ -42,15 +42,21 @@ bool DownloadRecorder::is_repeated(const Download& download, std::uint64_t view)
   add(&view, sizeof view);
   add(&download.version, sizeof download.version);
   add(&download.protocol, sizeof download.protocol);
-  add(&download.end, sizeof download.end);
   add(download.from.bytes.data(), download.from.bytes.size());
   add(download.device.text().data(), download.device.text().size());
   *at++ = '\0';
   add(download.file.text().data(), download.file.text().size());
   std::uint64_t hash = PeerMap::hash_text({key.data(), static_cast<std::size_t>(at - key.data())}, seed_);
-  Recent& recent = recent_[hash % kRecent];
-  if (recent.hash == hash && download.ended < recent.until) return true;
-  recent = {.hash = hash, .until = download.ended + kMemory};
+  const std::uint64_t own = hash + static_cast<std::uint64_t>(download.end);
+  Recent& recent = recent_[own % kRecent];
+  if (recent.hash == own && download.ended < recent.until) return true;
+  recent = {.hash = own, .until = download.ended + kMemory};
+  if (download.end != DownloadEnd::begun) return false;
+  // What was begun is to end on record too.
+  for (DownloadEnd end : {DownloadEnd::given, DownloadEnd::maybe_given}) {
+    const std::uint64_t its = hash + static_cast<std::uint64_t>(end);
+    if (recent_[its % kRecent].hash == its) recent_[its % kRecent] = {};
+  }
   return false;
 }
 

@@ -60,6 +60,21 @@ TEST_F(DownloadRecorderTest, AnythingElseIsNews) {
   EXPECT_EQ(recorded(), 8u);
 }
 
+// Else it would seem to be asked for again, and nothing to come of it.
+TEST_F(DownloadRecorderTest, WhatIsRecordedAsBegunEndsOnRecord) {
+  Download begun = download("SEP001122334455", DownloadEnd::begun);
+  Download given = download("SEP001122334455");
+  recorder_.record(begun, 1);
+  given.ended += DownloadRecorder::kMemory / 2;
+  recorder_.record(given, 1);
+  EXPECT_EQ(recorded(), 2u);
+  begun.ended += DownloadRecorder::kMemory;
+  recorder_.record(begun, 1);
+  given.ended = begun.ended + 1;
+  recorder_.record(given, 1);
+  EXPECT_EQ(recorded(), 2u);
+}
+
 // Whose they are depends on what is heard from the address meanwhile.
 TEST_F(DownloadRecorderTest, WhatNamesNobodyIsNeverLeftOut) {
   recorder_.record(download(""), 1);

@@ -79,8 +79,8 @@ enum class DownloadEnd : std::uint8_t {
 };
 
 // Of a file that was asked for with a device's name in it, or of a list or default
-// configuration. Parts of files are not recorded, nor the same from the same address within
-// the same second (but for what names no device).
+// configuration. Parts of files are not recorded, nor the same from the same address in the same
+// moment (but for what names no device).
 struct Download {
   ShortText<15> device;       // device_in() of the name that was asked for; may be empty
   ShortText<63> file;         // the name of the file that was served: perhaps the cluster's
