@@ -17,23 +17,18 @@
 #include <optional>
 #include <set>
 
-#include "address_book.h"
+#include "activity.h"
 #include "anchord/base/log.h"
 #include "anchord/io/probe.h"
-#include "anchord/store/ledger_session.h"
 #include "anchord/store/service_lock.h"
 #include "builder.h"
 #include "control_socket.h"
-#include "device_log.h"
-#include "journal.h"
-#include "ledger_writer.h"
 #include "listeners.h"
 #include "provisioner.h"
 #include "service_manager.h"
 #include "shard_threads.h"
 #include "sizing.h"
 #include "status_json.h"
-#include "tracer.h"
 
 namespace anchord::control {
 namespace {
@@ -43,11 +38,6 @@ constexpr Millis kPollStore = 250;
 // How often a build that failed is tried again, should what was wrong lie outside the
 // store (the mode of a key file, a full disk).
 constexpr Millis kRetryBuild = 5'000;
-// From the moment that a shard's turn has for its records until it says that the turn has begun: some
-// instructions, between which the thread may lose its core for a while.
-constexpr Millis kTurnBegins = 500;
-// Sources that were caught guessing devices' names, in the status.
-constexpr std::size_t kMaxGuessing = 100;
 // How often the store is told what is served here: guards of changes want to know it within a minute.
 constexpr Millis kReport = 20'000;
 // How often it is looked whether certificates are about to end and keys are in a backup.
@@ -107,7 +97,7 @@ class Server::Impl {
         control_(std::move(control)),
         builder_(std::move(store), options_, shards),
         provisioner_(std::move(provisioner)),
-        ledger_(std::move(ledger_store)),
+        activity_(std::move(ledger_store)),
         publisher_(shards),
         threads_(options_, shards, listeners_, publisher_) {}
 
@@ -119,8 +109,10 @@ class Server::Impl {
     if (Status made = wait_for_files(); !made) return made;
     publish();
     ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
-    if (Status taken = take_journal_over(); !taken) return taken;
-    if (Status started = threads_.start(*journal_); !started) return started;
+    if (Status begun = activity_.begin(options_.state, threads_.size(), builder_.host(), builder_.store());
+        !begun)
+      return begun;
+    if (Status started = threads_.start(activity_.journal()); !started) return started;
     announce(true);
     return {};
   }
@@ -139,7 +131,6 @@ class Server::Impl {
 
  private:
   Status wait_for_files();
-  Status take_journal_over();
   void take(Provisioner::Update update);
   void take_files();
   void publish();
@@ -150,14 +141,7 @@ class Server::Impl {
   void take_signal();
   void warn_of_expiry();
   void warn_daily();
-  Millis whole_until();
-  void note_activity(bool all = false);
-  void remember_addresses(UnixSeconds now);
-  void settle_journal(UnixSeconds now);
-  void note(const service::Question& question, UnixSeconds now, bool of_now = true);
-  void note(service::Download download, UnixSeconds now, bool of_now = true);
-  void trace_activity(service::ActivityLog& activity, UnixSeconds now);
-  bool is_served(std::string_view device) const;
+  Activity::Served served() const;
   std::string answer(std::string_view line);
   std::string status();
   void report(bool ok, std::string message);
@@ -170,16 +154,11 @@ class Server::Impl {
   ControlSocket control_;
   Builder builder_;
   std::unique_ptr<Provisioner> provisioner_;
-  LedgerWriter ledger_;
+  Activity activity_;
   service::Publisher publisher_;
-  std::optional<Journal> journal_;  // from serve_first() on
-  ShardThreads threads_;            // ends before the publisher and the journal
-  DeviceLog devices_;
-  AddressBook addresses_;
-  Tracer tracer_;
+  ShardThreads threads_;  // ends before the publisher and the journal
   // Lists of single phones that are served, with their versions, once the ledger was told of any.
   std::optional<std::map<std::string, std::uint64_t>> own_lists_;
-  std::map<std::string, UnixSeconds> guessing_;  // when a source was last caught
   UnixSeconds started_ = calendar_now();
   UnixSeconds published_at_ = 0;
   std::string problem_;     // why the newest state is not in service
@@ -212,57 +191,6 @@ Status Server::Impl::wait_for_files() {
   return {};
 }
 
-// What the service before this one gave phones and could not write down any more.
-Status Server::Impl::take_journal_over() {
-  const UnixSeconds now = calendar_now();
-  auto sessions = store::ledger_sessions(builder_.store());
-  if (!sessions) return std::unexpected(sessions.error());
-  auto journal = Journal::open(options_.state, threads_.size(), builder_.host(), *sessions, now);
-  if (!journal) return std::unexpected(journal.error());
-  journal_.emplace(std::move(*journal));
-  ledger_.begin(journal_->session());
-  if (journal_->anything_left()) remember_addresses(now);
-  std::size_t records = 0;
-  journal_->take_over([&](const auto& record, UnixSeconds time) {
-    ++records;
-    note(record, std::min(time, now), false);
-  });
-  if (records > 0)
-    log::info(
-        fmt::format("{} records of what phones were given and asked were left in the journal by a "
-                    "service that was ended: they are taken over",
-                    records));
-  for (const store::LedgerGap& gap : journal_->gaps()) {
-    log::warn(fmt::format("what phones were given may be missing from the ledger: {}", gap.why));
-    ledger_.note_gap(gap);
-  }
-  settle_journal(now);
-  return {};
-}
-
-// What does not say who asks is the only phone's of its address, as the service before this one knew it.
-void Server::Impl::remember_addresses(UnixSeconds now) {
-  auto entries = store::ledger(builder_.store());
-  if (!entries) return log::warn("cannot see which phones spoke from where: " + entries.error().text);
-  for (const store::LedgerEntry& entry : *entries) {
-    for (const store::GivenFile& given : entry.given) {
-      auto host = io::parse_host(given.address);
-      if (host && given.at <= now && given.at + AddressBook::kMemory >= now)
-        addresses_.heard(*host, entry.device, given.at);
-    }
-  }
-}
-
-// Frees the places of what the ledger has.
-void Server::Impl::settle_journal(UnixSeconds now) {
-  ledger_.noted_until(now);
-  LedgerWriter::Report report = ledger_.report();
-  for (const store::LedgerGap& gap : journal_->settle(report.noted, report.written, now)) {
-    log::warn(fmt::format("what phones were given may be missing from the ledger: {}", gap.why));
-    ledger_.note_gap(gap);
-  }
-}
-
 void Server::Impl::take(Provisioner::Update update) {
   builder_.apply(std::move(update));
 }
@@ -286,7 +214,7 @@ void Server::Impl::keep_own_lists() {
   }
   if (own_lists_ == versions) return;
   own_lists_ = std::move(versions);
-  ledger_.serve_own(std::move(lists));
+  activity_.serve_own(std::move(lists));
 }
 
 // Readers that lag keep old views alive: with as many as are allowed, the next look
@@ -402,93 +330,17 @@ void Server::Impl::take_signal() {
   }
 }
 
-// All records of this moment and before are in the shards' logs. What phones did on different shards is
-// judged in its order, so that nothing later may be read: an act that is told before the request
-// which it follows would show what never was.
-Millis Server::Impl::whole_until() {
-  Millis until = monotonic_now() - kTurnBegins;
-  for (unsigned i = 0; i < threads_.size(); ++i) {
-    Millis began = journal_->of_shard(i).turn_began.load(std::memory_order_acquire);
-    if (began != kNever) until = std::min(until, began - 1);
-  }
-  return until;
-}
-
-void Server::Impl::note_activity(bool all) {
-  UnixSeconds now = calendar_now();
-  const Millis until = all ? kNever : whole_until();
-  auto is_due = [until](const auto& record) { return service::time_of(record) <= until; };
-  for (unsigned i = 0; i < threads_.size(); ++i) {
-    service::ActivityLog& activity = journal_->of_shard(i);
-    activity.questions.read_due(is_due, [&](const service::Question& question) { note(question, now); });
-    activity.downloads.read_due(is_due, [&](const service::Download& download) { note(download, now); });
-    activity.guessing.drain([&](const service::Guessing& guessing) {
-      log::warn(
-          fmt::format("{} asks for many devices that do not exist: it is answered slowly until it has been "
-                      "quiet for ten minutes (--max-strangers)",
-                      guessing.from.text()));
-      guessing_[guessing.from.text()] = now;
-      // Addresses can be forged; some of them tell as much as all.
-      if (guessing_.size() > kMaxGuessing) guessing_.erase(guessing_.begin());
-    });
-    trace_activity(activity, now);
-  }
-  tracer_.tick(monotonic_now());
-  settle_journal(now);
-}
-
-// What a service before this one heard of (not `of_now`) is no matter of this one's devices.
-void Server::Impl::note(const service::Question& question, UnixSeconds now, bool of_now) {
-  if (of_now) {
-    tracer_.note(question, is_served(question.device.text()));
-    devices_.note(question, now);
-  }
-  ledger_.note(question, now, of_now);
-}
-
-void Server::Impl::trace_activity(service::ActivityLog& activity, UnixSeconds now) {
-  activity.requests.drain([&](const service::Request& request) {
-    std::string_view device = request.device.text();
-    tracer_.note(request, device.empty() ? addresses_.only_device(request.from, now) : device);
-  });
-  activity.trouble.drain(
-      [&](const service::Trouble& trouble) { tracer_.note(trouble, builder_.tvs_certificate()); });
-  activity.requests_wanted.store(tracer_.wants_requests(monotonic_now()), std::memory_order_relaxed);
-}
-
-bool Server::Impl::is_served(std::string_view device) const {
-  auto phone = phone_in(device);
-  const index::FileTable& files = publisher_.current()->files;
-  return phone &&
-         (files.find(*phone + ".cnf.xml.sgn") != nullptr || files.find(*phone + ".cnf.xml") != nullptr);
-}
-
-// One that does not say who asks is taken to be of the only phone heard of from there.
-void Server::Impl::note(service::Download download, UnixSeconds now, bool of_now) {
-  if (download.device.text().empty()) {
-    download.device.set(addresses_.only_device(download.from, now));
-    if (download.device.text().empty()) return ledger_.note_nothing();
-  } else {
-    addresses_.heard(download.from, download.device.text(), now);
-  }
-  if (of_now && download.end != service::DownloadEnd::begun) {
-    tracer_.note(download, download.device.text());
-    devices_.note(download, now);
-  }
-  ledger_.note(download, now);
+Activity::Served Server::Impl::served() const {
+  return {.files = publisher_.current()->files, .tvs = builder_.tvs_certificate()};
 }
 
 std::string Server::Impl::answer(std::string_view line) {
+  constexpr std::string_view kTrace = "trace ";
   if (line == "status") {
-    note_activity();
+    activity_.take(served());
     return status();
   }
-  if (line.starts_with("trace ")) {
-    note_activity();
-    std::string trace = tracer_.answer(line.substr(6), monotonic_now());
-    note_activity();  // from now on with every request, when those are wanted
-    return trace;
-  }
+  if (line.starts_with(kTrace)) return activity_.trace(line.substr(kTrace.size()), served());
   if (line == "changed") {
     follow_store();
     return "ok\n";
@@ -510,11 +362,8 @@ std::string Server::Impl::status() {
       counters[name] = counters.value(name, std::uint64_t{0}) + value;
     });
   }
-  std::uint64_t unread = 0;
-  for (unsigned i = 0; i < threads_.size(); ++i)
-    unread += journal_->of_shard(i).questions.unread() + journal_->of_shard(i).downloads.unread();
   nlohmann::json recent = nlohmann::json::array();
-  for (const DeviceLog::Device& device : devices_.newest_first()) {
+  for (const DeviceLog::Device& device : activity_.devices().newest_first()) {
     if (recent.size() == kRecent) break;
     recent.push_back(to_json(device));
   }
@@ -541,13 +390,16 @@ std::string Server::Impl::status() {
         {"files", view->files.size()},
         {"problem", unreadable_.empty() ? problem_ : unreadable_}}},
       {"provisioning", to_json(provisioner_->report())},
-      {"ledger", to_json(ledger_.report(), unread)},
+      {"ledger", to_json(activity_.ledger(), activity_.unread())},
       {"own_lists",
        {{"served", own_lists_ ? own_lists_->size() : 0}, {"withdrawn", builder_.withdrawn_lists()}}},
       {"backup", to_json(store::backup_state(builder_.store()))},
       {"expiry", to_json(builder_.expiry(), calendar_now())},
       {"counters", std::move(counters)},
-      {"devices", {{"known", devices_.size()}, {"recent", std::move(recent)}, {"guessing", guessing_}}},
+      {"devices",
+       {{"known", activity_.devices().size()},
+        {"recent", std::move(recent)},
+        {"guessing", activity_.guessing()}}},
   };
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -571,7 +423,7 @@ Status Server::Impl::run() {
     if (monotonic_now() < look_again && !rebuild_asked_) continue;
     look_again = monotonic_now() + kPollStore;
     control_.look_after();
-    note_activity();
+    activity_.take(served());
     publisher_.reclaim();
     if (!draining_) follow_store();
     manager_.reloaded();
@@ -581,16 +433,10 @@ Status Server::Impl::run() {
 }
 
 Status Server::Impl::end() {
-  note_activity(true);
-  Status written = ledger_.stop();
-  settle_journal(calendar_now());
-  if (!written) {
-    std::string problem = fmt::format(
-        "ended without having written down all that phones were given ({}): it is in the journal, and taken "
-        "over when the service starts again",
-        written.error().text);
-    log::error(problem);
-    return fail(std::move(problem));
+  Status ended = activity_.end(served());
+  if (!ended) {
+    log::error(ended.error().text);
+    return ended;
   }
   log::info("ended");
   return {};

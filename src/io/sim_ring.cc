@@ -305,7 +305,7 @@ std::span<const Completion> SimRing::wait(Millis deadline) {
     posted_.erase(posted_.begin());
     hand_over(completion);
   }
-  seen_time_ = time_;
+  seen_time_ = begin_turn([this] { return time_; });
   return batch_;
 }
 

@@ -312,7 +312,7 @@ std::span<const Completion> LiveRing::wait_for(__kernel_timespec* left) {
   // Seldom: what the kernel did not take at once, for want of memory.
   if (io_uring_sq_ready(ring_.get()) > 0) submit_queue();
   forget_submitted();
-  now_ = monotonic_now();
+  now_ = begin_turn(monotonic_now);
   reap();
   return batch_;
 }

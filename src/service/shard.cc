@@ -145,6 +145,7 @@ Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, con
              Publisher& publisher, std::uint64_t seed, Counters& counters, ActivityLog& log)
     : parts_(std::make_unique<Parts>(number, ring, settings, sockets, publisher, seed, counters, log)) {
   parts_->pins.refresh();
+  ring.show_turns_in(log.turn);
   ring.watch_waker(Tag{TagKind::waker, 0, 0}.packed());
   for (StreamService* stream : parts_->streams) stream->start();
   parts_->tftp.start();
@@ -159,8 +160,8 @@ bool Shard::turn() {
   if (finish_drain(now)) return false;
   Millis wake = std::min(p.tftp.next_wake(), drain_deadline_);
   for (const StreamService* stream : p.streams) wake = std::min(wake, stream->next_wake(now));
+  p.context.log.turn.store(kNever, std::memory_order_release);
   std::span<const io::Completion> completions = p.context.ring.wait(wake);
-  p.context.log.turn_began.store(p.context.ring.now(), std::memory_order_release);
   // A change that was published before a request came is seen by that request.
   p.pins.refresh();
   for (const io::Completion& completion : completions) dispatch(completion);
@@ -171,9 +172,7 @@ bool Shard::turn() {
     for (StreamService* stream : p.streams) stream->relieve_starvation(now);
   p.buffers.freed = false;
   p.tftp.turn(now);
-  bool more = !finish_drain(now);
-  p.context.log.turn_began.store(kNever, std::memory_order_release);
-  return more;
+  return !finish_drain(now);
 }
 
 void Shard::dispatch(const io::Completion& completion) {

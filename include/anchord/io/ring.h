@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -168,6 +169,27 @@ class Ring {
   // passes (kNever: no limit), and returns a bounded batch. The span is valid
   // until the next wait(). An empty one is normal.
   virtual std::span<const Completion> wait(Millis deadline) = 0;
+
+  // Shows other threads which turn this one is at: each wait() stores kTurnBegins there before
+  // it reads the clock, and then what it has read; the owner stores kNever before it waits.
+  // Whoever reads the clock first, and kNever afterwards, knows that no turn is under way or
+  // will come which has an earlier time.
+  static constexpr Millis kTurnBegins = 0;
+  void show_turns_in(std::atomic<Millis>& turn) { turn_ = &turn; }
+
+ protected:
+  // The clock, read in that order.
+  template <class Clock>
+  Millis begin_turn(Clock&& clock) {
+    if (turn_ == nullptr) return clock();
+    turn_->store(kTurnBegins, std::memory_order_seq_cst);
+    const Millis now = clock();
+    turn_->store(now, std::memory_order_release);
+    return now;
+  }
+
+ private:
+  std::atomic<Millis>* turn_ = nullptr;
 };
 
 }  // namespace anchord::io

@@ -175,8 +175,8 @@ struct ActivityLog {
   RecordLog<Request, 4096> requests;
   RecordLog<Trouble, 512> trouble;
   // When the shard's present turn began, by the clock that its records' times are of; kNever while it
-  // waits. The shard writes it: whoever reads it before the logs knows up to when they are whole.
-  std::atomic<Millis> turn_began{kNever};
+  // waits (Ring::show_turns_in()). Whoever reads it before the logs knows up to when they are whole.
+  std::atomic<Millis> turn{kNever};
 };
 
 // When the record came to be, in the turn that pushed it.

@@ -1,0 +1,176 @@
+#include "activity.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "anchord/base/log.h"
+#include "anchord/store/ledger_session.h"
+
+namespace anchord::control {
+namespace {
+
+bool has_configuration(std::string_view device, const index::FileTable& files) {
+  auto phone = phone_in(device);
+  return phone &&
+         (files.find(*phone + ".cnf.xml.sgn") != nullptr || files.find(*phone + ".cnf.xml") != nullptr);
+}
+
+void warn_of(const store::LedgerGap& gap) {
+  log::warn(fmt::format("what phones were given may be missing from the ledger: {}", gap.why));
+}
+
+}  // namespace
+
+Status Activity::begin(const std::filesystem::path& state, unsigned shards, const std::string& host,
+                       store::Store& store) {
+  const UnixSeconds now = calendar_now();
+  auto sessions = store::ledger_sessions(store);
+  if (!sessions) return std::unexpected(sessions.error());
+  auto journal = Journal::open(state, shards, host, *sessions, now);
+  if (!journal) return std::unexpected(journal.error());
+  journal_.emplace(std::move(*journal));
+  shards_ = shards;
+  ledger_.begin(journal_->session());
+  if (journal_->anything_left()) remember_addresses(store, now);
+  std::size_t records = 0;
+  journal_->take_over([&](const auto& record, UnixSeconds time) {
+    ++records;
+    note(record, std::min(time, now), nullptr);
+  });
+  if (records > 0)
+    log::info(
+        fmt::format("{} records of what phones were given and asked were left in the journal by a "
+                    "service that was ended: they are taken over",
+                    records));
+  for (const store::LedgerGap& gap : journal_->gaps()) {
+    warn_of(gap);
+    ledger_.note_gap(gap);
+  }
+  settle_journal(now);
+  return {};
+}
+
+// What does not say who asks is the only phone's of its address, as the service before this one knew it.
+void Activity::remember_addresses(store::Store& store, UnixSeconds now) {
+  auto entries = store::ledger(store);
+  if (!entries) return log::warn("cannot see which phones spoke from where: " + entries.error().text);
+  for (const store::LedgerEntry& entry : *entries) {
+    for (const store::GivenFile& given : entry.given) {
+      auto host = io::parse_host(given.address);
+      if (host && given.at <= now && given.at + AddressBook::kMemory >= now)
+        addresses_.heard(*host, entry.device, given.at);
+    }
+  }
+}
+
+// Frees the places of what the ledger has.
+void Activity::settle_journal(UnixSeconds now) {
+  ledger_.noted_until(now);
+  LedgerWriter::Report report = ledger_.report();
+  for (const store::LedgerGap& gap : journal_->settle(report.noted, report.written, now)) {
+    warn_of(gap);
+    ledger_.note_gap(gap);
+  }
+}
+
+// All records of this moment and before are in the shards' logs. What phones did on different shards is
+// judged in its order, so that nothing later may be read: an act that is told before the request
+// which it follows would show what never was.
+Millis Activity::whole_until() {
+  // A millisecond less: processors read what follows a little early.
+  Millis until = monotonic_now() - 1;
+  for (unsigned i = 0; i < shards_; ++i) {
+    const Millis turn = journal_->of_shard(i).turn.load(std::memory_order_seq_cst);
+    if (turn == io::Ring::kTurnBegins) return 0;  // the next look will know when
+    if (turn != kNever) until = std::min(until, turn - 1);
+  }
+  return until;
+}
+
+void Activity::take(const Served& served, bool all) {
+  if (!journal_) return;
+  UnixSeconds now = calendar_now();
+  const Millis until = all ? kNever : whole_until();
+  auto is_due = [until](const auto& record) { return service::time_of(record) <= until; };
+  for (unsigned i = 0; i < shards_; ++i) {
+    service::ActivityLog& log = journal_->of_shard(i);
+    log.questions.read_due(is_due, [&](const service::Question& asked) { note(asked, now, &served); });
+    log.downloads.read_due(is_due, [&](const service::Download& given) { note(given, now, &served); });
+    log.guessing.drain([&](const service::Guessing& guessing) { note(guessing, now); });
+    trace(log, served, now);
+  }
+  tracer_.tick(monotonic_now());
+  settle_journal(now);
+}
+
+// What a service before this one heard of (served then: null) is no matter of this one's devices.
+void Activity::note(const service::Question& question, UnixSeconds now, const Served* served) {
+  if (served != nullptr) {
+    tracer_.note(question, has_configuration(question.device.text(), served->files));
+    devices_.note(question, now);
+  }
+  ledger_.note(question, now, served != nullptr);
+}
+
+// One that does not say who asks is taken to be of the only phone heard of from there.
+void Activity::note(service::Download download, UnixSeconds now, const Served* served) {
+  if (download.device.text().empty()) {
+    download.device.set(addresses_.only_device(download.from, now));
+    if (download.device.text().empty()) return ledger_.note_nothing();
+  } else {
+    addresses_.heard(download.from, download.device.text(), now);
+  }
+  if (served != nullptr && download.end != service::DownloadEnd::begun) {
+    tracer_.note(download, download.device.text());
+    devices_.note(download, now);
+  }
+  ledger_.note(download, now);
+}
+
+void Activity::note(const service::Guessing& guessing, UnixSeconds now) {
+  const std::string from = guessing.from.text();
+  log::warn(
+      fmt::format("{} asks for many devices that do not exist: it is answered slowly until it has been "
+                  "quiet for ten minutes (--max-strangers)",
+                  from));
+  guessing_[from] = now;
+  // Addresses can be forged; some of them tell as much as all.
+  if (guessing_.size() > kMaxGuessing) guessing_.erase(guessing_.begin());
+}
+
+void Activity::trace(service::ActivityLog& log, const Served& served, UnixSeconds now) {
+  log.requests.drain([&](const service::Request& request) {
+    std::string_view device = request.device.text();
+    tracer_.note(request, device.empty() ? addresses_.only_device(request.from, now) : device);
+  });
+  log.trouble.drain([&](const service::Trouble& trouble) { tracer_.note(trouble, served.tvs); });
+  log.requests_wanted.store(tracer_.wants_requests(monotonic_now()), std::memory_order_relaxed);
+}
+
+std::string Activity::trace(std::string_view arguments, const Served& served) {
+  take(served);
+  std::string out = tracer_.answer(arguments, monotonic_now());
+  take(served);  // from now on with every request, when those are wanted
+  return out;
+}
+
+std::uint64_t Activity::unread() {
+  std::uint64_t out = 0;
+  for (unsigned i = 0; i < shards_; ++i)
+    out += journal_->of_shard(i).questions.unread() + journal_->of_shard(i).downloads.unread();
+  return out;
+}
+
+Status Activity::end(const Served& served) {
+  take(served, true);
+  Status written = ledger_.stop();
+  settle_journal(calendar_now());
+  if (written) return {};
+  return fail(
+      fmt::format("ended without having written down all that phones were given ({}): it is in the journal, "
+                  "and taken over when the service starts again",
+                  written.error().text));
+}
+
+}  // namespace anchord::control
