@@ -143,7 +143,7 @@ Status take_ledger_over(Store& present, const std::filesystem::path& folder) {
     if (auto noted = note_session(*restored, session); !noted) return noted;
   auto gaps = ledger_gaps(present);
   if (!gaps) return std::unexpected(gaps.error());
-  return merge_ledger(*restored, *entries, *lists, *gaps);
+  return merge_ledger(*restored, *entries, *lists, *gaps, 0);
 }
 
 // Without the state that was served since the backup, nobody knows what phones were given.

@@ -165,15 +165,19 @@ Result<std::string> export_ledger(Store& store, UnixSeconds now) {
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Result<ImportedLedger> import_ledger(Store& store, std::string_view text) {
+Result<ImportedLedger> import_ledger(Store& store, std::string_view text, UnixSeconds now) {
   auto file = read(text);
   if (!file) return std::unexpected(file.error());
+  if (file->written_at > now + kClocksApart)
+    return fail(fmt::format(
+        "it was written {} seconds in this machine's future: set the clock of that host, or of this one",
+        file->written_at - now));
   auto loaded = store.load(KeyUse::without_keys);
   if (!loaded) return std::unexpected(loaded.error());
   if (loaded->cluster.id != file->cluster)
     return fail(fmt::format("it is of another cluster (id {}), this one's is {}", file->cluster.substr(0, 64),
                             loaded->cluster.id));
-  if (auto merged = merge_ledger(store, file->entries, file->lists, file->gaps); !merged)
+  if (auto merged = merge_ledger(store, file->entries, file->lists, file->gaps, kClocksApart); !merged)
     return std::unexpected(merged.error());
   auto mine = store.last_status();
   if (!mine) return std::unexpected(mine.error());

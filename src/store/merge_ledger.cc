@@ -11,15 +11,25 @@ namespace {
 using trust::Belief;
 using Versions = std::vector<trust::ListVersion>;
 
+// How two copies are put together.
+struct Merging {
+  std::int64_t last_gap = 0;
+  UnixSeconds clocks_apart = 0;
+
+  // A copy that was made later must not be taken for one by its clock alone.
+  bool is_after(UnixSeconds accepted, UnixSeconds seen) const { return accepted - clocks_apart > seen; }
+};
+
 // What one copy knows to be accepted after all that the other has seen holds for both. Gaps have
 // numbers of each copy's own: what a phone may hold by theirs is part of what it may hold.
-void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, std::int64_t last_gap) {
+void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, const Merging& how) {
   Belief::Kind& kind = mine.belief.kinds[which];
   const Belief::Kind& other = theirs.belief.kinds[which];
   auto list_kind = static_cast<trust::ListKind>(which);
-  if (kind.accepted_at > theirs.seen) return;
+  if (how.is_after(kind.accepted_at, theirs.seen)) return;
+  const bool theirs_is_right = how.is_after(other.accepted_at, mine.seen);
   Versions both = theirs.may_hold(list_kind);
-  if (other.accepted_at <= mine.seen) {
+  if (!theirs_is_right) {
     Versions own = mine.may_hold(list_kind);
     Versions united;
     std::ranges::set_union(own, both, std::back_inserter(united));
@@ -27,14 +37,13 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, std:
   }
   if (both.size() > Belief::kMaxMay) both = {trust::kUnkeptList};
   kind.may = std::move(both);
-  kind.accepted_at =
-      other.accepted_at <= mine.seen ? std::min(kind.accepted_at, other.accepted_at) : other.accepted_at;
+  kind.accepted_at = theirs_is_right ? other.accepted_at : std::min(kind.accepted_at, other.accepted_at);
   kind.given = trust::kNoList;
-  mine.accepted_gap[which] = last_gap;
+  mine.accepted_gap[which] = how.last_gap;
 }
 
-void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::int64_t last_gap) {
-  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) merge(mine, theirs, kind, last_gap);
+void merge(LedgerEntry& mine, const LedgerEntry& theirs, const Merging& how) {
+  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) merge(mine, theirs, kind, how);
   mine.belief.proven |= theirs.belief.proven;
   for (std::size_t kind = 0; kind < kGivenKinds; ++kind)
     if (theirs.given[kind].at > mine.given[kind].at) mine.given[kind] = theirs.given[kind];
@@ -70,7 +79,7 @@ Status put(LedgerRows& rows, const LedgerEntry& entry) {
 }  // namespace
 
 Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const HandedOut> lists,
-                    std::span<const LedgerGap> gaps) {
+                    std::span<const LedgerGap> gaps, UnixSeconds clocks_apart) {
   Database& database = Inside::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
@@ -94,13 +103,14 @@ Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::spa
     if (!mine) return std::unexpected(mine.error());
     auto known_gaps = Gaps::read(database);
     if (!known_gaps) return std::unexpected(known_gaps.error());
+    const Merging how{.last_gap = known_gaps->last(), .clocks_apart = clocks_apart};
     LedgerRows rows(database);
     for (const LedgerEntry& theirs : entries) {
       if (trust::phone_name(theirs.device) != theirs.device) continue;
       auto at = std::ranges::lower_bound(*mine, theirs.device, {}, &LedgerEntry::device);
       bool known = at != mine->end() && at->device == theirs.device;
-      if (known) merge(*at, theirs, known_gaps->last());
-      if (done = put(rows, known ? *at : taken_over(theirs, known_gaps->last())); !done) return done;
+      if (known) merge(*at, theirs, how);
+      if (done = put(rows, known ? *at : taken_over(theirs, how.last_gap)); !done) return done;
     }
   }
   return writing->commit();

@@ -265,7 +265,7 @@ TEST_F(Ledger, MergingLosesNothing) {
   Seen only_here(phone(3), 2000);
   see(only_here.given(ListKind::itl, a).acted());
   ASSERT_TRUE(merge_ledger(store_, ledger(other).value(), handed_out_lists(other).value(),
-                           ledger_gaps(other).value()));
+                           ledger_gaps(other).value(), 0));
   EXPECT_EQ(std::ranges::count(itls(phone(1)), a) + std::ranges::count(itls(phone(1)), b), 2);
   EXPECT_EQ(std::ranges::count(itls(phone(2)), b), 1);
   EXPECT_EQ(std::ranges::count(itls(phone(3)), a), 1);

@@ -138,8 +138,10 @@ struct AllHolders {
 };
 Result<AllHolders> holders(Store& store);
 
-// Takes in what another copy of the ledger knows, without losing anything.
+// Takes in what another copy of the ledger knows, without losing anything. Where the copies differ, the
+// later one is right only when it is later by more than `clocks_apart`: by how much the clocks
+// of the two may differ, 0 when they are one.
 Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const HandedOut> lists,
-                    std::span<const LedgerGap> gaps);
+                    std::span<const LedgerGap> gaps, UnixSeconds clocks_apart);
 
 }  // namespace anchord::store

@@ -19,12 +19,16 @@ constexpr std::size_t kMaxLedgerFile = 512 * 1024 * 1024;
 
 Result<std::string> export_ledger(Store& store, UnixSeconds now);
 
+// By how much the clocks of a cluster's hosts may differ, seconds.
+constexpr UnixSeconds kClocksApart = 300;
+
 struct ImportedLedger {
   std::size_t devices = 0;
   std::size_t lists = 0;
   UnixSeconds written_at = 0;  // by that host's clock
 };
-// Of this cluster only. That host's reports of what it serves are taken over with it.
-Result<ImportedLedger> import_ledger(Store& store, std::string_view text);
+// Of this cluster only, and not from a future beyond kClocksApart. That host's reports of what it serves
+// are taken over with it.
+Result<ImportedLedger> import_ledger(Store& store, std::string_view text, UnixSeconds now);
 
 }  // namespace anchord::store

@@ -39,7 +39,7 @@ Outcome import_from(const Session& session, const std::string& file) {
   if (!content) return failure_of(content);
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  auto done = store::import_ledger(*store, as_text(*content));
+  auto done = store::import_ledger(*store, as_text(*content), calendar_now());
   if (!done) return failure_of(done, quoted(file));
   if (session.json) {
     print_json(
