@@ -14,7 +14,8 @@ import random
 import socket
 import struct
 
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -24,6 +25,14 @@ _reserved = {}  # port: the socket whose name reserves it
 def unshare(what):
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(what) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def own_mounts():
+    """What this thread mounts from here on, nobody else sees; it goes with the last process that does. OSError where that
+    is not allowed."""
+    unshare(CLONE_NEWNS)
+    if ctypes.CDLL(None, use_errno=True).mount(None, b"/", None, MS_REC | MS_PRIVATE, None) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 

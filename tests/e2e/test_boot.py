@@ -95,7 +95,7 @@ class Fine(Case):
                 self.assertEqual(report["phones"]["questions"], 0)
                 self.assertEqual(service.counters()[f"{counter}_completed"] - before, 2 * PHONES)
                 self.assertEqual(report["bytes"] % PHONES, 0)
-            self.assertEqual(service.status()["devices"]["known"], PHONES)
+            harness.wait_for(lambda: service.status()["devices"]["known"] == PHONES, "all of them are known")
 
     def test_a_configuration_of_their_own(self):
         """By HTTPS it comes without a signature, and the connection vouches for it; by the others it is signed."""
@@ -186,9 +186,14 @@ class Fine(Case):
         with Service(self.state) as service:
             self.boot(*self.flags(service), "--from", 2, count=1)
             self.boot(*self.flags(service), "--from", 1, count=3)
-            seen = {(device["device"], file["from"].split(":")[0])
-                    for device in service.status()["devices"]["recent"] for file in device["files"]}
-            self.assertEqual(seen, {(f"SEP00112200000{n}", f"127.16.0.{n + 1}") for n in (1, 2, 3)})
+            expected = {(f"SEP00112200000{n}", f"127.16.0.{n + 1}") for n in (1, 2, 3)}
+
+            def seen():
+                return {(device["device"], file["from"].split(":")[0])
+                        for device in service.status()["devices"]["recent"] for file in device["files"]}
+
+            harness.wait_for(lambda: len(seen()) >= len(expected), "all of them are known")
+            self.assertEqual(seen(), expected)
 
     def test_text(self):
         with Service(self.state) as service:
