@@ -14,8 +14,8 @@ std::string key_of(std::string_view name) {
 }  // namespace
 
 std::optional<std::string> phone_in(std::string_view name) {
-  if (name.size() < kPhoneName) return std::nullopt;
-  return trust::phone_name(name.substr(name.size() - kPhoneName));
+  if (name.size() < trust::kPhoneName) return std::nullopt;
+  return trust::phone_name(name.substr(name.size() - trust::kPhoneName));
 }
 
 DeviceLog::Device& DeviceLog::heard_of(std::string_view name) {

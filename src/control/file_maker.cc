@@ -9,6 +9,7 @@
 #include "anchord/base/ascii.h"
 #include "anchord/crypto/digest.h"
 #include "anchord/trust/encrypted_file.h"
+#include "anchord/trust/own_list.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/xml.h"
@@ -120,11 +121,11 @@ class Maker {
 };
 
 // Of one phone's own list: signed by the cluster, and named inside as phones expect it.
-Status check_own_list(const std::string& name, Bytes content, const ProvisioningContext& context) {
+Status check_own_list(trust::ListKind kind, Bytes content, const ProvisioningContext& context) {
   auto list = trust::verify_trust_list(content, context.signer.certificate);
   if (!list) list = trust::verify_trust_list(content, context.recovery);
   if (!list) return fail(fmt::format("is no trust list signed by this cluster: {}", list.error().text));
-  std::string_view expected = lower_case(name).starts_with("itl") ? trust::kItlFileName : trust::kCtlFileName;
+  std::string_view expected = trust::list_file_name(kind);
   if (list->list.header.file_name != expected)
     return fail(
         fmt::format("is named '{}' inside; phones expect '{}'", list->list.header.file_name, expected));
@@ -144,9 +145,8 @@ Status check_signed_elsewhere(Bytes content, const ProvisioningContext& context)
 
 // The first phone whose name is in a file's, from `at` on, which moves behind it.
 std::optional<std::string> next_phone_in(std::string_view last, std::size_t& at) {
-  constexpr std::size_t kDevice = 15;
   for (at = last.find("sep", at); at != std::string_view::npos; at = last.find("sep", at)) {
-    std::string_view word = last.substr(at, kDevice);
+    std::string_view word = last.substr(at, trust::kPhoneName);
     at += 1;
     if (auto phone = trust::phone_name(word)) return phone;
   }
@@ -195,12 +195,11 @@ Result<MadeFiles> make_for_device(Maker& maker, const std::string& name, const i
 }  // namespace
 
 std::optional<std::string> configured_device(std::string_view name) {
-  constexpr std::size_t kDevice = 15;  // SEP and twelve digits
   std::string last = last_part(name);
-  if (last.size() != kDevice + kConfiguration.size() || !last.starts_with("sep") ||
+  if (last.size() != trust::kPhoneName + kConfiguration.size() || !last.starts_with("sep") ||
       !last.ends_with(kConfiguration))
     return std::nullopt;
-  return trust::phone_name(std::string_view(last).substr(0, kDevice));
+  return trust::phone_name(std::string_view(last).substr(0, trust::kPhoneName));
 }
 
 bool is_default_configuration(std::string_view name) {
@@ -229,13 +228,6 @@ std::string unsigned_name(std::string_view name) {
   return std::string(name);
 }
 
-bool is_own_list(std::string_view name) {
-  if (name.size() != 22) return false;
-  std::string lower = lower_case(name);
-  return (lower.starts_with("itlsep") || lower.starts_with("ctlsep")) && lower.ends_with(".tlv") &&
-         trust::phone_name(lower.substr(3, 15));
-}
-
 Status check_name(const std::string& name) {
   if (!index::is_file_name(name) || name.size() + kEncrypted.size() > index::kMaxFileName)
     return fail(fmt::format("has a name of more than {} bytes", index::kMaxFileName - kEncrypted.size()));
@@ -249,7 +241,7 @@ Status check_name(const std::string& name) {
   if (base == "itlfile.tlv" || base == "ctlfile.tlv")
     return fail("is not served: the cluster's own list is built by the service");
   if (is_signed_name(name) &&
-      (configured_device(base) || is_default_configuration(base) || is_own_list(base)))
+      (configured_device(base) || is_default_configuration(base) || trust::own_list_name(base)))
     return fail(kMadeHere);
   return {};
 }
@@ -258,10 +250,10 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
                              const ProvisioningContext& context, const SavedSignatures& kept,
                              UnixSeconds now) {
   Maker maker(context, kept, now);
-  if (is_own_list(name)) {
-    if (Status good = check_own_list(name, content.bytes(), context); !good)
+  if (auto own = trust::own_list_name(name)) {
+    if (Status good = check_own_list(own->kind, content.bytes(), context); !good)
       return std::unexpected(good.error());
-    if (!context.rolling_back || lower_case(name).starts_with("ctl")) maker.put(name, {.content = content});
+    if (!context.rolling_back || own->kind == trust::ListKind::ctl) maker.put(name, {.content = content});
     return std::move(maker.out);
   }
   if (is_signed_name(name)) {

@@ -88,7 +88,4 @@ std::string unsigned_name(std::string_view name);
 
 bool is_default_configuration(std::string_view name);
 
-// ITLSEP<mac>.tlv, CTLSEP<mac>.tlv
-bool is_own_list(std::string_view name);
-
 }  // namespace anchord::control

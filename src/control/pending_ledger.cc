@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "anchord/trust/trust_list.h"
+#include "anchord/trust/own_list.h"
 #include "device_log.h"
 #include "file_maker.h"
 
@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 3> kSignedEndings{".enc.sgn", ".sha512", 
 // Of the model in front of the name that a phone gives the verification service, as it is
 // given by command: "8861" in "CP-8861-SEP001122334455".
 std::string_view model_in(std::string_view name) {
-  name.remove_suffix(kPhoneName);
+  name.remove_suffix(trust::kPhoneName);
   if (name.ends_with('-')) name.remove_suffix(1);
   if (name.starts_with("CP-")) name.remove_prefix(3);
   return name;
@@ -83,7 +83,7 @@ void observe(std::vector<Observation>& seen, const service::Download& download, 
 }  // namespace
 
 std::optional<store::Given> given_kind(std::string_view served) {
-  if (served == trust::kItlFileName || served == trust::kCtlFileName || is_own_list(served))
+  if (served == trust::kItlFileName || served == trust::kCtlFileName || trust::own_list_name(served))
     return served.front() == 'I' || served.front() == 'i' ? store::Given::itl : store::Given::ctl;
   for (std::string_view ending : kSignedEndings) {
     if (!served.ends_with(ending)) continue;

@@ -12,8 +12,6 @@
 namespace anchord::crypto {
 namespace {
 
-// Binds tickets to this service: others with the same keys would refuse them.
-
 struct VersionName {
   TlsVersion version;
   std::string_view text;

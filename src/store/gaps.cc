@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "anchord/base/ascii.h"
+#include "anchord/trust/own_list.h"
 #include "impl.h"
 #include "ledger_rows.h"
 
@@ -39,26 +40,23 @@ Result<bool> read_has_ctl(Database& database) {
   return row.integer(0) != 0;
 }
 
-Result<std::vector<LedgerGap>> read_gaps(Database& database) {
-  std::vector<LedgerGap> gaps;
-  Statement row(database, "SELECT began, ended, why, unkept FROM ledger_gaps ORDER BY id");
+struct NumberedGap {
+  std::int64_t number = 0;
+  LedgerGap gap;
+};
+
+Result<std::vector<NumberedGap>> read_gaps(Database& database) {
+  std::vector<NumberedGap> gaps;
+  Statement row(database, "SELECT id, began, ended, why, unkept FROM ledger_gaps ORDER BY id");
   while (row.next())
-    gaps.push_back({row.integer(0), row.integer(1), std::string(row.text(2)), row.integer(3) != 0});
+    gaps.push_back(
+        {row.integer(0), {row.integer(1), row.integer(2), std::string(row.text(3)), row.integer(4) != 0}});
   if (!row.ok()) return row.failure();
   return gaps;
 }
 
 void add(trust::Unrecorded& to, const trust::Unrecorded& from, std::size_t kind) {
   to[kind].insert(to[kind].end(), from[kind].begin(), from[kind].end());
-}
-
-// In the order of read_gaps().
-Result<std::vector<std::int64_t>> read_numbers(Database& database) {
-  std::vector<std::int64_t> numbers;
-  Statement row(database, "SELECT id FROM ledger_gaps ORDER BY id");
-  while (row.next()) numbers.push_back(row.integer(0));
-  if (!row.ok()) return row.failure();
-  return numbers;
 }
 
 // A gap that goes on is one, with a new number, for phones may have accepted a list meanwhile: stops a store
@@ -105,14 +103,10 @@ Status note_expected(Database& database, const std::filesystem::path& state, Uni
 
 // Their own lists, as they are served now.
 Status note_own_lists(Database& database) {
-  std::vector<std::pair<std::string, ListVersion>> own;
-  {
-    Statement row(database, "SELECT name, version FROM own_lists");
-    while (row.next()) own.emplace_back(row.text(0), static_cast<ListVersion>(row.integer(1)));
-    if (!row.ok()) return row.failure();
-  }
+  auto own = read_own_lists(database);
+  if (!own) return std::unexpected(own.error());
   LedgerRows rows(database);
-  for (const auto& [file, version] : own) {
+  for (const auto& [file, version] : *own) {
     auto name = list_name(file);
     if (!name || name->device.empty()) continue;
     auto entry = rows.read(name->device);
@@ -132,18 +126,10 @@ Status note_own_lists(Database& database) {
 }  // namespace
 
 std::optional<ListName> list_name(std::string_view file) {
-  constexpr std::string_view kEnding = ".tlv";
-  if (!same_ignoring_case(file.substr(file.size() - std::min(file.size(), kEnding.size())), kEnding))
-    return std::nullopt;
-  std::string_view stem = file.substr(0, file.size() - kEnding.size());
-  std::string_view kind = stem.substr(0, 3);
-  if (!same_ignoring_case(kind, "ITL") && !same_ignoring_case(kind, "CTL")) return std::nullopt;
-  ListName out{same_ignoring_case(kind, "ITL") ? ListKind::itl : ListKind::ctl, ""};
-  if (same_ignoring_case(stem.substr(3), "File")) return out;
-  auto device = trust::phone_name(stem.substr(3));
-  if (!device) return std::nullopt;
-  out.device = *device;
-  return out;
+  if (auto own = trust::own_list_name(file)) return ListName{own->kind, std::move(own->device)};
+  for (ListKind kind : {ListKind::itl, ListKind::ctl})
+    if (same_ignoring_case(file, trust::list_file_name(kind))) return ListName{kind, ""};
+  return std::nullopt;
 }
 
 Result<Gaps> Gaps::read(Database& database) {
@@ -151,15 +137,13 @@ Result<Gaps> Gaps::read(Database& database) {
   auto gaps = read_gaps(database);
   if (!gaps) return std::unexpected(gaps.error());
   if (gaps->empty()) return out;
-  auto numbers = read_numbers(database);
-  if (!numbers) return std::unexpected(numbers.error());
-  out.last_ = numbers->back();
+  out.last_ = gaps->back().number;
   auto has_ctl = read_has_ctl(database);
   if (!has_ctl) return std::unexpected(has_ctl.error());
   auto served = read_served(database);
   if (!served) return std::unexpected(served.error());
-  for (std::size_t i = 0; i < gaps->size(); ++i) {
-    Gap& made = out.gaps_.emplace_back((*numbers)[i], std::move((*gaps)[i]), trust::Unrecorded());
+  for (NumberedGap& one : *gaps) {
+    Gap& made = out.gaps_.emplace_back(one.number, std::move(one.gap), trust::Unrecorded());
     for (const Served& list : *served) {
       auto name = list_name(list.name);
       if (!name || !name->device.empty()) continue;
@@ -199,7 +183,11 @@ Status note_gap(Store& store, const LedgerGap& gap) {
 }
 
 Result<std::vector<LedgerGap>> ledger_gaps(Store& store) {
-  return read_gaps(Inside::database(store));
+  auto numbered = read_gaps(Inside::database(store));
+  if (!numbered) return std::unexpected(numbered.error());
+  std::vector<LedgerGap> out;
+  for (NumberedGap& one : *numbered) out.push_back(std::move(one.gap));
+  return out;
 }
 
 }  // namespace anchord::store

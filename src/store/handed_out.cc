@@ -111,12 +111,16 @@ Status put_own_lists(Store& store, std::span<const OwnList> lists, UnixSeconds n
   return done ? writing->commit() : done;
 }
 
-Result<std::map<std::string, trust::ListVersion>> own_list_versions(Store& store) {
+Result<std::map<std::string, trust::ListVersion>> read_own_lists(Database& database) {
   std::map<std::string, trust::ListVersion> out;
-  Statement row(Inside::database(store), "SELECT name, version FROM own_lists");
+  Statement row(database, "SELECT name, version FROM own_lists");
   while (row.next()) out.emplace(row.text(0), static_cast<trust::ListVersion>(row.integer(1)));
   if (!row.ok()) return row.failure();
   return out;
+}
+
+Result<std::map<std::string, trust::ListVersion>> own_list_versions(Store& store) {
+  return read_own_lists(Inside::database(store));
 }
 
 }  // namespace anchord::store

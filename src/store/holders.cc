@@ -2,6 +2,7 @@
 #include <limits>
 #include <map>
 
+#include "anchord/trust/own_list.h"
 #include "guard.h"
 #include "impl.h"
 #include "ledger_rows.h"
@@ -23,18 +24,8 @@ void count(std::size_t& number, std::vector<std::string>& first, const std::stri
   if (first.size() < kNamed) first.push_back(device);
 }
 
-// The versions of the lists of their own that phones are served, by device.
-using OwnVersions = std::map<std::string, std::array<ListVersion, trust::kListKinds>>;
-
-Result<OwnVersions> read_own(Database& database) {
-  OwnVersions out;
-  Statement row(database, "SELECT name, version FROM own_lists");
-  while (row.next())
-    if (auto name = list_name(row.text(0)); name && !name->device.empty())
-      out[name->device][static_cast<std::size_t>(name->kind)] = static_cast<ListVersion>(row.integer(1));
-  if (!row.ok()) return row.failure();
-  return out;
-}
+// The versions of the lists of their own that phones are served, by name.
+using OwnVersions = std::map<std::string, ListVersion>;
 
 class Grouping {
  public:
@@ -42,14 +33,13 @@ class Grouping {
 
   void add(const LedgerEntry& entry) {
     ++all_.devices;
-    auto own = own_.find(entry.device);
-    std::array<ListVersion, trust::kListKinds> served{};
-    if (own != own_.end()) served = own->second;
+    const ListVersion own_ctl = own_version(entry.device, ListKind::ctl);
+    const ListVersion own_itl = own_version(entry.device, ListKind::itl);
     bool unknown = false;
     for (ListVersion ctl : entry.may_hold(ListKind::ctl))
       for (ListVersion itl : entry.may_hold(ListKind::itl)) {
         if (is_kept(ctl) && is_kept(itl)) {
-          trust::Holders& group = groups_[{ctl, itl, served[1], served[0]}];
+          trust::Holders& group = groups_[{ctl, itl, own_ctl, own_itl}];
           count(group.count, group.first, entry.device);
         } else {
           unknown = true;
@@ -76,6 +66,10 @@ class Grouping {
   }
 
  private:
+  ListVersion own_version(const std::string& device, ListKind kind) const {
+    auto own = own_.find(trust::own_list_file({device, kind}));
+    return own == own_.end() ? trust::kNoList : own->second;
+  }
   bool is_kept(ListVersion version) const { return version == trust::kNoList || shelf_.has(version); }
 
   const trust::ListShelf& shelf_;
@@ -89,7 +83,7 @@ class Grouping {
 Result<AllHolders> read_holders(Database& database, const std::filesystem::path& state) {
   trust::ListShelf shelf;
   if (auto filled = fill_shelf(database, shelf); !filled) return std::unexpected(filled.error());
-  auto own = read_own(database);
+  auto own = read_own_lists(database);
   if (!own) return std::unexpected(own.error());
   auto entries = read_entries(database);
   if (!entries) return std::unexpected(entries.error());

@@ -14,13 +14,13 @@ namespace {
 // A configuration or a certificate lies in a file of the device's name.
 void add_devices_in(const std::filesystem::path& folder, std::string_view ending,
                     std::set<std::string>& devices) {
-  constexpr std::size_t kDevice = 15;  // SEP and twelve digits
   std::error_code none;
   for (const auto& file : std::filesystem::directory_iterator(folder, none)) {
     std::string name = file.path().filename().string();
-    if (name.size() < kDevice || !lower_case(name).starts_with("sep")) continue;
-    if (!ending.empty() && !same_ignoring_case(std::string_view(name).substr(kDevice), ending)) continue;
-    if (auto device = trust::phone_name(std::string_view(name).substr(0, kDevice)))
+    if (name.size() < trust::kPhoneName || !lower_case(name).starts_with("sep")) continue;
+    if (!ending.empty() && !same_ignoring_case(std::string_view(name).substr(trust::kPhoneName), ending))
+      continue;
+    if (auto device = trust::phone_name(std::string_view(name).substr(0, trust::kPhoneName)))
       devices.insert(std::move(*device));
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -67,6 +68,9 @@ trust::ListVersion version_of_list(Bytes content);
 // have the same. Its version.
 Result<trust::ListVersion> keep_once(Database& database, std::string_view name, Bytes content,
                                      UnixSeconds now);
+
+// As own_list_versions().
+Result<std::map<std::string, trust::ListVersion>> read_own_lists(Database& database);
 
 // Puts every list that is kept and not there yet on the shelf.
 Status fill_shelf(Database& database, trust::ListShelf& shelf);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "anchord/base/file.h"
 #include "anchord/store/journal_file.h"
 #include "impl.h"
 

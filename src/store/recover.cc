@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "anchord/trust/own_list.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
@@ -63,6 +64,8 @@ class Recovery {
   Recovery(trust::Cluster cluster, trust::Served served, trust::ListShelf shelf)
       : cluster_(std::move(cluster)), served_(std::move(served)), shelf_(std::move(shelf)) {}
 
+  const trust::Cluster& cluster() const { return cluster_; }
+
   Status add(const trust::Identity& signer, UnixSeconds now) {
     auto made = make_candidate(cluster_, signer, now);
     if (!made)
@@ -116,8 +119,8 @@ class Recovery {
     trust::Served found = served_;
     if (own != nullptr) {
       const std::string& name = phone.settings().name;
-      found.files["ITL" + name + ".tlv"] = own->itl;
-      if (!own->ctl.empty()) found.files["CTL" + name + ".tlv"] = own->ctl;
+      found.files[trust::own_list_file({name, ListKind::itl})] = own->itl;
+      if (!own->ctl.empty()) found.files[trust::own_list_file({name, ListKind::ctl})] = own->ctl;
     }
     auto done = trust::boot_in_memory(phone, found, 0);
     return {phone.memory(), done};
@@ -168,11 +171,9 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
   const std::filesystem::path& directory = Inside::directory(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
-  auto loaded = read_cluster(directory, database, KeyUse::with_keys);
-  if (!loaded) return std::unexpected(loaded.error());
   auto recovery = begin(directory, database, request.now);
   if (!recovery) return std::unexpected(recovery.error());
-  if (auto done = recovery->add(loaded->cluster.recovery, request.now); !done)
+  if (auto done = recovery->add(recovery->cluster().recovery, request.now); !done)
     return std::unexpected(done.error());
   if (request.by_itself) {
     recovery->without_verification_services();
@@ -201,8 +202,10 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
       out.push_back({device, "", kNoWay});
       continue;
     }
-    auto done = put_list(database, "ITL" + device + ".tlv", candidate->itl, request.now);
-    if (done) done = put_list(database, "CTL" + device + ".tlv", candidate->ctl, request.now);
+    auto done =
+        put_list(database, trust::own_list_file({device, ListKind::itl}), candidate->itl, request.now);
+    if (done)
+      done = put_list(database, trust::own_list_file({device, ListKind::ctl}), candidate->ctl, request.now);
     if (!done) return std::unexpected(done.error());
     ++made;
     out.push_back({device, candidate->signer.certificate.subject().to_vendor(), ""});
@@ -241,7 +244,7 @@ Result<std::set<std::string>> phones_behind(Store& store) {
   for (const LedgerEntry& entry : *entries) {
     if (entry.removed) continue;
     Versions may = entry.may_hold(ListKind::itl);
-    auto its_own = own->find("ITL" + entry.device + ".tlv");
+    auto its_own = own->find(trust::own_list_file({entry.device, ListKind::itl}));
     ListVersion present = its_own != own->end() ? its_own->second
                           : *itl                ? version_of_list((*itl)->content)
                                                 : trust::kNoList;

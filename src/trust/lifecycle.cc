@@ -41,21 +41,16 @@ Identity& identity_of(Cluster& cluster, Service service, std::string_view host) 
   std::unreachable();
 }
 
-VirtualPhone phone_of(const Holders& holders, const Served& served) {
-  return VirtualPhone({.tvs_servers = std::min(served.tvs.size(), kServersOfAll)},
-                      {.ctl = holders.ctl, .itl = holders.itl, .configuration = {}});
+PhoneMemory held_by(const Holders& holders) {
+  return {.ctl = holders.ctl, .itl = holders.itl, .configuration = {}};
 }
 
-Served with_own_lists(Served served, const Holders& holders, const VirtualPhone& phone) {
-  const std::string& name = phone.settings().name;
-  if (!holders.own_ctl.empty()) served.files["CTL" + name + ".tlv"] = holders.own_ctl;
-  if (!holders.own_itl.empty()) served.files["ITL" + name + ".tlv"] = holders.own_itl;
-  return served;
+Served served_to(const Holders& holders, const Served& cluster) {
+  return with_own_lists(cluster, {.ctl = holders.own_ctl, .itl = holders.own_itl});
 }
 
 VirtualPhone::Done settled_end(const Holders& holders, const Served& cluster, UnixSeconds now) {
-  return settled_boot({.ctl = holders.ctl, .itl = holders.itl, .configuration = {}},
-                      with_own_lists(cluster, holders, phone_of(holders, cluster)), now);
+  return settled_boot(held_by(holders), served_to(holders, cluster), now);
 }
 
 bool is_locked(const VirtualPhone::Done& done) {
@@ -66,8 +61,8 @@ bool is_locked(const VirtualPhone::Done& done) {
 // change over yet hands out the lists of before, and the phone may be switched off at any moment.
 std::vector<Holders> on_the_way(const Holders& group, const Served& before, UnixSeconds now) {
   std::vector<Holders> all{group};
-  VirtualPhone phone = phone_of(group, before);
-  const Served served = with_own_lists(before, group, phone);
+  const Served served = served_to(group, before);
+  VirtualPhone phone = any_phone(held_by(group), served);
   const PhoneMemory& memory = phone.memory();
   VirtualPhone::Want want = phone.boot(now);
   while (!done(want)) {

@@ -13,23 +13,13 @@ namespace anchord::trust {
 namespace {
 
 constexpr std::string_view kListEnding = ".tlv";
-constexpr std::size_t kPrefix = 3;   // "ITL"
-constexpr std::size_t kDevice = 15;  // "SEP" and twelve digits
-
-std::string_view expected_name(ListKind kind) {
-  return kind == ListKind::itl ? kItlFileName : kCtlFileName;
-}
+constexpr std::size_t kPrefix = 3;  // "ITL"
 
 std::string remedy(ListKind kind) {
   return fmt::format(
       "make it anew ('anchorctl {} build') or remove it, and phones take the cluster's list; resetting the "
       "phone does not help",
       kind == ListKind::itl ? "itl" : "ctl");
-}
-
-void serve(Served& served, ListKind kind, Bytes list) {
-  // Under the name that a phone asks for which nobody has named.
-  if (!list.empty()) served.files[own_list_file({PhoneSettings{}.name, kind})] = to_buffer(list);
 }
 
 Bytes file_of(const Served& served, const char* name) {
@@ -39,8 +29,7 @@ Bytes file_of(const Served& served, const char* name) {
 
 // Who would be locked if these were served, and why; empty: nobody.
 std::string who_would_lock(const OwnLists& lists, Served served, UnixSeconds now) {
-  serve(served, ListKind::ctl, lists.ctl);
-  serve(served, ListKind::itl, lists.itl);
+  served = with_own_lists(std::move(served), lists);
   const Bytes ctl = file_of(served, kCtlFileName);
   const Bytes itl = file_of(served, kItlFileName);
   struct Holder {
@@ -73,12 +62,12 @@ std::string fault_of(ListKind kind, Bytes list, const crypto::Certificate& prese
 }  // namespace
 
 std::optional<OwnListName> own_list_name(std::string_view name) {
-  if (name.size() != kPrefix + kDevice + kListEnding.size()) return std::nullopt;
+  if (name.size() != kPrefix + kPhoneName + kListEnding.size()) return std::nullopt;
   std::string lower = lower_case(name);
   if (!lower.ends_with(kListEnding)) return std::nullopt;
   bool itl = lower.starts_with("itlsep");
   if (!itl && !lower.starts_with("ctlsep")) return std::nullopt;
-  auto device = phone_name(std::string_view(lower).substr(kPrefix, kDevice));
+  auto device = phone_name(std::string_view(lower).substr(kPrefix, kPhoneName));
   if (!device) return std::nullopt;
   return OwnListName{std::move(*device), itl ? ListKind::itl : ListKind::ctl};
 }
@@ -94,8 +83,8 @@ Result<crypto::Certificate> own_list_signer(ListKind kind, Bytes list) {
   auto verified = verify_trust_list(list);
   if (!verified) return fail("it is no trust list that phones take: " + verified.error().text);
   const std::string_view named = verified->list.header.file_name;
-  if (named != expected_name(kind))
-    return fail(fmt::format("it is named '{}' inside; phones expect '{}'", named, expected_name(kind)));
+  if (named != list_file_name(kind))
+    return fail(fmt::format("it is named '{}' inside; phones expect '{}'", named, list_file_name(kind)));
   return std::move(verified->signer);
 }
 

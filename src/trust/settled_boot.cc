@@ -12,8 +12,19 @@ constexpr std::size_t kBootsToSettle = 4;
 
 }  // namespace
 
+VirtualPhone any_phone(PhoneMemory held, const Served& served) {
+  return VirtualPhone({.tvs_servers = std::min(served.tvs.size(), kServersOfAll)}, std::move(held));
+}
+
+Served with_own_lists(Served served, const OwnLists& lists) {
+  const std::string name = PhoneSettings{}.name;
+  if (!lists.ctl.empty()) served.files[own_list_file({name, ListKind::ctl})] = to_buffer(lists.ctl);
+  if (!lists.itl.empty()) served.files[own_list_file({name, ListKind::itl})] = to_buffer(lists.itl);
+  return served;
+}
+
 VirtualPhone::Done settled_boot(PhoneMemory held, const Served& served, UnixSeconds now) {
-  VirtualPhone phone({.tvs_servers = std::min(served.tvs.size(), kServersOfAll)}, std::move(held));
+  VirtualPhone phone = any_phone(std::move(held), served);
   VirtualPhone::Done done;
   for (std::size_t i = 0; i < kBootsToSettle; ++i) {
     PhoneMemory before = phone.memory();

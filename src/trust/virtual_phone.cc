@@ -11,6 +11,7 @@
 #include "anchord/base/serial_number.h"
 #include "anchord/crypto/name.h"
 #include "anchord/trust/encrypted_file.h"
+#include "anchord/trust/own_list.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/xml.h"
@@ -70,11 +71,11 @@ VirtualPhone::VirtualPhone(PhoneSettings settings, PhoneMemory memory)
 std::string VirtualPhone::file_name(Step step) const {
   switch (step) {
     case Step::ctl_own:
-      return "CTL" + settings_.name + ".tlv";
+      return own_list_file({settings_.name, ListKind::ctl});
     case Step::ctl_any:
       return kCtlFileName;
     case Step::itl_own:
-      return "ITL" + settings_.name + ".tlv";
+      return own_list_file({settings_.name, ListKind::itl});
     case Step::itl_any:
       return kItlFileName;
     case Step::encrypted_own:

@@ -22,13 +22,13 @@ struct Setting {
   std::string from;  // "default", "command line", "config file" or "environment"
 };
 
-// Text for people, or one JSON document; ends in a newline. What would keep anchord from
-// starting is in it as a problem, and no failure of the explanation. For the thread that
-// started the process, before there are others: their memory would be counted too.
 struct Explained {
-  std::string text;
+  std::string text;    // for people, or one JSON document; ends in a newline
   bool starts = true;  // nothing that was looked at keeps it from starting
 };
+// What would keep anchord from starting is in the text as a problem, and no failure of the
+// explanation. For the thread that started the process, before there are others: their memory
+// would be counted too.
 Explained explain(const Options& options, const std::vector<Setting>& settings, bool as_json);
 
 }  // namespace anchord::control

@@ -66,6 +66,8 @@ struct Phone {
   std::optional<crypto::Certificate> certificate;
 };
 
+constexpr std::size_t kPhoneName = 15;  // "SEP" and twelve digits
+
 // "SEP001122334455" of any spelling of a phone's name or MAC address:
 // "sep001122334455", "001122334455", "00:11:22:33:44:55". None of anything else.
 std::optional<std::string> phone_name(std::string_view text);

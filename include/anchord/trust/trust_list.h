@@ -27,6 +27,11 @@ constexpr char kCtlFileName[] = "CTLFile.tlv";
 enum class ListKind : std::uint8_t { itl, ctl };
 constexpr std::size_t kListKinds = 2;
 
+// The cluster's own of a kind.
+constexpr const char* list_file_name(ListKind kind) {
+  return kind == ListKind::itl ? kItlFileName : kCtlFileName;
+}
+
 struct ListedCertificate {
   // None: an emptied record, of a role that nobody has at present. It is only the DNS
   // name, the role and the address.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "anchord/trust/own_list.h"
 #include "anchord/trust/trust_list.h"
 #include "failure.h"
 
@@ -141,10 +142,9 @@ const LedgerEntry* LedgerView::find(const std::string& device) const {
 }
 
 trust::ListVersion LedgerView::current_for(const std::string& device, trust::ListKind kind) const {
-  std::string prefix = kind == trust::ListKind::itl ? "ITL" : "CTL";
-  auto own = own_.find(prefix + device + ".tlv");
+  auto own = own_.find(trust::own_list_file({device, kind}));
   if (own != own_.end()) return own->second;
-  auto current = current_.find(kind == trust::ListKind::itl ? trust::kItlFileName : trust::kCtlFileName);
+  auto current = current_.find(trust::list_file_name(kind));
   return current == current_.end() ? trust::kNoList : current->second;
 }
 

@@ -11,7 +11,8 @@ namespace anchord::ctl {
 
 // Waits, for some seconds at most, until the ledger has everything that phones were given up to
 // now. Fails when it does not come to that: the service hangs, or cannot write. With `force`
-// that is no failure. Without a service there is nothing to wait for.
+// that is no failure. Without a service there is nothing to wait for, but one that was killed may
+// have left something in its journal: then this fails until a service has taken it over.
 Status settle_ledger(const Session& session, bool force);
 
 // As store::add_known(), after settle_ledger() where a certificate that is known already could
