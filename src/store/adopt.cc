@@ -98,12 +98,18 @@ std::optional<crypto::NameSpelling> spelling_in(const wire::TrustList& list) {
 
 Result<trust::SigningSettings> adopted_signing(const InitRequest& request) {
   trust::SigningSettings signing = request.signing;
+  signing.digest = request.digest.value_or(signing.digest);
   if (request.adopted.itl.empty()) return signing;
   auto list = wire::parse_trust_list(request.adopted.itl);
   if (!list) return std::unexpected(list.error().error().within("the list that phones hold"));
   // The signer version follows from the digest. Of SHA-256 a cluster makes none: who knows that
   // knows SHA-512.
   signing.digest = list->header.digest == wire::Digest::sha1 ? wire::Digest::sha1 : wire::Digest::sha512;
+  if (request.digest && *request.digest != signing.digest)
+    return fail(fmt::format(
+        "phones hold a list that is signed with {}, and may know no other digest: leave out --digest, and "
+        "change it later with 'anchorctl set digest {}'",
+        wire::digest_name(signing.digest), wire::digest_name(*request.digest)));
   signing.spelling = spelling_in(*list).value_or(signing.spelling);
   return signing;
 }

@@ -147,8 +147,9 @@ Status check_known(const Change& change, const AllHolders& holders, const Change
 }
 
 Status write_cluster(Database& database, const Cluster& after) {
-  return execute(database, "UPDATE cluster SET mode = ?, has_ctl = ?, rolling_back = ?",
-                 trust::mode_name(after.mode), after.has_ctl, after.rolling_back);
+  return execute(database, "UPDATE cluster SET mode = ?, has_ctl = ?, rolling_back = ?, digest = ?",
+                 trust::mode_name(after.mode), after.has_ctl, after.rolling_back,
+                 wire::digest_name(after.signing.digest));
 }
 
 Status write_identity(Database& database, Service service, const std::string& host, const Identity& before,

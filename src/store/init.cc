@@ -50,7 +50,7 @@ Status check_request(const InitRequest& request) {
   if (!request.country.empty() &&
       (request.country.size() != 2 || !std::ranges::all_of(request.country, is_letter)))
     return fail(fmt::format("'{}' is not a country code: use two letters, such as US", request.country));
-  if (request.signing.digest == wire::Digest::sha256)
+  if (request.digest.value_or(request.signing.digest) == wire::Digest::sha256)
     return fail("phones know sha1 and sha512 for signed files, not sha256: use one of the two");
   for (std::size_t i = 0; i < request.hosts.size(); ++i) {
     if (auto good = check_host(request.hosts[i]); !good) return good;

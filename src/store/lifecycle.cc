@@ -1,14 +1,18 @@
 #include "anchord/store/lifecycle.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <set>
 
 #include "anchord/base/hex.h"
 #include "former_keys.h"
 #include "guard.h"
 #include "impl.h"
+#include "ledger_rows.h"
 
 namespace anchord::store {
 namespace {
@@ -17,6 +21,8 @@ using trust::Cluster;
 
 // For so long phones may keep what the verification service has said of a certificate.
 constexpr UnixSeconds kKeptAnswers = trust::kDefaultTtl;
+// A line names this many phones.
+constexpr std::size_t kNamedPhones = 3;
 
 // The change that is to be made to a cluster; none when it is so already.
 using Plan = std::function<Result<std::optional<Change>>(Cluster&& cluster)>;
@@ -78,7 +84,65 @@ Result<bool> has_retired(Database& database, UnixSeconds before) {
   return some;
 }
 
+// Phones that count, of models that a test picks.
+struct OfModels {
+  std::size_t count = 0;
+  std::vector<std::string> first;
+  std::set<std::string> models;
+};
+
+Result<OfModels> phones_of_models(Database& database, const std::filesystem::path& state,
+                                  const Cluster& cluster, const ModelTest& test) {
+  auto expected = read_expected(database, state);
+  if (!expected) return std::unexpected(expected.error());
+  auto entries = read_entries(database);
+  if (!entries) return std::unexpected(entries.error());
+  std::map<std::string, std::string> models;
+  for (const LedgerEntry& entry : *entries)
+    if (expected->contains(entry.device) || (entry.belief.proven && !entry.removed))
+      models[entry.device] = entry.model;
+  // What an administrator has said of a phone is not what it called itself once.
+  for (const trust::Phone& phone : cluster.phones)
+    if (std::string& model = models[phone.name]; !phone.model.empty()) model = phone.model;
+  OfModels out;
+  for (const auto& [name, model] : models) {
+    if (model.empty() || !test(model)) continue;
+    ++out.count;
+    if (out.first.size() < kNamedPhones) out.first.push_back(name);
+    out.models.insert(model);
+  }
+  return out;
+}
+
 }  // namespace
+
+Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& knows_sha1_only,
+                        const ChangeRequest& request) {
+  return make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
+    if (cluster.signing.digest == digest) return std::nullopt;
+    if (cluster.rolling_back)
+      return fail(
+          "a rollback is prepared, during which files are not signed: run 'anchorctl rollback cancel' first");
+    std::string what = fmt::format("set the digest to {}", wire::digest_name(digest));
+    if (digest != wire::Digest::sha1) {
+      auto limited =
+          phones_of_models(Inside::database(store), Inside::directory(store), cluster, knows_sha1_only);
+      if (!limited) return std::unexpected(limited.error());
+      if (limited->count > 0) {
+        std::string who = trust::phones_text(limited->count, limited->first);
+        if (!request.force)
+          return refuse(
+              fmt::format("setting the digest to {} would keep {} from taking lists and files: "
+                          "phones of model {} know SHA-1 only (see 'anchorctl report features')",
+                          wire::digest_name(digest), who, fmt::join(limited->models, ", ")));
+        what += fmt::format("; of a model that knows SHA-1 only: {}", who);
+      }
+    }
+    Cluster after = trust::with_digest(cluster, digest);
+    return make_plan(std::move(cluster), std::move(after),
+                     fmt::format("setting the digest to {}", wire::digest_name(digest)), std::move(what));
+  });
+}
 
 Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& request) {
   return make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {

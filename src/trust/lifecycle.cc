@@ -134,6 +134,11 @@ Cluster with_mode(Cluster cluster, Mode mode) {
   return cluster;
 }
 
+Cluster with_digest(Cluster cluster, wire::Digest digest) {
+  cluster.signing.digest = digest;
+  return cluster;
+}
+
 Cluster with_rollback(Cluster cluster, bool rolling_back) {
   cluster.rolling_back = rolling_back;
   return cluster;

@@ -7,6 +7,7 @@
 // few) and the order that is safe. Times are seconds since 1970.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -50,6 +51,14 @@ Result<Regenerated> regenerate(Store& store, trust::Service service, std::string
 
 // False: it was in that mode already.
 Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& request);
+
+// With which digest lists and files are signed from now on: sha1 or sha512. False: it was so
+// already. Refused while a rollback is prepared, since nothing is signed then, and for sha512
+// while phones that count (the cluster expects them, or they have booted whole) are of a model
+// of which `knows_sha1_only` says so.
+using ModelTest = std::function<bool(std::string_view model)>;
+Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& knows_sha1_only,
+                        const ChangeRequest& request);
 
 // False: it was so already. Refused in mixed mode: the CTL would still hold.
 Result<bool> prepare_rollback(Store& store, const ChangeRequest& request);

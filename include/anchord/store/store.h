@@ -55,6 +55,8 @@ struct InitRequest {
   // services and CAPF get EC keys, and the signers (TFTP, recovery) rsa2048.
   crypto::KeyKind key = crypto::KeyKind::rsa2048;
   trust::SigningSettings signing;
+  // An administrator's choice, over `signing`. Fails where the adopted list has another.
+  std::optional<wire::Digest> digest = {};
   UnixSeconds now = calendar_now();  // when the certificates' validity begins
   Adopted adopted = {};              // what is not here is made
 };

@@ -26,6 +26,7 @@ namespace anchord::trust {
 Cluster with_identity(Cluster cluster, Service service, std::string_view host, Identity identity,
                       UnixSeconds now);
 Cluster with_mode(Cluster cluster, Mode mode);
+Cluster with_digest(Cluster cluster, wire::Digest digest);
 Cluster with_rollback(Cluster cluster, bool rolling_back);
 // One that is not there changes nothing.
 Cluster without_certificate(Cluster cluster, const crypto::Certificate& certificate);

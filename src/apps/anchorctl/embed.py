@@ -18,7 +18,7 @@ def main(source, out):
     for model in data["models"]:
         assert model["model"] not in seen, model
         seen.add(model["model"])
-        for feature in ("security_by_default", "encrypted_configuration", "https_provisioning"):
+        for feature in ("security_by_default", "encrypted_configuration", "https_provisioning", "sha512"):
             assert model[feature] in ("yes", "no", "unknown"), model
         assert all(name in sources for name in model["source"]), model
     text = json.dumps(data, separators=(",", ":"))

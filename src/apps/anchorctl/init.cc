@@ -17,6 +17,7 @@ namespace {
 struct InitOptions {
   store::InitRequest request;
   std::vector<std::string> hosts;
+  std::optional<wire::Digest> digest;
   AdoptOptions adopt;
 };
 
@@ -59,6 +60,7 @@ Outcome init_cluster(const Session& session, InitOptions options) {
   auto directory = session.state_dir();
   for (const std::string& host : options.hosts) options.request.hosts.push_back(host_from_text(host));
   options.request.now = calendar_now();
+  options.request.digest = options.digest;
   auto adopted = read_adopted(options.adopt);
   if (!adopted) return failure_of(adopted);
   options.request.adopted = std::move(*adopted);
@@ -101,6 +103,9 @@ void add_init_command(CLI::App& app, Session& session) {
                                {"rsa4096", crypto::KeyKind::rsa4096},
                                {"p256", crypto::KeyKind::p256}},
                               "Kind of keys (default: rsa2048); with p256 the signers still have rsa2048");
+  add_choice<wire::Digest>(command, "--digest", options->digest,
+                           {{"sha1", wire::Digest::sha1}, {"sha512", wire::Digest::sha512}},
+                           "Digest of signatures (default: the adopted list's, else sha512)");
   add_adopt_options(command, options->adopt);
   session.add_json_flag(command);
   session.on(command, [&session, options] { return init_cluster(session, *options); });

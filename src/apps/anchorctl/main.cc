@@ -48,6 +48,7 @@ void describe(CLI::App& app, Session& session) {
   add_list_commands(app, session);
   add_file_commands(app, session);
   add_mode_commands(app, session);
+  add_set_commands(app, session);
   add_rollback_commands(app, session);
   add_backup_commands(app, session);
   add_phone_commands(app, session);

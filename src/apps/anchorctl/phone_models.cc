@@ -23,6 +23,7 @@ Data read_data() {
                            .security_by_default = model["security_by_default"],
                            .encrypted_configuration = model["encrypted_configuration"],
                            .https_provisioning = model["https_provisioning"],
+                           .sha512 = model["sha512"],
                            .source = model["source"],
                            .note = model.value("note", "")});
   }

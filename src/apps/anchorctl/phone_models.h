@@ -15,6 +15,7 @@ struct PhoneModel {
   std::string security_by_default;  // "yes", "no", "unknown"
   std::string encrypted_configuration;
   std::string https_provisioning;
+  std::string sha512;  // whether it takes signatures with SHA-512; where it does not check any: "no"
   std::vector<std::string> source;  // names in phone_model_sources()
   std::string note;                 // may be empty
 };

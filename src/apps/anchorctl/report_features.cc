@@ -50,6 +50,7 @@ Json model_json(const PhoneModel& model, std::optional<std::size_t> phones) {
           {"security_by_default", model.security_by_default},
           {"encrypted_configuration", model.encrypted_configuration},
           {"https_provisioning", model.https_provisioning},
+          {"sha512", model.sha512},
           {"phones", phones ? Json(*phones) : Json()},
           {"note", model.note.empty() ? Json() : Json(model.note)},
           {"source", source_json(model)}};
@@ -65,13 +66,13 @@ Json others_json(const Counts& counts) {
 
 void print_models(const std::vector<const PhoneModel*>& models, const std::optional<Counts>& counts) {
   std::vector<std::vector<std::string>> rows{
-      {"MODEL", "SECURITY BY DEFAULT", "ENCRYPTED", "HTTPS", "PHONES", "NOTE"}};
+      {"MODEL", "SECURITY BY DEFAULT", "ENCRYPTED", "HTTPS", "SHA-512", "PHONES", "NOTE"}};
   for (const PhoneModel* model : models) {
     auto count =
         counts ? counts->by_model.find(model->model) : std::map<std::string, std::size_t>::const_iterator();
     std::string phones = !counts ? "-" : std::to_string(count == counts->by_model.end() ? 0 : count->second);
     rows.push_back({model->model, model->security_by_default, model->encrypted_configuration,
-                    model->https_provisioning, phones, model->note});
+                    model->https_provisioning, model->sha512, phones, model->note});
   }
   print_table(rows);
   if (counts) {

@@ -63,6 +63,7 @@ void add_regenerate_command(CLI::App& cert_group, Session& session);
 void add_list_commands(CLI::App& app, Session& session);  // itl and ctl
 void add_mode_commands(CLI::App& app, Session& session);
 void add_rollback_commands(CLI::App& app, Session& session);
+void add_set_commands(CLI::App& app, Session& session);
 void add_file_commands(CLI::App& app, Session& session);
 void add_phone_commands(CLI::App& app, Session& session);
 void add_phone_recover(CLI::App& phone_group, Session& session);
