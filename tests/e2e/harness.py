@@ -92,7 +92,8 @@ def wait_for(condition, what, bound=BOUND):
         time.sleep(0.02)
 
 
-GUARDED = {("cert", "regenerate"), ("cert", "remove"), ("mode", "set"), ("rollback", "prepare"), ("rollback", "cancel")}
+GUARDED = {("cert", "regenerate"), ("cert", "remove"), ("mode", "set"), ("rollback", "prepare"), ("rollback", "cancel"),
+           ("set", "digest")}
 
 
 def agreed(args):

@@ -105,7 +105,8 @@ class CommandLine(Case):
                 "rollback prepare", "rollback cancel", "rollback status", "backup create", "backup restore",
                 "backup verify", "phone add", "phone list", "phone show", "phone remove", "report features",
                 "report expiry", "report itl", "itl show", "itl verify", "itl build", "ctl show", "ctl verify",
-                "ctl build", "file show", "file verify", "file sign", "file strip", "tvs verify", "tvs query"]
+                "ctl build", "file show", "file verify", "file sign", "file strip", "tvs verify", "tvs query", "set",
+                "set digest"]
     GROUPS = ["", "cert", "cert bundle", "mode", "rollback", "backup", "phone", "report", "itl", "ctl", "file", "tvs"]
 
     def test_version(self):

@@ -465,6 +465,47 @@ class Reports(Case):
         self.assertIn("Unified CM Phone Feature List", self.ctl("report", "features"))
 
 
+class Digest(Case):
+    def test_shown_and_set(self):
+        self.assertEqual(self.facts("set"), {"digest": "sha512"})
+        self.assertEqual(self.ctl("set", "digest"), "sha512\n")
+        self.assertRegex(self.ctl("set"), r"\ndigest +sha512 +sha1\|sha512 +")
+        facts = self.facts("set", "digest", "sha1")
+        self.assertEqual((facts["digest"], facts["changed"], facts["service"]["running"]), ("sha1", True, False))
+        self.assertIn((False, "reset the phones"), [(s["done"], s["step"]) for s in facts["steps"]])
+        self.assertEqual(self.audit()[0], ("set the digest to sha1", 0))
+        self.assertIn("already: nothing was changed", self.ctl("set", "digest", "sha1"))
+        self.assertEqual(self.facts("itl", "show")["signer_version"], "1.0")
+        self.assertEqual(self.ctl("set", "digest"), "sha1\n")
+        self.refused(2, "set", "digest", "sha256", says=["no digest 'sha256'", "sha1, sha512"])
+        self.refused(2, "set", "colour", says="colour")
+        self.answer("set", "digest", "sha512", says=["SHA-1 only", "Go on?", "nothing was changed"])
+
+    def test_phones_that_do_not_know_it_are_named(self):
+        self.ctl("set", "digest", "sha1")
+        self.ctl("phone", "add", FIRST, "--model", "CP-7965G")
+        self.ctl("phone", "add", SECOND, "--model", "8861")
+        self.ctl("phone", "add", THIRD, "--model", "7940")  # checks no signature
+        error = self.refused(1, "set", "digest", "sha512", says=["1 phone", FIRST, "CP-7965G", "report features", "--force"])
+        self.assertNotIn(SECOND, error)
+        self.assertNotIn(THIRD, error)
+        self.refused(2, "set", "digest", "sha512", "--force", says="needs --yes")
+        self.ctl("set", "digest", "sha512", "--force", "--yes")
+        self.assertRegex(self.audit()[0][0], rf"^set the digest to sha512; .*{FIRST}")
+        self.assertEqual(self.audit()[0][1], 1)
+        (model,) = self.facts("report", "features", "--model", "7965")["models"]
+        self.assertEqual(model["sha512"], "no")
+
+    def test_chosen_at_the_start(self):
+        state = self.folder / "chosen"
+        base = (program("anchorctl"), "--state", state, "init", "--name", "n", "--host", "h")
+        for wrong in ("sha256", "SHA1", ""):
+            result = run(*base, "--digest", wrong)
+            self.assertEqual((result.returncode, result.stderr.count(b"\n"), state.exists()), (2, 1, False))
+        self.assertEqual(run(*base, "--digest", "sha1").returncode, 0)
+        self.assertEqual(run(program("anchorctl"), "--state", state, "set", "digest").stdout, b"sha1\n")
+
+
 class Backup(Case):
     def test_every_command_says_that_there_is_none(self):
         self.assertTrue(run(program("anchorctl"), "--state", self.state, "status").stderr.decode().endswith(BACKUP_WARNING))

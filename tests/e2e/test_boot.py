@@ -202,6 +202,37 @@ class Fine(Case):
             self.assertIn("no errors", result.stdout.decode())
 
 
+class Digest(Case):
+    COUNT = 10
+
+    def test_phones_go_along(self):
+        """Lists and files are signed anew while the service runs; phones that hold a list of before take the new ones."""
+        def fetched(name):
+            file = self.folder / name
+            try:
+                file.write_bytes(harness.tftp_get(service.tftp[0], name.encode())[0])
+            except OSError:
+                return None
+            group = "itl" if name.endswith(".tlv") else "file"
+            return json.loads(run(program("anchorctl"), group, "show", file, "--json").stdout)["digest"]
+
+        names = ("ITLFile.tlv", "XMLDefault.cnf.xml.sgn", "XMLDefault.cnf.xml.sha512")
+        with Service(self.state) as service:
+            flags = (*self.flags(service), "--trust", self.phones)
+            for digest in ("sha512", "sha1", "sha512"):
+                self.ctl("set", "digest", digest)
+                as_chosen = [digest, digest, digest if digest == "sha512" else None]
+                harness.wait_for(lambda: [fetched(name) for name in names] == as_chosen, f"all is signed with {digest}")
+                self.ends(self.boot(*flags, count=self.COUNT), fine=self.COUNT)
+                current = harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0]
+                # No dump of lists where one differs.
+                self.assertEqual([file.read_bytes() == current for file in self.phones.glob("SEP*/ITLFile.tlv")],
+                                 [True] * self.COUNT)
+        # A start goes on with it.
+        with Service(self.state) as service:
+            self.assertEqual([fetched(name) for name in names], ["sha512"] * 3)
+
+
 class Strangers(Case):
     def test_another_cluster_locks(self):
         self.settle()

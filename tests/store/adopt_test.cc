@@ -31,6 +31,7 @@ class Adopt : public testing::Test {
  protected:
   Result<trust::Cluster> make(Adopted adopted) {
     InitRequest request = example_request();
+    request.digest = digest_;
     request.adopted = std::move(adopted);
     auto store = Store::init(dir_, request);
     if (!store) return std::unexpected(store.error());
@@ -51,6 +52,7 @@ class Adopt : public testing::Test {
         .end;
   }
 
+  std::optional<wire::Digest> digest_;
   Folder folder_;
   fs::path dir_ = folder_.path / "state";
 };
@@ -137,6 +139,16 @@ TEST_F(Adopt, TheListsDigestVersionAndSpellingStay) {
   EXPECT_EQ(list.header.digest, wire::Digest::sha1);
   EXPECT_EQ(list.header.signer_version, (wire::Version{1, 0}));
   EXPECT_EQ(list.header.signer_name, "CN=sast,O=sast,OU=sast");
+}
+
+TEST_F(Adopt, TheListsDigestIsNotChosenOtherwise) {
+  auto adopted = [] {
+    return Adopted{.signers = {field_identity("adopt-sast.pem")}, .itl = field_file("adopt-ITLFile.tlv")};
+  };
+  digest_ = wire::Digest::sha512;
+  expect_text(error(adopted()), {"signed with sha1", "leave out --digest", "set digest sha512"});
+  digest_ = wire::Digest::sha1;
+  EXPECT_TRUE(make(adopted()));
 }
 
 TEST_F(Adopt, AStrangerIsNoSignerOfAListWithoutVerificationServices) {

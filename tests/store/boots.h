@@ -45,6 +45,11 @@ class Seen {
   }
   Seen& acted() { return add({.what = trust::Observation::What::configuration_asked}); }
 
+  Seen& of_model(std::string model) {
+    change_.model = std::move(model);
+    return *this;
+  }
+
   LedgerChange& change() { return change_; }
 
  private:

@@ -177,6 +177,7 @@ TEST_F(Init, RefusesWhatNoCertificateCanHold) {
   expect_text(error([](auto& r) { r.organization = std::string(65, 'o'); }), {"organization"});
   expect_text(error([](auto& r) { r.unit = std::string(65, 'o'); }), {"unit"});
   expect_text(error([](auto& r) { r.signing.digest = wire::Digest::sha256; }), {"sha256"});
+  expect_text(error([](auto& r) { r.digest = wire::Digest::sha256; }), {"sha256"});
 }
 
 TEST_F(Init, TakesTheLongestNamesAndAddresses) {
@@ -193,6 +194,14 @@ TEST_F(Init, TakesTheLongestNamesAndAddresses) {
   EXPECT_EQ(cluster.signing.spelling, crypto::NameSpelling::open);
   EXPECT_EQ(cluster.tvs[1].certificate.subject().to_open(),
             "O=" + std::string(64, 'o') + ",CN=TVS-192.0.2.9");
+}
+
+TEST_F(Init, TheChosenDigestIsOverTheUsualOne) {
+  InitRequest request = example_request();
+  request.digest = wire::Digest::sha1;
+  auto store = Store::init(folder_.path / "chosen", request);
+  ASSERT_TRUE(store) << store.error().text;
+  EXPECT_EQ(store->load(KeyUse::without_keys)->cluster.signing.digest, wire::Digest::sha1);
 }
 
 TEST_F(Init, RefusesAClusterWhoseListPhonesWouldNotLoad) {

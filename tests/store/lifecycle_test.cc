@@ -23,6 +23,9 @@ constexpr UnixSeconds kDay = 86400;
 constexpr char kPhone[] = "SEP001122334455";
 const ChangeRequest kForced{.force = true};
 const ChangeRequest kAgreed{.hosts_agree = true};
+constexpr wire::Digest kSha1 = wire::Digest::sha1;
+constexpr wire::Digest kSha512 = wire::Digest::sha512;
+const ModelTest kAll = [](std::string_view model) { return model == "7941"; };
 
 class Lifecycle : public StoreTest {
  protected:
@@ -230,6 +233,7 @@ TEST_F(Lifecycle, ClockThatWentBackRefusesEveryGuardedChange) {
   ChangeRequest request{.now = now, .hosts_agree = true};
   for (const std::string& error : {refused([&] { return regenerate(store_, Service::capf, "", request); }),
                                    refused([&] { return set_mode(store_, Mode::mixed, request); }),
+                                   refused([&] { return set_digest(store_, kSha1, kAll, request); }),
                                    refused([&] { return prepare_rollback(store_, request); })})
     expect_text(error, {"this machine's clock says", "UTC", "set the clock", "--clock-is-right"});
   // What it may be off by.
@@ -276,6 +280,8 @@ TEST_F(Lifecycle, AServiceThatIsBehindDoesNotVouch) {
   ASSERT_TRUE(store_.report_status(report));
   std::string error = refused([&] { return regenerate(store_, Service::capf, "", kAgreed); });
   expect_text(error, {"cucm2", "has not taken over"});
+  expect_text(refused([&] { return set_digest(store_, kSha1, kAll, kAgreed); }),
+              {"setting the digest to sha1", "cucm2", "has not taken over"});
   report.serves = to_hex(trust::state_digest(load()));
   ASSERT_TRUE(store_.report_status(report));
   regenerated(Service::capf);
@@ -385,6 +391,52 @@ TEST_F(Lifecycle, ModeThatLocksIsRefused) {
               {"changing to mixed mode might lock 1 phone", "--force"});
   EXPECT_TRUE(set_mode(store_, Mode::mixed, kForced).value());
   EXPECT_TRUE(last().forced);
+}
+
+TEST_F(Lifecycle, DigestIsThatOfListsAndFilesFromThenOn) {
+  boot();
+  auto list = [&] { return current_itl(store_, load(), calendar_now()).value().content; };
+  EXPECT_FALSE(set_digest(store_, kSha512, kAll, kAgreed).value());
+  auto count = counter();
+  EXPECT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+  EXPECT_EQ(counter(), count + 1);
+  expect_text(last().what, {"set the digest to sha1"});
+  EXPECT_FALSE(last().forced);
+  EXPECT_EQ(load().signing.digest, kSha1);
+  Buffer content = list();
+  EXPECT_EQ(wire::parse_trust_list(content)->header.digest, kSha1);
+  EXPECT_EQ(wire::parse_trust_list(content)->header.signer_version, (wire::Version{1, 0}));
+  boot();
+  EXPECT_TRUE(set_digest(store_, kSha512, kAll, kAgreed).value());
+  content = list();
+  EXPECT_EQ(wire::parse_trust_list(content)->header.digest, kSha512);
+  expect_text(refused([&] { return set_digest(store_, kSha1, kAll, {}); }), {"2 hosts", "--hosts-agree"});
+  ASSERT_TRUE(prepare_rollback(store_, kAgreed).value());
+  expect_text(refused([&] { return set_digest(store_, kSha1, kAll, kAgreed); }), {"rollback cancel"});
+}
+
+TEST_F(Lifecycle, DigestThatPhonesDoNotKnowIsRefused) {
+  ASSERT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+  // One that an administrator has named, one that has told its model and booted, and two that do not count.
+  std::vector<trust::Phone> phones{{.name = kPhone, .model = "7941"}, {.name = "SEP0011223344AA"}};
+  ASSERT_TRUE(store_.put_phones(phones));
+  boot("SEP0011223344BB");
+  auto tells = [&](const char* phone, const char* model) {
+    Seen seen(phone);
+    ASSERT_TRUE(note(store_, seen.of_model(model)));
+  };
+  tells("SEP0011223344AA", "8861");
+  tells("SEP0011223344BB", "7941");
+  tells("SEP0011223344CC", "7941");
+  std::string error = refused([&] { return set_digest(store_, kSha512, kAll, kAgreed); });
+  expect_text(error, {"2 phones", kPhone, "SEP0011223344BB", "7941", "SHA-1 only", "report features"});
+  EXPECT_EQ(error.find("CC"), error.npos) << error;
+  EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
+  EXPECT_TRUE(set_digest(store_, kSha512, kAll, kForced).value());
+  EXPECT_TRUE(last().forced);
+  expect_text(last().what, {"sha512", "2 phones", kPhone});
+  // The other way round nobody is asked.
+  EXPECT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
 }
 
 TEST_F(Lifecycle, RollbackIsPreparedAndCancelled) {
