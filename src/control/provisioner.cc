@@ -144,7 +144,20 @@ std::optional<Provisioner::Update> Provisioner::take() {
 
 Provisioner::Report Provisioner::report() const {
   std::lock_guard lock(mutex_);
-  return report_;
+  Report out = report_;
+  out.to_make = to_make_;
+  out.made = std::min<std::size_t>(made_, out.to_make);
+  return out;
+}
+
+std::string Provisioner::progress() const {
+  const std::size_t all = to_make_;
+  if (all == 0) return {};
+  return fmt::format("signing {} of {} files", std::min<std::size_t>(made_, all), all);
+}
+
+bool Provisioner::at_work() const {
+  return made_ < to_make_;
 }
 
 // --- the thread
@@ -363,6 +376,8 @@ void Provisioner::process(std::vector<Job> jobs) {
   for (Job& job : jobs) (configured_device(job.name) ? in_order : others).push_back(std::move(job));
   std::ranges::move(others, std::back_inserter(in_order));
   jobs = std::move(in_order);
+  made_ = 0;
+  to_make_ = jobs.size();
   Millis say = monotonic_now() + kSayProgress;
   for (std::size_t at = 0; at < jobs.size();) {
     std::size_t end = at;
@@ -403,7 +418,10 @@ bool Provisioner::stopping() const {
 void Provisioner::do_jobs(std::span<Job> jobs) {
   std::atomic<std::size_t> next{0};
   auto work = [&] {
-    for (std::size_t i = next++; i < jobs.size(); i = next++) do_job(jobs[i]);
+    for (std::size_t i = next++; i < jobs.size(); i = next++) {
+      do_job(jobs[i]);
+      ++made_;
+    }
   };
   std::size_t helpers = std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()),
                                               (jobs.size() + kFilesPerHelper - 1) / kFilesPerHelper);

@@ -79,6 +79,8 @@ class Provisioner {
     std::map<std::string, Problem> problems;  // by file, with its folder in front
     std::map<std::string, Warning> warnings;  // likewise
     Held held;
+    std::size_t made = 0;  // of the files that are looked at together, at present or last
+    std::size_t to_make = 0;
   };
 
   // `store` is this one's own connection. Nothing is made before the first context.
@@ -96,6 +98,10 @@ class Provisioner {
   int descriptor() const { return updated_.descriptor(); }  // readable when there is an update
   std::optional<Update> take();
   Report report() const;
+  // "signing 2048 of 4900 files"; empty before it is known how many. At the end of a look it says so
+  // of all, until the next.
+  std::string progress() const;
+  bool at_work() const;  // some of them are still to be made
 
  private:
   // In front of names in the report.
@@ -219,6 +225,9 @@ class Provisioner {
   std::size_t said_held_devices_ = 0;
   bool watching_ = true;
   bool whole_pass_ = false;  // an update comes at its end alone
+
+  std::atomic<std::size_t> made_{0};  // by all helpers
+  std::atomic<std::size_t> to_make_{0};
 
   mutable std::mutex mutex_;  // over what follows
   std::shared_ptr<const ProvisioningContext> next_;

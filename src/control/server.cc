@@ -28,6 +28,7 @@
 #include "service_manager.h"
 #include "shard_threads.h"
 #include "sizing.h"
+#include "starting.h"
 #include "status_json.h"
 
 namespace anchord::control {
@@ -88,31 +89,38 @@ std::string addresses(const std::vector<io::Address>& list) {
 class Server::Impl {
  public:
   Impl(const Options& options, unsigned shards, store::ServiceLock lock, io::Descriptor signals,
-       Listeners listeners, ControlSocket control, store::Store store,
+       Listeners listeners, std::unique_ptr<Starting> starting, store::Store store,
        std::unique_ptr<Provisioner> provisioner, store::Store ledger_store)
       : options_(options),
         lock_(std::move(lock)),
         signals_(std::move(signals)),
         listeners_(std::move(listeners)),
-        control_(std::move(control)),
         builder_(std::move(store), options_, shards),
         provisioner_(std::move(provisioner)),
         activity_(std::move(ledger_store)),
         publisher_(shards),
-        threads_(options_, shards, listeners_, publisher_) {}
+        threads_(options_, shards, listeners_, publisher_),
+        starting_(std::move(starting)) {}
 
   Status serve_first() {
     if (Status chosen = builder_.choose_host(); !chosen) return chosen;
     if (Status staged = builder_.stage(); !staged) return staged;
     warn_daily();
+    starting_->step([provisioner = provisioner_.get()] {
+      const std::string signing = provisioner->progress();
+      return signing.empty() ? "looking at the files that are to be served" : signing;
+    });
     provisioner_->set_context(builder_.context());
     if (Status made = wait_for_files(); !made) return made;
     publish();
+    starting_->step("taking over the journal");
     ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
     if (Status begun = activity_.begin(options_.state, threads_.size(), builder_.host(), builder_.store());
         !begun)
       return begun;
+    starting_->step("starting the shards");
     if (Status started = threads_.start(activity_.journal()); !started) return started;
+    control_.emplace(starting_->end());
     announce(true);
     return {};
   }
@@ -151,7 +159,7 @@ class Server::Impl {
   store::ServiceLock lock_;  // ends last
   io::Descriptor signals_;
   Listeners listeners_;
-  ControlSocket control_;
+  std::optional<ControlSocket> control_;  // once starting_ has let go of it
   Builder builder_;
   std::unique_ptr<Provisioner> provisioner_;
   Activity activity_;
@@ -173,12 +181,12 @@ class Server::Impl {
   bool draining_ = false;
   std::function<void()> at_reload_;
   ServiceManager manager_;
+  std::unique_ptr<Starting> starting_;  // the last: it asks the provisioner
 };
 
 // The files of a large cluster that are signed for the first time take a while: a
 // service without them would send phones to the default configuration.
 Status Server::Impl::wait_for_files() {
-  if (!builder_.ready()) manager_.status("making the files that are to be served");
   while (!builder_.ready()) {
     std::array<pollfd, 2> waiting{pollfd{signals_.get(), POLLIN, 0},
                                   pollfd{provisioner_->descriptor(), POLLIN, 0}};
@@ -411,22 +419,23 @@ Status Server::Impl::run() {
   while (!threads_.finished()) {
     waiting.assign(
         {{.fd = signals_.get(), .events = POLLIN}, {.fd = provisioner_->descriptor(), .events = POLLIN}});
-    control_.poll_for(waiting);
+    control_->poll_for(waiting);
     Millis now = monotonic_now();
     // A drain ends on the shards' threads; it is seen a moment later.
     Millis until = draining_ ? now + 10 : std::max(look_again, now);
     ::poll(waiting.data(), waiting.size(), static_cast<int>(until - now));
     take_signal();
-    control_.serve(monotonic_now(), [this](std::string_view line) { return answer(line); });
+    control_->serve(monotonic_now(), [this](std::string_view line) { return answer(line); });
     take_files();
     if (unpublished_ && builder_.ready()) publish();
     if (monotonic_now() < look_again && !rebuild_asked_) continue;
     look_again = monotonic_now() + kPollStore;
-    control_.look_after();
+    control_->look_after();
     activity_.take(served());
     publisher_.reclaim();
     if (!draining_) follow_store();
     manager_.reloaded();
+    manager_.progress(provisioner_->at_work() ? provisioner_->progress() : "", monotonic_now());
     manager_.alive(monotonic_now());
   }
   return end();
@@ -469,10 +478,13 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   Result<Listeners> listeners = Listeners::bind(options, shards);
   if (!listeners) return std::unexpected(listeners.error());
   if (Status became = become(options.user); !became) return std::unexpected(became.error());
-  Result<store::Store> store = store::Store::open(options.state);
-  if (!store) return std::unexpected(store.error());
   Result<ControlSocket> control = ControlSocket::open(options.state / "control.sock");
   if (!control) return std::unexpected(control.error());
+  auto starting = Starting::begin(std::move(*control));
+  if (!starting) return std::unexpected(starting.error());
+  (*starting)->step("reading the store");
+  Result<store::Store> store = store::Store::open(options.state);
+  if (!store) return std::unexpected(store.error());
   if (options.tls_min < crypto::TlsVersion::v1_2)
     log::warn(fmt::format("TLS {} is accepted, for the oldest phones: weak, and chosen with --tls-min",
                           crypto::to_text(options.tls_min)));
@@ -487,7 +499,7 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
                                         std::move(*own_store));
   if (!provisioner) return std::unexpected(provisioner.error());
   auto impl = std::make_unique<Impl>(options, shards, std::move(*lock), std::move(*signals),
-                                     std::move(*listeners), std::move(*control), std::move(*store),
+                                     std::move(*listeners), std::move(*starting), std::move(*store),
                                      std::move(*provisioner), std::move(*ledger_store));
   if (Status started = impl->serve_first(); !started) return std::unexpected(started.error());
   return std::unique_ptr<Server>(new Server(std::move(impl)));

@@ -7,6 +7,14 @@
 #include <ctime>
 
 namespace anchord::control {
+namespace {
+
+// Who looks at a status reads no faster.
+constexpr Millis kProgress = 1'000;
+// For the next file, or row of the store, on the slowest disk.
+constexpr Millis kMoreTime = 120'000;
+
+}  // namespace
 
 ServiceManager::ServiceManager() {
   std::uint64_t microseconds = 0;
@@ -15,6 +23,7 @@ ServiceManager::ServiceManager() {
 }
 
 void ServiceManager::ready() {
+  ready_ = true;
   ::sd_notify(0, "READY=1");
 }
 void ServiceManager::stopping() {
@@ -36,7 +45,18 @@ void ServiceManager::reloaded() {
 }
 
 void ServiceManager::status(std::string_view line) {
+  line_ = line;
+  progress_.clear();
   ::sd_notify(0, fmt::format("STATUS={}", line).c_str());
+}
+
+void ServiceManager::progress(std::string_view line, Millis now) {
+  if (line == progress_ || now < progress_due_) return;
+  progress_ = line;
+  progress_due_ = now + kProgress;
+  std::string told = fmt::format("STATUS={}", line.empty() ? line_ : line);
+  if (!ready_) told += fmt::format("\nEXTEND_TIMEOUT_USEC={}", kMoreTime * 1000);
+  ::sd_notify(0, told.c_str());
 }
 
 void ServiceManager::alive(Millis now) {

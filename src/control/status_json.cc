@@ -62,6 +62,7 @@ nlohmann::json to_json(const Provisioner::Report& report) {
           {"signatures_kept", report.signatures_kept},
           {"watching", report.watching},
           {"cache_problem", report.cache_problem},
+          {"making", {{"done", report.made}, {"of", report.to_make}}},
           {"problem_count", report.problems.size()},
           {"problems", std::move(problems)},
           {"warning_count", report.warnings.size()},

@@ -106,6 +106,19 @@ class Provisioning : public State {
   bool other_signer_ = false;
 };
 
+TEST_F(Provisioning, SaysHowFarItIs) {
+  for (const char* name : {"a", "b", "c"}) write(name, "x");
+  provisioner_ = Provisioner::start(options_.state, {.max_file = 1 << 20, .max_folder = 1 << 24},
+                                    store::Store::open(options_.state).value())
+                     .value();
+  EXPECT_EQ(provisioner_->progress(), "");
+  set_context();
+  EXPECT_EQ(provisioner_->progress(), "signing 3 of 3 files");
+  EXPECT_FALSE(provisioner_->at_work());
+  EXPECT_EQ(provisioner_->report().made, 3U);
+  EXPECT_EQ(provisioner_->report().to_make, 3U);
+}
+
 TEST_F(Provisioning, ServesWhatIsThereAtTheStartAndWhatComesAndGoes) {
   write("a.xml", "<a/>");
   write("de/b.xml", "<b/>");

@@ -1,5 +1,6 @@
 """anchorctl's lifecycle commands with the real programs: what they print, refuse and leave behind."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -463,6 +464,47 @@ class Reports(Case):
         for asked in ("99999", "88611", "x"):
             self.refused(1, "report", "features", "--model", asked, says=asked)
         self.assertIn("Unified CM Phone Feature List", self.ctl("report", "features"))
+
+
+class Starting(Case):
+    """A service that does not serve yet, played by a socket that says so."""
+
+    def setUp(self):
+        super().setUp()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.state / "control.sock"))
+        listener.listen()
+        self.addCleanup(listener.close)
+        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
+
+        def serve():
+            while True:
+                try:
+                    peer = listener.accept()[0]
+                except OSError:
+                    return
+                # Who only looks whether somebody is there asks nothing.
+                with peer, contextlib.suppress(OSError):
+                    peer.recv(100)
+                    peer.sendall(b"starting: signing 2048 of 4900 files\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+
+    def test_status(self):
+        result = run(program("anchorctl"), "--state", self.state, "status")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("\nservice: starting: signing 2048 of 4900 files\n", result.stdout.decode())
+        self.assertIn("the service is starting, and phones get no answers yet: signing 2048 of 4900 files\n",
+                      result.stderr.decode())
+        service = self.facts("status")["service"]
+        self.assertEqual((service["running"], service["starting"]), (False, "signing 2048 of 4900 files"))
+
+    def test_others(self):
+        says = "it is starting: signing 2048 of 4900 files"
+        self.refused(1, "confirm", says=says)
+        self.refused(1, "set", "digest", "sha1", says=says)
+        self.assertIn(f"NOT YET taken over by the running service: {says}",
+                      self.ctl("set", "digest", "sha1", "--force", "--yes"))
 
 
 class Digest(Case):

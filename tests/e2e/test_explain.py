@@ -1,5 +1,7 @@
 """anchord --explain: it says what a start here would do, and what it says is what a start does."""
 
+import concurrent.futures
+import contextlib
 import ctypes
 import json
 import os
@@ -7,6 +9,7 @@ import pathlib
 import re
 import resource
 import socket
+import sqlite3
 import unittest
 from unittest import mock
 
@@ -239,6 +242,47 @@ class Configuration(harness.Case):
                     until("READY=1")
                     service.signal(15)
                     until("STOPPING=1")
+
+    def test_how_far_a_start_is(self):
+        """Somebody who writes to the store holds the start up until it was asked."""
+        for i in range(600):
+            (self.state / "provisioning" / f"file{i}").write_text(str(i))
+        self.ctl("itl", "show")  # a start would write that before it looks at files
+        path = self.folder / "notify"
+        told = []
+
+        def listen():
+            while b"STOPPING=1" not in told:
+                told.append(manager.recv(4096))
+
+        def asked():
+            result = run(harness.program("anchorctl"), "--state", self.state, "status")
+            found = re.search(r"\nservice: starting: (signing \d+ of 600 files)\n", result.stdout.decode())
+            return found and result
+
+        with (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+              concurrent.futures.ThreadPoolExecutor() as threads,
+              contextlib.closing(sqlite3.connect(self.state / "anchord.db", isolation_level=None)) as writer,
+              mock.patch.dict(os.environ, {"NOTIFY_SOCKET": str(path)})):
+            manager.bind(str(path))
+            manager.settimeout(harness.BOUND)
+            listening = threads.submit(listen)
+            writer.execute("BEGIN IMMEDIATE")
+            service = Service(self.state)
+            starting = threads.submit(service.__enter__)
+            try:
+                result = harness.wait_for(asked, "the start says how far it is")
+            finally:
+                writer.execute("ROLLBACK")
+                starting.result()
+                service.stop()
+            listening.result()
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr.decode(), r"phones get no answers yet: signing \d+ of 600 files\n")
+        until_ready = b"\n".join(told[:told.index(b"READY=1")]).decode()
+        self.assertRegex(until_ready, r"STATUS=signing \d+ of 600 files\nEXTEND_TIMEOUT_USEC=\d+\n")
+        self.assertIn("STATUS=signing 600 of 600 files\n", until_ready)
+        self.assertIn("STATUS=snapshot 1 in service", until_ready)
 
     def test_listen_decides_which_host_this_is(self):
         state = self.folder / "two"

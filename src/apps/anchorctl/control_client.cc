@@ -33,6 +33,13 @@ Result<StreamSocket> connect_to_service(const std::filesystem::path& state_dir) 
   return socket;
 }
 
+// While it starts, a service answers every question with what that is about.
+Result<std::string> answer_of_service(std::string answer) {
+  constexpr std::string_view kAnswer = "starting: ";
+  if (!answer.starts_with(kAnswer)) return answer;
+  return fail(std::string(kStarting) + answer.substr(kAnswer.size(), answer.find('\n') - kAnswer.size()));
+}
+
 }  // namespace
 
 bool service_runs(const std::filesystem::path& state_dir) {
@@ -49,7 +56,7 @@ Result<std::string> ask_service(const std::filesystem::path& state_dir, std::str
   for (;;) {
     auto count = socket->receive(room);
     if (!count) return failure_of(count);
-    if (*count == 0) return answer;
+    if (*count == 0) return answer_of_service(std::move(answer));
     answer += as_text(Bytes(room).first(*count));
     if (answer.size() > kMaxControlAnswer) return fail("the answer is larger than 1 MiB");
   }

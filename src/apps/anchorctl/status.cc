@@ -25,6 +25,7 @@ struct Facts {
   std::vector<store::StatusReport> reports;
   std::string not_running;  // why the service gave no status; empty when it did
   bool silent = false;      // but there is one
+  std::string starting;     // what its start is about; empty when it does not start
   Json service;
   UnixSeconds now = 0;
 };
@@ -33,6 +34,7 @@ void ask_live(const Session& session, Facts& facts) {
   auto answer = ask_service(session.state_dir(), "status\n");
   if (!answer) {
     facts.not_running = answer.error().text;
+    if (facts.not_running.starts_with(kStarting)) facts.starting = facts.not_running.substr(kStarting.size());
     facts.silent = service_runs(session.state_dir());
     return;
   }
@@ -61,6 +63,7 @@ Result<Facts> gather(const Session& session) {
               .ledger = std::move(*ledger),
               .reports = std::move(*reports),
               .not_running = "",
+              .starting = "",
               .service = {},
               .now = calendar_now()};
   ask_live(session, facts);
@@ -157,6 +160,10 @@ void add_phone_warnings(const Facts& facts, std::vector<std::string>& out) {
 }
 
 void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
+  if (!facts.starting.empty()) {
+    out.push_back("the service is starting, and phones get no answers yet: " + facts.starting);
+    return;
+  }
   if (!facts.not_running.empty()) {
     out.push_back(facts.silent
                       ? "the service does not answer (" + facts.not_running + ")"
@@ -264,6 +271,7 @@ Json status_json(const Session& session, const Facts& facts) {
                               {"message", report.message}});
   }
   out["service"] = {{"running", facts.not_running.empty()},
+                    {"starting", facts.starting.empty() ? Json() : Json(facts.starting)},
                     {"reason", facts.not_running.empty() ? Json() : Json(facts.not_running)},
                     {"status", facts.service}};
   out["warnings"] = warnings(facts);
@@ -331,6 +339,10 @@ void print_service(const Facts& facts) {
   for (const store::StatusReport& report : facts.reports) {
     print_line(fmt::format("{} reported {} at {}: snapshot {}", report.host, report.ok ? "ok" : "a FAILURE",
                            time_text(report.time), report.snapshot_version));
+  }
+  if (!facts.starting.empty()) {
+    print_line("service: starting: " + facts.starting);
+    return;
   }
   if (!facts.not_running.empty()) {
     print_line(

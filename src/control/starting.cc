@@ -1,0 +1,69 @@
+#include "starting.h"
+
+#include <poll.h>
+#include <pthread.h>
+
+#include <utility>
+#include <vector>
+
+namespace anchord::control {
+namespace {
+
+// How often it is looked what there is to tell.
+constexpr int kLook = 100;  // milliseconds
+
+}  // namespace
+
+Result<std::unique_ptr<Starting>> Starting::begin(ControlSocket control) {
+  auto ended = io::Waker::create();
+  if (!ended) return std::unexpected(ended.error());
+  return std::unique_ptr<Starting>(new Starting(std::move(control), std::move(*ended)));
+}
+
+Starting::Starting(ControlSocket control, io::Waker ended)
+    : control_(std::move(control)),
+      ended_(std::move(ended)),
+      what_([] { return std::string("checking the machine"); }),
+      thread_(&Starting::run, this) {}
+
+Starting::~Starting() {
+  if (thread_.joinable()) end();
+}
+
+void Starting::step(std::function<std::string()> what) {
+  std::lock_guard lock(mutex_);
+  manager_.status(what_());
+  what_ = std::move(what);
+}
+
+ControlSocket Starting::end() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  ended_.wake();
+  thread_.join();
+  return std::move(control_);
+}
+
+void Starting::run() {
+  ::pthread_setname_np(::pthread_self(), "starting");
+  std::vector<pollfd> waiting;
+  for (;;) {
+    waiting.assign({{.fd = ended_.descriptor(), .events = POLLIN}});
+    control_.poll_for(waiting);
+    ::poll(waiting.data(), waiting.size(), kLook);
+    std::string now;
+    {
+      std::lock_guard lock(mutex_);
+      if (ending_) return;
+      now = what_();
+      manager_.progress(now, monotonic_now());
+    }
+    control_.serve(monotonic_now(), [&](std::string_view line) {
+      return line == "changed" ? std::string("ok\n") : std::string(kAnswer) + now + "\n";
+    });
+  }
+}
+
+}  // namespace anchord::control
