@@ -33,12 +33,17 @@ std::string time_text(UnixSeconds time) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+constexpr std::string_view kInsidePrefix = ".restoring-";
+
 // Where the state goes, and what is there now.
 struct Place {
   std::filesystem::path state;  // absolute, no links in it, no slash at its end
   bool there = false;
   bool empty = true;
   std::optional<FileOwner> owner;  // to give files to
+
+  // Who was given an empty folder need not be able to write beside it.
+  bool is_filled() const { return there && empty; }
 };
 
 Status check_no_service(const std::filesystem::path& state) {
@@ -58,14 +63,21 @@ Status check_no_service(const std::filesystem::path& state) {
   return {};
 }
 
-Status look_inside(Place& place) {
+// A folder with something in it must be a state directory, which is exchanged as a whole.
+Status check_can_be_replaced(const Place& place, bool is_mount_point) {
   std::error_code problem;
-  std::filesystem::directory_iterator files(place.state, problem);
-  if (problem) return fail(fmt::format("cannot read {}: {}", quoted(place.state), problem.message()));
-  place.empty = files == std::filesystem::directory_iterator();
-  bool is_state = std::filesystem::exists(place.state / kDatabaseName, problem) ||
-                  std::filesystem::exists(key_folder(place.state), problem);
-  if (!place.empty && !is_state)
+  bool has_database = std::filesystem::exists(place.state / kDatabaseName, problem);
+  if (!has_database)
+    for (const auto& file : std::filesystem::directory_iterator(place.state, problem))
+      if (file.path().filename().string().starts_with(kInsidePrefix))
+        return fail(
+            fmt::format("a restore into {} was cut short: empty it, and restore again", quoted(place.state)));
+  if (is_mount_point)
+    return fail(
+        fmt::format("{} is a mount point, and cannot be exchanged as a whole: restore into a folder on "
+                    "that file system, and name that as the state directory",
+                    quoted(place.state)));
+  if (!has_database && !std::filesystem::exists(key_folder(place.state), problem))
     return fail(fmt::format("{} is not empty and not a state directory: name another place, or empty it",
                             quoted(place.state)));
   return {};
@@ -86,14 +98,13 @@ Result<Place> look_at(const std::filesystem::path& given) {
     return fail_errno("cannot look at " + quoted(place.state), errno);
   }
   if (!S_ISDIR(info.st_mode)) return fail(quoted(place.state) + " is not a directory: name another place");
-  if (info.st_dev != above.st_dev)
-    return fail(
-        fmt::format("{} is a mount point, and cannot be exchanged as a whole: restore into a folder on "
-                    "that file system, and name that as the state directory",
-                    quoted(place.state)));
   place.there = true;
   if (::geteuid() == 0) place.owner = FileOwner{info.st_uid, info.st_gid};
-  if (auto good = look_inside(place); !good) return std::unexpected(good.error());
+  place.empty = std::filesystem::is_empty(place.state, problem);
+  if (problem) return fail(fmt::format("cannot read {}: {}", quoted(place.state), problem.message()));
+  if (!place.empty)
+    if (auto good = check_can_be_replaced(place, info.st_dev != above.st_dev); !good)
+      return std::unexpected(good.error());
   if (auto good = check_no_service(place.state); !good) return std::unexpected(good.error());
   return place;
 }
@@ -216,6 +227,37 @@ std::filesystem::path name_for_old(const std::filesystem::path& state, UnixSecon
   return free;
 }
 
+Result<TemporaryFolder> make_folder(const Place& place) {
+  if (place.is_filled()) return TemporaryFolder::make(place.state / (std::string(kInsidePrefix) + "XXXXXX"));
+  auto folder = TemporaryFolder::make(place.state.string() + ".restoring-XXXXXX");
+  if (!folder && place.there)
+    return fail(
+        fmt::format("{}: what is there is put aside, beside it; restore as root, who leaves all to "
+                    "its owner, or move it aside and restore into an empty folder",
+                    folder.error().text));
+  return folder;
+}
+
+// The database goes last: until then there is no cluster, as with init.
+Status fill(const Place& place, const TemporaryFolder& folder) {
+  std::vector<std::filesystem::path> names;
+  std::error_code problem;
+  for (const auto& file : std::filesystem::directory_iterator(folder.path(), problem))
+    names.push_back(file.path().filename());
+  std::ranges::partition(names, [](const auto& name) { return name != kDatabaseName; });
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == kDatabaseName) sync_folder(place.state);
+    if (::renameat2(AT_FDCWD, (folder.path() / names[i]).c_str(), AT_FDCWD, (place.state / names[i]).c_str(),
+                    RENAME_NOREPLACE) == 0)
+      continue;
+    int error = errno;
+    for (std::size_t k = 0; k < i; ++k) std::filesystem::remove_all(place.state / names[k], problem);
+    return fail_errno("cannot fill " + quoted(place.state), error);
+  }
+  sync_folder(place.state);
+  return {};
+}
+
 // Where the old state is then. The new one gets the old one's name first, so that the exchange
 // is the only step that matters.
 Result<std::filesystem::path> put_in_place(const Place& place, TemporaryFolder& folder, UnixSeconds now) {
@@ -238,7 +280,6 @@ Result<std::filesystem::path> put_in_place(const Place& place, TemporaryFolder& 
   }
   folder.keep();
   sync_folder(place.state.parent_path());
-  if (place.there && place.empty && ::rmdir(old.c_str()) == 0) old.clear();
   return old;
 }
 
@@ -255,7 +296,7 @@ Result<Restored> restore_backup(const std::filesystem::path& file, const std::fi
     if (!locked) return std::unexpected(locked.error());
     lock = std::move(*locked);
   }
-  auto folder = TemporaryFolder::make(place->state.string() + ".restoring-XXXXXX");
+  auto folder = make_folder(*place);
   if (!folder) return std::unexpected(folder.error());
   if (place->owner && ::chown(folder->path().c_str(), place->owner->user, place->owner->group) != 0)
     return fail_errno("cannot give " + quoted(folder->path()) + " to the state directory's owner", errno);
@@ -267,6 +308,10 @@ Result<Restored> restore_backup(const std::filesystem::path& file, const std::fi
   // It may have been started while all was being read.
   if (done && place->there) done = check_no_service(place->state);
   if (!done) return std::unexpected(done.error());
+  if (place->is_filled()) {
+    if (auto filled = fill(*place, *folder); !filled) return std::unexpected(filled.error());
+    return Restored{std::move(unpacked->facts), {}};
+  }
   auto old = put_in_place(*place, *folder, request.now);
   if (!old) return std::unexpected(old.error());
   return Restored{std::move(unpacked->facts), std::move(*old)};

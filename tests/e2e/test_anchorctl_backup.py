@@ -6,6 +6,7 @@ import pathlib
 import pty
 import select
 import shutil
+import tempfile
 import termios
 import time
 
@@ -205,6 +206,67 @@ class Backup(Case):
         self.in_backup("restore", "--yes")
         for path in (self.state, *self.state.rglob("*")):
             self.assertEqual((path.stat().st_uid, path.stat().st_gid), (12345, 23456), path)
+
+
+class Prepared(Case):
+    """On a machine as docs/operations.md prepares it: an empty folder of the service's user, who may not write beside
+    it."""
+
+    USER, GROUP = 12345, 23456
+
+    def setUp(self):
+        super().setUp()
+        self.in_backup("create")
+        self.open = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.open)
+        self.above = self.open / "lib"
+        self.prepared = self.above / "anchord"
+        self.prepared.mkdir(mode=0o700, parents=True)
+        self.ctl_program = shutil.copy(program("anchorctl"), self.open)
+        self.how = {"cwd": "/"}
+        for file in (self.backup, self.passphrase):
+            shutil.copy(file, self.open)
+        if os.geteuid() == 0:
+            self.how |= {"user": self.USER, "group": self.GROUP, "extra_groups": []}
+            for path in (self.prepared, *self.open.glob("[bp]*")):
+                os.chown(path, self.USER, self.GROUP)
+        self.open.chmod(0o755)
+        self.above.chmod(0o555)
+        self.addCleanup(self.above.chmod, 0o755)
+
+    def restore(self, *args):
+        return run(self.ctl_program, "--state", self.prepared, "backup", "restore", self.open / "backup",
+                   "--passphrase-file", self.open / "passphrase", *args, **self.how)
+
+    def test_the_services_user_restores_without_being_asked(self):
+        before = self.prepared.stat()
+        result = self.restore()
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertEqual([p.name for p in self.above.iterdir()], ["anchord"])
+        self.assertFalse([p for p in self.prepared.iterdir() if p.name.startswith(".")])
+        after = self.prepared.stat()
+        self.assertEqual((after.st_mode, after.st_uid, after.st_gid, after.st_ino),
+                         (before.st_mode, before.st_uid, before.st_gid, before.st_ino))
+        for path in self.prepared.rglob("*"):
+            self.assertEqual((path.stat().st_uid, path.stat().st_gid), (before.st_uid, before.st_gid), path)
+        listed = run(self.ctl_program, "--state", self.prepared, "cert", "list", **self.how)
+        self.assertEqual(listed.returncode, 0, listed.stderr.decode())
+        with Service(self.prepared, ports=("auto",) * 3) as service:
+            self.assertTrue(harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0])
+
+    def test_what_cannot_be_put_aside_names_the_remedy(self):
+        self.assertEqual(self.restore().returncode, 0)
+        result = self.restore("--yes")
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertEqual(result.stderr.count(b"\n"), 1)
+        for words in (str(self.above), "Permission denied", "as root"):
+            self.assertIn(words, result.stderr.decode())
+
+    def test_damage_leaves_the_folder_empty(self):
+        content = (self.open / "backup").read_bytes()
+        (self.open / "backup").write_bytes(content[:-1])
+        self.assertEqual(self.restore().returncode, 1)
+        self.assertEqual(list(self.prepared.iterdir()), [])
 
 
 class Terminal(Case):

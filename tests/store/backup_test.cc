@@ -276,6 +276,31 @@ TEST_F(Backup, AnEmptyDirectoryIsTakenOthersAreNot) {
   expect_text(restore_error("/proc"), {"mount point"});
 }
 
+TEST_F(Backup, AnEmptyDirectoryIsFilledAndKeepsItsMode) {
+  make();
+  fs::path empty = folder_.path / "empty";
+  fs::create_directory(empty);
+  fs::permissions(empty, fs::perms::owner_all | fs::perms::group_read);
+  struct stat before{}, after{};
+  ASSERT_EQ(::stat(empty.c_str(), &before), 0);
+  auto names = beside();
+  ASSERT_EQ(restore_error(empty), "");
+  ASSERT_EQ(::stat(empty.c_str(), &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino);
+  EXPECT_EQ(before.st_mode, after.st_mode);
+  EXPECT_EQ(beside(), names);
+  for (const auto& [name, content] : tree(empty)) EXPECT_FALSE(name.starts_with(".restoring")) << name;
+}
+
+TEST_F(Backup, ARestoreThatWasCutShortInAnEmptyDirectoryIsNoState) {
+  make();
+  fs::path empty = folder_.path / "empty";
+  fs::create_directories(empty / ".restoring-abcdef");
+  fs::create_directory(empty / "keys");
+  expect_text(restore_error(empty), {"cut short", "empty it"});
+  expect_text(restore_error(empty, {.other_cluster = true, .force = true}), {"cut short"});
+}
+
 TEST_F(Backup, ALinkToAStateIsFollowed) {
   make();
   fs::create_symlink(dir_, folder_.path / "link");
