@@ -1,0 +1,274 @@
+"""Every command line in README.md and docs/*.md runs, one section after the other, each in a folder of its own, and prints
+what the document says, by its shape: other numbers, dates, hashes and ports will do."""
+
+import contextlib
+import os
+import pathlib
+import re
+import select
+import signal
+import ssl
+import subprocess
+import textwrap
+import time
+
+import documents
+import harness
+from documents import NAMES, blocks
+from harness import BOUND, CERTS, program
+
+# What is not run, and why. The first match counts.
+NOT_RUN = {
+    r"(\./)?tools/|meson |ninja |CC=|build/|ANCHORD_BIN=": "it builds or tests, which is what runs this",
+    r"useradd |systemctl (daemon-reload|enable)|apt": "it is for a machine of one's own",
+    r"(scp|rsync|ssh) ": "there is no other machine",
+}
+# What is for the machine that a section is about, and means nothing in its folder.
+AROUND = re.compile(r"^(sudo -u anchord |sudo )| -o anchord -g anchord\b")
+# Where a section's machine has its folders.
+ROOTS = re.compile(r"(?<![\w/.-])/(?=(var/lib|safe|etc/anchord|root|run)\b)")
+
+TOKEN = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\d{8}T\d{6}Z)"
+    r"|(?P<date>\d{4}-\d\d-\d\d)"
+    r"|(?P<address>(?:\d+\.){3}\d+(?::\d+)?|\[[0-9a-f:]*\]:\d+)"
+    r"|(?P<hash>\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{8,64}\b)"
+    r"|(?P<number>(?<![\w.-])-?\d+(?:[ ,]\d{3})*(?:\.\d+)?(?!\w))")
+# It is printed by nearly every command as long as there is no backup, and said once in the documents.
+NO_BACKUP = re.compile(r"^anchorctl: warning: no backup holds the present TFTP key.*\n", re.M)
+
+
+def shape(line):
+    return TOKEN.sub(lambda found: f"<{found.lastgroup}>", " ".join(line.split()))
+
+
+def pattern(lines):
+    """What fits lines of a document: `...` for any lines, and at a line's end for the rest of it."""
+    text = ""
+    for line in lines:
+        if line.strip() == "...":
+            text += r"(?:.*\n)*?"
+        elif line.endswith(" ..."):
+            text += re.escape(shape(line[:-4])) + r".*\n"
+        else:
+            text += re.escape(shape(line)) + r"\n"
+    return re.compile(text)
+
+
+class Daemon:
+    """An anchord that a section starts, until the section ends or says so."""
+
+    def __init__(self, command, folder, environment):
+        self.log = open(folder / "anchord.log", "ab")
+        self.process = subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=folder, env=environment, stdout=subprocess.PIPE,
+                                        stderr=self.log, stdin=subprocess.DEVNULL)
+        self.said = b""
+        end = time.monotonic() + BOUND
+        while not self.said.endswith(b"\n") and time.monotonic() < end:
+            if select.select([self.process.stdout], [], [], 1)[0]:
+                part = os.read(self.process.stdout.fileno(), 1)
+                if not part:
+                    break
+                self.said += part
+        if not self.said.startswith(b"ready"):
+            self.stop()
+            raise AssertionError((folder / "anchord.log").read_text()[-2000:])
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=BOUND)
+        finally:
+            self.process.stdout.close()
+            self.log.close()
+
+
+class Session:
+    """A folder in which commands run one after the other as an operator would give them."""
+
+    def __init__(self, case, folder):
+        self.case = case
+        self.folder = folder
+        self.values = {}  # of the document: what stands for it here
+        self.daemon = None
+        self.exported = ""
+        tools = ":".join(str(program(name).parent) for name in ("anchord", "anchorctl", "anchorload"))
+        self.environment = {**harness.environment(), "PATH": f"{tools}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+
+    def end(self):
+        if self.daemon:
+            daemon, self.daemon = self.daemon, None
+            self.case.assertEqual(daemon.stop(), 0, (self.folder / "anchord.log").read_text()[-2000:])
+
+    def here(self, command):
+        """The command with this folder's paths, and with the values that programs have said here."""
+        command = AROUND.sub("", command)
+        for told, real in self.values.items():
+            command = re.sub(rf"(?<!\w){re.escape(told)}(?!\w)", real, command)
+        return ROOTS.sub(f"{self.folder}/", command)
+
+    def run_all(self, document, section):
+        for block in blocks(document):
+            if block.section == section and block.language in ("console", "sh"):
+                for command, expected in block.commands():
+                    self.run(block, command, expected)
+
+    def run(self, block, command, expected):
+        where = f"{block}: $ {command}"
+        command = self.here(command)
+        if any(re.match(what, command) for what in NOT_RUN):
+            return
+        # What has changed is served within a second, or later on a slow machine.
+        once = not command.startswith("curl ")
+        end = time.monotonic() + BOUND
+        while True:
+            code, said = self.run_here(command.replace("curl -s", "curl -sf", 1) if not expected else command)
+            said = NO_BACKUP.sub("", said.replace(f"{self.folder}/", "/"))
+            problem = self.problem(block, code, said, expected)
+            if not problem or once or time.monotonic() > end:
+                break
+            time.sleep(0.05)
+        self.case.assertFalse(problem, f"{where}\n{problem}")
+        self.learn(expected, said.splitlines())
+
+    @staticmethod
+    def problem(block, code, said, expected):
+        """What is wrong with what a command printed; empty: nothing."""
+        if not expected:
+            good = code == 0 and (block.language == "sh" or not said)
+            return "" if good else f"ends with {code} and prints:\n{said}"
+        shaped = "".join(shape(line) + "\n" for line in said.splitlines())
+        if pattern(expected).fullmatch(shaped):
+            return ""
+        return f"prints:\n{said}and the document says:\n" + "\n".join(expected)
+
+    def run_here(self, command):
+        if re.fullmatch(r"systemctl stop anchord", command):
+            self.end()
+            return 0, ""
+        if re.fullmatch(r"systemctl start anchord", command):
+            command = f"anchord --state {self.folder}/var/lib/anchord"
+            return self.run_here(command)[0], ""
+        if re.match(r"anchord (?!.*--(explain|check-config|help|version))", command):
+            self.end()
+            self.daemon = Daemon(command, self.folder, self.environment)
+            return 0, self.daemon.said.decode()
+        if command.startswith("export "):
+            self.exported += command + "\n"
+            return 0, ""
+        result = subprocess.run(["bash", "-c", self.exported + command], cwd=self.folder, env=self.environment, timeout=BOUND,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return result.returncode, result.stdout.decode(errors="replace")
+
+    def learn(self, expected, said):
+        """Hashes, ports and times of the document stand for those of the same place here."""
+        for told, real in zip(expected, said):
+            if told.strip() == "...":
+                return
+            for one, other in zip(TOKEN.finditer(told), TOKEN.finditer(real)):
+                if one.lastgroup == other.lastgroup and one.lastgroup in ("hash", "time"):
+                    self.values[one.group()] = other.group()
+                elif one.lastgroup == other.lastgroup == "address" and ":" in one.group():
+                    self.values[one.group().rsplit(":")[-1]] = other.group().rsplit(":")[-1]
+
+
+def certificate(session, name, subject):
+    """A certificate of another server's, with its key."""
+    made = harness.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                       "3650", "-subj", subject, "-keyout", session.folder / f"{name}.key", "-out", session.folder / f"{name}.pem")
+    assert made.returncode == 0, made.stderr.decode()
+
+
+def prepare_tour(session):
+    certificate(session, "directory", "/C=US/O=Example Corp/CN=directory.example.com")
+    certificate(session, "stranger", "/C=US/O=Example Corp/CN=stranger.example.com")
+    (session.folder / "phone.pem").write_text((CERTS / "phone.crt").read_text())
+    (session.folder / "XMLDefault.cnf.xml").write_text("<Default/>")
+    (session.folder / "SEP001122334455.cnf.xml").write_text(textwrap.dedent("""\
+        <device>
+          <fullConfig>true</fullConfig>
+          <loadInformation>sip88xx.14-2-1-0001-14</loadInformation>
+          <sshPassword>secret</sshPassword>
+        </device>
+        """))
+
+
+def prepare_stale_phone(session):
+    """A phone that boots with a list from before the present certificates."""
+    assert session.run_here("anchorctl --state demo init --name demo --host cucm1=127.0.0.1")[0] == 0
+    (session.folder / "demo/provisioning/SEP001122334455.cnf.xml").write_text("<device/>")
+    _, ready = session.run_here("anchord --state demo --listen 127.0.0.1 --tvs-port auto --tftp-port auto --http-port auto")
+    tvs, tftp, http = (("127.0.0.1", int(port)) for port in re.findall(r"(?:tvs|tftp|http)=\S+:(\d+)", ready))
+    with contextlib.suppress(OSError):
+        harness.tftp_get(tftp, b"CTLSEP001122334455.tlv")
+    harness.tftp_get(tftp, b"ITLFile.tlv")
+    distrustful = ssl.create_default_context(cafile=CERTS / "tvs.crt")
+    distrustful.check_hostname = False
+    with contextlib.suppress(ssl.SSLError):
+        harness.Tvs(tvs, context=distrustful)
+    assert session.run_here(f"curl -sf http://127.0.0.1:{http[1]}/SEP001122334455.cnf.xml.sgn")[0] == 0
+    heard = ["anchorctl", "--state", session.folder / "demo", "phone", "trace", "SEP001122334455"]
+    harness.wait_for(lambda: harness.run(program("anchorctl"), *heard[1:]).stdout.count(b"\n") == 4, "all of it was heard")
+
+
+def prepare_cluster(session):
+    """As docs/operations.md makes it."""
+    certificate(session, "directory", "/C=US/O=Example Corp/CN=directory.example.com")
+    (session.folder / "phone.pem").write_text((CERTS / "phone.crt").read_text())
+    session.run_all("docs/operations.md", "Make a cluster")
+
+
+def prepare_certificate(session):
+    certificate(session, "directory", "/C=US/O=Example Corp/CN=directory.example.com")
+
+
+# What must be there before a section's first command.
+PREPARE = {
+    ("README.md", "A short tour"): prepare_tour,
+    ("docs/operations.md", "Make a cluster"): prepare_certificate,
+    ("docs/operations.md", "Run"): prepare_cluster,
+    ("docs/operations.md", "Provisioning"): prepare_cluster,
+    ("docs/operations.md", "Tuning"): prepare_cluster,
+    ("docs/operations.md", "Tracing a phone"): prepare_stale_phone,
+    ("docs/operations.md", "Changing what phones trust"): prepare_cluster,
+}
+
+
+class Documents(harness.Case):
+    def run_section(self, document, section):
+        folder = self.folder / "machine"
+        (folder / "var/lib").mkdir(parents=True)
+        session = Session(self, folder)
+        self.addCleanup(session.end)
+        PREPARE.get((document, section), lambda _: None)(session)
+        session.run_all(document, section)
+        session.end()
+
+
+def add_tests():
+    """One for each section with commands in it."""
+    for document in NAMES:
+        sections = dict.fromkeys(b.section for b in blocks(document) if b.language in ("console", "sh"))
+        for section in sections:
+            words = re.sub(r"\W+", "_", f"{pathlib.Path(document).stem} {section}".lower()).strip("_")
+            setattr(Documents, f"test_{words}", lambda self, d=document, s=section: self.run_section(d, s))
+
+
+add_tests()
+
+
+class Blocks(harness.Case):
+    def test_each_says_what_it_is(self):
+        wrong = [f"{b}: it begins with ```{b.language}: say one of {', '.join(documents.LANGUAGES)}"
+                 for document in NAMES for b in blocks(document) if b.language not in documents.LANGUAGES]
+        self.assertFalse(wrong, "\n".join(wrong))
+
+    def test_configuration_files_have_no_mistakes(self):
+        for document in NAMES:
+            for block in blocks(document):
+                if block.language != "toml":
+                    continue
+                file = self.folder / "anchord.toml"
+                file.write_text("\n".join(block.lines) + "\n")
+                result = harness.run(program("anchord"), "--config", file, "--check-config")
+                self.assertEqual(result.returncode, 0, f"{block}: {result.stderr.decode()}")

@@ -1,0 +1,333 @@
+"""What README.md and docs/*.md name exists, and what exists they name: commands, flags, settings, counters, fields of JSON,
+lines of the log, errors, files and functions."""
+
+import collections
+import errno
+import functools
+import json
+import os
+import re
+import unittest
+
+import documents
+from documents import NAMES, ROOT, blocks, spans, table
+from harness import Case, Service, program, run
+
+PROGRAMS = ("anchord", "anchorctl", "anchorload")
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+EVERYWHERE = {"--help", "--version"}
+
+# A program's name where a command begins, not within a sentence.
+CALLED = re.compile(r"^(?:sudo -u \w+ )?(?:\S*/)?(anchord|anchorctl|anchorload)(?= |$)(.*)")
+
+# Flags of programs of other people's that docs name, each where it stands.
+FOREIGN_FLAGS = {
+    "docs/operations.md": {"--prefix", "--wrap-mode", "--system", "--home-dir", "--shell", "--buildtype", "--option"},
+    "CONTRIBUTING.md": {"--buildtype", "--gtest_filter"},
+}
+
+
+@functools.cache
+def help_of(*command):
+    result = run(program(command[0]), *command[1:], "--help")
+    assert result.returncode == 0, (command, result.stderr)
+    return result.stdout.decode()
+
+
+def subcommands(*command):
+    parts = help_of(*command).split("Subcommands:\n")
+    return re.findall(r"^  ([a-z][\w-]*) ", parts[1], re.M) if len(parts) > 1 else []
+
+
+def flags(*command):
+    """Of this command itself: those of the ones above it are theirs."""
+    found = set()
+    for line in help_of(*command).splitlines():
+        if line.startswith("  -"):
+            found |= {f"--{name}" for name in re.findall(r"--([a-z][\w-]*)", line.split("  ")[1].split(" ")[0])}
+    return found - EVERYWHERE
+
+
+@functools.cache
+def commands(*above):
+    """All that can be called, each a tuple that begins with its program."""
+    below = subcommands(*above)
+    return [above] if not below else [found for name in below for found in commands(*above, name)]
+
+
+@functools.cache
+def all_flags():
+    every = {(name,): flags(name) for name in PROGRAMS}
+    for name in ("anchorctl", "anchorload"):
+        every |= {command: flags(*command) for command in commands(name)}
+    return every
+
+
+def joined(things):
+    return "\n".join(map(str, things))
+
+
+class Names(unittest.TestCase):
+    def none(self, wrong, what):
+        wrong = list(dict.fromkeys(map(str, wrong)))
+        self.assertFalse(wrong, f"{what}:\n" + joined(wrong))
+
+
+class Commands(Names):
+    def documented(self, name):
+        """For each row of docs/commands.md: the command, and the flags in it."""
+        for row in table("docs/commands.md", name, "command"):
+            span = row.spans(0)[0]
+            words = [] if row.cells[0].startswith("all:") else re.match(r"[a-z -]*", span).group().split(" -")[0].split()
+            yield row, words, set(FLAG.findall(row.cells[0] + row.cells[1]))
+
+    def test_each_has_a_row_and_each_row_is_one(self):
+        wrong = []
+        for name in ("anchorctl", "anchorload"):
+            real = {" ".join(command[1:]) for command in commands(name)}
+            told = collections.Counter()
+            for row, words, _ in self.documented(name):
+                while words and " ".join(words) not in real:
+                    words = words[:-1]
+                told[" ".join(words)] += 1
+                if not words and not row.cells[0].startswith("all:"):
+                    wrong.append(f"{row}: {row.cells[0]} is no command of {name}'s")
+            wrong += [f"docs/commands.md, '{name}': no row for `{command}`" for command in sorted(real - set(told))]
+            wrong += [f"docs/commands.md, '{name}': {n} rows for `{command}`" for command, n in told.items() if n > 1]
+        self.none(wrong, "commands")
+
+    def test_each_has_the_flags_of_its_row_and_no_others(self):
+        wrong = []
+        for name in ("anchorctl", "anchorload"):
+            common = {flag for row, words, named in self.documented(name) if not words for flag in named}
+            for row, words, named in self.documented(name):
+                while words and (name, *words) not in commands(name):
+                    words = words[:-1]
+                if not words:
+                    continue
+                real = all_flags()[(name, *words)]
+                wrong += [f"{row}: `{' '.join(words)}` has no {flag}" for flag in sorted(named - real)]
+                wrong += [f"{row}: the row of `{' '.join(words)}` lacks {flag}" for flag in sorted(real - named - common)]
+        self.none(wrong, "flags of commands")
+
+    def test_what_is_called_like_a_command_is_one(self):
+        """`cert regenerate tvs`, `anchorctl phone trace SEP...`, and the flags in them."""
+        wrong = []
+        first = {name: set(subcommands(name)) for name in ("anchorctl", "anchorload")}
+        for document in NAMES:
+            texts = [(s, s.text) for s in spans(document)]
+            texts += [(b, c) for b in blocks(document) if b.language in ("console", "sh") for c, _ in b.commands()]
+            for where, text in texts:
+                called = re.search(CALLED, text)
+                if called:
+                    name, rest = called.groups()
+                elif re.match(r"[a-z]+ [a-z-]", text) and text.split()[0] in first["anchorctl"]:
+                    name, rest = "anchorctl", text
+                else:
+                    continue
+                wrong += [f"{where}: {text}: {problem}" for problem in self.problems(name, rest)]
+        self.none(wrong, "what docs call")
+
+    @staticmethod
+    def problems(name, text):
+        rest = re.sub(r"--state[ =]\S+", "", text.split(">")[0].split("|tail")[0]).split()
+        command = (name,)
+        while rest and subcommands(*command):
+            words = rest[0].split("|")
+            if not re.fullmatch(r"[a-z|-]+", rest[0]) or rest[0].startswith("-"):
+                break
+            unknown = [word for word in words if word not in subcommands(*command)]
+            if unknown:
+                return [f"`{' '.join(command)}` has no `{word}`" for word in unknown]
+            if len(words) > 1:
+                break
+            command, rest = (*command, words[0]), rest[1:]
+        known = set().union(*(all_flags().get(command[:i], set()) for i in range(1, len(command) + 1)), EVERYWHERE)
+        if subcommands(*command):
+            known |= set().union(*(f for c, f in all_flags().items() if c[:len(command)] == command))
+        return [f"`{' '.join(command)}` has no {flag}" for flag in FLAG.findall(" ".join(rest)) if flag not in known]
+
+    def test_each_flag_that_is_named_is_one(self):
+        """Of any program's; a tool's where the tool is named with it."""
+        ours = set().union(*all_flags().values(), EVERYWHERE)
+        wrong = []
+        for document in NAMES:
+            for span in spans(document):
+                tools = re.findall(r"(?:tools|bench)/[\w-]+", span.text)
+                texts = "".join((ROOT / tool).read_text() for tool in tools if (ROOT / tool).is_file())
+                for flag in FLAG.findall(span.text):
+                    if flag in ours or flag in FOREIGN_FLAGS.get(document, ()) or flag in texts:
+                        continue
+                    if any(flag in (ROOT / t).read_text() for t in self.tools_beside(document, span.line)):
+                        continue
+                    wrong.append(f"{span}: no program has {flag}")
+        self.none(wrong, "flags")
+
+    @staticmethod
+    def tools_beside(document, line):
+        text = documents.text_of(document).splitlines()
+        near = " ".join(text[max(0, line - 3):line + 1])
+        return [tool for tool in re.findall(r"(?:tools|bench)/[\w-]+", near) if (ROOT / tool).is_file()]
+
+
+class Settings(Names):
+    def rows(self):
+        for row in table("docs/operations.md", "Flags", "flag"):
+            for flag in FLAG.findall(row.cells[0]):
+                yield flag, row
+
+    def test_each_has_a_row_and_each_row_is_one(self):
+        told, real = {flag for flag, _ in self.rows()} | {"--config"}, flags("anchord")
+        self.none([f"docs/operations.md, 'Flags': no row for {flag}" for flag in sorted(real - told)] +
+                  [f"{row}: anchord has no {flag}" for flag, row in self.rows() if flag not in real], "flags of anchord")
+
+    def test_defaults(self):
+        """As the program says them, where docs give a number or a word."""
+        result = run(program("anchord"), "--explain", "--json", "--state", "/nonexistent")
+        said = {s["flag"]: s["value"] for s in json.loads(result.stdout)["settings"]}
+        wrong = []
+        for row in table("docs/operations.md", "Flags", "flag"):
+            named = FLAG.findall(row.cells[0])
+            defaults = row.cells[1].split(", ") if len(named) > 1 and "," in row.cells[1] else [row.cells[1]]
+            for flag, default in zip(named, defaults):
+                default = default.replace(" ", "")
+                if re.fullmatch(r"\d[\d.]*", default) and said.get(flag) != default:
+                    wrong.append(f"{row}: the default of {flag} is {said.get(flag)}, not {default}")
+        self.none(wrong, "defaults")
+
+    def test_mesons_options(self):
+        real = set(re.findall(r"^option\('(\w+)'", (ROOT / "meson_options.txt").read_text(), re.M))
+        rows = table("docs/operations.md", "Install", "option of Meson")
+        told = {name for row in rows for name in re.findall(r"`-D(\w+)", row.cells[0])}
+        self.assertEqual(told, real, "docs/operations.md, 'Install': options of Meson")
+
+
+class Places(Names):
+    def test_files_exist(self):
+        wrong = []
+        for document in NAMES:
+            for span in spans(document):
+                for path in re.findall(r"^(?:\./)?((?:src|include|tests|tools|bench|docs|data|subprojects)/[\w./-]*\w)", span.text):
+                    places = [ROOT / path, ROOT / "src/apps/anchorctl" / path, ROOT / "tests" / path]
+                    if not any(p.exists() for p in places) and "<" not in span.text and "*" not in span.text:
+                        wrong.append(span)
+        self.none(wrong, "files that are not there")
+
+    def test_links_lead_somewhere(self):
+        wrong = []
+        for document in NAMES:
+            folder = (ROOT / document).parent
+            for number, line, _, language in documents.walk(document):
+                for target in re.findall(r"\]\(([^)\s]+)\)", line) if language is None else ():
+                    if target.startswith(("http:", "https:")):
+                        continue
+                    path, _, anchor = target.partition("#")
+                    file = folder / path if path else ROOT / document
+                    if not file.exists():
+                        wrong.append(f"{document}:{number}: {target}: there is no such file")
+                    elif anchor and anchor not in self.anchors(file):
+                        wrong.append(f"{document}:{number}: {target}: there is no such heading")
+        self.none(wrong, "links")
+
+    @staticmethod
+    @functools.cache
+    def anchors(file):
+        titles = re.findall(r"^#+ (.*)$", file.read_text(), re.M)
+        return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+    def test_functions_and_constants_exist(self):
+        code = sources()
+        wrong = [span for document in NAMES for span in spans(document)
+                 for name in re.findall(r"(?:^|::|\b)(\w+)\(\)$|^(k[A-Z]\w+)$", span.text)
+                 if not re.search(rf"\b{name[0] or name[1]}\b", code)]
+        self.none(wrong, "names that no source has")
+
+
+@functools.cache
+def sources():
+    files = [path for folder in ("src", "include", "tests", "tools", "bench") for path in sorted((ROOT / folder).rglob("*"))
+             if path.suffix in (".cc", ".h", ".py") and not path.name.startswith("test_docs")]
+    return "\n".join(path.read_text() for path in files)
+
+
+@functools.cache
+def literals():
+    """What the programs may print: each literal, with \\0 where a value is put in."""
+    found = []
+    for folder in ("src", "include"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix not in (".cc", ".h"):
+                continue
+            code = re.sub(r"^\s*//.*$|^#include.*$", "", path.read_text(), flags=re.M)
+            for literal in re.findall(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*', code):
+                text = "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', literal)).replace('\\"', '"').replace("\\n", "\n")
+                found.append(re.sub(r"\{[^{}]*\}", "\0", text))
+    return found + [os.strerror(number) for number in errno.errorcode]
+
+
+# What stands in docs for a value: …, N, NAME, 'provisioning/…', and the words of a reason.
+VALUE = re.compile(r"…|\.\.\.|\b[A-Z]\b|\b(?!TLS|TVS|TFTP|HTTP|HTTPS|UDP|ITL|CTL|EXPIRED|NOT|YET|VALID|CAP)[A-Z]{2,}\b"
+                   r"|\breason\b|\bwhy\b|\bpid \d+|\d+(?:\.\d+)*")
+
+
+def fragments(text):
+    """The words of a line that docs quote which must stand in the sources as they are."""
+    for part in VALUE.split(text):
+        part = part.strip(" '(),;:`")
+        if re.search(r"[a-z]{3}", part):
+            yield part
+
+
+@functools.cache
+def is_printed(fragment):
+    """Whether it is in a literal, or made of some: a word may be put in, as in "{}: malformed request", and one literal into
+    another."""
+    fragment = fragment.strip("'")
+    if any(fragment in literal for literal in literals()):
+        return True
+    words = fragment.split(" ")
+    for i in range(1, len(words)):
+        first = " ".join(words[:i])
+        if (i == 1 or is_one_text(first)) and is_printed(" ".join(words[i:])):
+            return True
+    return False
+
+
+def is_one_text(text):
+    return any(text.rstrip(":;,'") in literal for literal in literals())
+
+
+class Text(Names):
+    def check(self, heading, first_cell):
+        wrong = []
+        for row in table("docs/operations.md", heading, first_cell):
+            for span in row.spans():
+                wrong += [f"{row}: `{span}`: no program says '{part}'" for part in fragments(span)
+                          if not is_printed(part)]
+        self.none(wrong, f"docs/operations.md, '{heading}'")
+
+    def test_lines_of_the_log(self):
+        self.check("Log", "line")
+
+    def test_errors(self):
+        self.check("Errors", "the line begins")
+
+
+class Counters(Case):
+    def test_each_has_a_row_and_each_row_is_one(self):
+        with Service(self.state) as service:
+            real = set(service.counters())
+        told = {}
+        for row in table("docs/operations.md", "Counters", "counter"):
+            told |= {name: row for name in row.spans() if name != "https_…"}
+        like_http = {name.replace("http_", "https_", 1) for name in told if name.startswith("http_")}
+        wrong = [f"docs/operations.md, 'Counters': no row for `{name}`" for name in sorted(real - set(told) - like_http)]
+        wrong += [f"{row}: there is no counter `{name}`" for name, row in told.items() if name not in real]
+        for document in NAMES:
+            wrong += [f"{s}: there is no counter of that name" for s in spans(document)
+                      if re.fullmatch(r"(tvs|tftp|https?|tcp)_\w+", s.text) and s.text not in real | NO_COUNTERS]
+        self.assertFalse(wrong, "counters:\n" + joined(wrong))
+
+
+# A field of `backup create`, one of `report features`, a function of the kernel's.
+NO_COUNTERS = {"tftp_sha256", "https_provisioning", "tcp_sendmsg"}
