@@ -22,7 +22,7 @@ LANGUAGES = ("console", "sh", "toml", "text")
 class Block:
     document: str
     line: int  # of its first line
-    section: str  # the heading of the second level above it
+    section: str  # the heading above it, of the second or third level
     language: str
     lines: tuple
 
@@ -91,8 +91,8 @@ def walk(document):
             language = line[3:].strip() if language is None else None
             yield number, line, section, "fence"
             continue
-        if language is None and line.startswith("## "):
-            section = line[3:].strip()
+        if language is None and line.startswith(("## ", "### ")):
+            section = line.lstrip("#").strip()
         yield number, line, section, language
 
 

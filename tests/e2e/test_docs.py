@@ -6,7 +6,9 @@ import os
 import pathlib
 import re
 import select
+import shutil
 import signal
+import sqlite3
 import ssl
 import subprocess
 import textwrap
@@ -211,15 +213,66 @@ def prepare_stale_phone(session):
     harness.wait_for(lambda: harness.run(program("anchorctl"), *heard[1:]).stdout.count(b"\n") == 4, "all of it was heard")
 
 
+def prepare_certificate(session):
+    certificate(session, "directory", "/C=US/O=Example Corp/CN=directory.example.com")
+
+
 def prepare_cluster(session):
     """As docs/operations.md makes it."""
-    certificate(session, "directory", "/C=US/O=Example Corp/CN=directory.example.com")
+    prepare_certificate(session)
     (session.folder / "phone.pem").write_text((CERTS / "phone.crt").read_text())
     session.run_all("docs/operations.md", "Make a cluster")
 
 
-def prepare_certificate(session):
-    certificate(session, "directory", "/C=US/O=Example Corp/CN=directory.example.com")
+def prepare_backup(session):
+    prepare_cluster(session)
+    for folder in ("safe", "etc/anchord"):
+        (session.folder / folder).mkdir(parents=True)
+    (session.folder / "etc/anchord/passphrase").write_text("correct horse battery\n")
+
+
+def prepare_restore(session):
+    """The backup is there, and the service serves what came after it."""
+    prepare_backup(session)
+    session.run_all("docs/operations.md", "Back up")
+    session.run_here("systemctl start anchord")
+
+
+def prepare_new_machine(session):
+    prepare_restore(session)
+    session.end()
+    shutil.rmtree(session.folder / "var/lib/anchord")
+
+
+def prepare_old_server(session):
+    """What a server of before leaves: its keys, and the list that its phones hold."""
+    old = session.folder / "old"
+    for command in ("init --name old --host cucm1.example.com --organization 'Example Corp' --country US",
+                    "itl build --out ITLFile.tlv"):
+        assert session.run_here(f"anchorctl --state old {command}")[0] == 0
+    for service in ("tftp", "recovery", "tvs", "capf"):
+        assert session.run_here(f"anchorctl --state old cert export {service} >{service}.pem")[0] == 0
+        key = next(path for path in (old / "keys").glob(f"{service}-*.key") if "-ec-" not in path.name)
+        shutil.copy(key, session.folder / f"{service}.key")
+    session.run_here(f"export ANCHORD_STATE={session.folder}/var/lib/anchord")
+
+
+def prepare_tvsd(session):
+    prepare_cluster(session)
+    database = sqlite3.connect(session.folder / "tvs.sqlite3")
+    with database:
+        database.execute("CREATE TABLE certificates (hash TEXT PRIMARY KEY, serial TEXT, subject TEXT, issuer TEXT, pem TEXT, "
+                         "roles TEXT, ttl INTEGER)")
+        database.execute("INSERT INTO certificates VALUES ('1', '', '', '', ?, 'APP-SERVER', 3600)",
+                         ((session.folder / "phone.pem").read_bytes(),))
+    database.close()
+
+
+def prepare_other_cluster(session):
+    prepare_cluster(session)
+    for command in ("init --name branch --host cucm7.example.com --organization 'Example Corp' --country US",
+                    "cert bundle export branch.pem"):
+        assert session.run_here(f"anchorctl --state branch {command}")[0] == 0
 
 
 # What must be there before a section's first command.
@@ -231,6 +284,12 @@ PREPARE = {
     ("docs/operations.md", "Tuning"): prepare_cluster,
     ("docs/operations.md", "Tracing a phone"): prepare_stale_phone,
     ("docs/operations.md", "Changing what phones trust"): prepare_cluster,
+    ("docs/operations.md", "Back up"): prepare_backup,
+    ("docs/operations.md", "Restore on another machine"): prepare_new_machine,
+    ("docs/operations.md", "Restore over what is there"): prepare_restore,
+    ("docs/operations.md", "Adopt a server's keys"): prepare_old_server,
+    ("docs/operations.md", "Import the open tvsd's certificates"): prepare_tvsd,
+    ("docs/operations.md", "Exchange certificates with another cluster"): prepare_other_cluster,
 }
 
 
