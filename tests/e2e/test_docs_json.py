@@ -1,6 +1,7 @@
 """docs/formats.md says of every JSON document which fields it has: the documents that the programs give have those, and no
 others."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -250,3 +251,21 @@ class Anchorctl(Case):
     def values(found):
         text = json.dumps(found)
         return set(re.findall(r'"([a-z]\w*)"', text))
+
+
+class Database(Case):
+    def test_each_table_and_column(self):
+        told, name = {}, ""
+        for row in table("docs/formats.md", "State directory", "table"):
+            name = documents.spans_of(row.cells[0])[0] if row.cells[0] else name
+            told.setdefault(name, (row, set()))[1].update(row.spans(1))
+        with contextlib.closing(sqlite3.connect(self.state / "anchord.db")) as database:
+            tables = [t for t, in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'") if "sqlite_" not in t]
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            real = {t: {column[1] for column in database.execute(f"PRAGMA table_info({t})")} for t in tables}
+        self.assertIn(f"`user_version` {version}", documents.text_of("docs/formats.md"))
+        wrong = [f"docs/formats.md, 'State directory': no row for the table `{t}`" for t in sorted(set(real) - set(told))]
+        for t, (row, columns) in told.items():
+            wrong += [f"{row}: there is no column `{t}.{c}`" for c in sorted(columns - real.get(t, set()))]
+            wrong += [f"{row}: the rows of `{t}` lack `{c}`" for c in sorted(real.get(t, set()) - columns)]
+        self.fail_with("the database", wrong)

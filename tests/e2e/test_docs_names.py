@@ -309,6 +309,21 @@ class Text(Names):
     def test_lines_of_the_log(self):
         self.check("Log", "line")
 
+    def test_each_line_of_the_log_has_a_row(self):
+        """By the first words that the program says whatever it puts in."""
+        told = " ".join(documents.text_of("docs/operations.md").split("\n## Log\n")[1].split("\n## Errors\n")[0].split())
+        wrong = []
+        for path in sorted((ROOT / "src").rglob("*.cc")):
+            code = path.read_text()
+            for call in re.finditer(r'log::(?:warn|error|info)\((?:\s|fmt::format\()*("(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*)', code):
+                text = "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', call.group(1)))
+                parts = [part.strip(" ':;,(") for part in re.split(r"\{[^}]*\}", text)]
+                part = next((p for p in parts if len(p.split()) > 1), parts[0])
+                if " ".join(part.split()[:3]) not in told:
+                    line = code.count("\n", 0, call.start()) + 1
+                    wrong.append(f"docs/operations.md, 'Log': no row for '{text}' ({path.relative_to(ROOT)}:{line})")
+        self.none(wrong, "lines of the log")
+
     def test_errors(self):
         self.check("Errors", "the line begins")
 
