@@ -197,6 +197,8 @@ class Anchorctl(Case):
         self.keep("rollback status", code=1)
         self.keep("status", code=1)
         self.keep("rollback cancel")
+        self.keep("set digest")
+        self.keep("set digest", "sha1")
         self.keep("phone remove", PHONE, "--yes")
         self.backups()
         shutil.rmtree(self.folder / "other")
