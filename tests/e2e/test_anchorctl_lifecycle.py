@@ -467,9 +467,10 @@ class Reports(Case):
 
 
 class Starting(Case):
-    """A service that does not serve yet, played by a socket that says so."""
+    """A service that does not serve yet, or makes many files anew, played by a socket that says so."""
 
     def setUp(self):
+        self.says = "starting: signing 2048 of 4900 files\n"
         super().setUp()
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.state / "control.sock"))
@@ -486,7 +487,7 @@ class Starting(Case):
                 # Who only looks whether somebody is there asks nothing.
                 with peer, contextlib.suppress(OSError):
                     peer.recv(100)
-                    peer.sendall(b"starting: signing 2048 of 4900 files\n")
+                    peer.sendall(self.says.encode())
 
         threading.Thread(target=serve, daemon=True).start()
 
@@ -498,6 +499,11 @@ class Starting(Case):
                       result.stderr.decode())
         service = self.facts("status")["service"]
         self.assertEqual((service["running"], service["starting"]), (False, "signing 2048 of 4900 files"))
+
+    def test_later(self):
+        for done, shown in ((2048, "service: running, signing 2048 of 4900 files\n"), (4900, "service: running\n")):
+            self.says = json.dumps({"provisioning": {"problems": [], "cache_problem": "", "making": {"done": done, "of": 4900}}})
+            self.assertIn("\n" + shown, self.ctl("status"))
 
     def test_others(self):
         says = "it is starting: signing 2048 of 4900 files"

@@ -335,6 +335,16 @@ void print_lifecycle(const Facts& facts) {
                {"  behind", by_holding[Holding::behind].text()}});
 }
 
+// While many files are made anew, how far that is.
+std::string signing(const Json& service) {
+  const Json provisioning = service.value("provisioning", Json());
+  const Json making = provisioning.is_object() ? provisioning.value("making", Json()) : Json();
+  if (!making.is_object()) return {};  // of an older version
+  const auto done = making.value("done", std::size_t{0});
+  const auto all = making.value("of", std::size_t{0});
+  return done < all ? fmt::format(", signing {} of {} files", done, all) : std::string();
+}
+
 void print_service(const Facts& facts) {
   for (const store::StatusReport& report : facts.reports) {
     print_line(fmt::format("{} reported {} at {}: snapshot {}", report.host, report.ok ? "ok" : "a FAILURE",
@@ -349,7 +359,7 @@ void print_service(const Facts& facts) {
         fmt::format("service: {} ({})", facts.silent ? "does not answer" : "not running", facts.not_running));
     return;
   }
-  print_line("service: running");
+  print_line("service: running" + signing(facts.service));
   std::vector<std::pair<std::string, std::string>> lines;
   flatten("  ", facts.service, lines);
   print_facts(lines);
