@@ -26,6 +26,9 @@ FOREIGN_FLAGS = {
     "CONTRIBUTING.md": {"--buildtype", "--gtest_filter"},
 }
 
+# Programs of other people's that docs name with arguments.
+OTHERS = {"curl", "ethtool", "ip", "meson", "nstat", "sqlite3", "ss", "sudo", "sysctl"}
+
 
 @functools.cache
 def help_of(*command):
@@ -347,6 +350,19 @@ class Text(Names):
                 continue
             wrong.append(f"docs/operations.md, 'Log': no row for '{text}' ({where})".replace("\0", "…"))
         self.none(wrong, "lines of the log")
+
+    def test_sentences_in_backquotes(self):
+        """Those that programs say, wherever they are quoted."""
+        wrong = []
+        for document in NAMES:
+            for span in spans(document):
+                words = span.text.split()
+                if len(words) < 3 or words[0] in OTHERS or " --" in span.text or re.match(r"(anchor\w+|\W|tools/|bench/)", span.text):
+                    continue
+                if words[0] in subcommands("anchorctl") or "(" in words[0]:
+                    continue
+                wrong += [f"{span}: no program says '{part}'" for part in fragments(span.text) if not is_printed(part)]
+        self.none(wrong, "sentences")
 
     def test_errors(self):
         self.check("Errors", "the line begins")
