@@ -16,13 +16,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # By what a path begins with, the first that fits. Long ones (abuse, procedures, anchorload_bad) are for the whole run,
 # unless they are changed themselves.
+DOCUMENTS = ["docs", "docs_json", "docs_names"]
 END_TO_END = {
-    "src/apps/anchord/": ["explain", "bad_input"],
+    "src/apps/anchord/": ["explain", "bad_input", "docs_names"],
     "src/apps/anchorctl/backup": ["anchorctl_backup"],
     "src/apps/anchorctl/passphrase": ["anchorctl_backup"],
     "src/apps/anchorctl/file": ["anchorctl_file"],
     "src/apps/anchorctl/phone": ["anchorctl_phone"],
-    "src/apps/anchorctl/": ["anchorctl", "anchorctl_import", "anchorctl_lifecycle", "anchorctl_phone"],
+    "src/apps/anchorctl/": ["anchorctl", "anchorctl_import", "anchorctl_lifecycle", "anchorctl_phone", *DOCUMENTS],
     "src/apps/anchorload/boot": ["boot"],
     "src/apps/anchorload/": ["anchorload", "anchorload_tvs"],
     "src/control/": ["explain", "ledger", "bad_input"],
@@ -34,6 +35,7 @@ END_TO_END = {
     "src/trust/": ["anchorctl_lifecycle", "boot"],
     "src/wire/": ["anchord", "anchorctl_file"],
     "src/base/": ["anchord", "anchorctl"],
+    "tests/e2e/documents.py": DOCUMENTS,
     "tests/e2e/lossy.py": ["provisioning"],
     "tests/e2e/windowed_client.py": ["provisioning"],
     "tests/e2e/network.py": ["network", "boot"],
@@ -60,7 +62,9 @@ def standing_on(changed, uses):
 def tests_for(path, uses):
     """Names of the tests that one file concerns."""
     top, *rest = path.split("/")
-    if path.endswith(".md") or top == "docs":
+    if path in ("README.md", "CONTRIBUTING.md") or top == "docs":
+        return {f"e2e-{name}" for name in DOCUMENTS}
+    if path.endswith(".md"):
         return set()
     if top == "include":  # include/anchord/<module>/
         top, rest = "src", rest[1:]

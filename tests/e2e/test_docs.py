@@ -153,6 +153,8 @@ class Session:
             return self.run_here(command)[0], ""
         if re.match(r"anchord (?!.*--(explain|check-config|help|version))", command):
             self.end()
+            if "-port" not in command:  # those that it has by itself may be another's, or root's
+                command += "".join(f" --{service}-port auto" for service in ("tvs", "tftp", "http", "https"))
             self.daemon = Daemon(command, self.folder, self.environment)
             return 0, self.daemon.said.decode()
         if command.startswith("export "):
