@@ -324,6 +324,21 @@ class Blocks(harness.Case):
                  for document in NAMES for b in blocks(document) if b.language not in documents.LANGUAGES]
         self.assertFalse(wrong, "\n".join(wrong))
 
+    def test_what_is_not_run_holds_no_command_of_ours(self):
+        """And the tools in it are there, and know the options that they are given."""
+        wrong = []
+        for document in NAMES:
+            for block in blocks(document):
+                for line in block.lines if block.language == "text" else ():
+                    if re.match(r"\s*(\$ |sudo |anchor(d|ctl|load) [a-z-])", line):
+                        wrong.append(f"{block}: '{line.strip()}' is a command: say console or sh")
+                    for tool, options in re.findall(r"(?:^|\s)(?:\./)?((?:tools|bench)/[\w-]+)((?: --[\w-]+)*)", line):
+                        path = documents.ROOT / tool
+                        text = path.read_text() if path.is_file() else ""
+                        wrong += [f"{block}: {tool} is not there, or does not know {option}" for option in ["", *options.split()]
+                                  if not text or option not in text]
+        self.assertFalse(wrong, "\n".join(wrong))
+
     def test_configuration_files_have_no_mistakes(self):
         for document in NAMES:
             for block in blocks(document):

@@ -98,9 +98,7 @@ class Anchorctl(Case):
         self.passphrase.write_text("correct horse battery\n")
 
     def keep(self, command, *args, code=0):
-        name = " ".join(command.split()[:3 if command.startswith("cert bundle") else 2])
-        name = name if name.split()[0] not in ("init", "status", "confirm") else name.split()[0]
-        self.documents.setdefault(name, []).append(self.facts(*command.split(), *args, code=code))
+        self.documents.setdefault(command, []).append(self.facts(*command.split(), *args, code=code))
 
     def other_cluster(self):
         other = self.folder / "other"
@@ -185,6 +183,9 @@ class Anchorctl(Case):
         bundle = self.other_cluster()
         self.provision()
         self.keep("mode show")
+        self.keep("set")
+        self.keep("set digest")
+        self.keep("set digest", "sha1", "--hosts-agree")
         self.keep("rollback status", code=1)
         self.keep("mode set", "mixed")
         self.made_lists()

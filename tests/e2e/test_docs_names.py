@@ -55,7 +55,8 @@ def flags(*command):
 def commands(*above):
     """All that can be called, each a tuple that begins with its program."""
     below = subcommands(*above)
-    return [above] if not below else [found for name in below for found in commands(*above, name)]
+    is_one = not below or len(above) > 1 and bool(flags(*above))
+    return [above] * is_one + [found for name in below for found in commands(*above, name)]
 
 
 @functools.cache
