@@ -25,6 +25,8 @@ NOT_RUN = {
     r"useradd |systemctl (daemon-reload|enable)|apt": "it is for a machine of one's own",
     r"(scp|rsync|ssh) ": "there is no other machine",
 }
+# What judges the machine that it runs on.
+JUDGES = re.compile(r"anchord .*--explain")
 # What is for the machine that a section is about, and means nothing in its folder.
 AROUND = re.compile(r"^(sudo -u anchord |sudo )| -o anchord -g anchord\b")
 # Where a section's machine has its folders.
@@ -126,7 +128,7 @@ class Session:
         while True:
             code, said = self.run_here(command.replace("curl -s", "curl -sf", 1) if not expected else command)
             said = NO_BACKUP.sub("", said.replace(f"{self.folder}/", "/"))
-            problem = self.problem(block, code, said, expected)
+            problem = self.problem(block, code if code > 1 or not JUDGES.match(command) else 0, said, expected)
             if not problem or once or time.monotonic() > end:
                 break
             time.sleep(0.05)
