@@ -275,7 +275,7 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
     auto known = context.devices.find(*device);
     if (known != context.devices.end()) {
       if (!known->second)
-        return fail(fmt::format("cannot be encrypted: the certificate of {} cannot be read", *device));
+        return fail(fmt::format("cannot be encrypted: the certificate of {} cannot be used", *device));
       if (Status can = trust::can_encrypt_to(*known->second); can)
         return make_for_device(maker, name, content, *known->second);
       else

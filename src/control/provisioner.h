@@ -58,7 +58,7 @@ class Provisioner {
     UnixSeconds since = 0;
     Served served = Served::nothing;
   };
-  // What is odd in a file that is served as it is.
+  // What is odd in a file that is served as it is, or in a certificate that is used.
   struct Warning {
     std::string reason;
     UnixSeconds since = 0;
@@ -146,6 +146,10 @@ class Provisioner {
   void read_device(const std::string& name);
   void take_over_devices(const DeviceCertificates& before);
   void merge_devices();
+  void warn_of_shared_certificates();
+  bool takes_device(const std::string& name, const std::string& device);
+  void forget_device_file(const std::string& name);
+  void look_at_device_again(const std::string& name);
   bool has_other_certificate(const std::string& name, const DeviceCertificates& before) const;
   void note_unfinished(const std::string& file);
   void take_unfinished(std::set<std::string>& files, std::set<std::string>& devices);
@@ -203,6 +207,7 @@ class Provisioner {
   std::shared_ptr<const ProvisioningContext> given_;
   std::shared_ptr<const ProvisioningContext> context_;  // given_, with the certificates in the folder
   DeviceCertificates in_folder_;
+  std::map<std::string, std::string> file_of_device_;  // its certificate's
   std::map<std::string, FileStamp> device_files_;
   SavedSignatures kept_;
   std::map<std::string, Known> known_;

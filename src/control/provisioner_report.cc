@@ -71,7 +71,7 @@ void Provisioner::set_warning(const std::string& file, const std::string& reason
   if (warning.reason == reason) return;
   report_is_old_ = true;
   warning = {.reason = reason, .since = calendar_now()};
-  news_.odd(file, reason + "; it is served as it is");
+  news_.odd(file, file.starts_with(kDevices) ? reason : reason + "; it is served as it is");
 }
 
 }  // namespace anchord::control

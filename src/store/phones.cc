@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "anchord/base/hex.h"
+#include "device_folder.h"
 #include "impl.h"
 
 namespace anchord::store {
@@ -95,6 +96,8 @@ Status Store::remove_phones(std::span<const std::string> names) {
   Database& database = impl_->database;
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
+  auto files = device_files_by_phone(impl_->directory);
+  if (!files) return std::unexpected(files.error());
   Statement remove(database, "DELETE FROM phones WHERE name = ? RETURNING 1");
   // What it may hold stays known, should it be seen again.
   Statement forget(database, "UPDATE ledger SET removed = 1 WHERE device = ? AND NOT removed RETURNING 1");
@@ -105,9 +108,14 @@ Status Store::remove_phones(std::span<const std::string> names) {
     forget.restart(name);
     auto forgotten = gives_row(forget);
     if (!forgotten) return std::unexpected(forgotten.error());
-    if (!*removed && !*forgotten) return no_phone(name);
+    if (!*removed && !*forgotten && !files->contains(name)) return no_phone(name);
     std::string what = fmt::format("removed phone {}", name);
     if (auto done = *removed ? note_change(database, what) : note_audit(database, what); !done) return done;
+  }
+  // Before the rows are gone for good: killed in between, the same command does the rest.
+  for (const std::string& name : names) {
+    for (auto [at, end] = files->equal_range(name); at != end; ++at)
+      if (auto done = remove_device_file(impl_->directory, at->second); !done) return done;
   }
   return writing->commit();
 }

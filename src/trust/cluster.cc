@@ -36,6 +36,19 @@ std::optional<std::string> phone_name(std::string_view text) {
   return name;
 }
 
+std::optional<std::string> named_phone(const crypto::Name& subject) {
+  const std::string text = upper_case(subject.value_of("CN"));
+  auto is_of_word = [&](std::size_t at) {
+    return at < text.size() && (is_letter(text[at]) || is_digit(text[at]));
+  };
+  for (std::size_t at = text.find(kPhonePrefix); at != std::string::npos;
+       at = text.find(kPhonePrefix, at + 1)) {
+    if ((at > 0 && is_of_word(at - 1)) || is_of_word(at + kPhoneName)) continue;
+    if (auto name = phone_name(std::string_view(text).substr(at, kPhoneName))) return name;
+  }
+  return std::nullopt;
+}
+
 std::string_view mode_name(Mode mode) {
   return mode == Mode::mixed ? "mixed" : "nonsecure";
 }

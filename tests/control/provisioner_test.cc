@@ -221,7 +221,7 @@ TEST_F(Provisioning, ADevicesCertificateComesAndGoes) {
   EXPECT_EQ(files_.find(file), nullptr);
   EXPECT_EQ(files_.find(file + ".sgn"), nullptr);
   EXPECT_EQ(problem("provisioning/" + file),
-            "cannot be encrypted: the certificate of SEP001122334455 cannot be read");
+            "cannot be encrypted: the certificate of SEP001122334455 cannot be used");
   EXPECT_EQ(served("provisioning/" + file), Provisioner::Served::nothing);
   std::filesystem::remove(pem);
   until([&] { return files_.find(file) != nullptr; });
@@ -235,6 +235,62 @@ TEST_F(Provisioning, ADevicesCertificateComesAndGoes) {
   EXPECT_EQ(files_.find(file), nullptr);
 }
 
+TEST_F(Provisioning, ACertificateThatNamesAnotherPhoneIsRefused) {
+  const std::string file = "SEP00112233445A.cnf.xml";
+  write(file, "<device/>");
+  write("../devices/SEP00112233445A.pem", as_text(test_file("certs/phone.crt")));
+  start();
+  EXPECT_EQ(problem("devices/SEP00112233445A.pem"),
+            "names SEP001122334455, another phone: name the file after that one, or, where they differ on "
+            "purpose, remove it and use 'anchorctl phone add SEP00112233445A --certificate FILE --force'");
+  EXPECT_EQ(files_.find(file), nullptr);  // meant to be encrypted, so no secret goes out
+  EXPECT_EQ(files_.find(file + ".enc.sgn"), nullptr);
+  // By command it is taken.
+  std::filesystem::remove(options_.state / "devices/SEP00112233445A.pem");
+  trust::Phone phone{.name = "SEP00112233445A", .certificate = test_certificate("phone")};
+  ASSERT_TRUE(store_->put_phones({&phone, 1}));
+  set_context();
+  until([&] { return files_.find(file + ".enc.sgn") != nullptr && provisioner_->report().problems.empty(); });
+  EXPECT_EQ(files_.find(file), nullptr);
+}
+
+TEST_F(Provisioning, OneCertificateOfTwoPhonesIsWarnedOf) {
+  const std::string shared =
+      "is the certificate of {}, too: whoever has its key can read the configurations of both; give each "
+      "phone its own";
+  write("../devices/SEP000000000002.pem", as_text(test_file("certs/capf.crt")));
+  start();
+  EXPECT_TRUE(provisioner_->report().warnings.empty());
+  write("../devices/SEP000000000001.pem", as_text(test_file("certs/capf.crt")));
+  until([&] { return provisioner_->report().warnings.size() == 2; });
+  EXPECT_EQ(warning("devices/SEP000000000001.pem"), fmt::format(fmt::runtime(shared), "SEP000000000002"));
+  EXPECT_EQ(warning("devices/SEP000000000002.pem"), fmt::format(fmt::runtime(shared), "SEP000000000001"));
+  std::filesystem::remove(options_.state / "devices/SEP000000000001.pem");
+  until([&] { return provisioner_->report().warnings.empty(); });
+  // One that was given by command counts too.
+  trust::Phone phone{.name = "SEP000000000003", .certificate = test_certificate("capf")};
+  ASSERT_TRUE(store_->put_phones({&phone, 1}));
+  set_context();
+  until([&] { return provisioner_->report().warnings.size() == 1; });
+  EXPECT_EQ(warning("devices/SEP000000000002.pem"), fmt::format(fmt::runtime(shared), "SEP000000000003"));
+}
+
+TEST_F(Provisioning, OfTwoCertificatesForOnePhoneTheFirstIsUsedAndTheOtherTakesItsPlace) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  write(file, "<device/>");
+  write("../devices/SEP001122334455.pem", as_text(test_file("certs/phone.crt")));
+  start();
+  write("../devices/001122334455.pem", as_text(test_file("certs/app-ec.crt")));  // encrypts nothing
+  until([&] { return !problem("devices/SEP001122334455.pem").empty() && serves(file, "<device/>"); });
+  EXPECT_EQ(problem("devices/SEP001122334455.pem"),
+            "is not used: '001122334455.pem' is of the same phone; remove one of the two");
+  EXPECT_EQ(problem("devices/001122334455.pem"), "");
+  std::filesystem::remove(options_.state / "devices/001122334455.pem");
+  until([&] { return files_.find(file) == nullptr; });
+  EXPECT_NE(files_.find(file + ".enc.sgn"), nullptr);
+  EXPECT_EQ(problem("devices/SEP001122334455.pem"), "");
+}
+
 TEST_F(Provisioning, ACertificateThatWasNeverGoodLeavesWhatWasServedAndSaysSo) {
   const std::string file = "SEP001122334455.cnf.xml";
   write(file, as_text(test_file(file)));
@@ -245,7 +301,7 @@ TEST_F(Provisioning, ACertificateThatWasNeverGoodLeavesWhatWasServedAndSaysSo) {
             "has 70000 bytes; the limit is 65536 (of a file with a certificate)");
   EXPECT_EQ(
       problem("provisioning/" + file),
-      "cannot be encrypted: the certificate of SEP001122334455 cannot be read, and its last good version "
+      "cannot be encrypted: the certificate of SEP001122334455 cannot be used, and its last good version "
       "is not encrypted either");
   EXPECT_EQ(served("provisioning/" + file), Provisioner::Served::last_good);
   EXPECT_NE(files_.find(file), nullptr);
@@ -472,7 +528,7 @@ TEST_F(Provisioning, ManyRemovalsAreHeldUntilTheyAreConfirmed) {
 }
 
 TEST_F(Provisioning, ManyDevicesCertificatesAreHeldToo) {
-  const std::string pem(as_text(test_file("certs/phone.crt")));
+  const std::string pem(as_text(test_file("certs/capf.crt")));  // names no phone
   auto name = [](int i) { return fmt::format("SEP0011223300{:02X}", i); };
   for (int i = 0; i < 25; ++i) {
     write(name(i) + ".cnf.xml", "<device/>");

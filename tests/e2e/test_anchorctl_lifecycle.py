@@ -313,11 +313,11 @@ class Rollback(Case):
         self.refused(1, "rollback", "status", says="no rollback is prepared")
 
     def test_who_is_switched_off_is_not_forgotten(self):
-        self.ctl("phone", "add", THIRD, "--certificate", CERTS / "phone.crt")
+        self.ctl("phone", "add", THIRD, "--certificate", CERTS / "tftp.crt")
         self.ctl("phone", "add", FIRST, "--model", "7960")  # checks nothing, takes no list
         said = self.done("rollback", "prepare").stderr.decode()
         self.assertIn("1 phone with a certificate", said)
-        shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{SECOND}.pem")
+        shutil.copy(CERTS / "capf.crt", self.state / "devices" / f"{SECOND}.pem")
         facts = self.facts("rollback", "status", code=1)
         self.assertEqual((facts["never_heard"], facts["without_list"], facts["in_the_clear"]), (2, 1, 2))
         self.assertEqual(facts["first"]["never_heard"], [SECOND, THIRD])
@@ -438,12 +438,16 @@ class Reports(Case):
         old = re.sub(rb"\d{12}Z", lambda _: next(times), harness.der("app-ec"))
         self.add(old)
         self.ctl("phone", "add", FIRST, "--certificate", CERTS / "phone.crt")
+        shutil.copy(CERTS / "capf.crt", self.state / "devices" / f"{SECOND}.pem")
+        shutil.copy(CERTS / "tvs.crt", self.state / "devices" / f"{FIRST}.pem")  # the command's word counts
         listed = self.facts("report", "expiry")["certificates"]
         self.assertEqual((listed[0]["level"], listed[0]["kind"], listed[0]["name"]), ("expired", "known", "app-server"))
         self.assertEqual([c["not_after"] for c in listed], sorted(c["not_after"] for c in listed))
         self.assertEqual(sorted(c["name"] for c in listed if c["kind"] == "own"),
                          ["capf", "recovery", "tftp", "tftp-ec", "tvs of cucm1"])
-        self.assertEqual([c["name"] for c in listed if c["kind"] == "phone"], [FIRST])
+        self.assertEqual(sorted((c["name"], c["subject"]) for c in listed if c["kind"] == "phone"),
+                         [(FIRST, "CN=CP-8861-SEP001122334455;O=Example Corp;C=US"),
+                          (SECOND, "CN=CAPF-1a2b3c4d;OU=Voice;O=Example Corp;L=San Jose;ST=California;C=US")])
         self.assertEqual({c["level"] for c in listed if c["kind"] == "own"}, {"ok"})
         self.assertRegex(self.ctl("report", "expiry"), r"\nexpired +expired +2021-01-01")
         self.assertTrue([w for w in self.facts("status")["warnings"] if "report expiry" in w])

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import sqlite3
 import subprocess
 
@@ -9,6 +10,13 @@ import harness
 from harness import CERTS, Service, program, run, wait_for
 
 FIRST, SECOND = "SEP001122334455", "SEP00112233445A"
+
+
+def served(service, name):
+    try:
+        return harness.tftp_get(service.tftp[0], name.encode())[0]
+    except OSError:
+        return None
 
 
 class Case(harness.Case):
@@ -37,7 +45,7 @@ class Phone(Case):
         self.assertEqual((first["name"], first["model"], first["encrypted"]), (FIRST, "8861", True))
         self.assertEqual(first["certificate"]["key"], "RSA 2048")
         self.assertEqual(second, {"name": SECOND, "model": None, "encrypted": False, "certificate": None,
-                                  "provisioned": True, "itl": None, "ctl": None, "configuration": None, "questions": 0,
+                                  "certificate_file": None, "certificate_problem": None, "provisioned": True, "itl": None, "ctl": None, "configuration": None, "questions": 0,
                                   "last_asked": None, "last_seen": None})
         self.assertEqual(self.facts("phone", "show", FIRST), first)
         text = self.ctl("phone", "show", FIRST)
@@ -121,6 +129,45 @@ class Phone(Case):
         self.refused(1, "phone", "add", SECOND, FIRST, "--model", "x" * 65, says=["model", FIRST, "64"])
         self.refused(1, "phone", "add", FIRST, "--model", "\x1b[2J", says="control character")
         self.assertEqual(self.listed(), [])
+
+    def test_a_certificate_of_another_phone_needs_force(self):
+        self.refused(1, "phone", "add", SECOND, "--certificate", CERTS / "phone.crt",
+                     says=["phone.crt", f"names {FIRST}, not {SECOND}", "--force"])
+        self.assertEqual(self.listed(), [])
+        self.ctl("phone", "add", SECOND, "--certificate", CERTS / "phone.crt", "--force")
+        self.assertEqual([(p["name"], p["encrypted"]) for p in self.listed()], [(SECOND, True)])
+
+    def test_one_certificate_for_two_phones_is_warned_of(self):
+        shutil.copy(CERTS / "capf.crt", self.state / "devices" / f"{FIRST}.pem")
+        result = run(program("anchorctl"), "--state", self.state, "phone", "add", SECOND, "--certificate",
+                     CERTS / "capf.crt")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(f"the certificate of {SECOND} is the certificate of {FIRST}, too: ", result.stderr.decode())
+        self.assertIn(f"is the certificate of {SECOND}, too", self.ctl("phone", "show", FIRST))
+
+    def test_certificates_in_the_folder(self):
+        shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{FIRST}.pem")
+        shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{SECOND}.pem")
+        (self.state / "devices/SEP000000000001.pem").write_text("text")
+        (self.state / "devices/notes.txt").write_text("text")
+        broken, first, second = self.listed()
+        self.assertEqual((first["name"], first["encrypted"], first["provisioned"], first["certificate_file"]),
+                         (FIRST, True, True, f"devices/{FIRST}.pem"))
+        self.assertEqual(first["certificate"]["key"], "RSA 2048")
+        self.assertEqual((second["encrypted"], second["certificate"]), (False, None))
+        self.assertIn(f"names {FIRST}, another phone", second["certificate_problem"])
+        self.assertEqual(broken["certificate"], None)
+        self.assertTrue(broken["certificate_problem"])
+        self.assertIn(f"devices/{FIRST}.pem", self.ctl("phone", "show", FIRST))
+        self.assertRegex(self.ctl("phone", "show", SECOND), rf"no, and not served: 'devices/{SECOND}.pem' names {FIRST}")
+        self.assertEqual(self.facts("status")["phones"]["provisioned"], 3)
+        # What the command gives comes before the file, and both go together.
+        self.ctl("phone", "add", FIRST, "--certificate", CERTS / "tvs.crt")
+        self.assertEqual(self.facts("phone", "show", FIRST)["certificate_file"], None)
+        self.ctl("phone", "remove", FIRST, SECOND, "--yes")
+        self.assertEqual(self.names(), ["SEP000000000001"])
+        self.assertEqual(sorted(p.name for p in (self.state / "devices").iterdir()),
+                         ["SEP000000000001.pem", "notes.txt"])
 
     def test_remove(self):
         self.ctl("phone", "add", FIRST, SECOND)
@@ -211,6 +258,23 @@ class Running(Case):
                 self.ctl("phone", *args)
                 wait_for(lambda: service.status()["snapshot"]["store_change"] > before, "the change is in service")
                 before = service.status()["snapshot"]["store_change"]
+
+
+    def test_certificates_in_the_folder_are_judged_by_the_service_too(self):
+        shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{SECOND}.pem")
+        shutil.copy(CERTS / "capf.crt", self.state / "devices" / f"{FIRST}.pem")
+        shutil.copy(CERTS / "capf.crt", self.state / "devices/SEP000000000001.pem")
+        (self.state / "provisioning" / f"{FIRST}.cnf.xml").write_text("<device/>")
+        with Service(self.state) as service:
+            self.assertRegex(service.log(), rf"warn.* 'devices/{SECOND}.pem' names {FIRST}, another phone: .*--force'\n")
+            self.assertRegex(service.log(), rf"warn.* 'devices/{FIRST}.pem' is the certificate of SEP000000000001, too: ")
+            said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
+            self.assertIn(f"'devices/{SECOND}.pem' names {FIRST}, another phone", said)
+            self.assertRegex(said, rf"'devices/{FIRST}.pem' is the certificate of SEP000000000001, too: .* its own \(since")
+            self.assertIsNone(served(service, f"{FIRST}.cnf.xml"))
+            self.ctl("phone", "remove", FIRST, SECOND, "--yes")
+            wait_for(lambda: served(service, f"{FIRST}.cnf.xml"), "it is served in the clear")
+            wait_for(lambda: service.status()["provisioning"]["problem_count"] == 0, "nothing is wrong any more")
 
 
 class OldStore(Case):

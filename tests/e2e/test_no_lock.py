@@ -172,7 +172,7 @@ class RollbackStatus(Case):
             self.unsafe_until_it_boots(service)
 
     def test_who_has_a_certificate_in_the_folder_only(self):
-        shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{PHONE}.pem")
+        shutil.copy(CERTS / "capf.crt", self.state / "devices" / f"{PHONE}.pem")
         with Service(self.state) as service:
             self.all_fine(service, 3, first=1)
             self.unsafe_until_it_boots(service)

@@ -474,6 +474,22 @@ TEST(Cluster, WhatIsNoPhoneHasNoName) {
   EXPECT_FALSE(phone_name(std::string(1 << 20, '0')));
 }
 
+TEST(Cluster, ACertificateNamesThePhoneInItsCommonName) {
+  auto named = [](std::string common_name) {
+    crypto::Name subject;
+    subject.append("O", "SEP00112233AAAA");
+    subject.append("CN", std::move(common_name));
+    return named_phone(subject).value_or("none");
+  };
+  for (const char* text : {"CP-8861-SEP00112233AABB", "SEP00112233AABB", "sep00112233aabb",
+                           "CP-7965G-SEP00112233AABB", "SEP00112233AABB.example.com", "SEPARATE-SEP00112233AABB"})
+    EXPECT_EQ(named(text), "SEP00112233AABB") << text;
+  for (const char* text : {"", "SEP", "phone", "SEP00112233AAB", "SEP00112233AABBC", "XSEP00112233AABB",
+                           "00112233AABB", "SEP00112233AABG"})
+    EXPECT_EQ(named(text), "none") << text;
+  EXPECT_FALSE(named_phone({}));
+}
+
 TEST(Cluster, OnlyTheTwoSignersMaySignLists) {
   for (Mode mode : {Mode::nonsecure, Mode::mixed}) {
     EXPECT_EQ(own_roles(Service::tvs, mode), std::vector{Role::tvs});

@@ -196,8 +196,9 @@ class Store {
   // must not end the encryption of its configuration. Names are phone_name()'s.
   Status put_phones(std::span<const trust::Phone> phones);
 
-  // All or none; the error names the first one that is not there. In the ledger they count no
-  // more until they are heard of again; who is only there can be removed as well.
+  // All or none; the error names the first one that is not there. Their certificates in devices/
+  // go with them. In the ledger they count no more until they are heard of again; who is only
+  // there, or in devices/, can be removed as well.
   Status remove_phones(std::span<const std::string> names);
 
   // One that is not there is an error that says so.

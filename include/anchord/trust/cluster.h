@@ -72,6 +72,10 @@ constexpr std::size_t kPhoneName = 15;  // "SEP" and twelve digits
 // "sep001122334455", "001122334455", "00:11:22:33:44:55". None of anything else.
 std::optional<std::string> phone_name(std::string_view text);
 
+// The phone, by phone_name(), that a certificate's subject names in its common name, as phones'
+// do: "CP-8861-SEP001122334455", "SEP001122334455". None where it names no phone.
+std::optional<std::string> named_phone(const crypto::Name& subject);
+
 // How lists and files are signed.
 struct SigningSettings {
   wire::Digest digest = wire::Digest::sha512;  // sha1 or sha512

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <memory>
 
+#include "anchord/store/device_files.h"
 #include "confirm.h"
 #include "describe.h"
 #include "failure.h"
 #include "files.h"
+#include "known_phones.h"
 #include "output.h"
 #include "phone.h"
 #include "session.h"
@@ -24,6 +26,10 @@ Json phone_json(const Phone& phone, UnixSeconds now) {
           {"model", phone.model.empty() ? Json() : Json(phone.model)},
           {"encrypted", can_encrypt(phone)},
           {"certificate", phone.certificate ? certificate_json(*phone.certificate, now) : Json()}};
+}
+
+std::unexpected<Error> no_phone(const std::string& name) {
+  return fail(fmt::format("there is no phone '{}': 'anchorctl phone list' shows all", name));
 }
 
 std::string name_from_text(const std::string& text) {
@@ -54,6 +60,7 @@ struct PhoneAddOptions {
   std::vector<std::string> names;
   std::string certificate;
   std::string model;
+  bool force = false;
 };
 
 std::string one_line(const Phone& phone) {
@@ -62,6 +69,23 @@ std::string one_line(const Phone& phone) {
   if (!phone.certificate) return out + ", no certificate";
   return out + fmt::format(", certificate {} ({})", short_hash(*phone.certificate),
                            name_text(phone.certificate->subject()));
+}
+
+// It would encrypt a configuration to a phone that never gets it.
+Status check_named(const Phone& phone, const PhoneAddOptions& options) {
+  auto named = trust::named_phone(phone.certificate->subject());
+  if (!named || *named == phone.name || options.force) return {};
+  return fail(fmt::format(
+      "'{}' names {}, not {}: give each phone its own; --force takes it where names differ on purpose",
+      options.certificate, *named, phone.name));
+}
+
+Status warn_of_sharing(const Session& session, store::Store& store, const Phone& phone) {
+  auto read = read_all_phones(session, store);
+  if (!read) return failure_of(read);
+  if (std::string other = sharing(read->phones, phone.name, *phone.certificate); !other.empty())
+    warn(fmt::format("the certificate of {} {}", phone.name, store::shared_certificate_warning(other)));
+  return {};
 }
 
 Outcome print_added(const Session& session, store::Store& store, const std::vector<Phone>& added) {
@@ -96,11 +120,15 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
     auto certificate = read_certificate(options.certificate);
     if (!certificate) return failure_of(certificate);
     phones.front().certificate = std::move(*certificate);
+    if (Status named = check_named(phones.front(), options); !named) return failure_of(named);
   }
   auto store = session.open_store();
   if (!store) return failure_of(store);
   if (Status done = store->put_phones(phones); !done) return failure_of(done);
   session.tell_changed();
+  if (phones.front().certificate) {
+    if (Status done = warn_of_sharing(session, *store, phones.front()); !done) return failure_of(done);
+  }
   return print_added(session, *store, phones);
 }
 
@@ -115,12 +143,10 @@ Outcome remove_phones(const Session& session, const PhoneRemoveOptions& options)
   auto names = names_from_texts(options.names);
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  for (const std::string& name : names) {
-    auto heard_of = store::ledger_entry(*store, name);
-    if (!heard_of) return failure_of(heard_of);
-    auto phone = store->find_phone(name);
-    if (!phone && !*heard_of) return failure_of(phone);
-  }
+  auto known = read_all_phones(session, *store);
+  if (!known) return failure_of(known);
+  for (const std::string& name : names)
+    if (!known->phones.contains(name)) return no_phone(name);
   std::string what = names.size() == 1 ? names.front() : fmt::format("{} phones", names.size());
   if (!may_remove(options.yes, what,
                   fmt::format("The configuration of {} will no longer be encrypted, and what lists it holds "
@@ -151,6 +177,7 @@ void add_phone_add(CLI::App& group, Session& session) {
                   "The phone's certificate (LSC or MIC), PEM or DER: its configuration is encrypted to that")
       ->type_name("FILE");
   command.add_option("--model", options->model, "Its model, as 8861")->type_name("M");
+  command.add_flag("--force", options->force, "Take a certificate that names another phone");
   session.add_json_flag(command);
   session.on(command, [&session, options] { return add_phones(session, *options); });
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "anchord/base/error.h"
 #include "anchord/trust/cluster.h"
 #include "output.h"
 
@@ -13,5 +14,7 @@ Json phone_json(const trust::Phone& phone, UnixSeconds now);
 
 // phone_name() of what was given; wrong_usage() where that is no phone's name.
 std::string name_from_text(const std::string& text);
+
+std::unexpected<Error> no_phone(const std::string& name);
 
 }  // namespace anchord::ctl

@@ -2,11 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
 
+#include "anchord/store/device_files.h"
 #include "describe.h"
 #include "failure.h"
+#include "known_phones.h"
 #include "ledger_view.h"
 #include "output.h"
 #include "phone.h"
@@ -19,39 +20,6 @@ using store::Given;
 using store::LedgerEntry;
 using trust::ListKind;
 using trust::Phone;
-
-struct Known {
-  Phone phone;
-  bool provisioned = false;
-  const LedgerEntry* entry = nullptr;  // into the view
-};
-
-struct Phones {
-  LedgerView view;
-  std::map<std::string, Known> known;
-};
-
-void join(Phones& phones, std::span<const Phone> provisioned) {
-  for (const Phone& phone : provisioned) phones.known[phone.name] = {phone, true, nullptr};
-  for (const LedgerEntry& entry : phones.view.entries()) {
-    Known& known = phones.known[entry.device];
-    known.phone.name = entry.device;
-    if (known.phone.model.empty()) known.phone.model = entry.model;
-    known.entry = &entry;
-  }
-}
-
-Result<Phones> read_phones(const Session& session) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto view = LedgerView::read(*store, loaded->cluster);
-  if (!view) return failure_of(view);
-  Phones phones{std::move(*view), {}};
-  join(phones, loaded->cluster.phones);
-  return phones;
-}
 
 // The address that the newest file went to.
 std::string last_address(const LedgerEntry& entry) {
@@ -76,8 +44,10 @@ Json list_json(const LedgerView& view, const LedgerEntry& entry, ListKind kind) 
   return out;
 }
 
-Json known_json(const LedgerView& view, const Known& known, UnixSeconds now) {
+Json known_json(const LedgerView& view, const KnownPhone& known, UnixSeconds now) {
   Json out = phone_json(known.phone, now);
+  out["certificate_file"] = known.file.empty() ? Json() : Json(known.file);
+  out["certificate_problem"] = known.problem.empty() ? Json() : Json(known.problem);
   out["provisioned"] = known.provisioned;
   const LedgerEntry* entry = known.entry;
   out["itl"] = entry != nullptr ? list_json(view, *entry, ListKind::itl) : Json();
@@ -100,7 +70,7 @@ std::string short_state(const LedgerView& view, const LedgerEntry* entry, ListKi
   return holding == Holding::none ? "-" : std::string(holding_name(holding));
 }
 
-std::vector<std::string> table_row(const LedgerView& view, const Known& known, UnixSeconds now) {
+std::vector<std::string> table_row(const LedgerView& view, const KnownPhone& known, UnixSeconds now) {
   const Phone& phone = known.phone;
   const LedgerEntry* entry = known.entry;
   std::vector<std::string> row{phone.name, or_dash(phone.model), can_encrypt(phone) ? "yes" : "no"};
@@ -118,31 +88,44 @@ std::vector<std::string> table_row(const LedgerView& view, const Known& known, U
   return row;
 }
 
+Result<PhonesAndLedger> read_phones(const Session& session) {
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  return read_all_phones(session, *store);
+}
+
 Outcome list_phones(const Session& session) {
-  auto phones = read_phones(session);
-  if (!phones) return failure_of(phones);
+  auto read = read_phones(session);
+  if (!read) return failure_of(read);
+  const auto& [view, phones] = *read;
   UnixSeconds now = calendar_now();
   if (session.json) {
     Json list = Json::array();
-    for (const auto& [name, known] : phones->known) list.push_back(known_json(phones->view, known, now));
+    for (const auto& [name, known] : phones) list.push_back(known_json(view, known, now));
     print_json({{"phones", list}});
     return Answer::yes;
   }
   std::vector<std::vector<std::string>> rows{{"NAME", "MODEL", "ENCRYPTED", "CERTIFICATE", "KEY", "DAYS LEFT",
                                               "PROVISIONED", "ITL", "CTL", "LAST SEEN", "ADDRESS"}};
-  for (const auto& [name, known] : phones->known) rows.push_back(table_row(phones->view, known, now));
+  for (const auto& [name, known] : phones) rows.push_back(table_row(view, known, now));
   print_table(rows);
   return Answer::yes;
 }
 
 using Lines = std::vector<std::pair<std::string, std::string>>;
 
-void describe_certificate(Lines& facts, const Phone& phone, UnixSeconds now) {
-  facts.emplace_back("encrypted", can_encrypt(phone)  ? "yes"
-                                  : phone.certificate ? "no: its certificate's key is not RSA"
-                                                      : "no: it has no certificate");
-  if (!phone.certificate) return;
-  const crypto::Certificate& certificate = *phone.certificate;
+std::string encrypted_text(const KnownPhone& known) {
+  if (can_encrypt(known.phone)) return "yes";
+  if (known.phone.certificate) return "no: its certificate's key is not RSA";
+  if (known.problem.empty()) return "no: it has no certificate";
+  return fmt::format("no, and not served: '{}' {}", known.file, known.problem);
+}
+
+void describe_certificate(Lines& facts, const KnownPhones& phones, const KnownPhone& known, UnixSeconds now) {
+  facts.emplace_back("encrypted", encrypted_text(known));
+  if (!known.phone.certificate) return;
+  const crypto::Certificate& certificate = *known.phone.certificate;
+  facts.emplace_back("certificate", known.file.empty() ? "given by command" : known.file);
   facts.emplace_back("sha256", hash_text(certificate));
   facts.emplace_back("subject", name_text(certificate.subject()));
   facts.emplace_back("issuer", name_text(certificate.issuer()));
@@ -150,6 +133,8 @@ void describe_certificate(Lines& facts, const Phone& phone, UnixSeconds now) {
   facts.emplace_back("valid",
                      time_text(certificate.not_before()) + " to " + time_text(certificate.not_after()));
   facts.emplace_back("left", days_left_text(certificate.not_after(), now));
+  if (std::string other = sharing(phones, known.phone.name, certificate); !other.empty())
+    facts.emplace_back("shared", store::shared_certificate_warning(other));
 }
 
 std::string given_text(const store::GivenFile& given) {
@@ -195,22 +180,21 @@ void describe_ledger(Lines& facts, const LedgerView& view, const LedgerEntry* en
 
 Outcome show_phone(const Session& session, const std::string& text) {
   std::string name = name_from_text(text);
-  auto phones = read_phones(session);
-  if (!phones) return failure_of(phones);
-  auto found = phones->known.find(name);
-  if (found == phones->known.end()) {
-    return fail(fmt::format("there is no phone '{}': 'anchorctl phone list' shows all", name));
-  }
-  const Known& known = found->second;
+  auto read = read_phones(session);
+  if (!read) return failure_of(read);
+  const auto& [view, phones] = *read;
+  auto found = phones.find(name);
+  if (found == phones.end()) return no_phone(name);
+  const KnownPhone& known = found->second;
   UnixSeconds now = calendar_now();
   if (session.json) {
-    print_json(known_json(phones->view, known, now));
+    print_json(known_json(view, known, now));
     return Answer::yes;
   }
   Lines facts{{"name", name}, {"model", or_dash(known.phone.model)}};
   facts.emplace_back("provisioned", known.provisioned ? "yes" : "no: known from the ledger only");
-  describe_certificate(facts, known.phone, now);
-  describe_ledger(facts, phones->view, known.entry);
+  describe_certificate(facts, phones, known, now);
+  describe_ledger(facts, view, known.entry);
   print_facts(facts);
   return Answer::yes;
 }

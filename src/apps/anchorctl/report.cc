@@ -7,6 +7,7 @@
 #include "anchord/trust/trust_list.h"
 #include "describe.h"
 #include "failure.h"
+#include "known_phones.h"
 #include "ledger_view.h"
 #include "output.h"
 
@@ -124,7 +125,7 @@ struct Expiring {
   crypto::Certificate certificate;
 };
 
-std::vector<Expiring> all_certificates(const trust::Cluster& cluster) {
+std::vector<Expiring> all_certificates(const trust::Cluster& cluster, const KnownPhones& phones) {
   std::vector<Expiring> out;
   for (const OwnCertificate& own : own_certificates(cluster)) {
     std::string name(trust::service_name(own.service));
@@ -133,8 +134,8 @@ std::vector<Expiring> all_certificates(const trust::Cluster& cluster) {
   for (const trust::KnownCertificate& known : cluster.known) {
     if (!known.own) out.push_back({"known", known_as(known), known.certificate});
   }
-  for (const trust::Phone& phone : cluster.phones) {
-    if (phone.certificate) out.push_back({"phone", phone.name, *phone.certificate});
+  for (const auto& [name, known] : phones) {
+    if (known.phone.certificate) out.push_back({"phone", name, *known.phone.certificate});
   }
   std::ranges::sort(out, {},
                     [](const Expiring& one) { return std::pair(one.certificate.not_after(), one.name); });
@@ -144,10 +145,12 @@ std::vector<Expiring> all_certificates(const trust::Cluster& cluster) {
 Outcome report_expiry(const Session& session) {
   auto cluster = session.load_cluster(store::KeyUse::without_keys);
   if (!cluster) return failure_of(cluster);
+  auto phones = provisioned_phones(session.state_dir(), cluster->phones);
+  if (!phones) return failure_of(phones);
   UnixSeconds now = calendar_now();
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows{{"LEVEL", "LEFT", "ENDS", "KIND", "OF", "HASH", "SUBJECT"}};
-  for (const Expiring& one : all_certificates(*cluster)) {
+  for (const Expiring& one : all_certificates(*cluster, *phones)) {
     std::string_view level = expiry_level(one.certificate, now);
     if (session.json) {
       Json json{{"level", level}, {"kind", one.kind}, {"name", one.name}};

@@ -8,6 +8,7 @@
 #include "describe.h"
 #include "describe_list.h"
 #include "failure.h"
+#include "known_phones.h"
 #include "ledger_view.h"
 #include "output.h"
 #include "rollback_state.h"
@@ -22,6 +23,7 @@ struct Facts {
   std::optional<store::SavedList> itl;
   store::BackupState backup;
   LedgerView ledger;
+  KnownPhones phones;  // that are provisioned
   std::vector<store::StatusReport> reports;
   std::string not_running;  // why the service gave no status; empty when it did
   bool silent = false;      // but there is one
@@ -57,10 +59,13 @@ Result<Facts> gather(const Session& session) {
   if (!ledger) return failure_of(ledger);
   auto reports = store->last_status();
   if (!reports) return failure_of(reports);
+  auto phones = provisioned_phones(session.state_dir(), loaded->cluster.phones);
+  if (!phones) return failure_of(phones);
   Facts facts{.cluster = std::move(loaded->cluster),
               .itl = std::move(*itl),
               .backup = *backup,
               .ledger = std::move(*ledger),
+              .phones = std::move(*phones),
               .reports = std::move(*reports),
               .not_running = "",
               .starting = "",
@@ -92,8 +97,8 @@ void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
   for (const trust::KnownCertificate& known : facts.cluster.known) {
     if (!known.own && !known.retired_from) count(known.certificate);
   }
-  for (const trust::Phone& phone : facts.cluster.phones) {
-    if (phone.certificate) count(*phone.certificate);
+  for (const auto& [name, known] : facts.phones) {
+    if (known.phone.certificate) count(*known.phone.certificate);
   }
   if (others > 0) {
     out.push_back(
@@ -139,8 +144,9 @@ std::vector<std::string> odd_files(const Facts& facts) {
   const Json provisioning = facts.service.is_object() ? facts.service.value("provisioning", Json()) : Json();
   if (!provisioning.is_object() || !provisioning.contains("warnings")) return out;
   for (const Json& warning : provisioning["warnings"]) {
-    out.push_back(fmt::format("'{}' {}; it is served as it is (since {})", warning["file"].get<std::string>(),
-                              warning["reason"].get<std::string>(),
+    const auto file = warning["file"].get<std::string>();
+    out.push_back(fmt::format("'{}' {}{} (since {})", file, warning["reason"].get<std::string>(),
+                              file.starts_with("devices/") ? "" : "; it is served as it is",
                               time_text(warning["since"].get<UnixSeconds>())));
   }
   if (std::size_t all = provisioning["warning_count"].get<std::size_t>(); all > out.size())
@@ -241,7 +247,7 @@ Json backup_json(const Facts& facts) {
 
 Json phones_json(const Facts& facts) {
   auto by_holding = facts.ledger.by_holding(trust::ListKind::itl);
-  Json out{{"provisioned", facts.cluster.phones.size()}, {"known", facts.ledger.entries().size()}};
+  Json out{{"provisioned", facts.phones.size()}, {"known", facts.ledger.entries().size()}};
   for (Holding holding : kHoldings) add_some(out, holding_name(holding), by_holding[holding]);
   return out;
 }
@@ -329,8 +335,8 @@ void print_lifecycle(const Facts& facts) {
   }
   print_facts({{"backup", last + (backup.holds_tftp_key ? "" : "; the TFTP key is in no backup")},
                {"rollback", rollback},
-               {"phones", fmt::format("{} provisioned, {} known from what they fetched",
-                                      facts.cluster.phones.size(), facts.ledger.entries().size())},
+               {"phones", fmt::format("{} provisioned, {} known from what they fetched", facts.phones.size(),
+                                      facts.ledger.entries().size())},
                {"  lists", joined(lists, ", ")},
                {"  behind", by_holding[Holding::behind].text()}});
 }

@@ -1,0 +1,113 @@
+#include "anchord/store/device_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "anchord/base/file.h"
+#include "anchord/trust/cluster.h"
+#include "device_folder.h"
+
+namespace anchord::store {
+namespace {
+
+constexpr std::string_view kPem = ".pem";
+
+// Nothing but files is opened: a pipe would keep who reads waiting.
+Result<Buffer> content_of(const std::filesystem::path& path) {
+  std::error_code problem;
+  if (!std::filesystem::is_regular_file(path, problem))
+    return problem ? fail("cannot be looked at: " + problem.message()) : fail("is not a file");
+  return read_file(path, kMaxDeviceFile);
+}
+
+void read_into(DeviceFile& out, const std::filesystem::path& path) {
+  auto content = content_of(path);
+  auto certificate = content ? device_certificate(out.device, *content)
+                             : Result<crypto::Certificate>(std::unexpected(content.error()));
+  if (certificate) {
+    out.certificate = std::move(*certificate);
+  } else {
+    out.problem = certificate.error().text;
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> device_of_file(std::string_view name) {
+  if (!name.ends_with(kPem)) return std::nullopt;
+  return trust::phone_name(name.substr(0, name.size() - kPem.size()));
+}
+
+Result<crypto::Certificate> device_certificate(std::string_view device, Bytes content) {
+  auto certificate = crypto::Certificate::from_pem_or_der(content);
+  if (!certificate) return certificate;
+  auto named = trust::named_phone(certificate->subject());
+  if (!named || *named == device) return certificate;
+  return fail(
+      fmt::format("names {}, another phone: name the file after that one, or, where they differ on purpose, "
+                  "remove it and use 'anchorctl phone add {} --certificate FILE --force'",
+                  *named, device));
+}
+
+std::string shared_certificate_warning(std::string_view other) {
+  return fmt::format(
+      "is the certificate of {}, too: whoever has its key can read the configurations of both; give each "
+      "phone its own",
+      other);
+}
+
+std::string second_file_problem(std::string_view first) {
+  return fmt::format("is not used: '{}' is of the same phone; remove one of the two", first);
+}
+
+Result<std::vector<std::string>> device_file_names(const std::filesystem::path& state) {
+  std::error_code problem;
+  const std::filesystem::path folder = state / kDeviceFolder;
+  std::filesystem::directory_iterator files(folder, problem);
+  std::vector<std::string> names;
+  for (; !problem && files != std::filesystem::directory_iterator(); files.increment(problem))
+    if (std::string name = files->path().filename().string(); device_of_file(name))
+      names.push_back(std::move(name));
+  if (problem && problem != std::errc::no_such_file_or_directory)
+    return fail(fmt::format("cannot read {}: {}", quoted(folder), problem.message()));
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<std::vector<DeviceFile>> read_device_files(const std::filesystem::path& state) {
+  auto names = device_file_names(state);
+  if (!names) return std::unexpected(names.error());
+  std::vector<DeviceFile> out;
+  std::map<std::string, std::string> first;  // file by device
+  for (std::string& name : *names) {
+    DeviceFile one{.file = name, .device = *device_of_file(name), .certificate = {}, .problem = {}};
+    if (auto [at, added] = first.try_emplace(one.device, name); added) {
+      read_into(one, state / kDeviceFolder / name);
+    } else {
+      one.problem = second_file_problem(at->second);
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+Result<DeviceFiles> device_files_by_phone(const std::filesystem::path& state) {
+  auto names = device_file_names(state);
+  if (!names) return std::unexpected(names.error());
+  DeviceFiles out;
+  for (std::string& name : *names) out.emplace(*device_of_file(name), std::move(name));
+  return out;
+}
+
+Status remove_device_file(const std::filesystem::path& state, const std::string& file) {
+  std::error_code problem;
+  const std::filesystem::path path = state / kDeviceFolder / file;
+  std::filesystem::remove(path, problem);
+  if (!problem) return {};
+  return fail(
+      fmt::format("cannot remove {}: {}; nothing was changed in the store", quoted(path), problem.message()));
+}
+
+}  // namespace anchord::store
