@@ -9,7 +9,7 @@ import subprocess
 import harness
 from harness import CERTS, Service, program, run, wait_for
 
-FIRST, SECOND = "SEP001122334455", "SEP00112233445A"
+FIRST, SECOND, THIRD = "SEP001122334455", "SEP00112233445A", "SEP001122334460"
 
 
 def served(service, name):
@@ -248,6 +248,62 @@ class Phone(Case):
             if self.names():
                 self.ctl("phone", "remove", *names, "--yes")
         self.assertLessEqual(sizes, {0, len(names)})
+
+
+class Chosen(Case):
+    """Phones that are chosen by what is known of them."""
+
+    def setUp(self):
+        super().setUp()
+        self.ctl("phone", "add", FIRST, "--model", "8861")
+        self.ctl("phone", "add", SECOND, "--model", "CP-8861")
+        self.ctl("phone", "add", THIRD, "--model", "7965")
+        shutil.copy(CERTS / "capf.crt", self.state / "devices" / f"{THIRD}.pem")
+        with Service(self.state) as service:
+            for phone in (SECOND, THIRD):
+                harness.boot(service, phone)
+                wait_for(lambda: self.facts("phone", "show", phone)["itl"], "the ledger knows")
+        database = sqlite3.connect(self.state / "anchord.db")
+        with database:
+            database.execute("UPDATE ledger SET seen = seen - 40 * 86400 WHERE device = ?", (THIRD,))
+        database.close()
+
+    def chosen(self, *how):
+        return [p["name"] for p in self.facts("phone", "list", *how)["phones"]]
+
+    def test_list(self):
+        self.assertEqual(self.chosen(), [FIRST, SECOND, THIRD])
+        self.assertEqual(self.chosen("--model", "8861"), [FIRST, SECOND])
+        self.assertEqual(self.chosen("--model", "cp-7965"), [THIRD])
+        self.assertEqual(self.chosen("--model", "9999"), [])
+        self.assertEqual(self.chosen("--unseen-for", "30d"), [THIRD])
+        self.assertEqual(self.chosen("--unseen-for", "39"), [THIRD])
+        self.assertEqual(self.chosen("--unseen-for", "41d"), [])
+        self.assertEqual(self.chosen("--unseen-for", "30d", "--model", "8861"), [])
+        self.assertEqual(self.chosen("--behind"), [])
+        self.ctl("cert", "regenerate", "capf")
+        self.ctl("itl", "show")
+        self.assertEqual(self.chosen("--behind"), [SECOND, THIRD])
+        self.assertEqual(self.chosen("--behind", "--unseen-for", "1d"), [THIRD])
+        self.assertEqual(len(self.ctl("phone", "list", "--behind").splitlines()), 3)
+
+    def test_what_is_no_number_of_days(self):
+        for days in ("0", "0d", "-1", "d", "30 d", "30h", "1.5d", "99999d", "99999999999"):
+            for command in ("list", "remove"):
+                self.refused(2, "phone", command, f"--unseen-for={days}", says=["--unseen-for", "30d"])
+
+    def test_remove(self):
+        self.refused(2, "phone", "remove", says="--unseen-for")
+        self.refused(2, "phone", "remove", FIRST, "--model", "8861", says="not both")
+        self.refused(2, "phone", "remove", "--model", "8861", says=[f"2 phones ({FIRST}, {SECOND})", "--yes"])
+        self.assertEqual(self.facts("phone", "remove", "--model", "8861", "--dry-run"), {"would_remove": [FIRST, SECOND]})
+        self.assertEqual(self.ctl("phone", "remove", "--unseen-for", "90d"),
+                         "no phone is as was asked for: nothing is to be removed\n")
+        self.assertEqual(self.chosen(), [FIRST, SECOND, THIRD])
+        self.assertEqual(self.ctl("phone", "remove", "--unseen-for", "30d", "--yes"), f"removed {THIRD}\n")
+        self.assertEqual(list((self.state / "devices").iterdir()), [])
+        self.assertEqual(self.facts("phone", "remove", "--unseen-for", "30d", "--yes"), {"removed": []})
+        self.assertEqual(self.facts("phone", "remove", "--model", "8861", "--yes"), {"removed": [FIRST, SECOND]})
 
 
 class Running(Case):

@@ -11,6 +11,7 @@
 #include "known_phones.h"
 #include "output.h"
 #include "phone.h"
+#include "phone_selection.h"
 #include "session.h"
 
 namespace anchord::ctl {
@@ -136,31 +137,67 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
 
 struct PhoneRemoveOptions {
   std::vector<std::string> names;
+  PhoneSelection selection;
+  bool dry_run = false;
   bool yes = false;
 };
 
-Outcome remove_phones(const Session& session, const PhoneRemoveOptions& options) {
-  auto names = names_from_texts(options.names);
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto known = read_all_phones(session, *store);
+Result<std::vector<std::string>> names_to_remove(const Session& session, store::Store& store,
+                                                 const PhoneRemoveOptions& options) {
+  auto known = read_all_phones(session, store);
   if (!known) return failure_of(known);
+  std::vector<std::string> names = names_from_texts(options.names);
   for (const std::string& name : names)
     if (!known->phones.contains(name)) return no_phone(name);
-  std::string what = names.size() == 1 ? names.front() : fmt::format("{} phones", names.size());
+  if (!options.selection.chooses()) return names;
+  Status chosen = select(store, options.selection, calendar_now(), known->phones);
+  if (!chosen) return failure_of(chosen);
+  for (const auto& [name, phone] : known->phones) names.push_back(name);
+  return names;
+}
+
+void print_removed(const Session& session, const std::vector<std::string>& names, bool dry_run) {
+  if (session.json) {
+    print_json({{dry_run ? "would_remove" : "removed", names}});
+    return;
+  }
+  for (const std::string& name : names) print_line((dry_run ? "would remove " : "removed ") + name);
+  if (names.empty()) print_line("no phone is as was asked for: nothing is to be removed");
+}
+
+std::string phones_text(const std::vector<std::string>& names, bool chosen) {
+  if (names.size() == 1) return names.front();
+  if (!chosen) return fmt::format("{} phones", names.size());
+  Some some;
+  for (const std::string& name : names) some.add(name);
+  return fmt::format("{} phones ({}{})", some.count, joined(some.first, ", "),
+                     some.count > some.first.size() ? " and more" : "");
+}
+
+Outcome remove_phones(const Session& session, const PhoneRemoveOptions& options) {
+  const bool chooses = options.selection.chooses();
+  if (options.names.empty() && !chooses)
+    wrong_usage("name phones, or choose them with --behind, --unseen-for or --model");
+  if (!options.names.empty() && chooses) wrong_usage("name phones or choose them, not both");
+  (void)names_from_texts(options.names);  // what is wrong on the command line comes first
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto names = names_to_remove(session, *store, options);
+  if (!names) return failure_of(names);
+  if (names->empty() || options.dry_run) {
+    print_removed(session, *names, options.dry_run);
+    return Answer::yes;
+  }
+  std::string what = phones_text(*names, chooses);
   if (!may_remove(options.yes, what,
                   fmt::format("The configuration of {} will no longer be encrypted, and what lists it holds "
                               "is forgotten: changes that would lock it are no longer refused.",
                               what))) {
     return fail("nothing was removed");
   }
-  if (Status removed = store->remove_phones(names); !removed) return failure_of(removed);
+  if (Status removed = store->remove_phones(*names); !removed) return failure_of(removed);
   session.tell_changed();
-  if (session.json) {
-    print_json({{"removed", names}});
-  } else {
-    for (const std::string& name : names) print_line("removed " + name);
-  }
+  print_removed(session, *names, false);
   return Answer::yes;
 }
 
@@ -187,8 +224,9 @@ void add_phone_remove(CLI::App& group, Session& session) {
       *group.add_subcommand("remove", "Remove phones: nothing of them is kept, nor encrypted any more");
   auto options = std::make_shared<PhoneRemoveOptions>();
   command.add_option("NAME", options->names, "SEP and the 12 digits of the phone's MAC address")
-      ->required()
       ->type_name("");
+  add_selection_options(command, options->selection);
+  command.add_flag("--dry-run", options->dry_run, "Say which phones it would be, and remove none");
   command.add_flag("--yes", options->yes, "Do not ask");
   session.add_json_flag(command);
   session.on(command, [&session, options] { return remove_phones(session, *options); });

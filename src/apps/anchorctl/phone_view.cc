@@ -11,6 +11,7 @@
 #include "ledger_view.h"
 #include "output.h"
 #include "phone.h"
+#include "phone_selection.h"
 #include "session.h"
 
 namespace anchord::ctl {
@@ -88,17 +89,14 @@ std::vector<std::string> table_row(const LedgerView& view, const KnownPhone& kno
   return row;
 }
 
-Result<PhonesAndLedger> read_phones(const Session& session) {
+Outcome list_phones(const Session& session, const PhoneSelection& selection) {
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  return read_all_phones(session, *store);
-}
-
-Outcome list_phones(const Session& session) {
-  auto read = read_phones(session);
+  auto read = read_all_phones(session, *store);
   if (!read) return failure_of(read);
-  const auto& [view, phones] = *read;
+  auto& [view, phones] = *read;
   UnixSeconds now = calendar_now();
+  if (Status chosen = select(*store, selection, now, phones); !chosen) return failure_of(chosen);
   if (session.json) {
     Json list = Json::array();
     for (const auto& [name, known] : phones) list.push_back(known_json(view, known, now));
@@ -180,7 +178,9 @@ void describe_ledger(Lines& facts, const LedgerView& view, const LedgerEntry* en
 
 Outcome show_phone(const Session& session, const std::string& text) {
   std::string name = name_from_text(text);
-  auto read = read_phones(session);
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto read = read_all_phones(session, *store);
   if (!read) return failure_of(read);
   const auto& [view, phones] = *read;
   auto found = phones.find(name);
@@ -203,8 +203,10 @@ Outcome show_phone(const Session& session, const std::string& text) {
 
 void add_phone_views(CLI::App& phone_group, Session& session) {
   auto& list = *phone_group.add_subcommand("list", "List the phones, and which lists they were given");
+  auto selection = std::make_shared<PhoneSelection>();
+  add_selection_options(list, *selection);
   session.add_json_flag(list);
-  session.on(list, [&session] { return list_phones(session); });
+  session.on(list, [&session, selection] { return list_phones(session, *selection); });
 
   auto& show = *phone_group.add_subcommand("show", "Show one phone");
   auto name = std::make_shared<std::string>();
