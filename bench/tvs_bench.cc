@@ -111,7 +111,7 @@ void answer(benchmark::State& state, bool query, bool known) {
   for (auto _ : state) {
     Writer out{room};
     Question record;
-    const bool answered = answer_tvs(questions[at++ % kQuestions], view, digests, out, record).has_value();
+    const bool answered = answer_tvs(questions[at++ % kQuestions], view, digests, 0, out, record).has_value();
     wrong += !answered || !out.ok() || record.answered_yes != known;
   }
   if (wrong > 0) state.SkipWithError("wrong answer");

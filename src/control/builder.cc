@@ -21,7 +21,8 @@ Builder::Builder(store::Store store, const Options& options, unsigned shards)
     : store_(std::move(store)),
       options_(options),
       shards_(shards),
-      ticket_keys_(crypto::TicketKeys::generate()) {}
+      ticket_keys_(crypto::TicketKeys::generate()),
+      expiry_(options.refuse_expired) {}
 
 Status Builder::choose_host() {
   Result<store::LoadedCluster> loaded = store_.load(store::KeyUse::without_keys);
@@ -297,7 +298,8 @@ Result<index::CertificateIndex> Builder::updated_index(const Difference& differe
                        .roles = numbers,
                        .ttl = known.ttl,
                        .name_key = named ? index::name_key(issuer.text(), certificate.serial()) : 0,
-                       .serial_key = index::serial_key(certificate.serial())});
+                       .serial_key = index::serial_key(certificate.serial()),
+                       .ends = options_.refuse_expired && trust::is_added(known)});
   }
   return (staged_ ? staged_->certificates : certificates_).with(changes);
 }

@@ -32,11 +32,21 @@ std::string name_of(const trust::KnownCertificate& known) {
   return "the certificate " + subject;
 }
 
-ExpiryWatch::News news_of(const ExpiryWatch::Certificate& certificate, int stage, UnixSeconds now) {
+std::string_view consequence(const ExpiryWatch::Certificate& certificate, bool refuse_expired) {
+  if (certificate.own) return "phones may refuse it: replace it with 'anchorctl cert regenerate'";
+  if (!certificate.added) return "phones may refuse it";
+  return refuse_expired
+             ? "phones that ask are told that it is unknown (--refuse-expired)"
+             : "phones that ask are told that it is valid: remove it with 'anchorctl cert remove', "
+               "or see --refuse-expired";
+}
+
+ExpiryWatch::News news_of(const ExpiryWatch::Certificate& certificate, int stage, UnixSeconds now,
+                          bool refuse_expired) {
   if (stage == kEnded)
-    return {true, fmt::format("EXPIRED: {} ended {} days ago; phones may refuse it{}", certificate.what,
-                              (now - certificate.ends) / kSecondsPerDay,
-                              certificate.own ? ": replace it with 'anchorctl cert regenerate'" : "")};
+    return {true,
+            fmt::format("EXPIRED: {} ended {} days ago; {}", certificate.what,
+                        (now - certificate.ends) / kSecondsPerDay, consequence(certificate, refuse_expired))};
   if (stage == kNotBegun)
     return {true, fmt::format("NOT YET VALID: {}; check this machine's clock", certificate.what)};
   return {false,
@@ -70,6 +80,7 @@ void ExpiryWatch::change(std::span<const store::HashText> gone,
                     .begins = known.certificate.not_before(),
                     .ends = known.certificate.not_after(),
                     .own = known.own.has_value(),
+                    .added = trust::is_added(known),
                     .said = said.at(sha256)});
   }
   merge_sorted(certificates_, std::move(more),
@@ -80,7 +91,8 @@ std::vector<ExpiryWatch::News> ExpiryWatch::news(UnixSeconds now) {
   std::vector<News> out;
   for (Certificate& certificate : certificates_) {
     int stage = stage_of(certificate, now);
-    if (stage != 0 && stage != certificate.said) out.push_back(news_of(certificate, stage, now));
+    if (stage != 0 && stage != certificate.said)
+      out.push_back(news_of(certificate, stage, now, refuse_expired_));
     certificate.said = stage;
   }
   return out;

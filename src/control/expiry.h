@@ -16,13 +16,17 @@ namespace anchord::control {
 
 class ExpiryWatch {
  public:
+  // With `refuse_expired` phones that ask are told that an added one which has ended is unknown.
+  explicit ExpiryWatch(bool refuse_expired = false) : refuse_expired_(refuse_expired) {}
+
   struct Certificate {
     std::string what;  // "the tvs certificate CN=TVS-one", "the certificate CN=directory"
     store::HashText sha256;
     UnixSeconds begins = 0;
     UnixSeconds ends = 0;
     bool own = false;
-    int said = 0;  // the stage of the last news
+    bool added = false;  // trust::is_added()
+    int said = 0;        // the stage of the last news
   };
   struct News {
     bool bad = false;  // ended, or not begun
@@ -41,6 +45,7 @@ class ExpiryWatch {
   const std::vector<Certificate>& soonest_first() const { return certificates_; }
 
  private:
+  bool refuse_expired_;
   std::vector<Certificate> certificates_;
 };
 

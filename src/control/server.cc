@@ -390,6 +390,7 @@ std::string Server::Impl::status() {
       {"mode", trust::mode_name(builder_.standing().mode)},
       {"rollback", builder_.standing().rolling_back},
       {"tls_min", crypto::to_text(options_.tls_min)},
+      {"refuse_expired", options_.refuse_expired},
       {"snapshot",
        {{"version", view->version},
         {"published_at", published_at_},

@@ -99,6 +99,13 @@ std::optional<CertificateFields> read_fields(Bytes der) {
   return parts.fields;
 }
 
+bool has_ended(Bytes der, UnixSeconds now) {
+  CertificateParts parts;
+  if (!take_apart(der, parts)) return false;
+  auto validity = read_validity(parts.validity);
+  return validity && validity->not_after < now;
+}
+
 Result<Certificate> Certificate::from_der(Bytes der) {
   if (der.size() > kMaxCertificateSize) {
     return fail(fmt::format("a certificate of {} bytes: the limit is {}", der.size(), kMaxCertificateSize));

@@ -140,7 +140,7 @@ std::vector<CertificateChange> CertificateIndex::State::all() const {
     for (Entry entry : by_name.at(number).entries()) {
       const CertificateRecord& record = pool->at(reference_of(entry));
       puts.push_back({CertificateChange::Kind::put, record.der(), record.roles(), record.ttl(),
-                      key_of(number, entry), serial_keys.at(reference_of(entry))});
+                      key_of(number, entry), serial_keys.at(reference_of(entry)), record.ends()});
     }
   }
   return puts;

@@ -51,7 +51,7 @@ RecordPool::~RecordPool() {
 }
 
 std::size_t RecordPool::room_of(const CertificateRecord& record) {
-  const std::size_t bytes = CertificateRecord::kHeader + record.role_count_ + record.der_size_;
+  const std::size_t bytes = CertificateRecord::kHeader + record.role_count() + record.der_size_;
   return (bytes + kUnit - 1) / kUnit * kUnit;
 }
 
@@ -71,7 +71,8 @@ Reference RecordPool::add(const CertificateChange& put, std::uint16_t name_parti
   record->holders_ = 0;
   record->name_partition_ = name_partition;
   record->serial_partition_ = serial_partition;
-  record->role_count_ = static_cast<std::uint8_t>(put.roles.size());
+  record->role_count_ =
+      static_cast<std::uint8_t>(put.roles.size() | (put.ends ? CertificateRecord::kEnds : 0u));
   auto* tail = reinterpret_cast<std::uint8_t*>(record) + CertificateRecord::kHeader;
   copy(tail, put.roles);
   copy(tail + put.roles.size(), put.der);

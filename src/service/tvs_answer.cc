@@ -30,9 +30,13 @@ void note_serial(Bytes serial, Question& record) {
   record.serial.set({text.data(), size});
 }
 
-Found verify(const wire::VerifyRequest& request, const index::Snapshot& snapshot, Writer& out,
-             Question& record) {
-  Found found = snapshot.certificates.find(request.certificate);
+Found unless_ended(Found found, UnixSeconds now) {
+  return found != nullptr && found->ends() && crypto::has_ended(found->der(), now) ? nullptr : found;
+}
+
+Found verify(const wire::VerifyRequest& request, const index::Snapshot& snapshot, UnixSeconds now,
+             Writer& out, Question& record) {
+  Found found = unless_ended(snapshot.certificates.find(request.certificate), now);
   record.kind = QuestionKind::verify;
   if (auto fields = crypto::read_fields(request.certificate)) note_serial(fields->serial, record);
   if (found != nullptr) {
@@ -90,9 +94,9 @@ Found find_named(const wire::QueryRequest& request, const index::Snapshot& snaps
   return find_fitting(request, snapshot);
 }
 
-Found query(const wire::QueryRequest& request, const index::Snapshot& snapshot, Writer& out,
+Found query(const wire::QueryRequest& request, const index::Snapshot& snapshot, UnixSeconds now, Writer& out,
             Question& record) {
-  Found found = find_named(request, snapshot);
+  Found found = unless_ended(find_named(request, snapshot), now);
   record.kind = QuestionKind::query;
   constexpr std::uint8_t kZero[] = {0};
   Bytes serial = significant(request.serial);
@@ -116,14 +120,14 @@ const crypto::Sha256& SignerDigests::of(const index::CertificateRecord& signer, 
   return entry.digest;
 }
 
-Parsed<void> answer_tvs(Bytes message, const index::Snapshot& snapshot, SignerDigests& digests, Writer& out,
-                        Question& record) {
+Parsed<void> answer_tvs(Bytes message, const index::Snapshot& snapshot, SignerDigests& digests,
+                        UnixSeconds now, Writer& out, Question& record) {
   Parsed<wire::TvsRequest> request = wire::parse_tvs_request(message);
   if (!request) return std::unexpected(request.error());
   std::visit([&](const auto& r) { record.device.set(as_text(r.device)); }, *request);
   const auto* asked = std::get_if<wire::VerifyRequest>(&*request);
-  Found found = asked != nullptr ? verify(*asked, snapshot, out, record)
-                                 : query(std::get<wire::QueryRequest>(*request), snapshot, out, record);
+  Found found = asked != nullptr ? verify(*asked, snapshot, now, out, record)
+                                 : query(std::get<wire::QueryRequest>(*request), snapshot, now, out, record);
   record.answered_yes = found != nullptr;
   if (found == nullptr) return {};
   record.ttl = found->ttl();

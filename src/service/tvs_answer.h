@@ -30,8 +30,9 @@ class SignerDigests {
 // Answers one request message from the snapshot. A request that is not well
 // formed is an error, and nothing is written. When `out` is too small it
 // overflows (out.ok() is false) and the caller asks again with more room.
-// `record` is filled with what was asked and answered.
-Parsed<void> answer_tvs(Bytes message, const index::Snapshot& snapshot, SignerDigests& digests, Writer& out,
-                        Question& record);
+// `record` is filled with what was asked and answered. What is vouched for only while it is valid
+// is unknown once it has ended by `now`.
+Parsed<void> answer_tvs(Bytes message, const index::Snapshot& snapshot, SignerDigests& digests,
+                        UnixSeconds now, Writer& out, Question& record);
 
 }  // namespace anchord::service

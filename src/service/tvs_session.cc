@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "anchord/base/clock.h"
 #include "anchord/base/log.h"
 #include "tls_greeting.h"
 #include "tvs_answer.h"
@@ -29,7 +30,8 @@ TvsSession::Served TvsSession::answer_front(Bytes& plain, TvsWorkspace& work, Wr
     if (*size == 0 || *size > plain.size()) return Served::all;
     Writer attempt = reply;
     Question record{.from = peer_, .at = shard.ring.now(), .presented = presented_};
-    Parsed<void> answer = answer_tvs(plain.first(*size), shard.pins.current(), work.digests, attempt, record);
+    Parsed<void> answer =
+        answer_tvs(plain.first(*size), shard.pins.current(), work.digests, calendar_now(), attempt, record);
     if (!answer) {
       if (log::debug_enabled()) log::debug("tvs: malformed request: " + answer.error().text());
       return Served::malformed;

@@ -1,5 +1,5 @@
 // One TVS connection as a state machine over bytes: ciphertext in, ciphertext
-// out, no sockets and no clock. Requests may arrive split and joined in any way.
+// out, no sockets, and of clocks only the calendar. Requests may arrive split and joined in any way.
 //
 //   handshake ──► open ──► ended
 //       └─────────────────────┘

@@ -585,4 +585,29 @@ class Backup(Case):
 
 
 if __name__ == "__main__":
+    def test_what_is_said_of_expired_ones(self):
+        times = iter((b"200101000000Z", b"210101000000Z"))
+        file = self.folder / "old.der"
+        file.write_bytes(re.sub(rb"\d{12}Z", lambda _: next(times), harness.der("app-ec")))
+        self.assertNotIn("--refuse-expired", self.ctl("report", "expiry"))
+        self.add(file.read_bytes())
+        for flags, told, code, answer in (((), False, 0, "valid"), (("--refuse-expired",), True, 1, "unknown")):
+            with Service(self.state, *flags) as service:
+                facts = self.facts("report", "expiry")
+                self.assertEqual(facts["refuse_expired"], told)
+                self.assertEqual(service.status()["refuse_expired"], told)
+                line = f"1 added certificate has expired; phones that ask are told that it is {answer}"
+                self.assertIn(line, self.ctl("report", "expiry"))
+                self.assertIn(line, " ".join(self.facts("status")["warnings"]))
+                asked = run(program("anchorctl"), "tvs", "verify", file, "--host", "127.0.0.1:%d" % service.tvs[0][1],
+                            "--tvs-cert", self.own_certificate("tvs"))
+                self.assertEqual(asked.returncode, code, asked.stderr)
+                # The cluster's own and former ones, and what has not ended, are answered as ever.
+                asked = run(program("anchorctl"), "tvs", "verify", self.own_certificate("tftp"), "--host",
+                            "127.0.0.1:%d" % service.tvs[0][1], "--tvs-cert", self.own_certificate("tvs"))
+                self.assertEqual(asked.returncode, 0, asked.stderr)
+                self.assertRegex(service.log(), rf"EXPIRED: the certificate .* that it is {answer}")
+        self.assertEqual(self.facts("report", "expiry")["refuse_expired"], None)
+        self.assertIn("unless anchord runs with --refuse-expired", self.ctl("report", "expiry"))
+
     harness.main()

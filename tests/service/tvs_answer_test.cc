@@ -29,7 +29,8 @@ class TvsAnswer : public testing::Test {
                 std::uint32_t ttl = 86400) {
     put(crypto::Certificate::from_pem_or_der(data_file(file)).value(), std::move(roles), ttl);
   }
-  void put(const crypto::Certificate& certificate, std::vector<std::uint8_t> roles, std::uint32_t ttl) {
+  void put(const crypto::Certificate& certificate, std::vector<std::uint8_t> roles, std::uint32_t ttl,
+           bool ends = false) {
     crypto::NormalName issuer;
     ASSERT_TRUE(issuer.from_der(certificate.issuer_der()));
     index::CertificateChange change{.kind = index::CertificateChange::Kind::put,
@@ -37,15 +38,18 @@ class TvsAnswer : public testing::Test {
                                     .roles = roles,
                                     .ttl = ttl,
                                     .name_key = index::name_key(issuer.text(), certificate.serial()),
-                                    .serial_key = index::serial_key(certificate.serial())};
+                                    .serial_key = index::serial_key(certificate.serial()),
+                                    .ends = ends};
     snapshot_.certificates = snapshot_.certificates.with({&change, 1});
     ++snapshot_.version;
   }
 
+  UnixSeconds now_ = 0;
+
   Buffer answer(Bytes request) {
     Writer out(room_);
     record_ = {};
-    EXPECT_TRUE(answer_tvs(request, snapshot_, digests_, out, record_));
+    EXPECT_TRUE(answer_tvs(request, snapshot_, digests_, now_, out, record_));
     EXPECT_TRUE(out.ok());
     return to_buffer(out.written());
   }
@@ -229,11 +233,36 @@ TEST_F(TvsAnswer, WhatStrictParsersRefuseIsFound) {
   }
 }
 
+TEST_F(TvsAnswer, WhatHasEndedIsUnknownOnlyWhereThatIsAskedFor) {
+  const auto certificate = crypto::Certificate::from_pem_or_der(data_file("certs/app-ec.crt")).value();
+  const std::string issuer = certificate.issuer().to_vendor();
+  auto verified = [&] {
+    Buffer request(8192);
+    Writer out(request);
+    wire::write_verify_request(out, {.session = 1, .device = {}, .certificate = certificate.der()});
+    answer(out.written());
+    return record_.answered_yes;
+  };
+  for (bool ends : {false, true}) {
+    put(certificate, {4}, 600, ends);
+    const index::CertificateRecord* record = snapshot_.certificates.find(certificate.der());
+    ASSERT_NE(record, nullptr);
+    EXPECT_EQ(to_buffer(record->roles()), Buffer{4});  // the mark is none of them
+    EXPECT_EQ(record->ends(), ends);
+    now_ = certificate.not_after();
+    EXPECT_TRUE(verified());
+    EXPECT_TRUE(ask(issuer, certificate.serial()));
+    now_ = certificate.not_after() + 1;
+    EXPECT_EQ(verified(), !ends);
+    EXPECT_EQ(ask(issuer, certificate.serial()), !ends);
+  }
+}
+
 TEST_F(TvsAnswer, ResponsesThatDoNotFitWriteNothingThatCounts) {
   put("tftp", {0, 2});
   Buffer small(100);
   Writer out(small);
-  EXPECT_TRUE(answer_tvs(message("query-request-tftp"), snapshot_, digests_, out, record_));
+  EXPECT_TRUE(answer_tvs(message("query-request-tftp"), snapshot_, digests_, now_, out, record_));
   EXPECT_FALSE(out.ok());
 }
 
@@ -242,7 +271,7 @@ TEST_F(TvsAnswer, TruncatedRequestsAreMalformed) {
     Buffer whole = message(name);
     for (std::size_t size = 0; size < whole.size(); ++size) {
       Writer out(room_);
-      ASSERT_FALSE(answer_tvs(Bytes(whole).first(size), snapshot_, digests_, out, record_))
+      ASSERT_FALSE(answer_tvs(Bytes(whole).first(size), snapshot_, digests_, now_, out, record_))
           << name << " " << size;
       ASSERT_EQ(out.size(), 0u);
     }

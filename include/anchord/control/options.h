@@ -48,6 +48,8 @@ struct Options {
   std::uint64_t max_folder_size = std::uint64_t{8} << 30;  // of all files in it
   // Seconds for which many files that go at once stay in service; 0: they go.
   unsigned hold_removals = 60;
+  // Added certificates that have ended are answered as unknown.
+  bool refuse_expired = false;
   std::string user;  // to become once the ports are bound; empty: stay
 };
 

@@ -45,6 +45,9 @@ struct CertificateFields {
 // For the request path: allocates nothing and checks only what it passes.
 std::optional<CertificateFields> read_fields(Bytes der);
 
+// Whether the certificate's end has passed; false where it has no readable one. As read_fields().
+bool has_ended(Bytes der, UnixSeconds now);
+
 struct PemObject;
 
 class Certificate {

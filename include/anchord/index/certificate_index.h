@@ -30,9 +30,11 @@ constexpr std::size_t kMaxRoles = 16;
 
 class CertificateRecord {
  public:
-  Bytes der() const { return {tail() + role_count_, der_size_}; }
-  Bytes roles() const { return {tail(), role_count_}; }  // as stored, in their order
-  std::uint32_t ttl() const { return ttl_; }             // seconds
+  Bytes der() const { return {tail() + role_count(), der_size_}; }
+  Bytes roles() const { return {tail(), role_count()}; }  // as stored, in their order
+  std::uint32_t ttl() const { return ttl_; }              // seconds
+  // Whether it is vouched for only as long as it is valid by its own dates.
+  bool ends() const { return (role_count_ & kEnds) != 0; }
 
   CertificateRecord(const CertificateRecord&) = delete;
   CertificateRecord& operator=(const CertificateRecord&) = delete;
@@ -45,7 +47,10 @@ class CertificateRecord {
   // last one: with a million certificates every byte here is a megabyte.
   static constexpr std::size_t kHeader = 13;
 
+  static constexpr std::uint8_t kEnds = 0x80;  // in role_count_: of the rest there are kMaxRoles
+
   CertificateRecord() = default;
+  std::size_t role_count() const { return role_count_ & static_cast<std::uint8_t>(~kEnds); }
   const std::uint8_t* tail() const { return reinterpret_cast<const std::uint8_t*>(this) + kHeader; }
 
   std::uint32_t ttl_;
@@ -53,7 +58,7 @@ class CertificateRecord {
   std::uint16_t holders_;           // partitions that list this record; the pool's
   std::uint16_t name_partition_;    // where the record is listed by name
   std::uint16_t serial_partition_;  // and by serial number
-  std::uint8_t role_count_;
+  std::uint8_t role_count_;         // and kEnds
 };
 
 // What a table says of a record: 16 bits of the hash that it is found by, and which
@@ -74,6 +79,7 @@ struct CertificateChange {
   std::uint32_t ttl = 0;
   std::uint64_t name_key = 0;
   std::uint64_t serial_key = 0;
+  bool ends = false;  // CertificateRecord::ends()
 };
 
 // The key of a certificate's name: its normalised issuer and its serial number. Leading

@@ -58,6 +58,11 @@ struct KnownCertificate {
   UnixSeconds retired_at = 0;
 };
 
+// Neither is nor was the cluster's own: somebody has added it.
+inline bool is_added(const KnownCertificate& known) {
+  return !known.own && !known.retired_from;
+}
+
 // A phone that the cluster provisions. Its configuration is encrypted to the
 // certificate when that has an RSA key.
 struct Phone {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "anchord/base/serial_number.h"
@@ -119,6 +121,24 @@ std::string_view expiry_level(const crypto::Certificate& certificate, UnixSecond
   if (certificate.not_after() <= now) return "expired";
   std::int64_t days = days_left(certificate.not_after(), now);
   return days <= kUrgentDays ? "7" : days <= kWarningDays ? "30" : days <= kNoticeDays ? "90" : "ok";
+}
+
+std::optional<std::string> ended_warning(const trust::Cluster& cluster, const Json& service,
+                                         UnixSeconds now) {
+  const auto ended = std::ranges::count_if(cluster.known, [&](const trust::KnownCertificate& known) {
+    return trust::is_added(known) && known.certificate.not_after() < now;
+  });
+  // Prepared for a rollback, the service vouches for nothing.
+  if (ended == 0 || cluster.rolling_back) return std::nullopt;
+  const bool told = service.is_object() && service.contains("refuse_expired");
+  const bool refused = told && service["refuse_expired"] == true;
+  const bool one = ended == 1;
+  const char* remedy = refused ? " (--refuse-expired)"
+                       : told  ? ": see 'anchorctl cert remove', or run anchord with --refuse-expired"
+                               : ", unless anchord runs with --refuse-expired";
+  return fmt::format("{} added certificate{} expired; phones that ask are told that {} {}{}", ended,
+                     one ? " has" : "s have", one ? "it is" : "they are", refused ? "unknown" : "valid",
+                     remedy);
 }
 
 std::string known_as(const trust::KnownCertificate& known) {

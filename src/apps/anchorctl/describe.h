@@ -45,6 +45,10 @@ std::optional<std::string> expiry_warning(std::string_view what, const crypto::C
 // "expired", "7", "30", "90" (days left at most) or "ok".
 std::string_view expiry_level(const crypto::Certificate& certificate, UnixSeconds now);
 
+// What phones that ask are told of added certificates that have expired, by what the running service
+// says (null: none answers); nothing while there are none.
+std::optional<std::string> ended_warning(const trust::Cluster& cluster, const Json& service, UnixSeconds now);
+
 // "was tftp until 2026-11-23", else the roles.
 std::string known_as(const trust::KnownCertificate& known);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "anchord/trust/trust_list.h"
+#include "control_client.h"
 #include "describe.h"
 #include "failure.h"
 #include "known_phones.h"
@@ -142,6 +143,12 @@ std::vector<Expiring> all_certificates(const trust::Cluster& cluster, const Know
   return out;
 }
 
+// Null: no service answers.
+Json service_status(const Session& session) {
+  auto answer = ask_service(session.state_dir(), "status\n");
+  return answer ? Json::parse(*answer, nullptr, false) : Json();
+}
+
 Outcome report_expiry(const Session& session) {
   auto cluster = session.load_cluster(store::KeyUse::without_keys);
   if (!cluster) return failure_of(cluster);
@@ -162,11 +169,14 @@ Outcome report_expiry(const Session& session) {
     rows.push_back({std::string(level), days_left_text(end, now), time_text(end), one.kind, one.name,
                     short_hash(one.certificate), name_text(one.certificate.subject())});
   }
+  const Json service = service_status(session);
   if (session.json) {
-    print_json({{"certificates", list}});
-  } else {
-    print_table(rows);
+    const bool told = service.is_object() && service.contains("refuse_expired");
+    print_json({{"certificates", list}, {"refuse_expired", told ? service["refuse_expired"] : Json()}});
+    return Answer::yes;
   }
+  print_table(rows);
+  if (auto line = ended_warning(*cluster, service, now)) print_line(*line);
   return Answer::yes;
 }
 

@@ -100,6 +100,7 @@ void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
   for (const auto& [name, known] : facts.phones) {
     if (known.phone.certificate) count(*known.phone.certificate);
   }
+  if (auto line = ended_warning(facts.cluster, facts.service, facts.now)) out.push_back(*line);
   if (others > 0) {
     out.push_back(
         fmt::format("{} certificates that were added, or phones', have 90 days left or less: see "

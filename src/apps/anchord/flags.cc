@@ -136,6 +136,8 @@ void define(CLI::App& app, Flags& flags) {
                  "seconds for which many files that go at once stay in service; 0: they go at once")
       ->check(CLI::Range(0, 86'400))
       ->capture_default_str();
+  app.add_flag("--refuse-expired", o.refuse_expired,
+               "answer phones' questions about added certificates that have expired as unknown");
   app.add_option("--allow", flags.allow, "network (CIDR) that is served; may be repeated (default: all)");
   app.add_option("--user", o.user, "become this user once the ports are bound");
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
@@ -214,6 +216,8 @@ std::vector<control::Setting> settings_in_force(const CLI::App& app, const Flags
     if (name == "no-pin") {
       setting.flag = "--pin";
       setting.value = flags.no_pin ? "no" : "yes";
+    } else if (name == "refuse-expired") {
+      setting.value = flags.options.refuse_expired ? "yes" : "no";
     } else if (name == "tls-ciphers") {
       setting.value = flags.options.tls_ciphers;
     } else if (option->count() == 0) {
