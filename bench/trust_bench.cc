@@ -50,7 +50,7 @@ Cluster cluster_of(std::size_t hosts, wire::Digest digest) {
                   .phones = {}};
   for (std::size_t i = 1; i <= hosts; ++i) {
     const std::string name = "cucm" + std::to_string(i) + ".example.com";
-    cluster.hosts.push_back({name, "192.0.2." + std::to_string(i)});
+    cluster.hosts.push_back({name, {"192.0.2." + std::to_string(i)}});
     cluster.tvs.push_back(identity("TVS-" + name, rsa));
   }
   return cluster;

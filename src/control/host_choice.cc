@@ -31,8 +31,10 @@ std::vector<io::Host> local_hosts() {
 const trust::Host* with_address_among(const std::vector<trust::Host>& hosts,
                                       const std::vector<io::Host>& addresses) {
   for (const trust::Host& host : hosts) {
-    Result<io::Host> address = io::parse_host(host.address);
-    if (address && std::ranges::find(addresses, *address) != addresses.end()) return &host;
+    for (const std::string& text : host.addresses) {
+      Result<io::Host> address = io::parse_host(text);
+      if (address && std::ranges::find(addresses, *address) != addresses.end()) return &host;
+    }
   }
   return nullptr;
 }

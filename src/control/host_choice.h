@@ -10,8 +10,8 @@
 
 namespace anchord::control {
 
-// The one that --host names; else the one whose address is among those of --listen; else the
-// one whose address this machine has; else the first. `hosts` are the cluster's, at least one.
+// The one that --host names; else the one of whose addresses one is among those of --listen; else
+// the one of whose addresses this machine has one; else the first. `hosts` are the cluster's, at least one.
 // Fails when --host names none of them.
 Result<std::string> choose_host(const Options& options, const std::vector<trust::Host>& hosts);
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "anchord/base/ascii.h"
 #include "anchord/crypto/random.h"
@@ -83,19 +84,29 @@ bool add_time(CBB* out, UnixSeconds at) {
                    as_bytes(std::string_view(text).substr(longer ? 0 : 2)));
 }
 
-bool add_validity(CBB* out, const SelfSignedRequest& request) {
-  CBB validity;
-  return CBB_add_asn1(out, &validity, CBS_ASN1_SEQUENCE) && add_time(&validity, request.not_before) &&
-         add_time(&validity, request.not_before + UnixSeconds{request.days} * kSecondsPerDay) &&
-         CBB_flush(out);
-}
+using Serial = std::array<std::uint8_t, kSerialSize>;
 
-bool add_serial(CBB* out) {
-  std::array<std::uint8_t, kSerialSize> serial;
+Serial new_serial() {
+  Serial serial;
   fill_random(serial);
   // Positive, and of this size whatever was drawn.
   serial[0] = static_cast<std::uint8_t>((serial[0] & 0x7f) | 0x40);
-  return add_bytes(out, CBS_ASN1_INTEGER, serial);
+  return serial;
+}
+
+// How much later than asked the certificate ends.
+UnixSeconds spread_of(const Serial& serial, UnixSeconds spread) {
+  if (spread == 0) return 0;
+  std::uint64_t drawn = 0;
+  for (std::uint8_t byte : std::span(serial).last<8>()) drawn = drawn << 8 | byte;
+  return static_cast<UnixSeconds>(drawn % static_cast<std::uint64_t>(spread));
+}
+
+bool add_validity(CBB* out, const SelfSignedRequest& request, const Serial& serial) {
+  CBB validity;
+  const UnixSeconds end = request.not_before + UnixSeconds{request.days} * kSecondsPerDay;
+  return CBB_add_asn1(out, &validity, CBS_ASN1_SEQUENCE) && add_time(&validity, request.not_before) &&
+         add_time(&validity, end + spread_of(serial, request.spread)) && CBB_flush(out);
 }
 
 bool add_algorithm(CBB* out, KeyType type) {
@@ -193,14 +204,15 @@ Bytes public_key_of(Bytes key_info) {
 
 Buffer build_body(const PrivateKey& key, const SelfSignedRequest& request) {
   Buffer key_info = build_key_info(key.impl().key.get());
+  const Serial serial = new_serial();
   return build([&](CBB* out) {
     CBB body, version;
     constexpr std::uint64_t kVersion3 = 2;
     return CBB_add_asn1(out, &body, CBS_ASN1_SEQUENCE) &&
            CBB_add_asn1(&body, &version, kConstructedContext | 0) &&
-           CBB_add_asn1_uint64(&version, kVersion3) && add_serial(&body) &&
+           CBB_add_asn1_uint64(&version, kVersion3) && add_bytes(&body, CBS_ASN1_INTEGER, serial) &&
            add_algorithm(&body, key.key_type()) && add_name(&body, request.subject) &&
-           add_validity(&body, request) && add_name(&body, request.subject) &&
+           add_validity(&body, request, serial) && add_name(&body, request.subject) &&
            CBB_add_bytes(&body, key_info.data(), key_info.size()) &&
            add_extensions(&body, key, public_key_of(key_info), request) && CBB_flush(out);
   });
@@ -232,7 +244,7 @@ Status check(const SelfSignedRequest& request) {
               inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
     if (!ok) return fail(fmt::format("'{}' is not an IPv4 or IPv6 address", text));
   }
-  UnixSeconds end = request.not_before + UnixSeconds{request.days} * kSecondsPerDay;
+  UnixSeconds end = request.not_before + UnixSeconds{request.days} * kSecondsPerDay + request.spread;
   if (request.days == 0 || request.not_before < kYear1950 || end >= kYear10000) {
     return fail(
         fmt::format("a lifetime of {} days from {} does not fit a certificate: 1950 to 9999, a day at least",

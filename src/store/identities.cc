@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <ranges>
 #include <set>
 
 #include "anchord/base/hex.h"
 #include "anchord/crypto/random.h"
 #include "anchord/crypto/self_signed.h"
+#include "anchord/store/store.h"
 #include "keys.h"
 
 namespace anchord::store {
@@ -18,9 +20,23 @@ using trust::Service;
 
 constexpr unsigned kServiceDays = 5 * 365 + 1;
 // Recovery is what is left when all else has expired or is lost: it outlasts the phones.
-constexpr unsigned kRecoveryDays = 20 * 365 + 5;
+constexpr unsigned kRecoveryDays = kMaxDays;
+// What was made in one minute must not end in one: an administrator who comes too late loses one
+// service then, and not all.
+constexpr UnixSeconds kSpread = kSecondsPerDay;
 // A phone's clock may be behind ours when it sees the certificate for the first time.
 constexpr UnixSeconds kClockSlack = 3600;
+
+// Empty: it is none.
+Buffer address_bytes(const std::string& text) {
+  Buffer out(sizeof(in6_addr));
+  if (::inet_pton(AF_INET, text.c_str(), out.data()) == 1) {
+    out.resize(sizeof(in_addr));
+  } else if (::inet_pton(AF_INET6, text.c_str(), out.data()) != 1) {
+    out.clear();
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -31,21 +47,36 @@ std::string new_cluster_id() {
 }
 
 bool is_address(const std::string& text) {
-  std::array<unsigned char, sizeof(in6_addr)> room;
-  return ::inet_pton(AF_INET, text.c_str(), room.data()) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), room.data()) == 1;
+  return !address_bytes(text).empty();
+}
+
+bool same_address(const std::string& a, const std::string& b) {
+  return address_bytes(a) == address_bytes(b);
+}
+
+std::string addresses_text(const std::vector<std::string>& addresses) {
+  return fmt::format("{}", fmt::join(addresses, ","));
+}
+
+std::vector<std::string> addresses_from_text(std::string_view text) {
+  std::vector<std::string> out;
+  for (auto part : std::views::split(text, ','))
+    if (!part.empty()) out.emplace_back(part.begin(), part.end());
+  return out;
 }
 
 Result<NewIdentity> make_identity(const IdentityRequest& request) {
   auto key = crypto::PrivateKey::generate(request.key);
   if (!key) return std::unexpected(key.error());
-  bool recovery = request.service == Service::recovery;
+  const unsigned usual = request.service == Service::recovery ? kRecoveryDays : kServiceDays;
   crypto::SelfSignedRequest wanted{.subject = request.subject,
                                    .not_before = request.now - kClockSlack,
-                                   .days = recovery ? kRecoveryDays : kServiceDays};
+                                   .days = request.days != 0 ? request.days : usual,
+                                   .spread = kSpread};
   if (const trust::Host* host = request.host; host != nullptr) {
     (is_address(host->name) ? wanted.addresses : wanted.dns_names).push_back(host->name);
-    if (!host->address.empty() && host->address != host->name) wanted.addresses.push_back(host->address);
+    for (const std::string& address : host->addresses)
+      if (address != host->name) wanted.addresses.push_back(address);
   }
   auto certificate = crypto::make_self_signed(*key, wanted);
   if (!certificate)
@@ -55,8 +86,9 @@ Result<NewIdentity> make_identity(const IdentityRequest& request) {
       request.service, request.service == Service::tvs ? request.host->name : "", {*certificate, *key}};
 }
 
-Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now) {
-  return make_identity({Service::tftp_ec, &host, tftp.subject(), crypto::KeyKind::p256, now});
+Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now,
+                                 unsigned days) {
+  return make_identity({Service::tftp_ec, &host, tftp.subject(), crypto::KeyKind::p256, now, days});
 }
 
 Status put_identity(Database& database, const NewIdentity& made) {

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
@@ -17,7 +19,8 @@ struct IdentityRequest {
   const trust::Host* host = nullptr;  // the server that presents it; may be absent
   crypto::Name subject;
   crypto::KeyKind key;
-  UnixSeconds now;  // when its validity begins
+  UnixSeconds now;    // when its validity begins
+  unsigned days = 0;  // of validity; 0: as long as the service's certificates last by default
 };
 
 struct NewIdentity {
@@ -28,12 +31,18 @@ struct NewIdentity {
 
 std::string new_cluster_id();
 
-bool is_address(const std::string& text);  // IPv4 or IPv6
+bool is_address(const std::string& text);                       // IPv4 or IPv6
+bool same_address(const std::string& a, const std::string& b);  // of both, in any spelling
+
+// Hosts' addresses as their column has them, a comma between.
+std::string addresses_text(const std::vector<std::string>& addresses);
+std::vector<std::string> addresses_from_text(std::string_view text);
 
 Result<NewIdentity> make_identity(const IdentityRequest& request);
 
 // For HTTPS: phones tell the host by the names that its TFTP certificate has.
-Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now);
+Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now,
+                                 unsigned days);
 
 // Its row, in the open transaction. Its key's file comes first.
 Status put_identity(Database& database, const NewIdentity& made);

@@ -36,8 +36,24 @@ Status check_host(const trust::Host& host) {
         fmt::format("the host name '{}' is longer than {} characters, more than fits a certificate's "
                     "common name: use a shorter one",
                     host.name, kMaxHostName));
-  if (!host.address.empty() && !is_address(host.address))
-    return fail(fmt::format("'{}' of host '{}' is not an IPv4 or IPv6 address", host.address, host.name));
+  if (host.addresses.size() > kMaxHostAddresses)
+    return fail(fmt::format("the host '{}' has {} addresses: give {} at the most", host.name,
+                            host.addresses.size(), kMaxHostAddresses));
+  for (const std::string& address : host.addresses)
+    if (!is_address(address))
+      return fail(fmt::format("'{}' of host '{}' is not an IPv4 or IPv6 address", address, host.name));
+  return {};
+}
+
+// One that two hosts have would not say which of them this is.
+Status check_addresses(const std::vector<trust::Host>& hosts) {
+  std::vector<std::string> seen;
+  for (const trust::Host& host : hosts)
+    for (const std::string& address : host.addresses) {
+      if (std::ranges::any_of(seen, [&](const std::string& one) { return same_address(one, address); }))
+        return fail(fmt::format("the address '{}' is given twice: each is one host's", address));
+      seen.push_back(address);
+    }
   return {};
 }
 
@@ -58,7 +74,10 @@ Status check_request(const InitRequest& request) {
       if (same_ignoring_case(request.hosts[i].name, request.hosts[j].name))
         return fail(fmt::format("the host '{}' is named twice", request.hosts[i].name));
   }
-  return {};
+  if (request.days > kMaxDays)
+    return fail(
+        fmt::format("a lifetime of {} days is longer than {}, which is 20 years", request.days, kMaxDays));
+  return check_addresses(request.hosts);
 }
 
 crypto::Name make_subject(const InitRequest& request, const std::string& common_name) {
@@ -83,12 +102,16 @@ Result<std::vector<NewIdentity>> make_identities(const InitRequest& request) {
     if (auto adopted = adopted_identity(request, service, host)) {
       made.push_back(std::move(*adopted));
     } else {
-      made.push_back(make_identity({service, host, make_subject(request, common_name), key, request.now}));
+      // Recovery is for when all else has ended.
+      const unsigned days = service == Service::recovery ? 0 : request.days;
+      made.push_back(
+          make_identity({service, host, make_subject(request, common_name), key, request.now, days}));
     }
   };
   for (const trust::Host& host : request.hosts) make(Service::tvs, &host, "TVS-" + host.name, request.key);
   make(Service::tftp, &first, first.name, signer);
-  if (made.back()) made.push_back(make_tftp_ec(made.back()->identity.certificate, first, request.now));
+  if (made.back())
+    made.push_back(make_tftp_ec(made.back()->identity.certificate, first, request.now, request.days));
   make(Service::capf, nullptr, "CAPF-" + to_hex(random), request.key);
   make(Service::recovery, nullptr, "ITLRECOVERY_" + first.name, signer);
   std::vector<NewIdentity> identities;
@@ -146,7 +169,7 @@ Status write_database(const std::filesystem::path& file, const InitRequest& requ
                    request.signing.spelling == crypto::NameSpelling::open ? "open" : "vendor");
   for (std::size_t i = 0; done && i < request.hosts.size(); ++i)
     done = execute(*database, "INSERT INTO hosts (position, name, address) VALUES (?, ?, ?)", i,
-                   request.hosts[i].name, request.hosts[i].address);
+                   request.hosts[i].name, addresses_text(request.hosts[i].addresses));
   for (const NewIdentity& made : identities)
     if (done) done = put_identity(*database, made);
   if (done) done = put_adopted(*database, request, held);

@@ -23,8 +23,8 @@ Result<NewIdentity> identity_for_https(Database& database) {
   }
   auto tftp = read_certificate(database, row, 0, 1);
   if (!tftp) return std::unexpected(tftp.error());
-  trust::Host host{std::string(row.text(2)), std::string(row.text(3))};
-  return make_tftp_ec(*tftp, host, calendar_now());
+  trust::Host host{std::string(row.text(2)), addresses_from_text(row.text(3))};
+  return make_tftp_ec(*tftp, host, calendar_now(), 0);
 }
 
 // SQLite cannot change a table's checks: its rows move to a new one.

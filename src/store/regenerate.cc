@@ -48,16 +48,26 @@ crypto::KeyKind kind_of(const crypto::Certificate& certificate) {
   return certificate.key_bits() > 2048 ? crypto::KeyKind::rsa4096 : crypto::KeyKind::rsa2048;
 }
 
+// Whole days, so without what the end was spread by; 0, the usual, where others have made it with a
+// lifetime that is none here.
+unsigned days_of(const crypto::Certificate& certificate) {
+  const UnixSeconds days = (certificate.not_after() - certificate.not_before()) / kSecondsPerDay;
+  return days >= 1 && days <= UnixSeconds{kMaxDays} ? static_cast<unsigned>(days) : 0;
+}
+
 }  // namespace
 
 Result<Regeneration> prepare_regeneration(Store& store, Service service, std::string_view host,
-                                          UnixSeconds now) {
+                                          UnixSeconds now, unsigned days) {
+  if (days > kMaxDays)
+    return fail(fmt::format("a lifetime of {} days is longer than {}, which is 20 years", days, kMaxDays));
   auto loaded = store.load(KeyUse::without_keys);
   if (!loaded) return std::unexpected(loaded.error());
   auto present = find_present(loaded->cluster, service, host);
   if (!present) return std::unexpected(present.error());
   const crypto::Certificate& before = present->identity->certificate;
-  auto made = make_identity({service, present->host, before.subject(), kind_of(before), now});
+  auto made = make_identity(
+      {service, present->host, before.subject(), kind_of(before), now, days != 0 ? days : days_of(before)});
   if (!made) return std::unexpected(made.error());
   return Regeneration{before, std::move(*made)};
 }
@@ -103,8 +113,8 @@ Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, con
 }
 
 Result<Regenerated> regenerate(Store& store, Service service, std::string_view host,
-                               const ChangeRequest& request) {
-  auto prepared = prepare_regeneration(store, service, host, request.now);
+                               const ChangeRequest& request, unsigned days) {
+  auto prepared = prepare_regeneration(store, service, host, request.now, days);
   if (!prepared) return std::unexpected(prepared.error());
   return put_in_place(store, *prepared, request);
 }

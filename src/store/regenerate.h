@@ -13,7 +13,7 @@ struct Regeneration {
 
 // Writes nothing.
 Result<Regeneration> prepare_regeneration(Store& store, trust::Service service, std::string_view host,
-                                          UnixSeconds now);
+                                          UnixSeconds now, unsigned days = 0);
 
 // Fails when somebody else has replaced the certificate meanwhile.
 Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, const ChangeRequest& request);

@@ -77,7 +77,7 @@ struct IdentityRow {
 Result<std::vector<trust::Host>> read_hosts(Database& database) {
   std::vector<trust::Host> hosts;
   Statement row(database, "SELECT name, address FROM hosts ORDER BY position");
-  while (row.next()) hosts.push_back({std::string(row.text(0)), std::string(row.text(1))});
+  while (row.next()) hosts.push_back({std::string(row.text(0)), addresses_from_text(row.text(1))});
   if (!row.ok()) return row.failure();
   return hosts;
 }

@@ -46,10 +46,11 @@ wire::Record make_record(const ListedCertificate& listed, const RecordNames& nam
 }
 
 // The record of a server that has no certificate at present. The address takes the
-// name's place, as the vendor's lists have it.
+// name's place, as the vendor's lists have it; of several the first that a record has room for.
 ListedCertificate emptied(wire::Role role, const Host& host) {
-  bool has_ipv4 = ipv4(host.address).has_value();
-  return {std::nullopt, role, has_ipv4 ? host.address : host.name, has_ipv4 ? host.address : ""};
+  auto address = std::ranges::find_if(host.addresses, [](const auto& one) { return ipv4(one).has_value(); });
+  if (address == host.addresses.end()) return {std::nullopt, role, host.name, ""};
+  return {std::nullopt, role, *address, *address};
 }
 
 Status check_signers(const TrustListFields& fields) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "anchord/crypto/self_signed.h"
 #include "test_files.h"
 
@@ -127,6 +129,20 @@ TEST(SelfSigned, HoldsWhatWasAskedFor) {
     EXPECT_TRUE(test::contains(made->der(), v4));
     EXPECT_TRUE(test::contains(made->der(), v6));
   }
+}
+
+TEST(SelfSigned, EndsAreSpreadByTheSerialNumber) {
+  SelfSignedRequest request{
+      .subject = Name::parse("CN=a").value(), .not_before = 1800000000, .days = 10, .spread = 86400};
+  std::set<UnixSeconds> ends;
+  for (int i = 0; i < 20; ++i) {
+    Certificate made = make_self_signed(test::shared_key(KeyKind::p256), request).value();
+    std::uint64_t last = 0;
+    for (std::uint8_t byte : made.serial().last(8)) last = last << 8 | byte;
+    EXPECT_EQ(made.not_after(), 1800000000 + 10 * 86400 + static_cast<UnixSeconds>(last % 86400));
+    ends.insert(made.not_after());
+  }
+  EXPECT_GT(ends.size(), 1u);
 }
 
 TEST(SelfSigned, DatesOnBothSidesOf2050) {

@@ -177,7 +177,7 @@ class Init(Case):
         facts = self.facts("init", "--state", new, "--name", "small", "--host", "a.example.com=192.0.2.1", "--key",
                            "p256")
         self.assertEqual(facts["cluster"], "small")
-        self.assertEqual(facts["hosts"], [{"name": "a.example.com", "address": "192.0.2.1"}])
+        self.assertEqual(facts["hosts"], [{"name": "a.example.com", "address": "192.0.2.1", "addresses": ["192.0.2.1"]}])
         self.assertEqual([c["service"] for c in facts["own_certificates"]], ["tvs", "tftp", "tftp-ec", "capf", "recovery"])
         keys = {c["service"]: c["key"] for c in facts["own_certificates"]}
         self.assertEqual(keys, {"tvs": "EC 256", "tftp": "RSA 2048", "tftp-ec": "EC 256", "capf": "EC 256",
@@ -194,6 +194,40 @@ class Init(Case):
         before = (self.state / "anchord.db").read_bytes()
         self.refused(1, "init", "--state", self.state, "--name", "n", "--host", "h", says=str(self.state))
         self.assertEqual((self.state / "anchord.db").read_bytes(), before)
+
+    def test_hosts_with_several_addresses(self):
+        new = self.folder / "new"
+        facts = self.facts("init", "--state", new, "--name", "x", "--host", "a=192.0.2.1,2001:db8::1", "--host", "b")
+        self.assertEqual(facts["hosts"], [{"name": "a", "address": "192.0.2.1", "addresses": ["192.0.2.1", "2001:db8::1"]},
+                                          {"name": "b", "address": None, "addresses": []}])
+        self.assertIn("a=192.0.2.1,2001:db8::1, b\n", self.done("--state", new, "status"))
+        for service in ("tvs", "tftp", "tftp-ec"):
+            exported = self.path("own.pem", self.done("--state", new, "cert", "export", service))
+            shown = subprocess.run([harness.client("openssl"), "x509", "-in", exported, "-noout", "-ext", "subjectAltName"],
+                                   capture_output=True, text=True)
+            self.assertRegex(shown.stdout, r"IP Address:192\.0\.2\.1, IP Address:2001:DB8:0:0:0:0:0:1")
+
+    def test_refuses_addresses_that_are_none(self):
+        new = self.folder / "new"
+        how = ("init", "--state", new, "--name", "x")
+        for host in ("a=", "a=192.0.2.1,", "a=,192.0.2.1", "a=192.0.2.1,,::1", "=192.0.2.1"):
+            self.refused(2, *how, "--host", host, says=[host, "NAME=ADDRESS[,ADDRESS]"])
+        for host, words in (("a=192.0.2", "not an IPv4 or IPv6"), ("a=192.0.2.1, ::1", "' ::1' of host 'a'"),
+                            ("a=::1,0:0::1", "'0:0::1' is given twice"), ("a=[::1]", "not an IPv4 or IPv6")):
+            self.refused(1, *how, "--host", host, says=words)
+        self.refused(1, *how, "--host", "a=192.0.2.1", "--host", "b=192.0.2.1", says="'192.0.2.1' is given twice")
+        self.assertFalse(new.exists())
+
+    def test_lifetimes(self):
+        new = self.folder / "new"
+        facts = self.facts("init", "--state", new, "--name", "x", "--host", "a", "--host", "b", "--days", "100")
+        own = facts["own_certificates"]
+        for c in own:
+            self.assertIn(c["days_left"], (7304, 7305) if c["service"] == "recovery" else (99, 100))
+        self.assertGreater(len({c["not_after"][:16] for c in own if c["service"] != "recovery"}), 1)
+        for days in ("0", "-1", "7306", "1.5", "x", ""):
+            self.refused(2, "init", "--state", self.folder / "other", "--name", "x", "--host", "a", f"--days={days}", says="--days")
+        self.assertFalse((self.folder / "other").exists())
 
     def test_refuses_what_is_not_a_host(self):
         for host in ("=192.0.2.1", "name=", ""):

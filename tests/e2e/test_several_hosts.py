@@ -48,6 +48,14 @@ class SeveralHosts(harness.Case):
             boot(b, PHONE)
             wait_for(lambda: self.state_of("b") == "accepted", "the phone's host knows")
 
+    def test_a_host_is_known_by_any_of_its_addresses(self):
+        state = self.folder / "both"
+        made = run(program("anchorctl"), "--state", state, "init", "--name", "two", "--host", "a=192.0.2.1,2001:db8::1",
+                   "--host", "b=192.0.2.2,127.0.0.2,2001:db8::2")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        with Service(state, listen=("127.0.0.2",)) as service:
+            self.assertEqual(service.status()["host"], "b")
+
     def test_the_procedure(self):
         self.booted_at_b()
         # The host where the change is made has never seen the phone.

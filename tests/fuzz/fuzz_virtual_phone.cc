@@ -29,7 +29,7 @@ trust::Identity identity(const std::string& name) {
 }
 
 trust::Cluster cluster() {
-  trust::Cluster made{.hosts = {{"h", "192.0.2.1"}},
+  trust::Cluster made{.hosts = {{"h", {"192.0.2.1"}}},
                       .tvs = {identity("tvs")},
                       .tftp = identity("tftp"),
                       .tftp_ec = identity("ec"),

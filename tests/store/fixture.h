@@ -34,7 +34,7 @@ class Folder {
 
 inline InitRequest example_request() {
   return {.cluster_name = "Example",
-          .hosts = {{"cucm1.example.com", "192.0.2.1"}, {"cucm2", ""}},
+          .hosts = {{"cucm1.example.com", {"192.0.2.1"}}, {.name = "cucm2"}},
           .organization = "Example Corp",
           .unit = "Voice",
           .country = "us",

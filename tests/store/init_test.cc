@@ -1,10 +1,12 @@
 // Making a store.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <set>
 
 #include "anchord/trust/trust_list.h"
@@ -36,7 +38,7 @@ TEST_F(Init, MakesAWholeCluster) {
   EXPECT_EQ(cluster.signing.digest, wire::Digest::sha512);
   EXPECT_EQ(cluster.signing.spelling, crypto::NameSpelling::vendor);
   ASSERT_EQ(cluster.hosts.size(), 2U);
-  EXPECT_EQ(cluster.hosts[0].address, "192.0.2.1");
+  EXPECT_EQ(cluster.hosts[0].addresses, std::vector<std::string>{"192.0.2.1"});
   EXPECT_EQ(cluster.hosts[1].name, "cucm2");
   ASSERT_EQ(cluster.tvs.size(), 2U);
   auto subject = [](const trust::Identity& identity) { return identity.certificate.subject().to_open(); };
@@ -83,6 +85,39 @@ TEST_F(Init, RecoveryOutlastsTheOthers) {
     EXPECT_GT(left(*identity), 5 * kYear);
     EXPECT_LT(left(*identity), 6 * kYear);
   }
+}
+
+TEST_F(Init, LifetimesAreAsAskedAndEndsApart) {
+  InitRequest request = example_request();
+  request.days = 30;
+  auto cluster =
+      Store::init(folder_.path / "short", request).value().load(KeyUse::without_keys).value().cluster;
+  std::set<UnixSeconds> ends;
+  for (const auto* identity :
+       {&cluster.tvs[0], &cluster.tvs[1], &cluster.tftp, &cluster.tftp_ec, &cluster.capf}) {
+    const crypto::Certificate& made = identity->certificate;
+    EXPECT_EQ((made.not_after() - made.not_before()) / 86400, 30);
+    ends.insert(made.not_after());
+  }
+  EXPECT_EQ(ends.size(), 5u);
+  EXPECT_GT(*ends.rbegin() - *ends.begin(), 60);
+  const crypto::Certificate& recovery = cluster.recovery.certificate;
+  EXPECT_EQ((recovery.not_after() - recovery.not_before()) / 86400, kMaxDays);
+}
+
+TEST_F(Init, AHostHasSeveralAddresses) {
+  InitRequest request = example_request();
+  request.hosts[0].addresses = {"192.0.2.1", "2001:db8::1"};
+  auto store = Store::init(folder_.path / "both", request).value();
+  auto cluster = store.load(KeyUse::without_keys).value().cluster;
+  EXPECT_EQ(cluster.hosts[0].addresses, request.hosts[0].addresses);
+  EXPECT_TRUE(cluster.hosts[1].addresses.empty());
+  // The one in its certificates' alternative names as the other.
+  const std::array<std::uint8_t, 6> v4{0x87, 4, 192, 0, 2, 1};
+  const std::array<std::uint8_t, 8> v6{0x87, 16, 0x20, 0x01, 0x0d, 0xb8, 0, 0};
+  for (const trust::Identity& identity : {cluster.tvs[0], cluster.tftp, cluster.tftp_ec})
+    for (Bytes part : {Bytes(v4), Bytes(v6)})
+      EXPECT_NE(as_text(identity.certificate.der()).find(as_text(part)), std::string_view::npos);
 }
 
 TEST_F(Init, KeysAreForTheOwnerAlone) {
@@ -171,7 +206,17 @@ TEST_F(Init, RefusesWhatNoCertificateCanHold) {
     expect_text(error([&](auto& r) { r.hosts[0].name = name; }), {"not a host name"});
   expect_text(error([](auto& r) { r.hosts[0].name = std::string(kMaxHostName + 1, 'a'); }),
               {"longer than 52"});
-  expect_text(error([](auto& r) { r.hosts[0].address = "192.0.2"; }), {"192.0.2", "not an IPv4"});
+  for (const char* address : {"192.0.2", "", "192.0.2.1,192.0.2.2", "192.0.2.1 ", "::1%eth0"})
+    expect_text(error([&](auto& r) { r.hosts[0].addresses = {"192.0.2.1", address}; }),
+                {address, "cucm1.example.com", "not an IPv4"});
+  expect_text(error([](auto& r) { r.hosts[0].addresses = {"2001:db8::1", "2001:DB8:0::1"}; }),
+              {"2001:DB8:0::1", "given twice"});
+  expect_text(error([](auto& r) { r.hosts[1].addresses = {"192.0.2.1"}; }), {"192.0.2.1", "given twice"});
+  expect_text(error([](auto& r) {
+                for (int i = 0; i < 17; ++i) r.hosts[1].addresses.push_back(fmt::format("192.0.3.{}", i));
+              }),
+              {"cucm2", "17 addresses", "16"});
+  expect_text(error([](auto& r) { r.days = kMaxDays + 1; }), {"7306 days", "7305"});
   expect_text(error([](auto& r) { r.country = "USA"; }), {"USA", "two letters"});
   expect_text(error([](auto& r) { r.country = "1A"; }), {"two letters"});
   expect_text(error([](auto& r) { r.organization = std::string(65, 'o'); }), {"organization"});
@@ -182,7 +227,7 @@ TEST_F(Init, RefusesWhatNoCertificateCanHold) {
 
 TEST_F(Init, TakesTheLongestNamesAndAddresses) {
   InitRequest request = example_request();
-  request.hosts = {{std::string(kMaxHostName, 'h'), "2001:db8::1"}, {"192.0.2.9", "192.0.2.9"}};
+  request.hosts = {{std::string(kMaxHostName, 'h'), {"2001:db8::1"}}, {"192.0.2.9", {"192.0.2.9"}}};
   request.organization = std::string(64, 'o');
   request.unit = "";
   request.country = "";
@@ -206,7 +251,7 @@ TEST_F(Init, TheChosenDigestIsOverTheUsualOne) {
 
 TEST_F(Init, RefusesAClusterWhoseListPhonesWouldNotLoad) {
   InitRequest request = example_request();
-  for (int i = 0; i < 100; ++i) request.hosts.push_back({"host-" + std::to_string(i), ""});
+  for (int i = 0; i < 100; ++i) request.hosts.push_back({.name = "host-" + std::to_string(i)});
   auto store = Store::init(folder_.path / "large", request);
   ASSERT_FALSE(store);
   expect_text(store.error().text, {"ITLFile.tlv", "65536", "leave out"});

@@ -113,7 +113,7 @@ TEST_F(Lifecycle, RegeneratedCertificateIsLikeTheOldAndTheOldStaysKnown) {
     EXPECT_EQ(done.after.key_type(), done.before.key_type());
     EXPECT_EQ(done.after.key_bits(), done.before.key_bits());
     EXPECT_NEAR(static_cast<double>(done.after.not_after() - done.after.not_before()),
-                static_cast<double>(done.before.not_after() - done.before.not_before()), 1);
+                static_cast<double>(done.before.not_after() - done.before.not_before()), 86400);
     trust::Cluster cluster = load();  // its key matches
     const auto* own = known(cluster, done.after);
     ASSERT_NE(own, nullptr);
@@ -132,6 +132,22 @@ TEST_F(Lifecycle, RegeneratedCertificateIsLikeTheOldAndTheOldStaysKnown) {
     EXPECT_FALSE(entry.forced);
   }
   EXPECT_EQ(load().known.size(), 11U);
+}
+
+TEST_F(Lifecycle, ARegeneratedCertificateLastsAsLongAsItsPredecessorOrAsAsked) {
+  auto days = [](const crypto::Certificate& one) { return (one.not_after() - one.not_before()) / 86400; };
+  auto asked = regenerate(store_, Service::capf, "", kAgreed, 10);
+  ASSERT_TRUE(asked) << asked.error().text;
+  EXPECT_EQ(days(asked->after), 10);
+  auto again = regenerate(store_, Service::capf, "", kAgreed);
+  ASSERT_TRUE(again) << again.error().text;
+  EXPECT_EQ(days(again->after), 10);
+  auto longest = regenerate(store_, Service::capf, "", kAgreed, kMaxDays);
+  ASSERT_TRUE(longest) << longest.error().text;
+  EXPECT_EQ(days(longest->after), kMaxDays);
+  auto refused = regenerate(store_, Service::capf, "", kAgreed, kMaxDays + 1);
+  ASSERT_FALSE(refused);
+  expect_text(refused.error().text, {"7306 days", "7305"});
 }
 
 TEST_F(Lifecycle, AlternativeNamesAreTheHosts) {
@@ -337,7 +353,7 @@ TEST_F(Lifecycle, ListThatPhonesWouldNotLoadIsRefusedBeforeAnythingIsWritten) {
 TEST_F(Lifecycle, ListOverItsSizeIsRefusedBeforeAnythingIsWritten) {
   InitRequest request = example_request();
   request.hosts.clear();
-  for (int i = 0; i < 55; ++i) request.hosts.push_back({"cucm" + std::to_string(i) + ".example.com", ""});
+  for (int i = 0; i < 55; ++i) request.hosts.push_back({.name = "cucm" + std::to_string(i) + ".example.com"});
   dir_ = folder_.path / "large";
   store_ = Store::init(dir_, request).value();
   auto prepared = prepare_regeneration(store_, Service::tvs, "", calendar_now()).value();

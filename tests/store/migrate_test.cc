@@ -45,7 +45,7 @@ TEST_F(Migrate, KeepsEverythingAndAddsTheCertificateForHttps) {
   const trust::Cluster& cluster = loaded->cluster;
   EXPECT_EQ(cluster.name, "Example");
   ASSERT_EQ(cluster.hosts.size(), 2U);
-  EXPECT_EQ(cluster.hosts[0].address, "192.0.2.1");
+  EXPECT_EQ(cluster.hosts[0].addresses, std::vector<std::string>{"192.0.2.1"});
   ASSERT_EQ(cluster.known.size(), 7U);
   EXPECT_TRUE(hash_of(cluster.tvs[1].certificate).starts_with("6bfda2bc"));
   EXPECT_TRUE(hash_of(cluster.tftp.certificate).starts_with("bc0e465c"));

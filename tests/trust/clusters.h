@@ -62,7 +62,7 @@ inline Cluster new_cluster(const std::string& name, std::size_t hosts) {
   crypto::KeyKind ec = crypto::KeyKind::p256;
   std::vector<Host> named;
   for (std::size_t i = 1; i <= hosts; ++i)
-    named.push_back({name + std::to_string(i) + ".example.com", "192.0.2." + std::to_string(i)});
+    named.push_back({name + std::to_string(i) + ".example.com", {"192.0.2." + std::to_string(i)}});
   std::string first = named.front().name;
   Cluster cluster{.name = name,
                   .id = "",

@@ -265,7 +265,7 @@ TEST(BuildTrustList, NamesSizeAndCertificatesToDropWhenTooLarge) {
 
 TEST(ItlFields, CarryModeHostsAndServices) {
   Cluster cluster = vector_cluster();
-  cluster.hosts.push_back({"cucm2.example.com", "192.0.2.2"});
+  cluster.hosts.push_back({"cucm2.example.com", {"192.0.2.2"}});
   cluster.tvs.push_back(vector_identity("phone"));
   Buffer file = build_itl(cluster, 1).value();
   auto list = verify_trust_list(file).value().list;
@@ -333,7 +333,7 @@ TEST(FieldsDigest, ChangesWithEveryFieldAndNothingElse) {
 
 TEST(EmptiedRecord, IsAsTheVendorsListsHaveIt) {
   Cluster cluster = vector_cluster();
-  cluster.hosts[0].address = "10.48.47.153";
+  cluster.hosts[0].addresses = {"2001:db8::1", "10.48.47.153", "192.0.2.7"};  // the first of IPv4
   cluster.has_ctl = true;
   Buffer file = build_trust_list(ctl_fields(cluster), 1).value();
   wire::TrustList list = verify_trust_list(file).value().list;
@@ -355,9 +355,10 @@ TEST(EmptiedRecord, IsAsTheVendorsListsHaveIt) {
 }
 
 TEST(EmptiedRecord, OfAHostWithoutAnIpv4AddressHasItsName) {
-  for (const char* address : {"", "2001:db8::1"}) {
+  for (const std::vector<std::string>& addresses :
+       std::vector<std::vector<std::string>>{{}, {"2001:db8::1"}, {"2001:db8::1", "2001:db8::2"}}) {
     Cluster cluster = vector_cluster();
-    cluster.hosts[0].address = address;
+    cluster.hosts[0].addresses = addresses;
     cluster.has_ctl = true;
     Buffer file = build_trust_list(ctl_fields(cluster), 1).value();
     wire::TrustList list = verify_trust_list(file).value().list;
@@ -414,7 +415,7 @@ TEST(CtlFields, CarrySignersModeAndCapf) {
 
 TEST(ItlFields, AreBlankWhileRollingBack) {
   Cluster cluster = vector_cluster();
-  cluster.hosts.push_back({"cucm2.example.com", "192.0.2.2"});
+  cluster.hosts.push_back({"cucm2.example.com", {"192.0.2.2"}});
   cluster.tvs.push_back(vector_identity("phone"));
   cluster.rolling_back = true;
   Buffer file = build_itl(cluster, 1).value();
@@ -481,8 +482,9 @@ TEST(Cluster, ACertificateNamesThePhoneInItsCommonName) {
     subject.append("CN", std::move(common_name));
     return named_phone(subject).value_or("none");
   };
-  for (const char* text : {"CP-8861-SEP00112233AABB", "SEP00112233AABB", "sep00112233aabb",
-                           "CP-7965G-SEP00112233AABB", "SEP00112233AABB.example.com", "SEPARATE-SEP00112233AABB"})
+  for (const char* text :
+       {"CP-8861-SEP00112233AABB", "SEP00112233AABB", "sep00112233aabb", "CP-7965G-SEP00112233AABB",
+        "SEP00112233AABB.example.com", "SEPARATE-SEP00112233AABB"})
     EXPECT_EQ(named(text), "SEP00112233AABB") << text;
   for (const char* text : {"", "SEP", "phone", "SEP00112233AAB", "SEP00112233AABBC", "XSEP00112233AABB",
                            "00112233AABB", "SEP00112233AABG"})

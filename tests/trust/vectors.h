@@ -52,7 +52,7 @@ inline TrustListFields vector_fields(const std::string& digest) {
 // A cluster of one host that runs on the vectors' certificates.
 inline Cluster vector_cluster() {
   return {.name = "Example",
-          .hosts = {{"cucm1.example.com", ""}},
+          .hosts = {{.name = "cucm1.example.com"}},
           .tvs = {vector_identity("tvs")},
           .tftp = vector_identity("tftp"),
           .tftp_ec = vector_identity("app-ec"),

@@ -15,6 +15,7 @@ struct SelfSignedRequest {
   Name subject;
   UnixSeconds not_before = 0;
   unsigned days = 0;
+  UnixSeconds spread = 0;  // the end is less than this later, by the serial number: for many made at once
   std::vector<std::string> dns_names;
   std::vector<std::string> addresses;  // IPv4 or IPv6 as text
 };

@@ -42,12 +42,12 @@ struct Regenerated {
   std::string host;                          // of tvs
   std::optional<trust::Locked> locked = {};  // those who were locked by force
 };
-// A new key and certificate of the same kind, names and lifetime for `service`; `host` for tvs
-// only (empty: the first). The old certificate stays known until nobody needs it; the old
-// key's file is removed by the next regeneration. Making the key, which may take seconds,
-// keeps nobody waiting; of two who regenerate the same one, the second fails.
+// A new key and certificate of the same kind, names and lifetime for `service`, or with one of
+// `days`, up to kMaxDays (0: the same); `host` for tvs only (empty: the first). The old certificate stays
+// known until nobody needs it; the old key's file is removed by the next regeneration. Making the key, which
+// may take seconds, keeps nobody waiting; of two who regenerate the same one, the second fails.
 Result<Regenerated> regenerate(Store& store, trust::Service service, std::string_view host,
-                               const ChangeRequest& request);
+                               const ChangeRequest& request, unsigned days = 0);
 
 // False: it was in that mode already.
 Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& request);

@@ -33,6 +33,11 @@ constexpr int kBusySeconds = 5;
 
 // A certificate's common name holds 64 characters, of which "ITLRECOVERY_" takes 12.
 constexpr std::size_t kMaxHostName = 52;
+// Of one host: all of them are in its certificate, for which a trust list has little room.
+constexpr std::size_t kMaxHostAddresses = 16;
+
+// The longest lifetime of an own certificate: 20 years, as ITLRecovery has it.
+constexpr unsigned kMaxDays = 20 * 365 + 5;
 
 // Keys that phones trust already, of what served them until now.
 struct Adopted {
@@ -58,6 +63,7 @@ struct InitRequest {
   // An administrator's choice, over `signing`. Fails where the adopted list has another.
   std::optional<wire::Digest> digest = {};
   UnixSeconds now = calendar_now();  // when the certificates' validity begins
+  unsigned days = 0;                 // how long it lasts, up to kMaxDays; 0: see Store::init()
   Adopted adopted = {};              // what is not here is made
 };
 
@@ -146,8 +152,9 @@ struct AuditEntry {
 
 class Store {
  public:
-  // Makes directory, keys and certificates (recovery is valid for 20 years, the
-  // others for 5) and puts the database in place last: until then, even if killed,
+  // Makes directory, keys and certificates (recovery is valid for 20 years, the others for 5 or
+  // for request.days; to all of them up to a day is added, as the serial number has it, so that
+  // they do not end together) and puts the database in place last: until then, even if killed,
   // there is nothing that open() would take for a store. Fails, changing nothing,
   // when there is one already.
   static Result<Store> init(const std::filesystem::path& directory, const InitRequest& request);

@@ -36,8 +36,8 @@ std::string_view service_name(Service service);  // "tvs", "tftp", "tftp-ec", "c
 std::optional<Service> service_from_name(std::string_view name);
 
 struct Host {
-  std::string name;     // goes into certificates and lists
-  std::string address;  // may be empty
+  std::string name;                         // goes into certificates and lists
+  std::vector<std::string> addresses = {};  // IPv4 and IPv6, as text; may be empty
 };
 
 // The key is absent where only the certificate matters (a reader's view).

@@ -168,7 +168,9 @@ Json own_certificate_json(const OwnCertificate& own, UnixSeconds now) {
 Json hosts_json(const trust::Cluster& cluster) {
   Json out = Json::array();
   for (const trust::Host& host : cluster.hosts) {
-    out.push_back({{"name", host.name}, {"address", host.address.empty() ? Json() : Json(host.address)}});
+    out.push_back({{"name", host.name},
+                   {"address", host.addresses.empty() ? Json() : Json(host.addresses.front())},
+                   {"addresses", host.addresses}});
   }
   return out;
 }

@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <ranges>
+#include <string_view>
 #include <vector>
 
 #include "adopt.h"
 #include "choice.h"
+#include "days_option.h"
 #include "describe.h"
 #include "failure.h"
 #include "output.h"
@@ -21,13 +25,16 @@ struct InitOptions {
   AdoptOptions adopt;
 };
 
-// NAME or NAME=ADDRESS.
+// NAME or NAME=ADDRESS[,ADDRESS].
 trust::Host host_from_text(const std::string& text) {
   std::size_t equals = text.find('=');
-  trust::Host host{text.substr(0, equals), ""};
-  if (equals != std::string::npos) host.address = text.substr(equals + 1);
-  if (host.name.empty() || (equals != std::string::npos && host.address.empty())) {
-    wrong_usage("--host " + text + ": give NAME or NAME=ADDRESS");
+  trust::Host host{.name = text.substr(0, equals)};
+  if (equals != std::string::npos)
+    for (auto part : std::views::split(std::string_view(text).substr(equals + 1), ','))
+      host.addresses.emplace_back(part.begin(), part.end());
+  const bool good = equals == std::string::npos || !host.addresses.empty();
+  if (host.name.empty() || !good || std::ranges::find(host.addresses, "") != host.addresses.end()) {
+    wrong_usage("--host " + text + ": give NAME or NAME=ADDRESS[,ADDRESS]");
   }
   return host;
 }
@@ -89,9 +96,11 @@ void add_init_command(CLI::App& app, Session& session) {
   auto options = std::make_shared<InitOptions>();
   store::InitRequest& request = options->request;
   command.add_option("--name", request.cluster_name, "Name of the cluster")->required()->type_name("CLUSTER");
-  command.add_option("--host", options->hosts, "A host that runs anchord; the first names the TFTP signer")
+  command
+      .add_option("--host", options->hosts,
+                  "A host that runs anchord, and all its addresses; the first host names the TFTP signer")
       ->required()
-      ->type_name("NAME[=ADDR]");
+      ->type_name("NAME[=ADDR[,ADDR]]");
   command.add_option("--organization", request.organization, "Organization in the certificates' names")
       ->type_name("O");
   command.add_option("--unit", request.unit, "Organizational unit in the certificates' names")
@@ -106,6 +115,7 @@ void add_init_command(CLI::App& app, Session& session) {
   add_choice<wire::Digest>(command, "--digest", options->digest,
                            {{"sha1", wire::Digest::sha1}, {"sha512", wire::Digest::sha512}},
                            "Digest of signatures (default: the adopted list's, else sha512)");
+  add_days_option(command, request.days, "for 5 years; ITLRecovery always for 20");
   add_adopt_options(command, options->adopt);
   session.add_json_flag(command);
   session.on(command, [&session, options] { return init_cluster(session, *options); });

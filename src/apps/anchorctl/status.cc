@@ -376,7 +376,7 @@ void print_status(const Facts& facts) {
   const trust::Cluster& cluster = facts.cluster;
   std::vector<std::string> hosts;
   for (const trust::Host& host : cluster.hosts) {
-    hosts.push_back(host.address.empty() ? host.name : host.name + "=" + host.address);
+    hosts.push_back(host.addresses.empty() ? host.name : host.name + "=" + joined(host.addresses, ","));
   }
   std::vector<std::string> roles;
   for (const auto& [role, count] : by_role(cluster)) roles.push_back(fmt::format("{} {}", role, count));

@@ -123,7 +123,7 @@ Identity identity(const std::string& cluster, Service service, const std::string
 Cluster first_cluster(const std::string& name, std::size_t hosts) {
   std::vector<Host> named;
   for (std::size_t i = 1; i <= hosts; ++i)
-    named.push_back({name + std::to_string(i) + ".example.com", "192.0.2." + std::to_string(i)});
+    named.push_back({name + std::to_string(i) + ".example.com", {"192.0.2." + std::to_string(i)}});
   const std::string first = named.front().name;
   std::vector<KnownCertificate> known;
   auto own = [&](Service service, const std::string& host) {
