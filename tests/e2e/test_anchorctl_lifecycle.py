@@ -88,6 +88,51 @@ class Regenerate(Case):
                 self.assertRegex(self.ctl("cert", "list"), rf"{before[:10]}.*\(was {service} until \d{{4}}-\d\d-\d\d\)\n")
                 self.assertIn(f"was {service} until", self.ctl("cert", "show", before))
 
+    def test_lifetime(self):
+        self.assertIn(self.facts("cert", "regenerate", "capf", "--days", "30")["after"]["days_left"], (29, 30))
+        self.assertIn(self.facts("cert", "regenerate", "capf")["after"]["days_left"], (29, 30))
+        self.assertIn(self.facts("cert", "regenerate", "recovery", "--days", "7305")["after"]["days_left"], (7304, 7305))
+        before = self.own("capf")
+        for days in ("0", "7306", "x"):
+            self.refused(2, "cert", "regenerate", "capf", "--days", days, says="--days")
+        self.assertEqual(self.own("capf"), before)
+
+    def test_all_hosts(self):
+        shutil.rmtree(self.state)
+        self.done("init", "--name", "many", "--host", "a=127.0.0.1", "--host", "b", "--host", "c")
+        before = [c["sha256"] for c in self.facts("status")["own_certificates"] if c["service"] == "tvs"]
+        with Service(self.state):
+            facts = self.facts("cert", "regenerate", "tvs", "--all", "--days", "50", "--hosts-agree")
+        self.assertEqual((facts["regenerated"], [h["host"] for h in facts["hosts"]]), ("tvs", ["a", "b", "c"]))
+        self.assertEqual([h["before"]["sha256"] for h in facts["hosts"]], before)
+        after = [c["sha256"] for c in self.facts("status")["own_certificates"] if c["service"] == "tvs"]
+        self.assertEqual([h["after"]["sha256"] for h in facts["hosts"]], after)
+        self.assertEqual({h["service"]["taken_over"] for h in facts["hosts"]}, {True})
+        self.assertTrue(all(h["after"]["days_left"] in (49, 50) for h in facts["hosts"]))
+        self.assertEqual(len([s for s in facts["steps"] if s["step"] == "reset the phones"]), 1)
+        said = self.ctl("cert", "regenerate", "tvs", "--all", "--hosts-agree")
+        self.assertEqual(re.findall(r"regenerated the tvs certificate of (\w)", said), ["a", "b", "c"])
+        self.assertEqual(said.count("STEP"), 1)
+        self.refused(2, "cert", "regenerate", "tvs", "--all", "--host", "a", says="--all")
+        self.refused(2, "cert", "regenerate", "capf", "--all", says="--all: the capf certificate is the whole cluster's")
+
+    def test_all_hosts_until_one_is_refused(self):
+        shutil.rmtree(self.state)
+        self.done("init", "--name", "many", "--host", "a=127.0.0.1", "--host", "b", "--host", "c")
+        with Service(self.state) as service:
+            self.fetched(service, FIRST)
+        # A phone that holds the list of the former signer needs a verification service that it knows.
+        self.ctl("cert", "regenerate", "tftp", "--hosts-agree")
+        result = harness.run_guarded(self.state, ("cert", "regenerate", "tvs", "--all"))
+        error = result.stderr.decode()
+        self.assertEqual((result.returncode, error.count("\n")), (1, 1), error)
+        for words in (FIRST, "would lock 1 phone", "--force", "regenerated: a, b; not regenerated: c (go on with --host)"):
+            self.assertIn(words, error)
+        self.assertEqual(re.findall(r"regenerated the tvs certificate of (\w)", result.stdout.decode()), ["a", "b"])
+        retired = [c["subject"] for c in self.facts("cert", "list")["certificates"]
+                   if c["retired"] and c["retired"]["service"] == "tvs"]
+        self.assertEqual(sorted(retired), ["CN=TVS-a", "CN=TVS-b"])
+
     def test_steps(self):
         def steps(service):
             return [(s["by"], s["done"], s["step"]) for s in self.facts("cert", "regenerate", service)["steps"]]
@@ -452,6 +497,31 @@ class Reports(Case):
         self.assertRegex(self.ctl("report", "expiry"), r"\nexpired +expired +2021-01-01")
         self.assertTrue([w for w in self.facts("status")["warnings"] if "report expiry" in w])
 
+    def test_what_is_said_of_expired_ones(self):
+        times = iter((b"200101000000Z", b"210101000000Z"))
+        file = self.folder / "old.der"
+        file.write_bytes(re.sub(rb"\d{12}Z", lambda _: next(times), harness.der("app-ec")))
+        self.assertNotIn("--refuse-expired", self.ctl("report", "expiry"))
+        self.add(file.read_bytes())
+        for flags, told, code, answer in (((), False, 0, "valid"), (("--refuse-expired",), True, 1, "unknown")):
+            with Service(self.state, *flags) as service:
+                facts = self.facts("report", "expiry")
+                self.assertEqual(facts["refuse_expired"], told)
+                self.assertEqual(service.status()["refuse_expired"], told)
+                line = f"1 added certificate has expired; phones that ask are told that it is {answer}"
+                self.assertIn(line, self.ctl("report", "expiry"))
+                self.assertIn(line, " ".join(self.facts("status")["warnings"]))
+                asked = run(program("anchorctl"), "tvs", "verify", file, "--host", "127.0.0.1:%d" % service.tvs[0][1],
+                            "--tvs-cert", self.own_certificate("tvs"))
+                self.assertEqual(asked.returncode, code, asked.stderr)
+                # The cluster's own and former ones, and what has not ended, are answered as ever.
+                asked = run(program("anchorctl"), "tvs", "verify", self.own_certificate("tftp"), "--host",
+                            "127.0.0.1:%d" % service.tvs[0][1], "--tvs-cert", self.own_certificate("tvs"))
+                self.assertEqual(asked.returncode, 0, asked.stderr)
+                self.assertRegex(service.log(), rf"EXPIRED: the certificate .* that it is {answer}")
+        self.assertEqual(self.facts("report", "expiry")["refuse_expired"], None)
+        self.assertIn("unless anchord runs with --refuse-expired", self.ctl("report", "expiry"))
+
     def test_features(self):
         source = json.loads((pathlib.Path(__file__).parents[2] / "data/phone-models.json").read_text())
         facts = json.loads(run(program("anchorctl"), "report", "features", "--json").stdout)
@@ -585,29 +655,4 @@ class Backup(Case):
 
 
 if __name__ == "__main__":
-    def test_what_is_said_of_expired_ones(self):
-        times = iter((b"200101000000Z", b"210101000000Z"))
-        file = self.folder / "old.der"
-        file.write_bytes(re.sub(rb"\d{12}Z", lambda _: next(times), harness.der("app-ec")))
-        self.assertNotIn("--refuse-expired", self.ctl("report", "expiry"))
-        self.add(file.read_bytes())
-        for flags, told, code, answer in (((), False, 0, "valid"), (("--refuse-expired",), True, 1, "unknown")):
-            with Service(self.state, *flags) as service:
-                facts = self.facts("report", "expiry")
-                self.assertEqual(facts["refuse_expired"], told)
-                self.assertEqual(service.status()["refuse_expired"], told)
-                line = f"1 added certificate has expired; phones that ask are told that it is {answer}"
-                self.assertIn(line, self.ctl("report", "expiry"))
-                self.assertIn(line, " ".join(self.facts("status")["warnings"]))
-                asked = run(program("anchorctl"), "tvs", "verify", file, "--host", "127.0.0.1:%d" % service.tvs[0][1],
-                            "--tvs-cert", self.own_certificate("tvs"))
-                self.assertEqual(asked.returncode, code, asked.stderr)
-                # The cluster's own and former ones, and what has not ended, are answered as ever.
-                asked = run(program("anchorctl"), "tvs", "verify", self.own_certificate("tftp"), "--host",
-                            "127.0.0.1:%d" % service.tvs[0][1], "--tvs-cert", self.own_certificate("tvs"))
-                self.assertEqual(asked.returncode, 0, asked.stderr)
-                self.assertRegex(service.log(), rf"EXPIRED: the certificate .* that it is {answer}")
-        self.assertEqual(self.facts("report", "expiry")["refuse_expired"], None)
-        self.assertIn("unless anchord runs with --refuse-expired", self.ctl("report", "expiry"))
-
     harness.main()

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "confirm.h"
+#include "days_option.h"
 #include "describe.h"
 #include "failure.h"
 #include "output.h"
@@ -20,6 +21,8 @@ using By = Step::By;
 struct RegenerateOptions {
   std::string service;
   std::string host;
+  bool all = false;
+  unsigned days = 0;  // 0: as its predecessor
   ChangeOptions change;
 };
 
@@ -29,12 +32,19 @@ Service service_of(const RegenerateOptions& options) {
     wrong_usage(
         fmt::format("no own certificate '{}': use tvs, tftp, tftp-ec, capf or recovery", options.service));
   }
-  if (!options.host.empty() && *service != Service::tvs) {
-    wrong_usage(
-        fmt::format("--host: the {} certificate is the whole cluster's, not a host's", options.service));
+  if ((!options.host.empty() || options.all) && *service != Service::tvs) {
+    wrong_usage(fmt::format("{}: the {} certificate is the whole cluster's, not a host's",
+                            options.all ? "--all" : "--host", options.service));
   }
+  if (options.all && !options.host.empty()) wrong_usage("--all: give either that or --host");
   return *service;
 }
+
+// One of the certificates that a command replaces, and what became of it.
+struct Done {
+  store::Regenerated certificate;
+  Takeover takeover;
+};
 
 std::string what_of(Service service, const std::string& host) {
   std::string out = fmt::format("the {} certificate", trust::service_name(service));
@@ -92,51 +102,109 @@ Json locked_json(const std::optional<trust::Locked>& locked) {
   return {{"count", locked->count}, {"first", locked->first}, {"reason", locked->reason}};
 }
 
-void print_done(const Session& session, Service service, const store::Regenerated& done,
-                const Takeover& takeover, const std::vector<Step>& steps) {
-  UnixSeconds now = calendar_now();
-  if (session.json) {
-    print_json({{"regenerated", trust::service_name(service)},
-                {"host", done.host.empty() ? Json() : Json(done.host)},
-                {"before", certificate_json(done.before, now)},
-                {"after", certificate_json(done.after, now)},
-                {"locked", locked_json(done.locked)},
-                {"service", takeover_json(takeover)},
-                {"steps", steps_json(steps, takeover)}});
-    return;
+Json done_json(const Done& done, UnixSeconds now) {
+  const auto& [certificate, takeover] = done;
+  return {{"host", certificate.host.empty() ? Json() : Json(certificate.host)},
+          {"before", certificate_json(certificate.before, now)},
+          {"after", certificate_json(certificate.after, now)},
+          {"locked", locked_json(certificate.locked)},
+          {"service", takeover_json(takeover)}};
+}
+
+void print_done(Service service, const Done& done) {
+  const auto& [certificate, takeover] = done;
+  const crypto::Certificate& after = certificate.after;
+  print_line("regenerated " + what_of(service, certificate.host) + ": " + takeover_text(takeover));
+  print_facts({{"  before", hash_text(certificate.before)},
+               {"  after", hash_text(after)},
+               {"  valid", time_text(after.not_before()) + " to " + time_text(after.not_after())}});
+}
+
+void warn_of_locked(const Done& done) {
+  const auto& locked = done.certificate.locked;
+  if (!locked) return;
+  warn(fmt::format("{} were locked by force: {}", trust::phones_text(locked->count, locked->first),
+                   locked->reason));
+}
+
+// One certificate, guarded, and in service before this returns, if it comes to that.
+Result<Done> regenerate_one(const Session& session, store::Store& store, Service service,
+                            const std::string& host, const RegenerateOptions& options) {
+  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
+  auto done = [&] {
+    Progress progress("making a key and asking what phones would say");
+    return store::regenerate(store, service, host, options.change.request(), options.days);
+  }();
+  if (!done) return failure_of(done);
+  return Done{std::move(*done), wait_for_service(session, store)};
+}
+
+// What a command that does several hosts says when one is refused: where it stands.
+std::string standing(const std::vector<trust::Host>& hosts, std::size_t done) {
+  auto names = [&](std::size_t from, std::size_t to) {
+    std::vector<std::string> out;
+    for (std::size_t i = from; i < to; ++i) out.push_back(hosts[i].name);
+    return out.empty() ? std::string("none") : joined(out, ", ");
+  };
+  return fmt::format("regenerated: {}; not regenerated: {} (go on with --host)", names(0, done),
+                     names(done, hosts.size()));
+}
+
+Outcome regenerate_all(const Session& session, store::Store& store, const trust::Cluster& cluster,
+                       const RegenerateOptions& options) {
+  std::vector<Done> all;
+  for (const trust::Host& host : cluster.hosts) {
+    auto done = regenerate_one(session, store, Service::tvs, host.name, options);
+    if (!done) return fail(fmt::format("{}; {}", done.error().text, standing(cluster.hosts, all.size())));
+    if (!session.json) print_done(Service::tvs, *done);
+    warn_of_locked(*done);
+    all.push_back(std::move(*done));
   }
-  print_line("regenerated " + what_of(service, done.host) + ": " + takeover_text(takeover));
-  print_facts({{"  before", hash_text(done.before)},
-               {"  after", hash_text(done.after)},
-               {"  valid", time_text(done.after.not_before()) + " to " + time_text(done.after.not_after())}});
+  const std::vector<Step> steps = steps_after(Service::tvs, cluster);
+  const Takeover& last = all.back().takeover;
+  if (session.json) {
+    Json hosts = Json::array();
+    for (const Done& done : all) hosts.push_back(done_json(done, calendar_now()));
+    print_json({{"regenerated", trust::service_name(Service::tvs)},
+                {"hosts", hosts},
+                {"steps", steps_json(steps, last)}});
+    return Answer::yes;
+  }
   print_line("");
-  print_steps(steps, takeover);
+  print_steps(steps, last);
+  return Answer::yes;
 }
 
 Outcome regenerate_certificate(const Session& session, const RegenerateOptions& options) {
   Service service = service_of(options);
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  std::string what = what_of(service, options.host);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  std::string what = options.all
+                         ? fmt::format("the tvs certificates of {} hosts", loaded->cluster.hosts.size())
+                         : what_of(service, options.host);
   std::string consequence =
-      fmt::format("A new key and certificate take the place of {}{}.", what,
+      fmt::format("{} the place of {}{}.",
+                  options.all ? "New keys and certificates take" : "A new key and certificate take", what,
                   options.change.force ? "; phones that cannot follow WILL BE LOCKED and must be visited"
                                        : "; phones must be reset to fetch the new list");
   if (!may_change(options.change, "regenerating " + what, consequence)) return fail("nothing was changed");
-  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
-  auto done = [&] {
-    Progress progress("making a key and asking what phones would say");
-    return store::regenerate(*store, service, options.host, options.change.request());
-  }();
+  if (options.all) return regenerate_all(session, *store, loaded->cluster, options);
+  auto done = regenerate_one(session, *store, service, options.host, options);
   if (!done) return failure_of(done);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  Takeover takeover = wait_for_service(session, *store);
-  print_done(session, service, *done, takeover, steps_after(service, loaded->cluster));
-  if (done->locked) {
-    warn(fmt::format("{} were locked by force: {}",
-                     trust::phones_text(done->locked->count, done->locked->first), done->locked->reason));
+  const std::vector<Step> steps = steps_after(service, loaded->cluster);
+  if (session.json) {
+    Json out{{"regenerated", trust::service_name(service)}};
+    out.update(done_json(*done, calendar_now()));
+    out["steps"] = steps_json(steps, done->takeover);
+    print_json(out);
+  } else {
+    print_done(service, *done);
+    print_line("");
+    print_steps(steps, done->takeover);
   }
+  warn_of_locked(*done);
   return Answer::yes;
 }
 
@@ -151,6 +219,9 @@ void add_regenerate_command(CLI::App& cert_group, Session& session) {
       ->type_name("");
   command.add_option("--host", options->host, "Whose tvs certificate (default: the first host's)")
       ->type_name("NAME");
+  command.add_flag("--all", options->all,
+                   "Those of all hosts, one after the other; stops at one that is refused");
+  add_days_option(command, options->days, "as long as the one that is replaced");
   add_change_options(command, options->change);
   session.add_json_flag(command);
   session.on(command, [&session, options] { return regenerate_certificate(session, *options); });
