@@ -81,12 +81,14 @@ Status check_named(const Phone& phone, const PhoneAddOptions& options) {
       options.certificate, *named, phone.name));
 }
 
-Status warn_of_sharing(const Session& session, store::Store& store, const Phone& phone) {
-  auto read = read_all_phones(session, store);
-  if (!read) return failure_of(read);
-  if (std::string other = sharing(read->phones, phone.name, *phone.certificate); !other.empty())
+// The phone is added already: what keeps this from looking is no failure.
+void warn_of_sharing(const Session& session, store::Store& store, const Phone& phone) {
+  auto loaded = store.load(store::KeyUse::without_keys);
+  if (!loaded) return warn(loaded.error().text);
+  auto phones = provisioned_phones(session.state_dir(), loaded->cluster.phones);
+  if (!phones) return warn(phones.error().text);
+  if (std::string other = sharing(*phones, phone.name, *phone.certificate); !other.empty())
     warn(fmt::format("the certificate of {} {}", phone.name, store::shared_certificate_warning(other)));
-  return {};
 }
 
 Outcome print_added(const Session& session, store::Store& store, const std::vector<Phone>& added) {
@@ -127,9 +129,7 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
   if (!store) return failure_of(store);
   if (Status done = store->put_phones(phones); !done) return failure_of(done);
   session.tell_changed();
-  if (phones.front().certificate) {
-    if (Status done = warn_of_sharing(session, *store, phones.front()); !done) return failure_of(done);
-  }
+  if (phones.front().certificate) warn_of_sharing(session, *store, phones.front());
   return print_added(session, *store, phones);
 }
 
