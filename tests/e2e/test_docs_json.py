@@ -144,6 +144,7 @@ class Anchorctl(Case):
         self.keep("cert bundle export", self.folder / "mine.pem")
         self.keep("cert bundle import", bundle)
         self.keep("cert regenerate", "capf")
+        self.keep("cert regenerate", "tvs", "--all")
         self.keep("cert list")
         added = self.documents["cert add"][0]["certificates"][0]["sha256"]
         self.keep("cert show", added[:10])
@@ -200,6 +201,7 @@ class Anchorctl(Case):
         self.keep("rollback cancel")
         self.keep("set digest")
         self.keep("set digest", "sha1")
+        self.keep("phone remove", PHONE, "--dry-run")
         self.keep("phone remove", PHONE, "--yes")
         self.backups()
         shutil.rmtree(self.folder / "other")
