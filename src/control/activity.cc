@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "anchord/base/log.h"
 #include "anchord/store/ledger_session.h"
@@ -32,12 +34,13 @@ Status Activity::begin(const std::filesystem::path& state, unsigned shards, cons
   journal_.emplace(std::move(*journal));
   shards_ = shards;
   ledger_.begin(journal_->session());
-  if (journal_->anything_left()) remember_addresses(store, now);
+  remember_addresses(store, now);
   std::size_t records = 0;
   journal_->take_over([&](const auto& record, UnixSeconds time) {
     ++records;
-    note(record, std::min(time, now), nullptr);
+    take_in(record, std::min(time, now), nullptr);
   });
+  note_downloads(nullptr);
   if (records > 0)
     log::info(
         fmt::format("{} records of what phones were given and asked were left in the journal by a "
@@ -51,17 +54,13 @@ Status Activity::begin(const std::filesystem::path& state, unsigned shards, cons
   return {};
 }
 
-// What does not say who asks is the only phone's of its address, as the service before this one knew it.
+// What does not say who asks is of the phones of its address, as the service before this one knew them.
 void Activity::remember_addresses(store::Store& store, UnixSeconds now) {
-  auto entries = store::ledger(store);
-  if (!entries) return log::warn("cannot see which phones spoke from where: " + entries.error().text);
-  for (const store::LedgerEntry& entry : *entries) {
-    for (const store::GivenFile& given : entry.given) {
-      auto host = io::parse_host(given.address);
-      if (host && given.at <= now && given.at + AddressBook::kMemory >= now)
-        addresses_.heard(*host, entry.device, given.at);
-    }
-  }
+  auto heard = store::heard_from(store, now - AddressBook::kMemory);
+  if (!heard) return log::warn("cannot see which phones spoke from where: " + heard.error().text);
+  for (const store::HeardFrom& one : *heard)
+    if (auto host = io::parse_host(one.address); host && one.at <= now)
+      addresses_.heard(*host, one.device, one.at);
 }
 
 // Frees the places of what the ledger has.
@@ -95,8 +94,12 @@ void Activity::take(const Served& served, bool all) {
   auto is_due = [until](const auto& record) { return service::time_of(record) <= until; };
   for (unsigned i = 0; i < shards_; ++i) {
     service::ActivityLog& log = journal_->of_shard(i);
-    log.questions.read_due(is_due, [&](const service::Question& asked) { note(asked, now, &served); });
-    log.downloads.read_due(is_due, [&](const service::Download& given) { note(given, now, &served); });
+    log.questions.read_due(is_due, [&](const service::Question& asked) { take_in(asked, now, &served); });
+    log.downloads.read_due(is_due, [&](const service::Download& given) { take_in(given, now, &served); });
+  }
+  note_downloads(&served);
+  for (unsigned i = 0; i < shards_; ++i) {
+    service::ActivityLog& log = journal_->of_shard(i);
     log.guessing.drain([&](const service::Guessing& guessing) { note(guessing, now); });
     trace(log, served, now);
   }
@@ -105,7 +108,7 @@ void Activity::take(const Served& served, bool all) {
 }
 
 // What a service before this one heard of (served then: null) is no matter of this one's devices.
-void Activity::note(const service::Question& question, UnixSeconds now, const Served* served) {
+void Activity::take_in(const service::Question& question, UnixSeconds now, const Served* served) {
   if (served != nullptr) {
     tracer_.note(question, has_configuration(question.device.text(), served->files));
     devices_.note(question, now);
@@ -113,19 +116,71 @@ void Activity::note(const service::Question& question, UnixSeconds now, const Se
   ledger_.note(question, now, served != nullptr);
 }
 
-// One that does not say who asks is taken to be of the only phone heard of from there.
-void Activity::note(service::Download download, UnixSeconds now, const Served* served) {
-  if (download.device.text().empty()) {
-    download.device.set(addresses_.only_device(download.from, now));
-    if (download.device.text().empty()) return ledger_.note_nothing();
-  } else {
-    addresses_.heard(download.from, download.device.text(), now);
+void Activity::take_in(const service::Download& download, UnixSeconds now, const Served*) {
+  std::string_view name = download.device.text();
+  if (!name.empty()) addresses_.heard(download.from, phone_in(name).value_or(std::string(name)), now);
+  read_.push_back({download, now});
+}
+
+// Who asks without a name has said it before, perhaps on another shard: all that came is known by now.
+void Activity::note_downloads(const Served* served) {
+  // In the order of their times; those of one moment as they were read.
+  std::vector<Read*> in_order;
+  in_order.reserve(read_.size());
+  for (Read& read : read_) in_order.push_back(&read);
+  std::ranges::sort(in_order, {}, [](const Read* read) {
+    return std::tuple(read->time, service::time_of(read->download), read);
+  });
+  for (Read& read : read_)
+    if (read.download.device.text().empty())
+      read.download.device.set(addresses_.only_device(read.download.from, read.time));
+  const std::set<const Read*> repeated = repeated_nameless(in_order);
+  for (const Read* read : in_order) {
+    const service::Download& download = read->download;
+    if (download.device.text().empty()) {
+      note_nameless(*read, repeated.contains(read));
+      continue;
+    }
+    if (served != nullptr && download.end != service::DownloadEnd::begun) {
+      tracer_.note(download, download.device.text());
+      devices_.note(download, read->time);
+    }
+    ledger_.note(download, read->time);
   }
-  if (served != nullptr && download.end != service::DownloadEnd::begun) {
-    tracer_.note(download, download.device.text());
-    devices_.note(download, now);
+  read_.clear();
+}
+
+// The same list from the same address says nothing between the first time and the last; somebody who
+// repeats it must not make work for each phone of a large site.
+std::set<const Activity::Read*> Activity::repeated_nameless(const std::vector<Read*>& in_order) {
+  std::set<const Read*> out;
+  std::map<std::pair<std::string, std::uint64_t>, std::pair<const Read*, const Read*>> seen;
+  for (const Read* read : in_order) {
+    if (!read->download.device.text().empty()) continue;
+    auto [known, is_new] =
+        seen.try_emplace({read->download.from.text(), read->download.version}, read, nullptr);
+    if (is_new) continue;
+    if (known->second.second != nullptr) out.insert(known->second.second);
+    known->second.second = read;
   }
-  ledger_.note(download, now);
+  return out;
+}
+
+// Each phone of the address may be the one that asked, and hold the list.
+void Activity::note_nameless(const Read& read, bool repeated) {
+  const service::Download& download = read.download;
+  auto kind = given_kind(download.file.text());
+  const bool is_list = kind && *kind != store::Given::configuration;
+  if (!is_list || repeated || download.end == service::DownloadEnd::not_there) return ledger_.note_nothing();
+  std::vector<std::string> devices = addresses_.devices(download.from, read.time);
+  if (addresses_.lacks_some(read.time)) {
+    const store::LedgerGap gap{
+        .began = read.time,
+        .ended = read.time,
+        .why = "more phones and names were heard of in an hour than there is room for"};
+    ledger_.note_gap(gap);
+  }
+  ledger_.note_one_of(devices, download);
 }
 
 void Activity::note(const service::Guessing& guessing, UnixSeconds now) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,8 +65,15 @@ class Activity {
   Millis whole_until();
   void remember_addresses(store::Store& store, UnixSeconds now);
   void settle_journal(UnixSeconds now);
-  void note(const service::Question& question, UnixSeconds now, const Served* served);
-  void note(service::Download download, UnixSeconds now, const Served* served);
+  struct Read {
+    service::Download download;
+    UnixSeconds time = 0;
+  };
+  void take_in(const service::Question& question, UnixSeconds now, const Served* served);
+  void take_in(const service::Download& download, UnixSeconds now, const Served* served);
+  void note_downloads(const Served* served);
+  static std::set<const Read*> repeated_nameless(const std::vector<Read*>& in_order);
+  void note_nameless(const Read& read, bool repeated);
   void note(const service::Guessing& guessing, UnixSeconds now);
   void trace(service::ActivityLog& log, const Served& served, UnixSeconds now);
 
@@ -74,6 +82,7 @@ class Activity {
   unsigned shards_ = 0;
   DeviceLog devices_;
   AddressBook addresses_;
+  std::vector<Read> read_;  // in one look, until all shards were looked at
   Tracer tracer_;
   std::map<std::string, UnixSeconds> guessing_;
 };

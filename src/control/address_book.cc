@@ -1,34 +1,53 @@
 #include "address_book.h"
 
+#include <algorithm>
+
 namespace anchord::control {
 
+void AddressBook::forget_oldest() {
+  const Entry& oldest = by_time_.back();
+  auto there = by_address_.find(oldest.from);
+  there->second.erase(oldest.device);
+  if (there->second.empty()) by_address_.erase(there);
+  by_time_.pop_back();
+}
+
 void AddressBook::heard(const io::Host& from, std::string_view device, UnixSeconds now) {
-  auto known = by_address_.find(from);
-  if (known == by_address_.end()) {
-    if (by_time_.size() == kMaxAddresses) {
-      by_address_.erase(by_time_.back().from);
-      by_time_.pop_back();
-    }
-    by_time_.push_front({.from = from, .device = std::string(device), .last = now});
-    by_address_.emplace(from, by_time_.begin());
+  std::string name(device);
+  Neighbours& there = by_address_[from];
+  if (auto known = there.find(name); known != there.end()) {
+    by_time_.splice(by_time_.begin(), by_time_, known->second);
+    by_time_.front().last = now;
     return;
   }
-  by_time_.splice(by_time_.begin(), by_time_, known->second);
-  Entry& entry = by_time_.front();
-  if (entry.device != device) {
-    entry.other = entry.last;
-    entry.device = device;
-  }
-  entry.last = now;
+  by_time_.push_front({.from = from, .device = name, .last = now});
+  there.emplace(std::move(name), by_time_.begin());
+  // Those that are too old say nothing any more, and keep an address from being one phone's.
+  while (!is_recent(by_time_.back(), now)) forget_oldest();
+  if (by_time_.size() <= kMaxEntries) return;
+  forgotten_ = std::max(forgotten_, by_time_.back().last);
+  forget_oldest();
+}
+
+std::vector<std::string> AddressBook::devices(const io::Host& from, UnixSeconds now) const {
+  std::vector<std::string> out;
+  auto there = by_address_.find(from);
+  if (there == by_address_.end()) return out;
+  for (const auto& [device, place] : there->second)
+    if (is_recent(*place, now)) out.push_back(device);
+  return out;
 }
 
 std::string_view AddressBook::only_device(const io::Host& from, UnixSeconds now) const {
-  auto known = by_address_.find(from);
-  if (known == by_address_.end()) return {};
-  const Entry& entry = *known->second;
-  if (now - entry.last > kMemory) return {};
-  if (entry.other != 0 && now - entry.other <= kMemory) return {};
-  return entry.device;
+  auto there = by_address_.find(from);
+  if (there == by_address_.end()) return {};
+  std::string_view only;
+  for (const auto& [device, place] : there->second) {
+    if (!is_recent(*place, now)) continue;
+    if (!only.empty()) return {};
+    only = place->device;
+  }
+  return only;
 }
 
 }  // namespace anchord::control

@@ -1,4 +1,4 @@
-// Which phone speaks from which address: for lists and default configurations, which
+// Which phones speak from which address: for lists and default configurations, which
 // phones also ask for by names that do not say who asks.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "anchord/base/clock.h"
 #include "anchord/io/address.h"
@@ -14,17 +15,22 @@ namespace anchord::control {
 
 class AddressBook {
  public:
-  // More than the phones of a large cluster; the addresses heard of longest ago are
-  // forgotten. Stops those who come from many addresses from filling memory.
-  static constexpr std::size_t kMaxAddresses = 100'000;
+  // Phones at their addresses. More than those of a large cluster, whether or not they share one; those
+  // heard of longest ago are forgotten. Stops invented names from filling memory.
+  static constexpr std::size_t kMaxEntries = 100'000;
   // An address may be another phone's the next day.
   static constexpr UnixSeconds kMemory = 3600;
 
   void heard(const io::Host& from, std::string_view device, UnixSeconds now);
 
+  // Those heard of from there within kMemory: several behind one address (NAT). In no order.
+  std::vector<std::string> devices(const io::Host& from, UnixSeconds now) const;
   // The device that alone was heard of from there within kMemory; empty when there is none
-  // or were several (NAT). Valid until the next call of heard().
+  // or were several. Valid until the next call of heard().
   std::string_view only_device(const io::Host& from, UnixSeconds now) const;
+
+  // Whether one was forgotten that was heard of within kMemory: who speaks from where is not all known.
+  bool lacks_some(UnixSeconds now) const { return forgotten_ != 0 && now - forgotten_ <= kMemory; }
 
   std::size_t size() const { return by_time_.size(); }
 
@@ -33,11 +39,16 @@ class AddressBook {
     io::Host from;
     std::string device;
     UnixSeconds last = 0;
-    UnixSeconds other = 0;  // when another device was last heard of from there; 0: never
   };
+  using Place = std::list<Entry>::iterator;
+  using Neighbours = std::unordered_map<std::string, Place>;
+
+  static bool is_recent(const Entry& entry, UnixSeconds now) { return now - entry.last <= kMemory; }
+  void forget_oldest();
 
   std::list<Entry> by_time_;  // heard of last in front
-  std::unordered_map<io::Host, std::list<Entry>::iterator> by_address_;
+  std::unordered_map<io::Host, Neighbours> by_address_;
+  UnixSeconds forgotten_ = 0;  // when the one that went for want of room was last heard of; 0: none did
 };
 
 }  // namespace anchord::control

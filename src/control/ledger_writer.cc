@@ -74,6 +74,12 @@ void LedgerWriter::note(const service::Question& question, UnixSeconds now, bool
   pending_.note(question, now, counted);
 }
 
+void LedgerWriter::note_one_of(std::span<const std::string> devices, const service::Download& download) {
+  std::lock_guard lock(mutex_);
+  ++noted_;
+  pending_.note_one_of(devices, download);
+}
+
 void LedgerWriter::note_nothing() {
   std::lock_guard lock(mutex_);
   ++noted_;

@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,6 +53,8 @@ class LedgerWriter {
   void note(const service::Download& download, UnixSeconds now);
   // One that the ledger may have heard of before is not `counted`.
   void note(const service::Question& question, UnixSeconds now, bool counted = true);
+  // One that did not say who asks: any of these may hold the list. Counts as one.
+  void note_one_of(std::span<const std::string> devices, const service::Download& download);
   // A record that is no device's: it counts as noted.
   void note_nothing();
   // The lists of single phones that are served from now on: all of them.

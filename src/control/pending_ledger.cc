@@ -122,6 +122,21 @@ void PendingLedger::note(const service::Download& download, UnixSeconds now) {
                        .address = std::move(from)};
 }
 
+void PendingLedger::note_one_of(std::span<const std::string> devices, const service::Download& download) {
+  auto kind = given_kind(download.file.text());
+  if (!kind || *kind == store::Given::configuration) return;
+  for (const std::string& name : devices) {
+    auto device = phone_in(name);
+    store::LedgerChange* change = device ? change_of(*device) : nullptr;
+    if (change == nullptr) continue;
+    add(change->seen, {.what = Observation::What::list_maybe_given,
+                       .kind = *kind == store::Given::itl ? ListKind::itl : ListKind::ctl,
+                       .version = download.version,
+                       .at = download.ended,
+                       .from = download.from.text()});
+  }
+}
+
 void PendingLedger::note(const service::Question& question, UnixSeconds now, bool counted) {
   auto device = phone_in(question.device.text());
   if (!device) return;

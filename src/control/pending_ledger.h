@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,6 +29,9 @@ class PendingLedger {
 
   // Of what names no phone nothing is kept.
   void note(const service::Download& download, UnixSeconds now);
+  // A list that was asked for by a name that says nothing, where these phones are: each may hold it. It is
+  // not that they were heard of, nor what they were given last.
+  void note_one_of(std::span<const std::string> devices, const service::Download& download);
   // One that may have been noted and written before is not `counted` among the questions.
   void note(const service::Question& question, UnixSeconds now, bool counted = true);
 

@@ -37,6 +37,7 @@ void take_facts(LedgerEntry& entry, const LedgerChange& change) {
   entry.last_asked = std::max(entry.last_asked, change.last_asked);
   entry.seen = std::max(entry.seen, change.heard);
   if (entry.created == 0) entry.created = change.heard;
+  if (change.heard == 0) return;
   entry.removed = false;  // it is there after all, and may hold what it held
 }
 
@@ -141,6 +142,15 @@ Result<std::optional<LedgerEntry>> ledger_entry(Store& store, std::string_view d
 
 Result<std::vector<LedgerEntry>> ledger(Store& store) {
   return read_entries(Inside::database(store));
+}
+
+Result<std::vector<HeardFrom>> heard_from(Store& store, UnixSeconds since) {
+  std::vector<HeardFrom> out;
+  Statement row(Inside::database(store),
+                "SELECT device, address, at FROM ledger_given WHERE at >= ? ORDER BY at", since);
+  while (row.next()) out.push_back({std::string(row.text(0)), std::string(row.text(1)), row.integer(2)});
+  if (!row.ok()) return row.failure();
+  return out;
 }
 
 Result<std::size_t> ledger_size(Store& store) {

@@ -170,6 +170,25 @@ std::string phone(std::size_t number) {
   return name;
 }
 
+TEST(PendingLedger, AListThatDoesNotSayWhoAskedMayBeHeldByEachPhoneOfTheAddress) {
+  PendingLedger pending;
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 1), 100);
+  std::vector<std::string> there{"SEP001122334455", "SEP00112233AAAA", "no phone"};
+  pending.note_one_of(there, download("", "CTLFile.tlv", 7));
+  pending.note_one_of(there, download("", "XMLDefault.cnf.xml", 8));  // says nothing of anybody
+  auto all = pending.take();
+  ASSERT_EQ(all.size(), 2u);
+  for (const store::LedgerChange& change : all) {
+    const bool heard = change.device == "SEP001122334455";
+    EXPECT_EQ(change.heard, heard ? 100 : 0);
+    ASSERT_EQ(change.seen.size(), heard ? 3u : 1u);
+    EXPECT_EQ(change.seen.back().what, trust::Observation::What::list_maybe_given);
+    EXPECT_EQ(change.seen.back().kind, trust::ListKind::ctl);
+    EXPECT_EQ(change.seen.back().version, 7u);
+    EXPECT_EQ(change.given[static_cast<std::size_t>(Given::ctl)].version, 0u) << "nobody knows whose it is";
+  }
+}
+
 TEST(PendingLedger, InventedNamesFindAnEnd) {
   PendingLedger pending;
   for (std::size_t i = 0; i < PendingLedger::kMaxDevices + 5; ++i)
@@ -194,13 +213,31 @@ TEST(AddressBook, KnowsWhoSpeaksFromAnAddressWhereOnlyOneDoes) {
   book.heard(office, "SEP00112233AAAA", 100);
   EXPECT_EQ(book.only_device(home, 100 + AddressBook::kMemory), "SEP001122334455");
   EXPECT_EQ(book.only_device(home, 101 + AddressBook::kMemory), "");
+  EXPECT_EQ(book.devices(home, 101 + AddressBook::kMemory), std::vector<std::string>());
   // Two behind one address: nobody can say who asks, until one was silent for long.
   book.heard(office, "SEP00112233BBBB", 200);
   EXPECT_EQ(book.only_device(office, 201), "");
+  auto both = book.devices(office, 201);
+  std::ranges::sort(both);
+  EXPECT_EQ(both, (std::vector<std::string>{"SEP00112233AAAA", "SEP00112233BBBB"}));
   book.heard(office, "SEP00112233AAAA", 300);
   book.heard(office, "SEP00112233AAAA", 3000);
   EXPECT_EQ(book.only_device(office, 200 + AddressBook::kMemory), "");
   EXPECT_EQ(book.only_device(office, 201 + AddressBook::kMemory), "SEP00112233AAAA");
+}
+
+TEST(AddressBook, SaysWhetherItHadToForgetSomebody) {
+  AddressBook book;
+  io::Host office = io::parse_host("192.0.2.2").value();
+  for (std::size_t i = 0; i < AddressBook::kMaxEntries; ++i) book.heard(office, phone(i), 100);
+  EXPECT_FALSE(book.lacks_some(100));
+  book.heard(office, phone(AddressBook::kMaxEntries), 200);
+  EXPECT_EQ(book.size(), AddressBook::kMaxEntries);
+  EXPECT_TRUE(book.lacks_some(100 + AddressBook::kMemory));
+  EXPECT_FALSE(book.lacks_some(101 + AddressBook::kMemory)) << "it would not be known by now either";
+  // Who was silent for long makes room, and is not missed.
+  book.heard(office, phone(0), 101 + AddressBook::kMemory);
+  EXPECT_EQ(book.size(), 2u);
 }
 
 TEST(AddressBook, ForgetsTheAddressHeardOfLongestAgo) {
@@ -210,10 +247,10 @@ TEST(AddressBook, ForgetsTheAddressHeardOfLongestAgo) {
     for (std::size_t at = 8; at < 16; ++at) out.bytes[at] = static_cast<std::uint8_t>(i >> (15 - at) * 8);
     return out;
   };
-  for (std::size_t i = 0; i < AddressBook::kMaxAddresses; ++i) book.heard(host(i), phone(i), 1);
+  for (std::size_t i = 0; i < AddressBook::kMaxEntries; ++i) book.heard(host(i), phone(i), 1);
   book.heard(host(0), phone(0), 2);
-  book.heard(host(AddressBook::kMaxAddresses), "SEP001122334455", 2);
-  EXPECT_EQ(book.size(), AddressBook::kMaxAddresses);
+  book.heard(host(AddressBook::kMaxEntries), "SEP001122334455", 2);
+  EXPECT_EQ(book.size(), AddressBook::kMaxEntries);
   EXPECT_EQ(book.only_device(host(1), 2), "");
   EXPECT_EQ(book.only_device(host(0), 2), phone(0));
 }

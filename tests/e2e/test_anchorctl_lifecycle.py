@@ -364,12 +364,19 @@ class Rollback(Case):
         self.assertIn("1 phone with a certificate", said)
         shutil.copy(CERTS / "capf.crt", self.state / "devices" / f"{SECOND}.pem")
         facts = self.facts("rollback", "status", code=1)
-        self.assertEqual((facts["never_heard"], facts["without_list"], facts["in_the_clear"]), (2, 1, 2))
-        self.assertEqual(facts["first"]["never_heard"], [SECOND, THIRD])
+        self.assertEqual((facts["never_heard"], facts["without_list"], facts["in_the_clear"]), (3, 0, 2))
+        self.assertEqual(facts["first"]["never_heard"], [FIRST, SECOND, THIRD])
         self.ctl("phone", "remove", THIRD, "--yes")
-        self.assertFalse(self.facts("rollback", "status", code=1)["safe"])
+        self.assertEqual(self.facts("rollback", "status", code=1)["first"]["never_heard"], [FIRST, SECOND])
         (self.state / "devices" / f"{SECOND}.pem").unlink()
-        self.assertTrue(self.facts("rollback", "status")["safe"])
+        # What is said of its model is no evidence; what it does when it boots is.
+        self.assertEqual(self.facts("rollback", "status", code=1)["first"]["never_heard"], [FIRST])
+        (self.state / "provisioning" / f"{FIRST}.cnf.xml").write_text("<device/>")
+        with Service(self.state) as service:
+            tftp_get(service.tftp[0], f"{FIRST}.cnf.xml".encode())
+            wait_for(lambda: run(program("anchorctl"), "--state", self.state, "rollback", "status").returncode == 0,
+                     "it took no list, and a file without a signature")
+        self.assertEqual(self.facts("rollback", "status")["without_list"], 1)
 
     def test_what_was_seen_comes_before_what_is_said_of_the_model(self):
         self.ctl("phone", "add", FIRST, "--model", "7960")

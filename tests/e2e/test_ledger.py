@@ -70,11 +70,12 @@ class Ledger(harness.Case):
             self.curl(service, "XMLDefault.cnf.xml")
             self.wait_for_ledger(
                 PHONE, lambda s: s["itl"] and s["configuration"]["file"] == "XMLDefault.cnf.xml", "it took both")
-            # With two behind one address nobody can tell.
+            # With two behind one address nobody can tell which: each may hold it from then on.
             self.curl(service, f"{OTHER}.cnf.xml.sgn")
             wait_for(lambda: service.status()["devices"]["known"] == 2, "the other one is known")
             self.curl(service, "ITLFile.tlv")
-        self.assertIsNone(self.show(OTHER)["itl"])
+        itl = self.show(OTHER)["itl"]
+        self.assertEqual((itl["state"], len(itl["may_hold"]), "file" in itl), ("given", 2, False))
         self.assertEqual(self.show(OTHER)["configuration"]["file"], f"{OTHER}.cnf.xml.sgn")
 
     def test_a_drain_writes_what_is_pending(self):

@@ -188,6 +188,52 @@ class RollbackStatus(Case):
             self.unsafe_until_it_boots(service)
 
 
+class SharedAddress(Case):
+    """Phones behind one address (NAT): what they ask for by their names is theirs, the rest may be any one's."""
+
+    HOW = {"faults": ("--one-address", "--timeout", BOUND)}
+
+    def safe(self):
+        return run(program("anchorctl"), "--state", self.state, "rollback", "status").returncode == 0
+
+    def test_a_rollback_clears_by_itself(self):
+        with Service(self.state) as service:
+            self.all_fine(service, FEW, **self.HOW)
+            self.ctl("rollback", "prepare")
+            self.all_fine(service, FEW - 1, first=1, **self.HOW)
+            facts = lambda: self.facts("rollback", "status", code=1)
+            harness.wait_for(lambda: facts()["taken"] == FEW - 1, "all but one hold the empty list")
+            self.assertEqual((facts()["waiting"], facts()["first"]["waiting"]), (1, [PHONE]))
+            self.all_fine(service, 1, **self.HOW)
+            harness.wait_for(self.safe, "it is safe to go on")
+
+    def test_a_list_without_a_name_may_be_any_ones(self):
+        with Service(self.state) as service:
+            self.all_fine(service, 2, **self.HOW)
+            self.ctl("rollback", "prepare")
+            self.all_fine(service, 2, **self.HOW)
+            harness.wait_for(self.safe, "it is safe to go on")
+            self.ctl("rollback", "cancel")
+            # One of them takes the full list again, and does not say which.
+            self.curl(service, "ITLFile.tlv")
+            self.ctl("rollback", "prepare")
+            self.assertEqual(self.facts("rollback", "status", code=1)["waiting"], 2)
+            self.all_fine(service, 2, **self.HOW)
+            harness.wait_for(self.safe, "it is safe to go on")
+
+    def test_it_is_known_after_a_restart_who_was_there(self):
+        with Service(self.state) as service:
+            self.all_fine(service, 2, **self.HOW)
+            self.ctl("rollback", "prepare")
+            self.all_fine(service, 2, **self.HOW)
+            harness.wait_for(self.safe, "it is safe to go on")
+            self.ctl("rollback", "cancel")
+        with Service(self.state) as service:
+            self.curl(service, "ITLFile.tlv")
+            self.ctl("rollback", "prepare")
+            self.assertEqual(self.facts("rollback", "status", code=1)["waiting"], 2)
+
+
 class OnTheirWay(Case):
     """Phones that are to move to another cluster ask their own about its signer, for as long as they are not there."""
 

@@ -76,7 +76,7 @@ struct LedgerChange {
   std::string model;
   std::uint64_t questions = 0;  // how many more
   UnixSeconds last_asked = 0;
-  UnixSeconds heard = 0;  // when the last of all this was
+  UnixSeconds heard = 0;  // when the last of all this was; 0: only others were heard of, who may be this one
   std::vector<trust::Observation> seen;
 
   GivenFile& of(Given kind) { return given[static_cast<std::size_t>(kind)]; }
@@ -90,6 +90,14 @@ Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::
 Result<std::optional<LedgerEntry>> ledger_entry(Store& store, std::string_view device);
 Result<std::vector<LedgerEntry>> ledger(Store& store);  // by device
 Result<std::size_t> ledger_size(Store& store);          // devices in it
+
+// From where which device was given something, at `since` or later.
+struct HeardFrom {
+  std::string device;
+  std::string address;
+  UnixSeconds at = 0;
+};
+Result<std::vector<HeardFrom>> heard_from(Store& store, UnixSeconds since);  // the latest last
 
 // A time of which records may be missing: until a phone is known to have accepted a list after
 // it was noted, it may hold any that was served in it. A boot that goes on across it shows nothing.

@@ -37,6 +37,7 @@ bool takes_signed_files(const LedgerEntry& entry) {
 
 // What was seen comes first: what is said of models may be wrong.
 void count(RollbackState& state, const LedgerView& view, const LedgerEntry& entry, const std::string& model) {
+  if (entry.seen == 0) return state.never_heard.add(entry.device);
   if (view.holds_empty_itl(entry)) return state.taken.add(entry.device);
   if (view.holding(entry, ListKind::itl) != Holding::none) return state.waiting.add(entry.device);
   if (takes_signed_files(entry)) return state.waiting.add(entry.device);
@@ -51,10 +52,9 @@ RollbackState rollback_state(const LedgerView& view, const trust::Cluster& clust
   RollbackState state;
   std::map<std::string, std::string> models;
   for (const trust::Phone& phone : cluster.phones) models[phone.name] = phone.model;
-  for (const std::string& device : view.expected()) {
-    if (view.find(device) != nullptr) continue;
-    (model_checks_nothing(models[device]) ? state.without : state.never_heard).add(device);
-  }
+  // Whatever is said of their models: when they boot, they show it.
+  for (const std::string& device : view.expected())
+    if (view.find(device) == nullptr) state.never_heard.add(device);
   for (const LedgerEntry& entry : view.entries()) {
     if (!view.is_known(entry)) continue;
     const std::string& model = models[entry.device];
