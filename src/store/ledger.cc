@@ -43,8 +43,9 @@ void take_facts(LedgerEntry& entry, const LedgerChange& change) {
 
 class Notebook {
  public:
-  Notebook(Database& database, const trust::ListShelf& shelf, Gaps gaps, std::int64_t proven)
-      : rows_(database), shelf_(shelf), gaps_(std::move(gaps)), proven_(proven) {}
+  Notebook(Database& database, const trust::ListShelf& shelf, Gaps gaps, std::int64_t proven,
+           trust::Evidence evidence)
+      : rows_(database), shelf_(shelf), gaps_(std::move(gaps)), proven_(proven), evidence_(evidence) {}
 
   Status take(const LedgerChange& change, std::uint64_t session) {
     auto device = trust::phone_name(change.device);
@@ -56,7 +57,7 @@ class Notebook {
     bool was_proven = entry.belief.proven;
     if (!*found) entry.created_gap = gaps_.last();
     take_facts(entry, change);
-    trust::observe(entry.belief, change.seen, session, shelf_, gaps_.of(entry), entry.seen);
+    trust::observe(entry.belief, change.seen, session, shelf_, gaps_.of(entry), entry.seen, evidence_);
     for (std::size_t kind = 0; kind < trust::kListKinds; ++kind)
       if (entry.belief.kinds[kind].settled != 0) entry.accepted_gap[kind] = gaps_.last();
     if (!was_proven && entry.belief.proven && ++proven_ > static_cast<std::int64_t>(kMaxLedgerDevices)) {
@@ -77,6 +78,7 @@ class Notebook {
   const trust::ListShelf& shelf_;
   Gaps gaps_;
   std::int64_t proven_;
+  trust::Evidence evidence_;
 };
 
 }  // namespace
@@ -124,8 +126,10 @@ Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::
   if (!gaps) return std::unexpected(gaps.error());
   auto proven = count_devices(database, true);
   if (!proven) return std::unexpected(proven.error());
+  auto evidence = read_evidence(database);
+  if (!evidence) return std::unexpected(evidence.error());
   {
-    Notebook notebook(database, shelf, std::move(*gaps), *proven);
+    Notebook notebook(database, shelf, std::move(*gaps), *proven, *evidence);
     for (const LedgerChange& change : changes)
       if (auto done = notebook.take(change, session); !done) return done;
   }

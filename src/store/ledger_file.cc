@@ -34,7 +34,7 @@ Json given_json(const GivenFile& given) {
 Json entry_json(const LedgerEntry& entry) {
   Json out{{"device", entry.device},         {"model", entry.model},     {"questions", entry.questions},
            {"last_asked", entry.last_asked}, {"created", entry.created}, {"seen", entry.seen},
-           {"proven", entry.belief.proven},  {"removed", entry.removed}};
+           {"proven", entry.belief.proven},  {"removed", entry.removed}, {"home", entry.belief.home}};
   for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) out[kKindNames[kind]] = kind_json(entry, kind);
   out["given"] = Json::array();
   for (const GivenFile& given : entry.given) out["given"].push_back(given_json(given));
@@ -65,6 +65,7 @@ LedgerEntry entry_of(const Json& json) {
                     .unrecorded = {}};
   if (!check_text("model", entry.model)) entry.model.clear();
   entry.belief.proven = json.at("proven").get<bool>();
+  entry.belief.home = json.value("home", "").substr(0, 64);  // a version before did not know it
   for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) {
     Belief::Kind& held = entry.belief.kinds[kind];
     const Json& part = json.at(kKindNames[kind]);

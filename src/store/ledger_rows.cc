@@ -18,9 +18,10 @@ constexpr std::size_t kVersionDigits = 16;
 
 constexpr char kColumns[] = R"(device, model, questions, last_asked, created, created_gap, seen, proven,
   removed, session, address, vouched, itl_may, itl_accepted, itl_gap, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
-  ctl_may, ctl_accepted, ctl_gap, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms)";
+  ctl_may, ctl_accepted, ctl_gap, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms, home)";
 constexpr int kFirstOfKind = 12;
 constexpr int kColumnsOfKind = 7;
+constexpr int kHome = kFirstOfKind + kColumnsOfKind * static_cast<int>(trust::kListKinds);
 
 std::string vouchers_text(const std::vector<Belief::Voucher>& vouchers) {
   std::string out;
@@ -80,6 +81,7 @@ LedgerEntry entry_of(const Statement& row) {
   entry.belief.session = static_cast<std::uint64_t>(row.integer(9));
   entry.belief.address = row.text(10);
   entry.belief.vouched = vouchers_from_text(row.text(11));
+  entry.belief.home = row.text(kHome);
   for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) read_kind(entry, row, kind);
   return entry;
 }
@@ -121,7 +123,7 @@ LedgerRows::LedgerRows(Database& database)
     : read_(database, fmt::format("SELECT {} FROM ledger WHERE device = ?", kColumns)),
       // Not replaced: what was given hangs on the row.
       write_(database, fmt::format(R"(INSERT INTO ledger ({})
-                                      VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                                      VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                                       ON CONFLICT (device) DO UPDATE SET
                                         model = excluded.model, questions = excluded.questions,
                                         last_asked = excluded.last_asked, created = excluded.created,
@@ -140,7 +142,7 @@ LedgerRows::LedgerRows(Database& database)
                                         ctl_asked_ms = excluded.ctl_asked_ms,
                                         ctl_given = excluded.ctl_given,
                                         ctl_given_ms = excluded.ctl_given_ms,
-                                        ctl_acted_ms = excluded.ctl_acted_ms)",
+                                        ctl_acted_ms = excluded.ctl_acted_ms, home = excluded.home)",
                                    kColumns)),
       write_given_(database, R"(INSERT OR REPLACE INTO ledger_given
                                   (device, kind, file, version, at, whole, protocol, address)
@@ -165,7 +167,7 @@ Status LedgerRows::write(const LedgerEntry& entry) {
                  vouchers_text(belief.vouched), versions_text(itl.may), itl.accepted_at,
                  entry.accepted_gap[0], itl.asked, itl.given, itl.given_at, itl.acted_at,
                  versions_text(ctl.may), ctl.accepted_at, entry.accepted_gap[1], ctl.asked, ctl.given,
-                 ctl.given_at, ctl.acted_at);
+                 ctl.given_at, ctl.acted_at, belief.home);
   while (write_.next()) {
   }
   return write_.ok() ? Status() : write_.failure();

@@ -75,6 +75,9 @@ Result<std::map<std::string, trust::ListVersion>> read_own_lists(Database& datab
 // Puts every list that is kept and not there yet on the shelf.
 Status fill_shelf(Database& database, trust::ListShelf& shelf);
 
+// As Store::load() has it.
+Result<trust::Evidence> read_evidence(Database& database);
+
 // The names of devices that the cluster expects: the phones table and the folders of the state directory.
 Result<std::set<std::string>> read_expected(Database& database, const std::filesystem::path& state);
 

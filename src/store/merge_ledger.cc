@@ -43,6 +43,11 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, cons
 }
 
 void merge(LedgerEntry& mine, const LedgerEntry& theirs, const Merging& how) {
+  // Before what was accepted when is merged.
+  auto last = [](const LedgerEntry& entry) {
+    return std::max(entry.belief.kinds[0].accepted_at, entry.belief.kinds[1].accepted_at);
+  };
+  if (mine.belief.home.empty() || last(theirs) > last(mine)) mine.belief.home = theirs.belief.home;
   for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) merge(mine, theirs, kind, how);
   mine.belief.proven |= theirs.belief.proven;
   for (std::size_t kind = 0; kind < kGivenKinds; ++kind)

@@ -115,12 +115,20 @@ Status to_version_4(Database& database, int version) {
   return done;
 }
 
+// Where a phone last spoke from is the best that is known of where it is.
+Status to_version_5(Database& database) {
+  auto done = database.run(kEvidenceColumns);
+  if (done) done = database.run("UPDATE ledger SET home = address");
+  return done;
+}
+
 // `added` comes with version 2.
 Status bring_up(Database& database, int version, const std::optional<NewIdentity>& added) {
   Status done;
   if (version < 2) done = to_version_2(database);
   if (done && version < 3) done = to_version_3(database);
-  if (done) done = to_version_4(database, version);
+  if (done && version < 4) done = to_version_4(database, version);
+  if (done) done = to_version_5(database);
   if (done && added) done = put_identity(database, *added);
   if (done && version < 3) done = keep_saved_lists(database);
   if (done) done = database.run(fmt::format("PRAGMA user_version = {}", kSchemaVersion));

@@ -257,8 +257,12 @@ Result<std::set<std::string>> phones_behind(Store& store) {
 Result<std::set<std::string>> unsettled_phones(Store& store) {
   auto entries = ledger(store);
   if (!entries) return std::unexpected(entries.error());
+  auto evidence = read_evidence(Inside::database(store));
+  if (!evidence) return std::unexpected(evidence.error());
   std::set<std::string> out;
   for (const LedgerEntry& entry : *entries) {
+    // No list would settle what no boot may.
+    if (!counts(entry.belief, *evidence)) continue;
     const trust::Belief::Kind& itl = entry.belief.of(ListKind::itl);
     if (!entry.removed && itl.given != trust::kNoList && itl.acted_at != 0) out.insert(entry.device);
   }

@@ -7,8 +7,9 @@ constexpr int kApplicationId = 0x414e4348;  // "ANCH"
 
 // 1: without phones, signatures and the service tftp-ec. 2: without the cluster's id, lists
 // that were handed out and the ledger. 3: with a ledger of what was given last, which took that
-// for what phones hold. migrate() brings all of them to 4.
-constexpr int kSchemaVersion = 4;
+// for what phones hold. 4: where every whole boot counts, from whatever address. migrate() brings all
+// of them to 5.
+constexpr int kSchemaVersion = 5;
 
 // SHA-256 are lower-case hexadecimal where people may type them, else bytes. What
 // the checks here refuse, load() need not expect.
@@ -227,6 +228,14 @@ CREATE TABLE clock (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   highest INTEGER NOT NULL
 ) STRICT;
+)sql";
+
+// What version 5 adds to them. `evidence` is an evidence_name(), `home` where a phone was when it last
+// accepted a list.
+constexpr char kEvidenceColumns[] = R"sql(
+ALTER TABLE cluster ADD COLUMN evidence TEXT NOT NULL DEFAULT 'ordinary'
+  CHECK (evidence IN ('ordinary', 'strict', 'nothing'));
+ALTER TABLE ledger ADD COLUMN home TEXT NOT NULL DEFAULT '';
 )sql";
 
 }  // namespace anchord::store

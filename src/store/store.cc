@@ -17,6 +17,7 @@
 #include "change_log.h"
 #include "impl.h"
 #include "keys.h"
+#include "ledger_rows.h"
 #include "schema.h"
 
 namespace anchord::store {
@@ -199,6 +200,9 @@ Result<LoadedCluster> read_state(Database& database, const std::vector<IdentityR
   cluster->mode = *mode;
   cluster->has_ctl = row.integer(6) != 0;
   cluster->rolling_back = row.integer(7) != 0;
+  auto evidence = read_evidence(database);
+  if (!evidence) return std::unexpected(evidence.error());
+  cluster->evidence = *evidence;
   cluster->signing.digest = row.text(2) == "sha1" ? wire::Digest::sha1 : wire::Digest::sha512;
   cluster->signing.spelling =
       row.text(3) == "open" ? crypto::NameSpelling::open : crypto::NameSpelling::vendor;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "anchord/trust/virtual_phone.h"
 #include "anchord/wire/trust_list.h"
@@ -21,8 +22,9 @@ void add_sorted(std::vector<ListVersion>& versions, ListVersion version) {
 
 class Observer {
  public:
-  Observer(Belief& belief, const ListShelf& shelf, const Unrecorded& unrecorded, UnixSeconds now)
-      : belief_(belief), shelf_(shelf), unrecorded_(unrecorded), now_(now) {}
+  Observer(Belief& belief, const ListShelf& shelf, const Unrecorded& unrecorded, UnixSeconds now,
+           Evidence evidence)
+      : belief_(belief), shelf_(shelf), unrecorded_(unrecorded), now_(now), evidence_(evidence) {}
 
   void take(const Observation& seen) {
     switch (seen.what) {
@@ -108,7 +110,8 @@ class Observer {
   void settle(ListKind which) {
     Belief::Kind& kind = belief_.of(which);
     if (kind.given == kNoList || kind.acted_at == 0) return;
-    if (!must_have_accepted(which)) return;
+    if (!counts(belief_, evidence_) || !must_have_accepted(which)) return;
+    belief_.home = belief_.address;
     kind.may = {kind.given};
     kind.accepted_at = now_;
     ++kind.settled;
@@ -151,6 +154,7 @@ class Observer {
   const ListShelf& shelf_;
   const Unrecorded& unrecorded_;
   UnixSeconds now_;
+  Evidence evidence_;
 };
 
 }  // namespace
@@ -200,7 +204,7 @@ Acceptance ListShelf::acceptance(ListVersion ctl, ListVersion itl, ListKind kind
 }
 
 void observe(Belief& belief, std::span<const Observation> seen, std::uint64_t session, const ListShelf& shelf,
-             const Unrecorded& unrecorded, UnixSeconds now) {
+             const Unrecorded& unrecorded, UnixSeconds now, Evidence evidence) {
   if (belief.session != session) {
     for (Belief::Kind& kind : belief.kinds) kind.given = kNoList, kind.asked = 0;
     belief.vouched.clear();
@@ -211,8 +215,20 @@ void observe(Belief& belief, std::span<const Observation> seen, std::uint64_t se
   for (const Observation& one : seen) in_order.push_back(&one);
   // Of one moment, as they were told.
   std::ranges::sort(in_order, {}, [](const Observation* one) { return std::pair(one->at, one); });
-  Observer observer(belief, shelf, unrecorded, now);
+  Observer observer(belief, shelf, unrecorded, now, evidence);
   for (const Observation* one : in_order) observer.take(*one);
+}
+
+bool counts(const Belief& belief, Evidence evidence) {
+  switch (evidence) {
+    case Evidence::ordinary:
+      return true;
+    case Evidence::strict:
+      return belief.home.empty() || belief.home == belief.address;
+    case Evidence::nothing:
+      return false;
+  }
+  std::unreachable();
 }
 
 std::vector<ListVersion> may_hold(const Belief& belief, ListKind kind, const Unrecorded& unrecorded) {

@@ -125,6 +125,61 @@ class Strangers(Case):
             self.all_fine(service, FEW)
 
 
+    def whole_boot_from_elsewhere(self, service):
+        """Somebody else has a phone that holds nothing boot in the first one's name."""
+        ends = self.boot(service, 1, trust=self.folder / "stranger", faults=("--one-address", "--timeout", BOUND))["phones"]
+        self.ends(ends, fine=1)
+
+    def test_a_whole_boot_from_elsewhere(self):
+        """What it releases is what an administrator has set."""
+        with Service(self.state) as service:
+            self.all_fine(service, 1)
+            self.ctl("set", "evidence", "strict")
+            self.ctl("cert", "regenerate", "tvs")
+            self.whole_boot_from_elsewhere(service)
+            self.refused("cert", "regenerate", "tftp")
+            phones = self.facts("report", "evidence")["phones"]
+            self.assertEqual((phones["at_their_address"], phones["first"]["at_another"]), (0, [PHONE]))
+            # The phone's own clears it.
+            self.all_fine(service, 1)
+            self.ctl("cert", "regenerate", "tftp")
+            self.all_fine(service, 1)
+            # As it is without the setting.
+            self.ctl("set", "evidence", "ordinary")
+            self.ctl("cert", "regenerate", "tvs")
+            shutil.rmtree(self.folder / "stranger")
+            self.whole_boot_from_elsewhere(service)
+            self.ctl("cert", "regenerate", "tftp")
+            self.ends(self.boot(service, 1, code=1)["phones"], locked=1)
+
+    def test_no_boot_counts_but_an_administrators_word(self):
+        with Service(self.state) as service:
+            self.ctl("set", "evidence", "nothing")
+            self.all_fine(service, 1)
+            self.ctl("cert", "regenerate", "tvs")
+            self.all_fine(service, 1)
+            self.refused("cert", "regenerate", "tftp")
+            (settled,) = self.facts("phone", "settle", PHONE, "--yes")["phones"]
+            self.assertEqual((settled["name"], settled["address"], settled["ctl"]), (PHONE, AT, None))
+            self.ctl("cert", "regenerate", "tftp")
+            self.all_fine(service, 1)
+
+    def test_the_setting_is_seen_and_outlives_the_service(self):
+        self.assertEqual(self.facts("report", "evidence")["evidence"], "ordinary")
+        with Service(self.state):
+            self.assertIn("evidence is strict", self.ctl("set", "evidence", "strict"))
+            self.assertIn("strict already", self.ctl("set", "evidence", "strict"))
+        with Service(self.state):
+            self.assertEqual(self.facts("set", "evidence"), {"evidence": "strict"})
+            self.assertEqual(self.facts("status", code=1)["evidence"], "strict")
+            said = self.ctl("report", "evidence")
+            self.assertIn("same NAT", said)
+            self.assertIn("see 'anchorctl report evidence'", self.ctl("report", "itl"))
+        error = run(program("anchorctl"), "--state", self.state, "set", "evidence", "none")
+        self.assertEqual((error.returncode, error.stderr.count(b"\n")), (2, 1))
+        self.assertIn(b"ordinary, strict, nothing", error.stderr)
+
+
 class Forgotten(Case):
     """What is not known of a phone is not that it holds nothing."""
 

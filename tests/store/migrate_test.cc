@@ -77,7 +77,7 @@ TEST_F(Migrate, HasTheTablesOfANewStore) {
 TEST_F(Migrate, IsAChangeAndHappensOnce) {
   auto store = Store::open(dir_).value();
   EXPECT_EQ(store.change_counter().value(), 3);
-  expect_text(store.audit(1).value()[0].what, {"version 4", "tftp-ec"});
+  expect_text(store.audit(1).value()[0].what, {"version 5", "tftp-ec"});
   EXPECT_TRUE(store.check());
   auto again = Store::open(dir_).value();
   EXPECT_EQ(again.change_counter().value(), 3);
@@ -117,7 +117,7 @@ TEST_F(MigrateFrom2, KeepsEverything) {
   ASSERT_EQ(ask_database(dir_, "PRAGMA user_version"), 2);
   auto store = Store::open(dir_);
   ASSERT_TRUE(store) << store.error().text;
-  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 4);
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 5);
   auto loaded = store->load(KeyUse::with_keys);
   ASSERT_TRUE(loaded) << loaded.error().text;
   const trust::Cluster& cluster = loaded->cluster;
@@ -136,7 +136,7 @@ TEST_F(MigrateFrom2, KeepsEverything) {
   EXPECT_TRUE(hash_of(*cluster.phones[0].certificate).starts_with("6c52fb46"));
   auto audit = store->audit(100).value();
   ASSERT_EQ(audit.size(), 6U);
-  expect_text(audit[0].what, {"version 4"});
+  expect_text(audit[0].what, {"version 5"});
   EXPECT_EQ(audit[0].what.find("tftp-ec"), std::string::npos);
   expect_text(audit[5].what, {"made the cluster 'Example'"});
   EXPECT_FALSE(audit[5].forced);
@@ -190,7 +190,7 @@ TEST_F(Migrate, FailureLeavesTheOldVersion) {
   std::ofstream(dir_ / "keys") << "not a folder";
   auto store = Store::open(dir_);
   ASSERT_FALSE(store);
-  expect_text(store.error().text, {dir_.string(), "to version 4", "tftp-ec-"});
+  expect_text(store.error().text, {dir_.string(), "to version 5", "tftp-ec-"});
   EXPECT_EQ(version(), 1);
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
   EXPECT_EQ(ask_database(dir_, "SELECT change_counter FROM cluster"), 2);
@@ -209,7 +209,7 @@ TEST_F(Migrate, FailureAfterTheKeyTakesItAway) {
   }
   auto store = Store::open(dir_);
   ASSERT_FALSE(store);
-  expect_text(store.error().text, {"to version 4", "phones"});
+  expect_text(store.error().text, {"to version 5", "phones"});
   EXPECT_EQ(version(), 1);
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
   EXPECT_EQ(keys(), before);
@@ -250,7 +250,7 @@ class MigrateFrom3 : public testing::Test {
 TEST_F(MigrateFrom3, WhatWasGivenIsNoMoreThanThat) {
   auto store = Store::open(dir_);
   ASSERT_TRUE(store) << store.error().text;
-  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 4);
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 5);
   auto entry = ledger_entry(*store, "SEP001122334455").value();
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->may_hold(trust::ListKind::itl), (std::vector<trust::ListVersion>{0, 153471116490281926}));

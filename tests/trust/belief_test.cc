@@ -41,7 +41,9 @@ class BeliefTest : public testing::Test {
     return {.what = What::configuration_asked, .at = at, .from = from};
   }
 
-  void see(std::vector<Observation> seen) { observe(belief_, seen, session_, shelf_, unrecorded_, kNow); }
+  void see(std::vector<Observation> seen) {
+    observe(belief_, seen, session_, shelf_, unrecorded_, kNow, evidence_);
+  }
   std::vector<ListVersion> itls() const { return may_hold(belief_, ListKind::itl, unrecorded_); }
   std::vector<ListVersion> ctls() const { return may_hold(belief_, ListKind::ctl, unrecorded_); }
   // Of the new signer.
@@ -64,6 +66,7 @@ class BeliefTest : public testing::Test {
   Belief belief_;
   Unrecorded unrecorded_;
   std::uint64_t session_ = kSession;
+  Evidence evidence_ = Evidence::ordinary;
 };
 
 TEST_F(BeliefTest, ANewPhoneHoldsNothing) {
@@ -218,6 +221,78 @@ TEST_F(BeliefTest, OneAnswerInABootServesBothLists) {
   see({asked(11, ListKind::ctl), ctl_given(12), vouched(13), asked(14), given(kNew, 15), acted(16)});
   EXPECT_EQ(ctls(), std::vector{kCtl});
   EXPECT_EQ(itls(), std::vector{kNew});
+}
+
+// --- what a boot must show besides
+
+class EvidenceTest : public BeliefTest {
+ protected:
+  static constexpr const char* kElsewhere = "203.0.113.9";
+
+  // Whoever is there does all that the phone would do.
+  void boot_whole(Millis at, const char* from) {
+    see({{.what = What::list_asked, .at = at, .from = from},
+         given(kNew, at + 1, from),
+         vouched(at + 2, from),
+         acted(at + 3, from)});
+  }
+};
+
+// The phone holds the old list still: by the next change, of the verification service, it would be locked.
+TEST_F(EvidenceTest, AStrangersWholeBootReleasesNothingWhereTheAddressCounts) {
+  hold_old();
+  EXPECT_EQ(belief_.home, kAddress);
+  const PhoneMemory held{.ctl = {}, .itl = to_buffer(shelf_.content(kOld)), .configuration = {}};
+  const Cluster next = regenerated(after_, Service::tvs);
+  ASSERT_EQ(boot_of(VirtualPhone({}, held), next).end, BootEnd::locked);
+  auto is_refused = [&] {
+    std::vector<Holders> holders;
+    for (ListVersion itl : itls())
+      holders.push_back({.ctl = {}, .itl = to_buffer(shelf_.content(itl)), .count = 1, .first = {}});
+    return who_would_lock(after_, next, holders, kNow).value().has_value();
+  };
+  const Belief before = belief_;
+  for (auto [evidence, refused] :
+       {std::pair(Evidence::ordinary, false), {Evidence::strict, true}, {Evidence::nothing, true}}) {
+    SCOPED_TRACE(evidence_name(evidence));
+    belief_ = before;
+    evidence_ = evidence;
+    boot_whole(11, kElsewhere);
+    EXPECT_EQ(is_refused(), refused);
+    EXPECT_EQ(belief_.home, refused ? kAddress : kElsewhere);
+  }
+}
+
+TEST_F(EvidenceTest, WhereTheAddressCountsThePhonesOwnBootReleases) {
+  hold_old();
+  evidence_ = Evidence::strict;
+  boot_whole(11, kElsewhere);
+  EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+  EXPECT_FALSE(counts(belief_, evidence_));
+  boot_whole(21, kAddress);
+  EXPECT_EQ(itls(), std::vector{kNew});
+  EXPECT_TRUE(counts(belief_, evidence_));
+}
+
+TEST_F(EvidenceTest, AFirstListCountsFromAnywhere) {
+  evidence_ = Evidence::strict;
+  boot_whole(1, kElsewhere);
+  EXPECT_EQ(itls(), std::vector{kNew});
+  EXPECT_EQ(belief_.home, kElsewhere);
+}
+
+TEST_F(EvidenceTest, WhereNothingCountsNoBootRulesAnythingOut) {
+  evidence_ = Evidence::nothing;
+  see({asked(1), given(kOld, 2), acted(3)});
+  EXPECT_EQ(itls(), (std::vector{kNoList, kOld}));
+  EXPECT_TRUE(belief_.proven) << "it counts in guards all the same";
+  boot_whole(11, kAddress);
+  EXPECT_EQ(itls(), (std::vector{kNoList, kOld, kNew}));
+}
+
+TEST_F(EvidenceTest, HasNames) {
+  for (Evidence evidence : kEvidence) EXPECT_EQ(evidence_from_name(evidence_name(evidence)), evidence);
+  EXPECT_FALSE(evidence_from_name("Strict"));
 }
 
 }  // namespace

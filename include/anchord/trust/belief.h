@@ -16,6 +16,8 @@
 // until some moment, by all shards, and nothing later; where records are missing, or the machine
 // was booted, a new session begins.
 //
+// An administrator may ask for more than that (Evidence).
+//
 // Anything less adds to what it may hold and rules out nothing. A belief always contains what
 // the phone really holds, as long as what is observed is true (see docs/lifecycle.md for what
 // a stranger can feign).
@@ -36,6 +38,7 @@
 #include "anchord/base/bytes.h"
 #include "anchord/base/clock.h"
 #include "anchord/crypto/digest.h"
+#include "anchord/trust/evidence.h"
 #include "anchord/trust/trust_list.h"
 
 namespace anchord::trust {
@@ -126,6 +129,7 @@ struct Belief {
   std::array<Kind, kListKinds> kinds;
   std::vector<Voucher> vouched;  // the oldest first
   std::string address;           // where the boot under way comes from
+  std::string home;              // where it was when it last accepted a list; empty: it never did
   std::uint64_t session = 0;     // which all Millis are of
   // It has booted as phones do: a list was given, and the configuration asked for. A name alone
   // is only somebody's claim.
@@ -142,7 +146,9 @@ using Unrecorded = std::array<std::vector<ListVersion>, kListKinds>;
 
 // Takes the observations into the belief, in the order of their times.
 void observe(Belief& belief, std::span<const Observation> seen, std::uint64_t session, const ListShelf& shelf,
-             const Unrecorded& unrecorded, UnixSeconds now);
+             const Unrecorded& unrecorded, UnixSeconds now, Evidence evidence = Evidence::ordinary);
+// Whether a boot from where it is now may rule lists out.
+bool counts(const Belief& belief, Evidence evidence);
 
 // The belief's `may`, and what is unrecorded when it was not accepted since.
 std::vector<ListVersion> may_hold(const Belief& belief, ListKind kind, const Unrecorded& unrecorded);

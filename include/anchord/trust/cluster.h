@@ -15,6 +15,7 @@
 #include "anchord/crypto/certificate.h"
 #include "anchord/crypto/name.h"
 #include "anchord/crypto/private_key.h"
+#include "anchord/trust/evidence.h"
 #include "anchord/wire/header.h"
 
 namespace anchord::trust {
@@ -98,6 +99,7 @@ struct Cluster {
   // Prepared for a release without Security by Default: the ITL is empty, files are
   // not signed, and the verification service vouches for nothing.
   bool rolling_back = false;
+  Evidence evidence = Evidence::ordinary;  // that boots must give; nothing that phones are served
   SigningSettings signing;
   std::vector<Host> hosts;    // at least one; the first names the TFTP signer
   std::vector<Identity> tvs;  // one for each of hosts, in the same order

@@ -242,6 +242,7 @@ void add_phone_commands(CLI::App& app, Session& session) {
   add_phone_trace(group, session);
   add_phone_remove(group, session);
   add_phone_recover(group, session);
+  add_phone_settle(group, session);
 }
 
 }  // namespace anchord::ctl

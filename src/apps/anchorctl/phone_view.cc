@@ -54,6 +54,7 @@ Json known_json(const LedgerView& view, const KnownPhone& known, UnixSeconds now
   out["itl"] = entry != nullptr ? list_json(view, *entry, ListKind::itl) : Json();
   out["ctl"] = entry != nullptr ? list_json(view, *entry, ListKind::ctl) : Json();
   out["configuration"] = entry != nullptr ? given_json(entry->of(Given::configuration)) : Json();
+  out["address"] = entry != nullptr && !entry->belief.home.empty() ? Json(entry->belief.home) : Json();
   out["questions"] = entry != nullptr ? entry->questions : 0;
   out["last_asked"] =
       entry != nullptr && entry->last_asked != 0 ? Json(time_text(entry->last_asked)) : Json();
@@ -168,6 +169,11 @@ void describe_ledger(Lines& facts, const LedgerView& view, const LedgerEntry* en
   if (!view.is_known(*entry))
     facts.emplace_back("ledger", entry->removed ? "removed, and not heard of since"
                                                 : "a name that has only asked: it counts once it has booted");
+  facts.emplace_back("address", entry->belief.home.empty() ? "none: it is not known to have accepted a list"
+                                : entry->belief.home == entry->belief.address
+                                    ? entry->belief.home
+                                    : fmt::format("{}; lists were given at {} since", entry->belief.home,
+                                                  entry->belief.address));
   describe_list(facts, view, *entry, ListKind::itl);
   describe_list(facts, view, *entry, ListKind::ctl);
   facts.emplace_back("configuration", given_text(entry->of(Given::configuration)));

@@ -110,6 +110,11 @@ Outcome report_itl(const Session& session) {
   }
   print_line(fmt::format("{} devices in the ledger, {} of them names that have only asked",
                          view->entries().size(), view->unproven()));
+  if (loaded->cluster.evidence != trust::Evidence::ordinary)
+    print_line(
+        fmt::format("evidence is {}: not every boot settles what a phone holds, see 'anchorctl report "
+                    "evidence'",
+                    trust::evidence_name(loaded->cluster.evidence)));
   print_kind(*view, ListKind::itl);
   if (loaded->cluster.has_ctl) {
     print_line("");
@@ -183,10 +188,12 @@ Outcome report_expiry(const Session& session) {
 }  // namespace
 
 void add_report_commands(CLI::App& app, Session& session) {
-  auto& group =
-      *app.add_subcommand("report", "Reports: phone models, expiring certificates, lists that phones hold");
+  auto& group = *app.add_subcommand(
+      "report",
+      "Reports: phone models, expiring certificates, lists that phones hold, and by what it is known");
   group.require_subcommand(1);
   add_features_report(group, session);
+  add_evidence_report(group, session);
   auto& expiry =
       *group.add_subcommand("expiry", "Every certificate by the time that it has left, soonest first");
   session.add_json_flag(expiry);

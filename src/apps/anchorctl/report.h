@@ -8,5 +8,6 @@
 namespace anchord::ctl {
 
 void add_features_report(CLI::App& group, Session& session);
+void add_evidence_report(CLI::App& group, Session& session);
 
 }  // namespace anchord::ctl

@@ -67,6 +67,7 @@ void add_set_commands(CLI::App& app, Session& session);
 void add_file_commands(CLI::App& app, Session& session);
 void add_phone_commands(CLI::App& app, Session& session);
 void add_phone_recover(CLI::App& phone_group, Session& session);
+void add_phone_settle(CLI::App& phone_group, Session& session);
 void add_phone_views(CLI::App& phone_group, Session& session);  // list and show
 void add_phone_trace(CLI::App& phone_group, Session& session);
 void add_ledger_commands(CLI::App& app, Session& session);

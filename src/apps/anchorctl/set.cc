@@ -14,7 +14,7 @@ namespace anchord::ctl {
 namespace {
 
 const std::vector<Setting>& all_settings() {
-  static const std::vector<Setting> kSettings{digest_setting()};
+  static const std::vector<Setting> kSettings{digest_setting(), evidence_setting()};
   return kSettings;
 }
 

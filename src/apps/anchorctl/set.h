@@ -29,5 +29,6 @@ struct Setting {
 };
 
 Setting digest_setting();
+Setting evidence_setting();
 
 }  // namespace anchord::ctl

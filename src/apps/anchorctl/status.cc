@@ -259,6 +259,7 @@ Json status_json(const Session& session, const Facts& facts) {
            {"cluster", cluster.name},
            {"mode", trust::mode_name(cluster.mode)},
            {"ctl", cluster.has_ctl},
+           {"evidence", trust::evidence_name(cluster.evidence)},
            {"rollback", rollback_json(facts)},
            {"backup", backup_json(facts)},
            {"hosts", hosts_json(cluster)}};
@@ -339,7 +340,8 @@ void print_lifecycle(const Facts& facts) {
                {"phones", fmt::format("{} provisioned, {} known from what they fetched", facts.phones.size(),
                                       facts.ledger.entries().size())},
                {"  lists", joined(lists, ", ")},
-               {"  behind", by_holding[Holding::behind].text()}});
+               {"  behind", by_holding[Holding::behind].text()},
+               {"evidence", std::string(trust::evidence_name(facts.cluster.evidence))}});
 }
 
 // While many files are made anew, how far that is.

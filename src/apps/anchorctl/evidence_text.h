@@ -1,0 +1,15 @@
+// What boots may prove, in words.
+#pragma once
+
+#include <string>
+
+#include "anchord/trust/evidence.h"
+
+namespace anchord::ctl {
+
+// "a whole boot from one address, whichever, releases guards"
+std::string meaning_of(trust::Evidence evidence);
+// What a stranger on the network can do all the same.
+std::string left_to_strangers(trust::Evidence evidence);
+
+}  // namespace anchord::ctl
