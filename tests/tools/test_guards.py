@@ -30,6 +30,73 @@ class Guards(unittest.TestCase):
             if re.search(r"= write_change\(", text):
                 self.assertIn("check_change(", text, f"{path.name} writes a change that no guard was asked about")
 
+    def test_every_question_of_the_store_is_named_and_asked(self):
+        guard = (ROOT / "src/store/guard.cc").read_text()
+        asks = guard[guard.index("check_change(Database& database, const Change& change,"):]
+        asks = asks[:asks.index("\n}\n")]
+        there = set(re.findall(r"^Status (check_\w+)\(", guard, re.MULTILINE))
+        self.assertTrue(there)
+        for question in sorted(there):
+            self.assertIn(f"{question}(", asks, f"{question}() is there, and check_change() does not ask it")
+        named = set(re.findall(r"`(check_\w+)\(\)`", self.docs)) - {"check_change"}
+        self.assertEqual(there, named, "docs/lifecycle.md and src/store/guard.cc name different questions")
+
+
+class Rules(unittest.TestCase):
+    """The tables of rules are those of the world with faults, and what shows them is there."""
+
+    def setUp(self):
+        docs = (ROOT / "docs/lifecycle.md").read_text()
+        part = docs[docs.index("## What each rule is for"):]
+        cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.splitlines() if line.startswith("| ")]
+        self.rows = [row for row in cells if row[-1] != "shown by"]
+        rules = (ROOT / "tests/trust/world/rules.h").read_text()
+        self.names = dict(re.findall(r'\{Rule::(\w+), "([a-z-]+)"\}', rules))
+        self.by_name = {}
+        for row in self.rows:
+            name = re.match(r"`([a-z-]+)`", row[0])
+            if name:
+                self.assertNotIn(name[1], self.by_name, "a rule has two rows")
+                self.by_name[name[1]] = row
+
+    def test_the_rules_that_are_named_are_those_that_can_be_switched_off(self):
+        self.assertEqual(set(self.by_name), set(self.names.values()))
+
+    def test_each_says_which_phone_locks_and_what_shows_it(self):
+        for row in self.rows:
+            self.assertEqual(len(row), 3, row)
+            self.assertTrue(row[1], row)
+            self.assertRegex(row[2], r"`\w+\.\w+`|world \d+", f"nothing shows {row[0]}")
+
+    def test_the_tests_that_are_named_are_there(self):
+        units = "\n".join(path.read_text() for path in sorted((ROOT / "tests").glob("*/*_test.cc")))
+        there = {f"{suite}.{name}" for suite, name in re.findall(r"^TEST(?:_[FP])?\((\w+), (\w+)\)", units, re.MULTILINE)}
+        for path in sorted((ROOT / "tests/e2e").glob("test_*.py")):
+            suite = ""
+            for line in path.read_text().splitlines():
+                if found := re.match(r"class (\w+)", line):
+                    suite = found[1]
+                elif found := re.match(r"    def (test_\w+)", line):
+                    there.add(f"{suite}.{found[1]}")
+        for row in self.rows:
+            for test in re.findall(r"`(\w+\.\w+)`", row[2]):
+                self.assertTrue(test in there, f"{row[0]} is shown by {test}, which there is not")
+
+    def test_the_worlds_that_are_named_are_those_that_are_tried(self):
+        tried = dict(re.findall(r"Without\{Rule::(\w+), \S+ (\d+)\}", (ROOT / "tests/trust/world_test.cc").read_text()))
+        self.assertTrue(tried)
+        named = {name: seed[1] for name, row in self.by_name.items() if (seed := re.search(r"world (\d+)", row[2]))}
+        self.assertEqual(named, {self.names[rule]: seed for rule, seed in tried.items()})
+
+
+class Evidence(unittest.TestCase):
+    def test_each_kind_that_can_be_set_is_explained(self):
+        docs = (ROOT / "docs/lifecycle.md").read_text()
+        table = docs[docs.index("| evidence | a guard is released by"):]
+        table = table[:table.index("\n\n")]
+        there = re.findall(r'return "(\w+)";', (ROOT / "src/trust/evidence.cc").read_text())
+        self.assertEqual(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE), there)
+
 
 if __name__ == "__main__":
     unittest.main()
