@@ -117,26 +117,28 @@ void Activity::take_in(const service::Question& question, UnixSeconds now, const
 }
 
 void Activity::take_in(const service::Download& download, UnixSeconds now, const Served*) {
-  std::string_view name = download.device.text();
-  if (!name.empty()) addresses_.heard(download.from, phone_in(name).value_or(std::string(name)), now);
   read_.push_back({download, now});
 }
 
-// Who asks without a name has said it before, perhaps on another shard: all that came is known by now.
+// Who asks without a name has asked by its own before, perhaps on another shard.
 void Activity::note_downloads(const Served* served) {
-  // In the order of their times; those of one moment as they were read.
+  // In the order of their times; of one moment, who says a name comes first, and all as they were read.
   std::vector<Read*> in_order;
   in_order.reserve(read_.size());
   for (Read& read : read_) in_order.push_back(&read);
   std::ranges::sort(in_order, {}, [](const Read* read) {
-    return std::tuple(read->time, service::time_of(read->download), read);
+    return std::tuple(read->time, service::time_of(read->download), read->download.device.text().empty(),
+                      read);
   });
-  for (Read& read : read_)
-    if (read.download.device.text().empty())
-      read.download.device.set(addresses_.only_device(read.download.from, read.time));
   const std::set<const Read*> repeated = repeated_nameless(in_order);
-  for (const Read* read : in_order) {
-    const service::Download& download = read->download;
+  for (Read* read : in_order) {
+    service::Download& download = read->download;
+    std::string_view name = download.device.text();
+    if (name.empty()) {
+      download.device.set(addresses_.only_device(download.from, read->time));
+    } else {
+      addresses_.heard(download.from, phone_in(name).value_or(std::string(name)), read->time);
+    }
     if (download.device.text().empty()) {
       note_nameless(*read, repeated.contains(read));
       continue;
