@@ -56,6 +56,8 @@ class Ledger(harness.Case):
                              (f"{PHONE}.cnf.xml.sgn", "http"))
             self.assertEqual((seen["ctl"], seen["questions"], seen["model"]), (None, 1, "8861"))
             self.assertEqual(self.devices(), {PHONE})
+            # The store has it a moment before the service says so.
+            wait_for(lambda: service.status()["ledger"]["devices"] == 1, "it is counted")
             status = service.status()["ledger"]
             self.assertEqual((status["devices"], status["pending"], status["dropped"], status["problem"]), (1, 0, 0, ""))
             self.assertGreater(status["last_written"], 1_700_000_000)
