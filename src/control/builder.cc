@@ -242,7 +242,6 @@ std::shared_ptr<const ProvisioningContext> Builder::context_of(const trust::Clus
   auto next = std::make_shared<ProvisioningContext>(ProvisioningContext{
       .generation = context_ != nullptr ? context_->generation + 1 : 1,
       .signer = cluster.tftp,
-      .recovery = cluster.recovery.certificate,
       .signing = cluster.signing,
       .mode = cluster.mode,
       .rolling_back = cluster.rolling_back,
@@ -250,9 +249,8 @@ std::shared_ptr<const ProvisioningContext> Builder::context_of(const trust::Clus
   for (const trust::Phone& phone : cluster.phones)
     if (phone.certificate) next->devices.emplace(phone.name, phone.certificate);
   if (context_ != nullptr && next->signer.certificate == context_->signer.certificate &&
-      next->recovery == context_->recovery && next->signing == context_->signing &&
-      next->mode == context_->mode && next->rolling_back == context_->rolling_back &&
-      next->devices == context_->devices)
+      next->signing == context_->signing && next->mode == context_->mode &&
+      next->rolling_back == context_->rolling_back && next->devices == context_->devices)
     return context_;
   return next;
 }

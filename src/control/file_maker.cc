@@ -120,18 +120,6 @@ class Maker {
   UnixSeconds now_;
 };
 
-// Of one phone's own list: signed by the cluster, and named inside as phones expect it.
-Status check_own_list(trust::ListKind kind, Bytes content, const ProvisioningContext& context) {
-  auto list = trust::verify_trust_list(content, context.signer.certificate);
-  if (!list) list = trust::verify_trust_list(content, context.recovery);
-  if (!list) return fail(fmt::format("is no trust list signed by this cluster: {}", list.error().text));
-  std::string_view expected = trust::list_file_name(kind);
-  if (list->list.header.file_name != expected)
-    return fail(
-        fmt::format("is named '{}' inside; phones expect '{}'", list->list.header.file_name, expected));
-  return {};
-}
-
 // Of a file that is signed already. The vendor's own are served as they are; what would pass
 // for a file that this cluster signs is not.
 Status check_signed_elsewhere(Bytes content, const ProvisioningContext& context) {
@@ -185,10 +173,16 @@ Result<MadeFiles> make_for_device(Maker& maker, const std::string& name, const i
   auto reduced = trust::reduced_config(content.bytes(), device);
   if (!reduced) return std::unexpected(reduced.error());
   maker.out.traits = trust::config_traits(content.bytes());
-  maker.out.encrypted = true;
+  maker.out.recipient = device;
   Status added = maker.add_encrypted(name, content, device);
   if (added) added = maker.add_signed(name, index::Blob(std::move(*reduced)));
   if (!added) return std::unexpected(added.error());
+  return std::move(maker.out);
+}
+
+Result<MadeFiles> make_plain(Maker& maker, const std::string& name, const index::Blob& content) {
+  maker.put(name, {.content = content});
+  if (Status added = maker.add_signed(name, content); !added) return std::unexpected(added.error());
   return std::move(maker.out);
 }
 
@@ -251,8 +245,8 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
                              UnixSeconds now) {
   Maker maker(context, kept, now);
   if (auto own = trust::own_list_name(name)) {
-    if (Status good = check_own_list(own->kind, content.bytes(), context); !good)
-      return std::unexpected(good.error());
+    if (auto signer = trust::own_list_signer(own->kind, content.bytes()); !signer)
+      return std::unexpected(signer.error());
     if (!context.rolling_back || own->kind == trust::ListKind::ctl) maker.put(name, {.content = content});
     return std::move(maker.out);
   }
@@ -289,9 +283,16 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
       return std::move(maker.out);
     }
   }
-  maker.put(name, {.content = content});
-  if (Status added = maker.add_signed(name, content); !added) return std::unexpected(added.error());
-  return std::move(maker.out);
+  return make_plain(maker, name, content);
+}
+
+Result<MadeFiles> sign_configuration(const std::string& name, const index::Blob& content,
+                                     const std::optional<crypto::Certificate>& recipient,
+                                     const ProvisioningContext& context, const SavedSignatures& kept,
+                                     UnixSeconds now) {
+  assert(!context.rolling_back);
+  Maker maker(context, kept, now);
+  return recipient ? make_for_device(maker, name, content, *recipient) : make_plain(maker, name, content);
 }
 
 }  // namespace anchord::control

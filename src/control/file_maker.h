@@ -12,7 +12,8 @@
 //   F.sgn that somebody else has signed, as the vendor's firmware
 //                itself, byte for byte
 //   ITLSEP<mac>.tlv, CTLSEP<mac>.tlv
-//                itself: a list that the cluster signed for one phone
+//                itself: one phone's own list. Whether it may be served is judged with each state of the
+//                cluster (own_lists.h)
 //
 // While the cluster is rolling back F alone, of whomever: what comes after neither signs nor
 // encrypts. ITLSEP<mac>.tlv is left out then, so that its phone takes the empty ITL.
@@ -44,7 +45,6 @@ using DeviceCertificates = std::map<std::string, std::optional<crypto::Certifica
 struct ProvisioningContext {
   std::uint64_t generation = 0;  // grows with each change of it
   trust::Identity signer;
-  crypto::Certificate recovery;  // the other one that may sign lists
   trust::SigningSettings signing;
   trust::Mode mode = trust::Mode::nonsecure;
   bool rolling_back = false;
@@ -59,7 +59,8 @@ struct MadeFiles {
   std::string remark;                       // what an operator may not expect; mostly empty
   std::string warning;                      // what is odd in it, though it is served; mostly empty
   trust::ConfigTraits traits;               // of what is a configuration, or looks like one
-  bool encrypted = false;                   // nothing of it goes out in the clear
+  // Whom it is encrypted to: nothing of it goes out in the clear. None: nobody.
+  std::optional<crypto::Certificate> recipient;
 };
 
 // Whether the folder may hold a file of that name; the error is the reason.
@@ -69,6 +70,13 @@ Status check_name(const std::string& name);
 Result<MadeFiles> make_files(const std::string& name, const index::Blob& content,
                              const ProvisioningContext& context, const SavedSignatures& kept,
                              UnixSeconds now);
+
+// As `recipient` says, whatever the context says of the device: of a configuration that was made before,
+// and would be refused now, when it must bear another signature. Not while the cluster is rolling back.
+Result<MadeFiles> sign_configuration(const std::string& name, const index::Blob& content,
+                                     const std::optional<crypto::Certificate>& recipient,
+                                     const ProvisioningContext& context, const SavedSignatures& kept,
+                                     UnixSeconds now);
 
 // The device whose configuration a file holds, by phone_name(), whatever folder it is in.
 std::optional<std::string> configured_device(std::string_view name);

@@ -50,7 +50,7 @@ bool is_below(const std::map<std::string, std::string>& folders, std::string_vie
 }
 
 bool same_signing(const ProvisioningContext& a, const ProvisioningContext& b) {
-  return a.signer.certificate == b.signer.certificate && a.recovery == b.recovery && a.signing == b.signing &&
+  return a.signer.certificate == b.signer.certificate && a.signing == b.signing &&
          a.rolling_back == b.rolling_back;
 }
 
@@ -239,9 +239,14 @@ void Provisioner::follow_context() {
   bool all = !same_signing(*before, *given_);
   bool mode = before->mode != given_->mode;
   whole_pass_ = true;
-  process(remake([&](const std::string& name) {
-    return all || (mode && is_default_configuration(name)) || has_other_certificate(name, old_devices);
-  }));
+  auto is_of_another_state = [&](const std::string& name) {
+    return all || (mode && is_default_configuration(name));
+  };
+  std::vector<Job> jobs = remake([&](const std::string& name) {
+    return is_of_another_state(name) || has_other_certificate(name, old_devices);
+  });
+  for (Job& job : jobs) job.must_change = job.from_memory && is_of_another_state(job.name);
+  process(std::move(jobs));
   whole_pass_ = false;
   judge_copies();
   tell();
@@ -439,6 +444,7 @@ void Provisioner::do_job(Job& job) const {
   if (job.from_memory) {
     job.content = job.known->content;
     job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
+    if (!*job.made && job.must_change) make_as_before(job);
     return;
   }
   Status good = check_name(job.name);
@@ -465,6 +471,7 @@ void Provisioner::do_job(Job& job) const {
 // What came of a job, on this thread alone.
 void Provisioner::settle(Job& job) {
   const std::string file = std::string(kFiles) + job.name;
+  if (job.from_memory && job.must_change && !job.read.reason.empty()) return settle_as_before(job);
   if (job.from_memory && !*job.made) return set_refused(job.name, job.made->error().text);
   if (!job.from_memory && job.read.state != ReadFile::State::unfinished) unfinished_.erase(file);
   if (!job.from_memory && job.read.state != ReadFile::State::missing) gone_files_.back(job.name);

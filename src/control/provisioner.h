@@ -6,7 +6,8 @@
 // new signer's files come together, never mixed with the old one's.
 //
 // A file that is broken stays as it was when it was last good, over a restart too, and
-// is named in the report. Events tell at once what has changed; a look at everything,
+// is named in the report; but what stays is of the present context as all else is, or nothing of it
+// is served: no signature outlives its key. Events tell at once what has changed; a look at everything,
 // from time to time, heals what they missed.
 #pragma once
 
@@ -109,21 +110,25 @@ class Provisioner {
   static constexpr std::string_view kDevices = "devices/";
   static constexpr std::string_view kCopies = "last-good/";
 
+  // The bit, in Known::served, of what is served under the file's own name.
+  static constexpr unsigned kPlainEnding = 1;
+
   // A file as it is served.
   struct Known {
     FileStamp stamp;
     index::Blob content;
     unsigned served = 0;  // endings, a bit each
     trust::ConfigTraits traits;
-    bool encrypted = false;
-    bool withheld = false;  // it is a copy of one that is encrypted
+    std::optional<crypto::Certificate> recipient;  // whom it is encrypted to
+    bool withheld = false;                         // it is a copy of one that is encrypted
   };
   struct Job {
     std::string name;
-    const Known* known = nullptr;   // what is served of it now
-    bool troubled = false;          // there is something to say of it: look again
-    bool from_memory = false;       // its content has not changed, only the context
-    bool from_copy = false;         // what is made is of the last good content; `read` says why
+    const Known* known = nullptr;  // what is served of it now
+    bool troubled = false;         // there is something to say of it: look again
+    bool from_memory = false;      // its content has not changed, only the context
+    bool must_change = false;      // what was made of it must not stay; where it was refused, `read` says why
+    bool from_copy = false;        // what is made is of the last good content; `read` says why
     bool is_known_content = false;  // refused, though it is what is served
     ReadFile read;
     index::Blob content;
@@ -159,6 +164,8 @@ class Provisioner {
   void do_job(Job& job) const;
   void settle(Job& job);
   void settle_good(const Job& job);
+  void make_as_before(Job& job) const;
+  void settle_as_before(Job& job);
   Status take_over(Job& job);
   void make_from_copy(Job& job) const;
   void copy_later(const Job& job);

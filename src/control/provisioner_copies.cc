@@ -8,9 +8,9 @@ namespace anchord::control {
 void Provisioner::note_traits(const std::string& name, Known& known, MadeFiles& made) {
   forget_traits(name, known);
   known.traits = std::move(made.traits);
-  known.encrypted = made.encrypted;
+  known.recipient = std::move(made.recipient);
   known.withheld = false;
-  if (known.encrypted)
+  if (known.recipient)
     for (std::uint64_t value : known.traits.values) ++secrets_[value];
   else if (known.traits.is_configuration())
     maybe_copies_.insert(name);
@@ -18,7 +18,7 @@ void Provisioner::note_traits(const std::string& name, Known& known, MadeFiles& 
 
 void Provisioner::forget_traits(const std::string& name, const Known& known) {
   maybe_copies_.erase(name);
-  if (!known.encrypted) return;
+  if (!known.recipient) return;
   for (std::uint64_t value : known.traits.values) {
     auto counted = secrets_.find(value);
     if (--counted->second == 0) secrets_.erase(counted);
@@ -31,7 +31,7 @@ std::string Provisioner::copied_configuration(const Known& known) const {
       std::ranges::find_if(known.traits.values, [&](auto value) { return secrets_.contains(value); });
   if (shared == known.traits.values.end()) return {};
   for (const auto& [name, other] : known_)
-    if (other.encrypted && std::ranges::binary_search(other.traits.values, *shared)) return name;
+    if (other.recipient && std::ranges::binary_search(other.traits.values, *shared)) return name;
   return {};
 }
 

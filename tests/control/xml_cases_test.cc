@@ -97,8 +97,7 @@ class XmlCases : public testing::TestWithParam<Case> {
     static const ProvisioningContext context{
         .generation = 1,
         .signer = {test_certificate("tftp"),
-                   crypto::PrivateKey::from_pem_or_der(test_file("certs/tftp.key")).value()},
-        .recovery = test_certificate("recovery")};
+                   crypto::PrivateKey::from_pem_or_der(test_file("certs/tftp.key")).value()}};
     return make_files(name, index::Blob(content), context, {}, 1'700'000'000);
   }
 };
