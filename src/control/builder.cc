@@ -10,7 +10,6 @@
 #include "anchord/base/log.h"
 #include "anchord/crypto/name.h"
 #include "anchord/store/recover.h"
-#include "anchord/trust/own_list.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "host_choice.h"
@@ -73,6 +72,10 @@ Status Builder::stage() {
   Result<std::vector<index::FileChange>> lists = lists_of(cluster);
   if (!lists) return std::unexpected(lists.error());
   next.lists = std::move(*lists);
+  Result<std::map<std::string, index::Blob>> made = made_lists();
+  if (!made) return std::unexpected(made.error());
+  next.made_lists = std::move(*made);
+  for (const trust::Identity& one : cluster.tvs) next.verifiers.push_back(one.certificate);
 
   if (own_.empty()) {
     expiry_.watch(cluster);
@@ -95,14 +98,7 @@ Status Builder::stage() {
 }
 
 void Builder::apply(Provisioner::Update update) {
-  for (const index::FileChange& change : update.changes) {
-    if (!trust::own_list_name(change.name)) continue;
-    if (change.body) {
-      folder_lists_.insert(change.name);
-    } else {
-      folder_lists_.erase(change.name);
-    }
-  }
+  own_lists_.take_from(update.changes);
   files_ = files_.with(update.changes);
   made_from_ = update.generation;
 }
@@ -116,8 +112,12 @@ std::unique_ptr<const service::View> Builder::view() {
     tvs_ = std::move(staged_->tvs);
     https_ = std::move(staged_->https);
     built_from_ = staged_->change_counter;
+    verifiers_ = std::move(staged_->verifiers);
+    own_lists_.set_made(std::move(staged_->made_lists));
+    own_lists_.begin_state();
     staged_.reset();
   }
+  files_ = files_.with(own_lists_.judge(store_, [this] { return found_by_phones(); }));
   auto view = std::make_unique<service::View>();
   view->version = ++version_;
   view->certificates = certificates_;
@@ -127,71 +127,34 @@ std::unique_ptr<const service::View> Builder::view() {
     std::copy_n(tvs_.certificate->sha256().begin(), view->tvs_certificate.size(),
                 view->tvs_certificate.begin());
   view->https_tls = https_.contexts;
-  withdraw_own_lists(*view);
   return view;
 }
 
-// The whole state: only where phones have lists of their own, and the store has changed.
-Status Builder::load_judgement() {
-  if (judgement_ && judgement_->state == built_from_) return {};
-  auto loaded = store_.load(store::KeyUse::with_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  auto served = trust::served_by(loaded->cluster, calendar_now());
-  if (!served) return std::unexpected(served.error());
-  judgement_ = Judgement{built_from_, std::move(*served), loaded->cluster.tftp.certificate};
-  return {};
-}
-
-// By file, why it must not be served. A phone takes both of its lists: they are judged together.
-std::map<std::string, std::string> Builder::judge_own_lists() const {
-  std::map<std::string, std::map<trust::ListKind, std::string>> phones;
-  for (const std::string& file : folder_lists_)
-    if (!recovery_lists_.contains(file))
-      if (auto name = trust::own_list_name(file)) phones[name->device][name->kind] = file;
-  std::map<std::string, std::string> faults;
-  for (const auto& [device, files] : phones) {
-    auto content = [&](trust::ListKind kind) {
-      auto file = files.find(kind);
-      const index::FileEntry* entry = file == files.end() ? nullptr : files_.find(file->second);
-      return entry == nullptr ? Bytes() : entry->body.content.bytes();
-    };
-    trust::OwnListFaults found =
-        trust::judge_own_lists({.ctl = content(trust::ListKind::ctl), .itl = content(trust::ListKind::itl)},
-                               judgement_->signer, judgement_->served, calendar_now());
-    if (!found.ctl.empty()) faults[files.at(trust::ListKind::ctl)] = found.ctl;
-    if (!found.itl.empty()) faults[files.at(trust::ListKind::itl)] = found.itl;
-  }
-  return faults;
-}
-
-// A list that was right when it was made goes stale as the cluster changes. Its phone is served the
-// cluster's instead, until it is good again.
-void Builder::withdraw_own_lists(service::View& view) {
-  std::map<std::string, std::string> faults;
-  if (!folder_lists_.empty()) {
-    if (Status loaded = load_judgement(); !loaded) {
-      for (const std::string& file : folder_lists_)
-        faults[file] = "cannot be judged, and is not served: " + loaded.error().text;
-    } else {
-      faults = judge_own_lists();
+// But for lists of single phones, and with a configuration that is signed for the occasion.
+Result<OwnLists::Found> Builder::found_by_phones() const {
+  OwnLists::Found found{.served = {}, .signer = context_->signer.certificate};
+  trust::Served& served = found.served;
+  for (const char* name : {trust::kItlFileName, trust::kCtlFileName})
+    if (const index::FileEntry* list = files_.find(name))
+      served.files[name] = to_buffer(list->body.content.bytes());
+  const trust::Identity* signer = context_->rolling_back ? nullptr : &context_->signer;
+  if (Status added = trust::add_configuration(served, signer, context_->signing, calendar_now()); !added)
+    return std::unexpected(added.error());
+  served.tvs = verifiers_;
+  Status read;
+  certificates_.for_each([&](const index::CertificateRecord& record) {
+    auto certificate = crypto::Certificate::from_der(record.der());
+    if (!certificate) {
+      read = std::unexpected(certificate.error());
+      return;
     }
-  }
-  std::vector<index::FileChange> changes;
-  for (const auto& [file, why] : faults) {
-    changes.push_back({file, std::nullopt});
-    auto before = withdrawn_.find(file);
-    if (before == withdrawn_.end() || before->second != why)
-      log::warn(fmt::format("'provisioning/{}' is not served: {}", file, why));
-  }
-  if (!changes.empty()) view.files = view.files.with(changes);
-  withdrawn_ = std::move(faults);
-}
-
-std::vector<std::string> Builder::own_lists() const {
-  std::vector<std::string> names(recovery_lists_.begin(), recovery_lists_.end());
-  for (const std::string& file : folder_lists_)
-    if (!withdrawn_.contains(file) && !recovery_lists_.contains(file)) names.push_back(file);
-  return names;
+    std::vector<wire::Role> roles;
+    for (std::uint8_t role : record.roles()) roles.push_back(static_cast<wire::Role>(role));
+    served.answered.push_back(
+        {.certificate = std::move(*certificate), .roles = std::move(roles), .ttl = record.ttl(), .own = {}});
+  });
+  if (!read) return std::unexpected(read.error());
+  return found;
 }
 
 // The cluster's ITL and CTL, as changes to what is served. Both come out with one view: who
@@ -214,27 +177,22 @@ Result<std::vector<index::FileChange>> Builder::lists_of(const trust::Cluster& c
   } else {
     changes.push_back({trust::kCtlFileName, std::nullopt});
   }
-  if (Status added = add_recovery_lists(changes); !added) return std::unexpected(added.error());
   return changes;
 }
 
-// Thousands of phones may share a few lists.
-Status Builder::add_recovery_lists(std::vector<index::FileChange>& changes) {
+// Of single phones, from the store. Thousands of phones may share a few lists.
+Result<std::map<std::string, index::Blob>> Builder::made_lists() {
   auto lists = store::recovery_lists(store_);
   if (!lists) return std::unexpected(lists.error());
   std::vector<index::Blob> distinct;
-  std::set<std::string> names;
+  std::map<std::string, index::Blob> made;
   for (store::OwnList& list : *lists) {
     auto same = std::ranges::find_if(
         distinct, [&](const index::Blob& blob) { return same_bytes(blob.bytes(), list.content); });
     if (same == distinct.end()) same = distinct.insert(same, index::Blob(std::move(list.content)));
-    changes.push_back({list.name, index::FileBody{.content = *same}});
-    names.insert(std::move(list.name));
+    made.emplace(std::move(list.name), *same);
   }
-  for (const std::string& name : recovery_lists_)
-    if (!names.contains(name)) changes.push_back({name, std::nullopt});
-  recovery_lists_ = std::move(names);
-  return {};
+  return made;
 }
 
 // The same context as before when nothing of it has changed: then no file is made anew.

@@ -17,8 +17,8 @@
 #include "anchord/control/options.h"
 #include "anchord/service/view.h"
 #include "anchord/store/store.h"
-#include "anchord/trust/served.h"
 #include "expiry.h"
+#include "own_lists.h"
 #include "provisioner.h"
 
 namespace anchord::control {
@@ -49,10 +49,8 @@ class Builder {
   // What was staged and applied, as a view with the next version. Only when ready().
   std::unique_ptr<const service::View> view();
 
-  // Lists of single phones that the last view serves, by name.
-  std::vector<std::string> own_lists() const;
-  // Those of the provisioning folder that it does not, since they would lock their phones, and why.
-  const std::map<std::string, std::string>& withdrawn_lists() const { return withdrawn_; }
+  // Lists of single phones, as of the last view.
+  const OwnLists& own_lists() const { return own_lists_; }
 
   // The store's state that the last view shows.
   std::int64_t built_from() const { return built_from_; }
@@ -90,6 +88,8 @@ class Builder {
     Presented tvs;
     Presented https;
     std::vector<index::FileChange> lists;
+    std::map<std::string, index::Blob> made_lists;  // of single phones, by name
+    std::vector<crypto::Certificate> verifiers;     // what each host's TVS presents
     Standing standing;
     std::int64_t change_counter = 0;
   };
@@ -100,10 +100,8 @@ class Builder {
   Result<Presented> present(const Presented& before, const trust::Identity& identity) const;
   std::shared_ptr<const ProvisioningContext> context_of(const trust::Cluster& cluster) const;
   Result<std::vector<index::FileChange>> lists_of(const trust::Cluster& cluster);
-  Status add_recovery_lists(std::vector<index::FileChange>& changes);
-  Status load_judgement();
-  std::map<std::string, std::string> judge_own_lists() const;
-  void withdraw_own_lists(service::View& view);
+  Result<std::map<std::string, index::Blob>> made_lists();
+  Result<OwnLists::Found> found_by_phones() const;
 
   store::Store store_;
   const Options& options_;
@@ -122,23 +120,14 @@ class Builder {
   store::ChangeMark mark_;
   std::shared_ptr<const ProvisioningContext> context_;
   std::optional<Staged> staged_;
-  std::set<std::string> recovery_lists_;  // of single phones, that were staged last
-  std::uint64_t made_from_ = 0;           // the context of what was applied last
-
-  // What lists of single phones in the provisioning folder are judged by, of one state of the store.
-  struct Judgement {
-    std::int64_t state = 0;
-    trust::Served served;
-    crypto::Certificate signer;
-  };
-  std::optional<Judgement> judgement_;
-  std::set<std::string> folder_lists_;
-  std::map<std::string, std::string> withdrawn_;
+  std::uint64_t made_from_ = 0;  // the context of what was applied last
 
   // Of the last view, but for the files, which may be ahead of it.
   std::uint64_t version_ = 0;
   index::CertificateIndex certificates_;
   index::FileTable files_;
+  OwnLists own_lists_;
+  std::vector<crypto::Certificate> verifiers_;
   Presented tvs_;
   Presented https_;
 };

@@ -214,7 +214,7 @@ void Server::Impl::take_files() {
 void Server::Impl::keep_own_lists() {
   std::vector<index::FileEntry> lists;
   std::map<std::string, std::uint64_t> versions;
-  for (const std::string& name : builder_.own_lists()) {
+  for (const std::string& name : builder_.own_lists().served()) {
     const index::FileEntry* list = publisher_.current()->files.find(name);
     if (list == nullptr) continue;
     versions[name] = list->version;
@@ -401,7 +401,7 @@ std::string Server::Impl::status() {
       {"provisioning", to_json(provisioner_->report())},
       {"ledger", to_json(activity_.ledger(), activity_.unread())},
       {"own_lists",
-       {{"served", own_lists_ ? own_lists_->size() : 0}, {"withdrawn", builder_.withdrawn_lists()}}},
+       {{"served", own_lists_ ? own_lists_->size() : 0}, {"withdrawn", builder_.own_lists().withdrawn()}}},
       {"backup", to_json(store::backup_state(builder_.store()))},
       {"expiry", to_json(builder_.expiry(), calendar_now())},
       {"counters", std::move(counters)},

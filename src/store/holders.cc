@@ -78,6 +78,43 @@ class Grouping {
   AllHolders all_;
 };
 
+// One that was never heard of: of it is only known that there may have been a time before.
+LedgerEntry never_heard_of(const std::string& device, const Gaps& gaps) {
+  LedgerEntry unseen{
+      .device = device, .given = {}, .model = {}, .created_gap = kEver, .belief = {}, .unrecorded = {}};
+  unseen.unrecorded = gaps.of(unseen);
+  return unseen;
+}
+
+// Whether the list is kept; then its bytes are taken in, unless they are there already.
+Result<bool> take_list(Database& database, ListVersion version, std::map<ListVersion, Buffer>& lists) {
+  if (lists.contains(version)) return true;
+  if (version == trust::kNoList) {
+    lists[version];
+    return true;
+  }
+  Statement row(database, "SELECT content FROM handed_out WHERE version = ? LIMIT 1",
+                static_cast<std::int64_t>(version));
+  if (!row.next()) {
+    if (!row.ok()) return row.failure();
+    return false;
+  }
+  if (version_of_list(row.blob(0)) != version) return false;
+  lists.emplace(version, to_buffer(row.blob(0)));
+  return true;
+}
+
+Result<std::vector<ListVersion>> kept_of(Database& database, const std::vector<ListVersion>& versions,
+                                         std::map<ListVersion, Buffer>& lists) {
+  std::vector<ListVersion> out;
+  for (ListVersion version : versions) {
+    auto kept = take_list(database, version, lists);
+    if (!kept) return std::unexpected(kept.error());
+    if (*kept) out.push_back(version);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<AllHolders> read_holders(Database& database, const std::filesystem::path& state) {
@@ -102,13 +139,9 @@ Result<AllHolders> read_holders(Database& database, const std::filesystem::path&
     if (entry.seen == 0) grouping.add_never_seen(entry.device);
     grouping.add(entry);
   }
-  // Of those who were never heard of it is only known that there may have been a time before.
   for (const std::string& device : *expected) {
     grouping.add_never_seen(device);
-    LedgerEntry unseen{
-        .device = device, .given = {}, .model = {}, .created_gap = kEver, .belief = {}, .unrecorded = {}};
-    unseen.unrecorded = gaps->of(unseen);
-    grouping.add(unseen);
+    grouping.add(never_heard_of(device, *gaps));
   }
   return std::move(grouping).finish();
 }
@@ -118,6 +151,30 @@ Result<AllHolders> holders(Store& store) {
   auto reading = Transaction::read(database);
   if (!reading) return std::unexpected(reading.error());
   return read_holders(database, Inside::directory(store));
+}
+
+Result<HeldPairs> held_pairs(Store& store, const std::set<std::string>& devices) {
+  Database& database = Inside::database(store);
+  auto reading = Transaction::read(database);
+  if (!reading) return std::unexpected(reading.error());
+  auto entries = read_entries(database, devices.size() == 1 ? *devices.begin() : "");
+  if (!entries) return std::unexpected(entries.error());
+  auto gaps = Gaps::read(database);
+  if (!gaps) return std::unexpected(gaps.error());
+  HeldPairs out;
+  for (const std::string& device : devices) {
+    auto heard = std::ranges::lower_bound(*entries, device, {}, &LedgerEntry::device);
+    const bool known = heard != entries->end() && heard->device == device;
+    const LedgerEntry entry = known ? *heard : never_heard_of(device, *gaps);
+    auto ctls = kept_of(database, entry.may_hold(ListKind::ctl), out.lists);
+    if (!ctls) return std::unexpected(ctls.error());
+    auto itls = kept_of(database, entry.may_hold(ListKind::itl), out.lists);
+    if (!itls) return std::unexpected(itls.error());
+    auto& pairs = out.by_device[device];
+    for (ListVersion ctl : *ctls)
+      for (ListVersion itl : *itls) pairs.emplace(ctl, itl);
+  }
+  return out;
 }
 
 }  // namespace anchord::store

@@ -49,10 +49,6 @@ Served served_to(const Holders& holders, const Served& cluster) {
   return with_own_lists(cluster, {.ctl = holders.own_ctl, .itl = holders.own_itl});
 }
 
-VirtualPhone::Done settled_end(const Holders& holders, const Served& cluster, UnixSeconds now) {
-  return settled_boot(held_by(holders), served_to(holders, cluster), now);
-}
-
 bool is_locked(const VirtualPhone::Done& done) {
   return done.end == BootEnd::locked;
 }
@@ -76,12 +72,14 @@ std::vector<Holders> on_the_way(const Holders& group, const Served& before, Unix
   return all;
 }
 
-// How it ends for a phone that the change locks.
+// How it ends for a phone that the change locks. With the change a list of its own may be dropped or
+// withdrawn, and would be served only while it locks it no more than the cluster's does (own_list.h): so
+// it is judged by the cluster's.
 std::optional<VirtualPhone::Done> locked_end(const Holders& group, const Served& before, const Served& after,
                                              UnixSeconds now) {
   for (const Holders& held : on_the_way(group, before, now)) {
-    VirtualPhone::Done end = settled_end(held, after, now);
-    if (is_locked(end) && !is_locked(settled_end(held, before, now))) return end;
+    VirtualPhone::Done end = settled_boot(held_by(held), after, now);
+    if (is_locked(end) && !is_locked(settled_boot(held_by(held), served_to(held, before), now))) return end;
   }
   return std::nullopt;
 }
@@ -157,7 +155,7 @@ Result<std::optional<Locked>> who_would_lock(const Cluster& before, const Cluste
   if (served_before) return who_would_lock(*served_before, *served, holders, now);
   // What cannot be served hands out nothing; only who would lock could be so already.
   auto locks = [&](const Holders& group) {
-    return group.count > 0 && is_locked(settled_end(group, *served, now));
+    return group.count > 0 && is_locked(settled_boot(held_by(group), *served, now));
   };
   if (std::ranges::any_of(holders, locks)) return std::unexpected(served_before.error());
   return std::nullopt;

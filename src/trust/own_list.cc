@@ -122,4 +122,12 @@ OwnListFaults judge_own_lists(const OwnLists& lists, const crypto::Certificate& 
   return faults;
 }
 
+std::string locks_who_holds(const OwnLists& held, const OwnLists& lists, const Served& cluster,
+                            UnixSeconds now) {
+  const PhoneMemory memory{.ctl = to_buffer(held.ctl), .itl = to_buffer(held.itl), .configuration = {}};
+  VirtualPhone::Done done = settled_boot(memory, with_own_lists(cluster, lists), now);
+  if (done.end != BootEnd::locked || settled_boot(memory, cluster, now).end == BootEnd::locked) return "";
+  return fmt::format("it would lock its phone, by a list that it may hold: {}", done.reason);
+}
+
 }  // namespace anchord::trust

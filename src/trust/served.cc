@@ -45,16 +45,19 @@ Result<Served> served_by(const Cluster& cluster, UnixSeconds now) {
     if (!list) return std::unexpected(list.error());
     served.files[fields.file_name] = std::move(*list);
   }
-  if (Status added = add_configuration(served, cluster, now); !added) return std::unexpected(added.error());
+  const Identity* signer = cluster.rolling_back ? nullptr : &cluster.tftp;
+  if (Status added = add_configuration(served, signer, cluster.signing, now); !added)
+    return std::unexpected(added.error());
   for (const Identity& identity : cluster.tvs) served.tvs.push_back(identity.certificate);
   return served;
 }
 
-Status add_configuration(Served& served, const Cluster& cluster, UnixSeconds now) {
+Status add_configuration(Served& served, const Identity* signer, const SigningSettings& signing,
+                         UnixSeconds now) {
   served.files[kConfigurationName] = to_buffer(as_bytes(kConfiguration));
-  if (cluster.rolling_back) return {};
+  if (signer == nullptr) return {};
   std::string name = std::string(kConfigurationName) + ".sgn";
-  auto file = sign_file(name, as_bytes(kConfiguration), cluster.tftp, cluster.signing, now);
+  auto file = sign_file(name, as_bytes(kConfiguration), *signer, signing, now);
   if (!file) return std::unexpected(file.error());
   served.files[name] = std::move(*file);
   return {};

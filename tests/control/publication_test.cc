@@ -59,6 +59,11 @@ class Publication : public State {
     Status staged = builder_->stage();
     ASSERT_TRUE(staged) << staged.error().text;
     if (!builder_->ready()) provisioner_->set_context(builder_->context());
+    follow_files();
+    EXPECT_EQ(builder_->built_from(), store_->change_counter().value());
+  }
+  // What was written before is in the view then.
+  void follow_files() {
     std::string text = fmt_number();
     write("a.xml", text);
     publish();
@@ -72,7 +77,6 @@ class Publication : public State {
         publish();
       }
     }
-    EXPECT_EQ(builder_->built_from(), store_->change_counter().value());
   }
   std::string fmt_number() { return "<a>" + std::to_string(++written_) + "</a>"; }
 
@@ -97,7 +101,13 @@ class Publication : public State {
           << file.name;
     });
     EXPECT_EQ(signed_files == 0, emptied);
+    if (const index::FileEntry* own = view.files.find(kOwnList)) {
+      auto its = trust::verify_trust_list(own->body.content.bytes());
+      ASSERT_TRUE(its);
+      EXPECT_NE(view.certificates.find(its->signer.der()), nullptr);
+    }
   }
+  static constexpr const char* kOwnList = "ITLSEP00112233AAAA.tlv";
 
   bool serves(const std::string& name, std::string_view text) {
     const index::FileEntry* file = view_->files.find(name);
@@ -164,6 +174,25 @@ TEST_F(Publication, MixedModeBringsTheCtlAndEndsAutoregistration) {
   EXPECT_FALSE(same_bytes(list(trust::kCtlFileName), mixed));
   EXPECT_TRUE(serves("XMLDefault.cnf.xml.sgn"));
   EXPECT_EQ(builder_->standing().mode, trust::Mode::nonsecure);
+}
+
+TEST_F(Publication, AnOwnListGoesWithTheViewInWhichItsSignerIsKnownNoMore) {
+  trust::Cluster before = cluster();
+  Buffer own = list(trust::kItlFileName);
+  write(kOwnList, as_text(own));
+  ASSERT_TRUE(store::regenerate(*store_, trust::Service::tftp, "", {.hosts_agree = true}));
+  follow();
+  EXPECT_TRUE(serves(kOwnList, as_text(own)));
+  std::string former = std::string(store::HashText(before.tftp.certificate).text());
+  ASSERT_TRUE(store::remove_known(*store_, former, {.force = true}));
+  follow();
+  EXPECT_FALSE(serves(kOwnList));
+  EXPECT_TRUE(builder_->own_lists().withdrawn().contains(std::string("provisioning/") + kOwnList));
+  EXPECT_TRUE(builder_->own_lists().served().empty());
+  write(kOwnList, as_text(list(trust::kItlFileName)));
+  follow_files();
+  EXPECT_TRUE(serves(kOwnList));
+  EXPECT_TRUE(builder_->own_lists().withdrawn().empty());
 }
 
 TEST_F(Publication, ARollbackServesThePlainAndVouchesForNothingUntilItIsCancelled) {

@@ -28,6 +28,10 @@ class Served(Case):
             self.assertIn("error 1", str(e))
             return None
 
+    def former(self, service):
+        """Regenerates it; what `cert remove` knows the former certificate by."""
+        return self.facts("cert", "regenerate", service)["before"]["sha256"]
+
     def change(self, *what):
         """By force: what the guards say of it is another question."""
         self.ctl("cert", *what, "--force", "--yes")
@@ -53,4 +57,54 @@ class OwnList(Served):
             wait_for(lambda: self.served(service, OWN) == own, "the new list is served")
             self.all_fine(service, 2)
 
+    def test_one_by_a_former_signer_is_served_while_it_is_vouched_for(self):
+        own = self.folder / "own.tlv"
+        self.ctl("itl", "build", "--out", own)
+        with Service(self.state) as service:
+            former = self.former("tftp")
+            # It comes after its signer has gone from the lists: phones ask, and take it.
+            (self.files / OWN).write_bytes(own.read_bytes())
+            wait_for(lambda: self.served(service, OWN) == own.read_bytes(), "it is served")
+            self.assertEqual(service.status()["provisioning"]["problems"], [])
+            self.all_fine(service, 2)
+        with Service(self.state) as service:
+            self.assertEqual(self.served(service, OWN), own.read_bytes())
+            self.all_fine(service, 2)
+            # Its phone holds it: its signer stays.
+            wait_for(lambda: self.facts("report", "itl")["accepted"] == 2, "the ledger knows")
+            self.assertIn("could lock 1 phone (SEP001122000000)", self.refusal("cert", "remove", former, "--yes"))
+            # By force it goes, and the list that it signed with it: who has not taken it is spared.
+            self.ctl("cert", "remove", former, "--force", "--yes")
+            self.assertEqual(self.served(service, OWN), self.served(service, "ITLFile.tlv"))
+            self.all_fine(service, 1, trust=self.folder / "others")
 
+    # A list that the service made is dropped by a change: it is no reason to think a phone safe.
+    def test_a_change_is_judged_without_the_lists_that_it_drops(self):
+        with Service(self.state) as service:
+            self.all_fine(service, 2)
+            wait_for(lambda: self.facts("report", "itl")["accepted"] == 2, "the ledger knows")
+            self.ctl("cert", "regenerate", "tftp")
+            self.ctl("phone", "recover", "--behind")
+            wait_for(lambda: service.status()["own_lists"]["served"] == 2, "their lists are served")
+            self.refusal("cert", "regenerate", "tvs")
+            self.all_fine(service, 2)
+            wait_for(lambda: self.facts("report", "itl")["accepted"] == 2, "they have taken them")
+            self.ctl("cert", "regenerate", "tvs")
+            self.all_fine(service, 2)
+
+
+class LastGood(Served):
+    def test_no_file_outlives_the_key_that_signed_it(self):
+        name = f"{PHONE}.cnf.xml"
+        (self.files / name).write_text("<device><x>1</x></device>")
+        with Service(self.state) as service:
+            self.all_fine(service, 1)
+            (self.state / "devices" / f"{PHONE}.pem").write_text("no certificate")
+            wait_for(lambda: len(service.status()["provisioning"]["problems"]) == 2, "it is refused, and stays")
+            before = self.served(service, f"{name}.sgn")
+            former = self.former("tftp")
+            wait_for(lambda: self.served(service, f"{name}.sgn") != before, "it is signed anew")
+            self.all_fine(service, 1)
+            wait_for(lambda: self.facts("report", "itl")["accepted"] == 1, "the ledger knows")
+            self.ctl("cert", "remove", former, "--yes")
+            self.all_fine(service, 1)

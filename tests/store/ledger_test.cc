@@ -335,6 +335,21 @@ TEST_F(Ledger, OwnListsThatAreServedTellHoldersApart) {
   EXPECT_TRUE(own_list_versions(store_)->empty());
 }
 
+TEST_F(Ledger, WhatSingleDevicesMayHoldIsToldInPairs) {
+  std::uint64_t a = keep("ITLFile.tlv", {1}, 1000);
+  boot_with(phone(1), a);
+  boot_with(phone(3), keep("ITLFile.tlv", {3}, 1001));
+  boot_with(phone(4), 12345);  // is not kept
+  auto held = held_pairs(store_, {phone(1), phone(2), phone(4)}).value();
+  using Pairs = std::set<HeldPairs::Pair>;
+  const HeldPairs::Pair nothing{trust::kNoList, trust::kNoList};
+  EXPECT_EQ(held.by_device.at(phone(1)), (Pairs{nothing, {trust::kNoList, a}}));
+  EXPECT_EQ(held.by_device.at(phone(2)), Pairs{nothing});
+  EXPECT_EQ(held.by_device.at(phone(4)), Pairs{nothing});
+  EXPECT_EQ(held.lists, (std::map<trust::ListVersion, Buffer>{{trust::kNoList, {}}, {a, {1}}}));
+  EXPECT_EQ(held_pairs(store_, {phone(3)})->lists.size(), 2U);
+}
+
 TEST_F(Ledger, HoldersOfListsThatAreNotKeptAreUnknown) {
   std::uint64_t a = keep("ITLFile.tlv", {1}, 1000);
   std::uint64_t damaged = keep("ITLFile.tlv", {2}, 1001);

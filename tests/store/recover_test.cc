@@ -148,6 +148,23 @@ TEST_F(Recover, AChangeMakesTheListsOld) {
   EXPECT_TRUE(recovery_lists(store_)->empty());
 }
 
+// A list of its own that the change drops is no help to the phone.
+TEST_F(Recover, AChangeIsJudgedWithoutTheListsThatItDrops) {
+  ASSERT_TRUE(boot_whole(store_, kPhone));
+  for (auto [service, host] : {std::pair(Service::tftp, ""), {Service::tvs, "cucm1.example.com"}})
+    ASSERT_TRUE(regenerate(store_, service, host, {.hosts_agree = true}));
+  ASSERT_EQ(recover_one().reason, "");
+  ASSERT_TRUE(put_own_lists(store_, recovery_lists(store_).value(), calendar_now()));
+  auto refused = regenerate(store_, Service::tvs, "cucm2", {.hosts_agree = true});
+  ASSERT_FALSE(refused);
+  expect_text(refused.error().text, {"would lock", kPhone});
+  // Once it has taken it, it can take the cluster's again.
+  Seen seen(kPhone);
+  auto own = list_version(recovery_lists(store_).value()[0].content);
+  ASSERT_TRUE(note(store_, seen.asked(ListKind::ctl).given(ListKind::itl, own).acted()));
+  EXPECT_TRUE(regenerate(store_, Service::tvs, "cucm2", {.hosts_agree = true}));
+}
+
 TEST_F(Recover, FormerKeysAreDroppedOnceNoPhoneNeedsThem) {
   ASSERT_TRUE(boot_whole(store_, kPhone));
   UnixSeconds now = calendar_now();

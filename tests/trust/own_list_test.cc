@@ -159,6 +159,27 @@ TEST(OwnList, ThoseOfOnePhoneAreJudgedTogether) {
   EXPECT_TRUE(says(found.ctl, "do not vouch") && says(found.itl, "do not vouch"));
 }
 
+// Who was off for a while holds neither nothing nor the present list.
+TEST(OwnList, OneThatItsPhoneCannotAcceptLocksIt) {
+  Cluster then = new_cluster("a", 1);
+  Buffer held = build_itl(then, kStart).value();
+  Cluster now = regenerated(then, Service::tvs);
+  Identity other = new_identity("other");
+  now.known.push_back({.certificate = other.certificate, .roles = {wire::Role::sast}, .own = {}});
+  Buffer itl = itl_signed_by(now, other);
+  // Whoever can ask about its signer takes it.
+  ASSERT_EQ(itl_fault(now, itl), "");
+  Served served_now = served(now, kLater);
+  std::string why = locks_who_holds({.ctl = {}, .itl = held}, {.ctl = {}, .itl = itl}, served_now, kLater);
+  EXPECT_TRUE(says(why, "it would lock its phone, by a list that it may hold: ")) << why;
+  EXPECT_EQ(locks_who_holds({}, {.ctl = {}, .itl = itl}, served_now, kLater), "");
+  EXPECT_EQ(locks_who_holds({.ctl = {}, .itl = itl}, {.ctl = {}, .itl = itl}, served_now, kLater), "");
+  // The cluster's would lock it as well: its own is not to blame.
+  now = regenerated(now, Service::tftp);
+  EXPECT_EQ(locks_who_holds({.ctl = {}, .itl = held}, {.ctl = {}, .itl = itl}, served(now, kLater), kLater),
+            "");
+}
+
 // Whatever has become of the cluster: what may be served locks no phone that holds nothing.
 TEST(OwnList, NoListThatMayBeServedLocksAnybody) {
   Cluster cluster = new_cluster("a", 2);

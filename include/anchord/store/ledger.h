@@ -18,6 +18,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "anchord/store/store.h"
@@ -145,6 +146,15 @@ struct AllHolders {
   trust::Needed never_seen;
 };
 Result<AllHolders> holders(Store& store);
+
+// What single devices may hold, heard of or not: every combination of a CTL and an ITL, but for those
+// with a list that is not kept.
+struct HeldPairs {
+  using Pair = std::pair<trust::ListVersion, trust::ListVersion>;  // CTL, ITL
+  std::map<std::string, std::set<Pair>> by_device;
+  std::map<trust::ListVersion, Buffer> lists;  // empty: none is held
+};
+Result<HeldPairs> held_pairs(Store& store, const std::set<std::string>& devices);
 
 // Takes in what another copy of the ledger knows, without losing anything. Where the copies differ, the
 // later one is right only when it is later by more than `clocks_apart`: by how much the clocks

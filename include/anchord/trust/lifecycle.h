@@ -31,7 +31,7 @@ Cluster with_rollback(Cluster cluster, bool rolling_back);
 // One that is not there changes nothing.
 Cluster without_certificate(Cluster cluster, const crypto::Certificate& certificate);
 
-// Phones that may hold the same lists, and have the same lists of their own served to them.
+// Phones that may hold the same lists, and have the same lists of their own served to them now.
 // Empty bytes: none of that kind.
 struct Holders {
   Buffer ctl;
@@ -50,7 +50,7 @@ struct Locked {
 };
 
 // Boots a phone with each of the lists against the cluster as `after`; nothing when none
-// of them locks. Likewise with what it would hold after any part of a boot against `before`: a
+// of them locks. That it has a list of its own now is no help: the change may drop it. Likewise with what it would hold after any part of a boot against `before`: a
 // host that is late to take the change over hands out the lists of before. Phones that are
 // locked already (against `before`) are not the change's doing and do not count.
 Result<std::optional<Locked>> who_would_lock(const Cluster& before, const Cluster& after,

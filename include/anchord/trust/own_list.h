@@ -63,4 +63,9 @@ struct OwnListFaults {
 OwnListFaults judge_own_lists(const OwnLists& lists, const crypto::Certificate& present_signer,
                               const Served& cluster, UnixSeconds now);
 
+// Why a phone that holds other lists would be locked by its own ones, while the cluster's would not lock
+// it. Empty: it would not be.
+std::string locks_who_holds(const OwnLists& held, const OwnLists& lists, const Served& cluster,
+                            UnixSeconds now);
+
 }  // namespace anchord::trust

@@ -32,8 +32,9 @@ std::vector<KnownCertificate> answered_by(const Cluster& cluster);
 // build_trust_list() does.
 Result<Served> served_by(const Cluster& cluster, UnixSeconds now);
 
-// The default configuration that served_by() serves.
-Status add_configuration(Served& served, const Cluster& cluster, UnixSeconds now);
+// The default configuration that served_by() serves, signed where there is somebody who signs.
+Status add_configuration(Served& served, const Identity* signer, const SigningSettings& signing,
+                         UnixSeconds now);
 
 // Whether the lists, and what the verification services present and answer, are the same in both: phones
 // that hold the same lists fare alike then.

@@ -189,7 +189,7 @@ void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
     out.push_back("the newest state is not in service: " + problem);
   Json withdrawn = part("own_lists", "withdrawn");
   for (const auto& [file, why] : withdrawn.items())
-    out.push_back(fmt::format("'provisioning/{}' is not served: {}", file, text(why)));
+    out.push_back(fmt::format("'{}' is not served: {}", file, text(why)));
   if (std::size_t guessing = part("devices", "guessing").size(); guessing > 0)
     out.push_back(fmt::format(
         "{} addresses are answered slowly, since they ask for many devices that do not exist", guessing));
