@@ -16,6 +16,13 @@
 #include "merge_sorted.h"
 
 namespace anchord::control {
+namespace {
+
+// By then lists of single phones are judged anew: each state is staged again with new ticket keys.
+constexpr UnixSeconds kJudgedAgain = 86'400;
+
+}  // namespace
+
 Builder::Builder(store::Store store, const Options& options, unsigned shards)
     : store_(std::move(store)),
       options_(options),
@@ -142,7 +149,9 @@ Result<OwnLists::Found> Builder::found_by_phones() const {
     return std::unexpected(added.error());
   served.tvs = verifiers_;
   Status read;
+  const UnixSeconds judged_again = calendar_now() + kJudgedAgain;
   certificates_.for_each([&](const index::CertificateRecord& record) {
+    if (record.ends() && crypto::has_ended(record.der(), judged_again)) return;
     auto certificate = crypto::Certificate::from_der(record.der());
     if (!certificate) {
       read = std::unexpected(certificate.error());
