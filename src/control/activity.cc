@@ -188,8 +188,8 @@ void Activity::note_nameless(const Read& read, bool repeated) {
 void Activity::note(const service::Guessing& guessing, UnixSeconds now) {
   const std::string from = guessing.from.text();
   log::warn(
-      fmt::format("{} asks for many devices that do not exist: it is answered slowly until it has been "
-                  "quiet for ten minutes (--max-strangers)",
+      fmt::format("{} asks for many devices that do not exist: it is told of more only slowly, of one a "
+                  "second at most (--max-strangers)",
                   from));
   guessing_[from] = now;
   // Addresses can be forged; some of them tell as much as all.

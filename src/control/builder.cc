@@ -134,6 +134,7 @@ std::unique_ptr<const service::View> Builder::view() {
     std::copy_n(tvs_.certificate->sha256().begin(), view->tvs_certificate.size(),
                 view->tvs_certificate.begin());
   view->https_tls = https_.contexts;
+  view->own_lists = own_lists_.serves_some();
   return view;
 }
 

@@ -132,7 +132,7 @@ class Explanation {
   void measure_services(io::Ring& ring, Memory before);
   void make_other_rings(const io::Waker& waker);
   void look_at_addresses();
-  void note_memory(const char* what, const Memory& of_one);
+  void note_memory(const char* what, const Memory& of_one, unsigned times);
   void look_at_descriptors();
   void look_at_sockets();
   void look_at_rights();
@@ -209,10 +209,10 @@ void Explanation::choose() {
                             {"transfer_sockets_per_address", Listeners::kTransferSockets}};
 }
 
-void Explanation::note_memory(const char* what, const Memory& of_one) {
-  std::int64_t touched = std::max<std::int64_t>(0, of_one.touched) * shards_;
+void Explanation::note_memory(const char* what, const Memory& of_one, unsigned times) {
+  std::int64_t touched = std::max<std::int64_t>(0, of_one.touched) * times;
   // The allocator may have had room for a small part already.
-  std::int64_t reserved = std::max(touched, of_one.reserved * shards_);
+  std::int64_t reserved = std::max(touched, of_one.reserved * times);
   Json& memory = out_["memory"];
   memory["parts"].push_back({{"part", what}, {"reserved", reserved}, {"touched", touched}});
   memory["reserved"] = memory["reserved"].get<std::int64_t>() + reserved;
@@ -230,7 +230,7 @@ void Explanation::measure() {
     auto ring = io::Uring::create(ring_settings(options_, *waker));
     if (!ring) return problems_.push_back(ring.error().text);
     Memory after = of_this_process();
-    note_memory("ring and receive buffers", after - before);
+    note_memory("ring and receive buffers", after - before, shards_);
     measure_services(**ring, after);
     make_other_rings(*waker);
   } catch (const std::bad_alloc&) {
@@ -272,6 +272,10 @@ void Explanation::measure_services(io::Ring& ring, Memory before) {
   };
   std::erase_if(parts, [](const Part& part) { return !part.wanted; });
 
+  service::GuessGuard guard(one_.max_strangers, 0);
+  const Memory with_guard = of_this_process();
+  note_memory("what devices were told, of all shards", with_guard - before, 1);
+  before = with_guard;
   service::Publisher publisher(static_cast<unsigned>(parts.size()));
   publisher.publish(std::make_unique<service::View>());
   std::vector<std::unique_ptr<service::Counters>> counters;
@@ -281,13 +285,13 @@ void Explanation::measure_services(io::Ring& ring, Memory before) {
   for (unsigned i = 0; i < parts.size(); ++i) {
     counters.push_back(std::make_unique<service::Counters>());
     logs.push_back(std::make_unique<service::ActivityLog>());
-    shards.push_back(std::make_unique<service::Shard>(i, ring, one_, parts[i].sockets, publisher, i,
+    shards.push_back(std::make_unique<service::Shard>(i, ring, one_, parts[i].sockets, publisher, guard, i,
                                                       *counters.back(), *logs.back()));
     Memory after = of_this_process();
     Memory cost = after - before;
     before = after;
     if (i == 0) shared = cost;
-    note_memory(parts[i].name, i == 0 ? cost : cost - shared);
+    note_memory(parts[i].name, i == 0 ? cost : cost - shared, shards_);
   }
 }
 

@@ -49,6 +49,7 @@ class OwnLists {
 
   // As of the last judge().
   std::vector<std::string> served() const;
+  bool serves_some() const { return !served_.empty(); }
   // Why lists are not served; those of the folder with its name in front.
   const std::map<std::string, std::string>& withdrawn() const { return withdrawn_; }
 

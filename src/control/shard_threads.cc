@@ -31,7 +31,10 @@ std::uint64_t secret_seed() {
 
 ShardThreads::ShardThreads(const Options& options, unsigned shards, const Listeners& listeners,
                            service::Publisher& publisher)
-    : options_(options), listeners_(listeners), publisher_(publisher) {
+    : options_(options),
+      listeners_(listeners),
+      publisher_(publisher),
+      guard_(options.shard.max_strangers, secret_seed()) {
   for (unsigned i = 0; i < shards; ++i) threads_.push_back(std::make_unique<Thread>());
 }
 
@@ -77,7 +80,7 @@ void ShardThreads::run(unsigned number, std::promise<Status> started) {
   }
   {
     service::Shard shard(number, **ring, settings_of_shard(options_, size()), listeners_.for_shard(number),
-                         publisher_, secret_seed(), self.counters, *self.activity);
+                         publisher_, guard_, secret_seed(), self.counters, *self.activity);
     started.set_value({});
     do {
       if (self.drain_asked.load(std::memory_order_acquire)) shard.drain();

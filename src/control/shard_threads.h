@@ -51,6 +51,7 @@ class ShardThreads {
   const Options& options_;
   const Listeners& listeners_;
   service::Publisher& publisher_;
+  service::GuessGuard guard_;
   std::vector<std::unique_ptr<Thread>> threads_;
 };
 

@@ -34,7 +34,6 @@ service::ShardSettings settings_of_shard(const Options& options, unsigned shards
   service::ShardSettings out = options.shard;
   out.stream.max_connections = share(options.max_connections);
   out.stream.max_per_address = share(options.max_per_address);
-  if (out.max_strangers > 0) out.max_strangers = share(out.max_strangers);
   out.tftp.max_transfers = share(options.max_transfers);
   return out;
 }

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "anchord/base/ascii.h"
+#include "guessing.h"
 #include "provisioned_file.h"
 
 namespace anchord::service {
@@ -46,14 +47,6 @@ class EntityTag {
 std::string_view content_type(std::string_view name, bool is_unsigned) {
   if (is_unsigned) name.remove_suffix(kSigned.size());
   return ends_ignoring_case(name, ".xml") ? "text/xml" : "application/octet-stream";
-}
-
-bool is_guessing(const io::Host& from, std::string_view device, HttpService& service) {
-  ShardContext& shard = service.shard;
-  bool exists = is_known_device(shard.pins.current().files, device);
-  GuessGuard::Verdict verdict = shard.guard.judge(from, device, exists, shard.ring.now());
-  if (verdict == GuessGuard::Verdict::caught) (void)shard.log.guessing.push({.from = from});
-  return verdict != GuessGuard::Verdict::answer;
 }
 
 void write_head(Writer& out, const wire::HttpResponse& response, HttpService& service) {
@@ -117,7 +110,7 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
   std::array<char, index::kMaxFileName> room;
   std::optional<std::string_view> name = wire::http_file_name(request.target, room);
   std::string_view device = name ? device_in(*name) : std::string_view();
-  if (!device.empty() && is_guessing(from, device, service)) {
+  if (name && is_guessing(service.shard, from, *name, device)) {
     service.counters.slowed.add();
     service.shard.note(*name, device, from, service.protocol, Answered::slowed);
     response.status = HttpStatus::unavailable;

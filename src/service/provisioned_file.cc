@@ -58,6 +58,18 @@ bool is_own_file(std::string_view asked) {
          (rest.size() == kPlainConfiguration.size() || rest[kPlainConfiguration.size()] == '.');
 }
 
+bool is_own_list(std::string_view asked) {
+  std::string_view name = bare(asked);
+  std::string_view device = device_in(name);
+  return !device.empty() && device.data() != name.data() &&
+         same_ignoring_case(name.substr(3 + device.size()), ".tlv");
+}
+
+bool is_list(std::string_view name) {
+  return same_ignoring_case(name, "ITLFile.tlv") || same_ignoring_case(name, "CTLFile.tlv") ||
+         is_own_list(name);
+}
+
 Download not_there(std::string_view asked, const io::Host& from, Protocol protocol, Millis now) {
   Download out{.from = from, .protocol = protocol, .end = DownloadEnd::not_there, .began = now, .ended = now};
   out.device.set(device_in(asked));
@@ -78,14 +90,9 @@ bool is_known_device(const index::FileTable& files, std::string_view device) {
 
 const index::FileEntry* find_file(const index::FileTable& files, std::string_view asked) {
   if (const index::FileEntry* own = files.find(asked)) return own;
-  std::string_view name = bare(asked);
-  std::string_view device = device_in(name);
   // "SEP<mac>.tlv" itself is no list.
-  if (device.empty() || name.data() == device.data() ||
-      !same_ignoring_case(name.substr(3 + device.size()), ".tlv")) {
-    return nullptr;
-  }
-  return files.find(starts_ignoring_case(name, "itl") ? "ITLFile.tlv" : "CTLFile.tlv");
+  if (!is_own_list(asked)) return nullptr;
+  return files.find(starts_ignoring_case(bare(asked), "itl") ? "ITLFile.tlv" : "CTLFile.tlv");
 }
 
 }  // namespace anchord::service

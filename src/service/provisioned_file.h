@@ -31,6 +31,12 @@ bool is_recorded(std::string_view device, std::string_view served);
 // ITLSEP<mac>.tlv, SEP<mac>.cnf.xml and what has an ending behind that.
 bool is_own_file(std::string_view asked);
 
+// Whether that is the name of a device's own list: CTLSEP<mac>.tlv, ITLSEP<mac>.tlv.
+bool is_own_list(std::string_view asked);
+
+// Whether that is the name of a list, the cluster's or a device's own.
+bool is_list(std::string_view name);
+
 // The record of a request for one that is not there.
 Download not_there(std::string_view asked, const io::Host& from, Protocol protocol, Millis now);
 

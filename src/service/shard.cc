@@ -104,10 +104,9 @@ struct Stream {
 
 struct Shard::Parts {
   Parts(unsigned number, io::Ring& ring, const ShardSettings& given, const ShardSockets& sockets,
-        Publisher& publisher, std::uint64_t seed, Counters& counters, ActivityLog& log)
+        Publisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters, ActivityLog& log)
       : settings(given),
         pins(publisher, number),
-        guard(given.max_strangers, seed),
         downloads(log.downloads, counters, seed),
         context{.ring = ring,
                 .settings = settings,
@@ -130,7 +129,6 @@ struct Shard::Parts {
 
   ShardSettings settings;
   Pins pins;
-  GuessGuard guard;
   DownloadRecorder downloads;
   ShardContext context;
   TcpBuffers buffers;
@@ -142,8 +140,10 @@ struct Shard::Parts {
 };
 
 Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, const ShardSockets& sockets,
-             Publisher& publisher, std::uint64_t seed, Counters& counters, ActivityLog& log)
-    : parts_(std::make_unique<Parts>(number, ring, settings, sockets, publisher, seed, counters, log)) {
+             Publisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters,
+             ActivityLog& log)
+    : parts_(
+          std::make_unique<Parts>(number, ring, settings, sockets, publisher, guard, seed, counters, log)) {
   parts_->pins.refresh();
   ring.show_turns_in(log.turn);
   ring.watch_waker(Tag{TagKind::waker, 0, 0}.packed());

@@ -8,10 +8,11 @@
 #include "anchord/io/ring.h"
 #include "anchord/service/activity_log.h"
 #include "anchord/service/counters.h"
+#include "anchord/service/guess_guard.h"
 #include "anchord/service/settings.h"
 #include "anchord/service/view.h"
 #include "download_recorder.h"
-#include "guess_guard.h"
+#include "provisioned_file.h"
 
 namespace anchord::service {
 
@@ -28,7 +29,12 @@ struct ShardContext {
   DownloadRecorder& downloads;
   std::uint64_t seed;  // for what peers must not be able to predict
 
-  void record(const Download& download) { downloads.record(download, pins.current().version); }
+  void record(const Download& download) {
+    const std::string_view device = download.device.text();
+    if (download.end == DownloadEnd::given && !device.empty() && is_list(download.file.text()))
+      guard.list_given(download.from, device);
+    downloads.record(download, pins.current().version);
+  }
 
   void note(const Trouble& trouble) {
     if (!log.trouble.push(trouble)) counters.trace_unrecorded.add();

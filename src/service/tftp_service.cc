@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "anchord/base/writer.h"
+#include "guessing.h"
 #include "provisioned_file.h"
 #include "tftp_sender.h"
 
@@ -149,16 +150,6 @@ void TftpService::give_way(std::uint32_t slot) {
   end(slot, DownloadEnd::maybe_given);
 }
 
-bool TftpService::is_guessing(const io::Host& from, std::string_view device) {
-  if (device.empty()) return false;
-  bool exists = is_known_device(shard_.pins.current().files, device);
-  GuessGuard::Verdict verdict = shard_.guard.judge(from, device, exists, shard_.ring.now());
-  if (verdict == GuessGuard::Verdict::answer) return false;
-  if (verdict == GuessGuard::Verdict::caught) shard_.log.guessing.push({.from = from});
-  shard_.counters.tftp_slowed.add();
-  return true;
-}
-
 // Whether the source may begin a transfer that it has not proven to want.
 bool TftpService::spend(const io::Host& from) {
   Millis now = shard_.ring.now();
@@ -188,7 +179,10 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
   }
   std::string_view device = device_in(name);
   const std::string_view asked = name.empty() ? request.file : name;
-  if (is_guessing(datagram.from.host, device)) return note(datagram, asked, Answered::slowed);
+  if (is_guessing(shard_, datagram.from.host, name, device)) {
+    shard_.counters.tftp_slowed.add();
+    return note(datagram, asked, Answered::slowed);
+  }
   if (file == nullptr) {
     shard_.counters.tftp_not_found.add();
     note(datagram, asked, Answered::not_found);

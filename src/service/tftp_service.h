@@ -85,7 +85,6 @@ class TftpService {
   void on_stranger(std::uint32_t socket, const io::Datagram& datagram, bool is_error, std::uint32_t slot);
   bool is_repeated(const Transfer& earlier, const index::FileEntry* asked) const;
   void give_way(std::uint32_t slot);
-  bool is_guessing(const io::Host& from, std::string_view device);
   bool spend(const io::Host& from);
   void begin(std::uint32_t request_socket, const io::Datagram& datagram, const wire::TftpRequest& request);
   void proceed(std::uint32_t slot, TftpTransfer::Next next);

@@ -401,35 +401,90 @@ TEST(HttpSim, DownloadsOfDevicesAreRecorded) {
 }
 
 TEST(HttpSim, WhoGuessesDevicesIsSlowed) {
-  World world({.shard = {.max_strangers = 10}});
-  world.publish({file(kPhone + ".cnf.xml.sgn", file_content(3, 100))});
-  auto stranger = [](unsigned i) { return get("SEP0000000000" + std::to_string(10 + i) + ".cnf.xml"); };
-  for (unsigned i = 0; i < 11; ++i) {
-    auto out = ask(world, {stranger(i)}, {.tls = i % 2 == 0});
-    ASSERT_EQ(out.size(), 1u);
-    EXPECT_EQ(out[0].status, i < 10 ? 404 : 503);
+  for (bool tls : {false, true}) {
+    World world({.shard = {.max_strangers = 10}});
+    world.publish({file(kPhone + ".cnf.xml.sgn", file_content(3, 100))});
+    std::vector<std::string> requests;
+    for (unsigned i = 0; i < 11; ++i)
+      requests.push_back(get("SEP0000000000" + std::to_string(10 + i) + ".cnf.xml"));
+    Browser guesser(world, 77, {.tls = tls}, requests);
+    world.run_for(50, [&] { guesser.pump(); });
+    ASSERT_EQ(guesser.responses().size(), 11u);
+    for (unsigned i = 0; i < 10; ++i) EXPECT_EQ(guesser.responses()[i].status, 404);
+    EXPECT_EQ(guesser.responses()[10].status, 503);
+    EXPECT_EQ(guesser.responses()[10].field("Retry-After"), "1");
+    EXPECT_EQ(guesser.responses()[10].field("Connection"), "close");
+    // One that exists is refused as well, and told to whoever does not guess.
+    Browser slowed(world, 77, {}, {get(kPhone + ".cnf.xml.sgn")});
+    Browser other(world, 78, {}, {get(kPhone + ".cnf.xml.sgn")});
+    // A phone's list is the same for all names. With it the phone is told.
+    Browser phone(world, 77, {}, {get("ITL" + kPhone + ".tlv"), get(kPhone + ".cnf.xml.sgn")});
+    world.run_for(50, [&] {
+      slowed.pump();
+      other.pump();
+      phone.pump();
+    });
+    ASSERT_EQ(slowed.responses().size(), 1u);
+    EXPECT_EQ(slowed.responses()[0].status, 503);
+    ASSERT_EQ(other.responses().size(), 1u);
+    EXPECT_EQ(other.responses()[0].status, 200);
+    ASSERT_EQ(phone.responses().size(), 2u);
+    EXPECT_EQ(phone.responses()[0].status, 200);
+    EXPECT_EQ(phone.responses()[1].status, 200);
+    unsigned reports = 0;
+    world.activity.guessing.drain([&](const service::Guessing& guessing) {
+      EXPECT_EQ(guessing.from, world.peer(77, 0).host);
+      ++reports;
+    });
+    EXPECT_EQ(reports, 1u);
+    EXPECT_EQ(world.counters.http_slowed.get() + world.counters.https_slowed.get(), 2u);
   }
-  Browser slowed(world, 77, {}, {get(kPhone + ".cnf.xml.sgn")});
-  Browser other(world, 78, {}, {get(kPhone + ".cnf.xml.sgn")});
-  world.run_for(50, [&] {
-    slowed.pump();
-    other.pump();
+}
+
+// None of them is set up. They are switched on at once, beside one who guesses.
+TEST(HttpSim, AFleetBehindOneAddressIsAnswered) {
+  World world({.shard = {.stream = {.max_per_address = 1000}}});
+  std::vector<std::string> guesses;
+  for (unsigned i = 0; i < 400; ++i)
+    guesses.push_back(get("SEP" + std::to_string(100'000'000'000 + i) + ".cnf.xml"));
+  Browser guesser(world, 1, {.at_once = 10}, guesses);
+  world.run_for(500, [&] { guesser.pump(); });
+  ASSERT_TRUE(guesser.ended());
+  EXPECT_EQ(guesser.responses().back().status, 503);
+  std::vector<std::unique_ptr<Browser>> phones;
+  for (unsigned i = 0; i < 600; ++i) {
+    const std::string name = "SEP" + std::to_string(200'000'000'000 + i);
+    phones.push_back(
+        std::make_unique<Browser>(world, 1, Browser::Manner{},
+                                  std::vector{get("CTL" + name + ".tlv"), get("ITL" + name + ".tlv"),
+                                              get(name + ".cnf.xml.sgn"), get("XMLDefault.cnf.xml.sgn")}));
+  }
+  world.run_for(2'000, [&] {
+    for (auto& phone : phones) phone->pump();
   });
-  // The pause was over by then: one request is answered, and the next has to wait.
-  auto again = ask(world, {get(kPhone + ".cnf.xml.sgn")});
-  ASSERT_EQ(again.size(), 1u);
-  EXPECT_EQ(again[0].status, 503);
-  EXPECT_EQ(again[0].field("Retry-After"), "1");
-  EXPECT_EQ(again[0].field("Connection"), "close");
-  ASSERT_EQ(other.responses().size(), 1u);
-  EXPECT_EQ(other.responses()[0].status, 200);
-  unsigned reports = 0;
-  world.activity.guessing.drain([&](const service::Guessing& guessing) {
-    EXPECT_EQ(guessing.from, world.peer(77, 0).host);
-    ++reports;
-  });
-  EXPECT_EQ(reports, 1u);
-  EXPECT_EQ(world.counters.http_slowed.get() + world.counters.https_slowed.get(), 2u);
+  for (auto& phone : phones) {
+    ASSERT_TRUE(phone->satisfied());
+    EXPECT_EQ(phone->responses()[1].status, 200);
+    EXPECT_EQ(phone->responses()[2].status, 404);
+  }
+}
+
+// Where a device has a list of its own, that tells that there is this device.
+TEST(HttpSim, ListsAreGuessedToo) {
+  World world({.shard = {.max_strangers = 10}});
+  world.publish({file("ITL" + kPhone + ".tlv", file_content(3, 100))});
+  std::vector<std::string> guesses;
+  for (unsigned i = 0; i < 51; ++i)
+    guesses.push_back(get("ITLSEP0000000000" + std::to_string(10 + i) + ".tlv"));
+  Browser guesser(world, 77, {}, guesses);
+  world.run_for(200, [&] { guesser.pump(); });
+  Browser again(world, 77, {}, {get("ITL" + kPhone + ".tlv")});
+  world.run_for(200, [&] { again.pump(); });
+  ASSERT_EQ(guesser.responses().size(), 51u);
+  EXPECT_EQ(guesser.responses()[49].status, 200);
+  EXPECT_EQ(guesser.responses()[50].status, 503);
+  ASSERT_EQ(again.responses().size(), 1u);
+  EXPECT_EQ(again.responses()[0].status, 503);
 }
 
 TEST(HttpSim, ABodyEndsOnTheVersionItBeganWith) {

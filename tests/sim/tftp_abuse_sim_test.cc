@@ -322,6 +322,28 @@ TEST_F(TftpAbuse, GuessersAreSlowedAndReported) {
   EXPECT_EQ(reports[0].from, peer(1).host);
 }
 
+// The address of who asks may be forged; that of who has fetched a list is not.
+TEST_F(TftpAbuse, PhonesThatFetchTheirListAreNoGuessers) {
+  make({.max_strangers = 1});
+  unsigned told = 0;
+  for (unsigned i = 0; i < 10; ++i) {
+    const std::string name = "SEP00000000010" + std::to_string(i);
+    const io::Address phone = peer(1, 100 + i);
+    const auto list = answers(phone, "ITL" + name + ".tlv", {.blksize = std::uint16_t{10'000}});
+    ASSERT_EQ(list.size(), 1u);
+    ack(list[0].socket, phone, 0);
+    ASSERT_EQ(sent().size(), 1u);
+    if (i < 2 || i >= 8) {
+      ack(list[0].socket, phone, 1);
+      ASSERT_TRUE(sent().empty());
+    }
+    told += static_cast<unsigned>(answers(phone, name + ".cnf.xml.sgn").size());
+  }
+  // Of four that have their list, and of one that has not.
+  EXPECT_EQ(told, 4u + 1u);
+  EXPECT_EQ(world_->counters.tftp_slowed.get(), 5u);
+}
+
 TEST_F(TftpAbuse, DownloadsOfDevicesAreWrittenDown) {
   make();
   // Completed, and the list of the cluster in place of the device's own.

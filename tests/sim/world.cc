@@ -63,6 +63,7 @@ World::World(WorldSettings settings)
       listener(sim.add_listener()),
       http_listener(sim.add_listener()),
       https_listener(sim.add_listener()),
+      guard(settings.shard.max_strangers, settings.ring.faults.seed),
       tls_(server_context(settings.tls_min)),
       https_ready_(settings.https_ready) {
   using Change = index::CertificateChange;
@@ -92,7 +93,7 @@ World::World(WorldSettings settings)
       .http = {http_listener},
       .https = {https_listener},
       .tftp = {{.requests = tftp_requests, .transfers = tftp_transfers, .v4 = true}}};
-  shard = std::make_unique<service::Shard>(0, sim, settings.shard, sockets, publisher,
+  shard = std::make_unique<service::Shard>(0, sim, settings.shard, sockets, publisher, guard,
                                            settings.ring.faults.seed, counters, activity);
 }
 
@@ -103,6 +104,9 @@ World::~World() {
 void World::publish(std::vector<index::FileChange> changes) {
   files_ = files_.with(changes);
   auto view = std::make_unique<service::View>();
+  view->own_lists = std::ranges::any_of(changes, [](const index::FileChange& change) {
+    return change.name.starts_with("ITLSEP") || change.name.starts_with("CTLSEP");
+  });
   view->version = ++version_;
   view->certificates = certificates_;
   view->files = files_;

@@ -64,6 +64,7 @@ class World {
   int tftp_requests;
   std::vector<int> tftp_transfers;
   service::Publisher publisher{1};
+  service::GuessGuard guard;
   service::Counters counters;
   service::ActivityLog activity;
   std::unique_ptr<service::Shard> shard;

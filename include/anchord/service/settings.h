@@ -57,7 +57,8 @@ struct TftpSettings {
   BudgetSettings unproven_per_network{.burst = 8192, .per_second = 1024};
 };
 
-// The guard tells devices apart by 4096 bits, which fill up beyond this.
+// Phones are allowed four times as many: whoever has more of them behind one address, none of
+// them set up, needs no guard.
 constexpr unsigned kMaxStrangers = 2048;
 
 struct ShardSettings {
@@ -65,8 +66,8 @@ struct ShardSettings {
   TftpSettings tftp;
   // Who is served; empty: everybody.
   std::vector<io::Network> allow;
-  // Devices that do not exist that one source (an IPv4 address, an IPv6 /64) may ask
-  // for before it is slowed down, at most kMaxStrangers; 0: any number.
+  // Of all shards together, the GuessGuard's: devices that do not exist that one source (an IPv4
+  // address, an IPv6 /64) may ask for before it is slowed down, at most kMaxStrangers; 0: any number.
   unsigned max_strangers = 256;
   // How long a shard that was told to drain waits for what is under way.
   Millis drain_timeout = 10'000;

@@ -11,6 +11,7 @@
 #include "anchord/io/ring.h"
 #include "anchord/service/activity_log.h"
 #include "anchord/service/counters.h"
+#include "anchord/service/guess_guard.h"
 #include "anchord/service/settings.h"
 #include "anchord/service/view.h"
 
@@ -32,9 +33,10 @@ struct ShardSockets {
 
 class Shard {
  public:
-  // The publisher has a view already. `seed` must be secret and the shard's own.
+  // The publisher has a view already; it and the guard are shared by all shards. `seed` must be
+  // secret and the shard's own.
   Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, const ShardSockets& sockets,
-        Publisher& publisher, std::uint64_t seed, Counters& counters, ActivityLog& log);
+        Publisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters, ActivityLog& log);
   ~Shard();
 
   // One round: picks up the newest view, handles what has happened, and waits for

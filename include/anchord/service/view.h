@@ -14,6 +14,8 @@
 namespace anchord::service {
 
 struct View : index::Snapshot {
+  // Whether there is a list of one device's own, which tells of its name that there is such a device.
+  bool own_lists = false;
   // One for each shard, so that no two threads touch the same context. All carry
   // the same certificate and ticket keys: a session begun on one shard resumes on
   // any other.
