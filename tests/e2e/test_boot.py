@@ -1,5 +1,6 @@
 """anchorload boot: virtual phones at real services, at a stranger's, and at servers that are dead or wrong."""
 
+import http.client
 import json
 import os
 import socket
@@ -231,6 +232,39 @@ class Digest(Case):
         # A start goes on with it.
         with Service(self.state) as service:
             self.assertEqual([fetched(name) for name in names], ["sha512"] * 3)
+
+
+class Fleet(Case):
+    """Phones that are not set up, all behind one address."""
+
+    FLEET = 300 if SLOW else 600
+
+    def guesses(self, service, first):
+        """What somebody at that address who asks for nothing but configurations is told of 300 names: the statuses."""
+        connection = http.client.HTTPConnection(*service.http[0], timeout=harness.BOUND)
+        statuses = []
+        for i in range(300):
+            connection.request("GET", f"/SEP{first + i:012X}.cnf.xml.sgn")
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+        connection.close()
+        return statuses
+
+    def test_they_are_fine_and_a_guesser_is_refused(self):
+        with Service(self.state, "--shards", "2") as service:
+            for protocol in ("tftp", "http"):  # the requests of one phone come to both shards, or to one
+                report = self.boot(*self.flags(service), "--one-address", "--protocol", protocol, "--connections", 100,
+                                   count=self.FLEET)
+                self.ends(report, fine=self.FLEET)
+                self.assertEqual(report["failed"], 0)
+            self.assertIn(503, self.guesses(service, 0x5000))
+            harness.wait_for(lambda: LOOPBACK in service.status()["devices"]["guessing"], "it is reported")
+            # Neither is bothered by him: those of before, nor new ones.
+            self.ends(self.boot(*self.flags(service), "--one-address", count=self.FLEET), fine=self.FLEET)
+            self.ends(self.boot(*self.flags(service), "--one-address", "--first", "00:11:22:11:00:00", count=200),
+                      fine=200)
+            self.assertIn(503, self.guesses(service, 0x9000))
 
 
 class Strangers(Case):
