@@ -295,9 +295,9 @@ class OnTheirWay(Case):
     def setUp(self):
         super().setUp()
         self.other = self.cluster("beta")
-        bundle = self.folder / "beta.pem"
-        self.at(self.other, "cert", "bundle", "export", bundle)
-        self.at(self.state, "cert", "bundle", "import", bundle)
+        self.bundle = self.folder / "beta.pem"
+        self.at(self.other, "cert", "bundle", "export", self.bundle)
+        self.at(self.state, "cert", "bundle", "import", self.bundle)
         self.signer = self.folder / "signer.pem"
         self.signer.write_bytes(self.at(self.other, "cert", "export", "tftp").stdout)
         self.hash = hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.signer.read_text())).hexdigest()
@@ -317,6 +317,13 @@ class OnTheirWay(Case):
             self.all_fine(alpha, FEW)
             self.refused("cert", "add", self.signer, "--role", "app-server")
             self.ctl("cert", "add", self.signer, "--role", "sast,tftp")  # as it is
+            self.moves(alpha, beta)
+
+    def test_its_role_is_replaced_by_a_bundle(self):
+        with Service(self.state) as alpha, Service(self.other) as beta:
+            self.all_fine(alpha, FEW)
+            self.refused("cert", "bundle", "import", self.bundle, "--role", "app-server")
+            self.ctl("cert", "bundle", "import", self.bundle)  # as it is
             self.moves(alpha, beta)
 
     def test_nobody_is_on_the_way(self):

@@ -3,12 +3,14 @@ sockets; some are switched off meanwhile and come back."""
 
 import json
 import shutil
+import sqlite3
 
 import harness
 from harness import BOUND, SLOW, Service, program, run, wait_for
 
 PHONES = 120 if SLOW else 1000
 MOVED = 60 if SLOW else 500
+NO_LIST, UNKEPT_LIST = "0" * 16, "f" * 16  # as the ledger has them
 
 
 class Case(harness.Case):
@@ -25,6 +27,21 @@ class Case(harness.Case):
         self.assertEqual(made.returncode, 0, made.stderr.decode())
         (state / "provisioning" / "XMLDefault.cnf.xml").write_text("<Default><x>1</x></Default>\n")
         return state
+
+    def served_itl(self, service):
+        file = self.folder / "ITLFile.tlv"
+        file.write_bytes(harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0])
+        return file
+
+    def adopted(self, name, itl):
+        """Another cluster that goes on with this one's keys and list."""
+        signers = []
+        for service in ("tftp", "recovery"):
+            key, = (k for k in (self.state / "keys").glob(f"{service}-*.key") if not k.name.startswith("tftp-ec"))
+            pem = self.folder / f"{service}.pem"
+            pem.write_text(self.ctl("cert", "export", service) + key.read_text())
+            signers += ["--sast", pem]
+        return self.cluster(name, "--adopt", *signers, "--itl", itl)
 
     def at(self, state, *args, code=0):
         result = run(program("anchorctl"), "--state", state, *args)
@@ -54,6 +71,23 @@ class Case(harness.Case):
     def all_fine(self, service, count=PHONES, first=0, **how):
         ends = self.boot(service, count, first, **how)["phones"]
         self.assertEqual((ends["fine"], ends["degraded"], ends["locked"]), (count, 0, 0), ends)
+
+    def is_believed(self, state=None):
+        """Judged by phones, not by the ledger: whatever list each holds, it is believed that it may."""
+        state = state or self.state
+        ledger = self.folder / "ledger"
+        ledger.unlink(missing_ok=True)
+        self.at(state, "ledger", "export", ledger)
+        devices = {device["device"]: device for device in json.loads(ledger.read_text())["devices"]}
+        with sqlite3.connect(f"file:{state}/anchord.db?mode=ro", uri=True) as db:
+            rows = db.execute("SELECT content, version FROM handed_out").fetchall()
+        versions = {content: f"{version % 2**64:016x}" for content, version in rows}
+        for phone in self.phones.iterdir():
+            for kind, name in (("itl", "ITLFile.tlv"), ("ctl", "CTLFile.tlv")):
+                file = phone / name
+                held = versions.get(file.read_bytes(), UNKEPT_LIST) if file.exists() else NO_LIST
+                may = devices[phone.name][kind]["may_hold"].split() if phone.name in devices else [NO_LIST]
+                self.assertTrue({held, UNKEPT_LIST} & {*may}, (phone.name, kind, held, may))
 
 
 class Regenerate(Case):
@@ -202,19 +236,8 @@ class Upgrade(Case):
     def test_keys_and_list_are_adopted(self):
         with Service(self.state) as service:
             self.all_fine(service)
-            held = self.folder / "ITLFile.tlv"
-            held.write_bytes(harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0])
-        keys = {}
-        for name in ("tftp", "recovery"):
-            pem = self.folder / f"{name}.pem"
-            key = next((self.state / "keys").glob(f"{name}-*.key"))
-            if name == "tftp":
-                key = next(k for k in (self.state / "keys").glob("tftp-*.key") if not k.name.startswith("tftp-ec"))
-            pem.write_text(self.ctl("cert", "export", name) + key.read_text())
-            keys[name] = pem
-        old = self.state
-        self.state = self.cluster("beta", "--adopt", "--sast", keys["tftp"], "--sast", keys["recovery"], "--itl", held)
-        self.assertNotEqual(old, self.state)
+            held = self.served_itl(service)
+        self.state = self.adopted("beta", held)
         with Service(self.state) as service:
             self.all_fine(service)
 
