@@ -16,13 +16,22 @@ namespace anchord::control {
 namespace {
 
 constexpr std::chrono::seconds kBatch{1};
-// From one look for former certificates that nobody needs to the next: it goes through all
-// lists that phones may hold. The shorter one where the ledger has changed.
-constexpr Millis kForget = 600'000;
+// From one look for what time alone may bring about to the next.
+constexpr Millis kLook = 600'000;
+// Where the ledger has changed, for former certificates that nobody needs: it goes through all lists
+// that phones may hold.
 constexpr Millis kForgetAfterChange = 60'000;
+// Likewise, for phones whose boots do not tell what they hold: somebody may be waiting for them with
+// the next change. Each look that finds some makes the service publish their lists.
+constexpr Millis kHelpAfterChange = 10'000;
 // How often the store hears that the ledger has everything where nothing happens: what a machine
 // that stops leaves in doubt is not more than that.
 constexpr Millis kSession = 60'000;
+
+void warn_once(std::string& said, const std::string& problem) {
+  if (problem != said && !problem.empty()) log::warn(problem);
+  said = problem;
+}
 
 }  // namespace
 
@@ -105,7 +114,7 @@ LedgerWriter::Report LedgerWriter::report() const {
 void LedgerWriter::run() {
   ::pthread_setname_np(::pthread_self(), "ledger");
   give_way_to_shards();
-  forget_due_ = monotonic_now();
+  forget_due_ = help_due_ = monotonic_now();
   count_devices();
   for (bool stopping = false; !stopping;) {
     {
@@ -116,7 +125,9 @@ void LedgerWriter::run() {
     if (write()) {
       count_devices();
       forget_due_ = std::min(forget_due_, forgot_at_ + kForgetAfterChange);
+      help_due_ = std::min(help_due_, helped_at_ + kHelpAfterChange);
     }
+    if (monotonic_now() >= help_due_) help();
     if (monotonic_now() >= forget_due_) forget_unneeded();
   }
 }
@@ -227,8 +238,8 @@ void LedgerWriter::count_devices() {
   report_.devices = *devices;
 }
 
-// Phones whose boots alone do not tell what they hold get a list that all of them accept, and those
-// that have taken it the cluster's again.
+// Phones whose boots alone do not tell what they hold get a list of which it shows that they took it,
+// and those that did the cluster's again.
 Status LedgerWriter::help_the_unsettled() {
   auto ended = store::end_recoveries(store_);
   if (!ended) return std::unexpected(ended.error());
@@ -244,17 +255,24 @@ Status LedgerWriter::help_the_unsettled() {
   if (count > 0)
     log::info(
         fmt::format("{} phones went on after their list, and nobody saw whether they took it: they get one "
-                    "that the recovery key has signed",
+                    "of their own, whose signer will tell",
                     count));
   return {};
 }
 
-void LedgerWriter::forget_unneeded() {
-  forgot_at_ = monotonic_now();
-  forget_due_ = forgot_at_ + kForget;
+void LedgerWriter::help() {
+  helped_at_ = monotonic_now();
+  help_due_ = helped_at_ + kLook;
   std::string problem;
   if (Status helped = help_the_unsettled(); !helped)
     problem = "cannot help phones that nobody knows the lists of: " + helped.error().text;
+  warn_once(help_problem_, problem);
+}
+
+void LedgerWriter::forget_unneeded() {
+  forgot_at_ = monotonic_now();
+  forget_due_ = forgot_at_ + kLook;
+  std::string problem;
   if (auto dropped = store::drop_unneeded(store_, calendar_now()); dropped) {
     for (const trust::KnownCertificate& known : *dropped)
       log::info(fmt::format(
@@ -264,8 +282,7 @@ void LedgerWriter::forget_unneeded() {
   } else {
     problem = "cannot look for former certificates that nobody needs: " + dropped.error().text;
   }
-  if (problem != forget_problem_ && !problem.empty()) log::warn(problem);
-  forget_problem_ = std::move(problem);
+  warn_once(forget_problem_, problem);
 }
 
 }  // namespace anchord::control

@@ -91,6 +91,7 @@ class LedgerWriter {
   void add_gap(store::LedgerGap gap);
   void note_dropped(UnixSeconds now);
   void forget_unneeded();
+  void help();
   Status help_the_unsettled();
   void count_devices();
 
@@ -99,6 +100,9 @@ class LedgerWriter {
   Millis forget_due_ = 0;
   Millis forgot_at_ = 0;
   std::string forget_problem_;
+  Millis help_due_ = 0;
+  Millis helped_at_ = 0;
+  std::string help_problem_;
 
   mutable std::mutex mutex_;  // over what follows
   std::condition_variable wake_;

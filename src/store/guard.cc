@@ -179,14 +179,6 @@ std::set<crypto::Sha256> hashes_of_others(const Cluster& cluster) {
   return hashes;
 }
 
-Status add_retired(Database& database, const trust::KnownCertificate& known) {
-  return execute(database,
-                 R"(INSERT INTO certificates (sha256, roles, ttl, certificate, retired_from, retired_at)
-                    VALUES (?, ?, ?, ?, ?, ?))",
-                 to_hex(known.certificate.sha256()), roles_text(known.roles), known.ttl,
-                 known.certificate.der(), trust::service_name(known.retired_from.value()), known.retired_at);
-}
-
 Status write_known(Database& database, const Cluster& before, const Cluster& after) {
   std::set<crypto::Sha256> old_hashes = hashes_of_others(before);
   std::set<crypto::Sha256> new_hashes = hashes_of_others(after);
@@ -201,6 +193,14 @@ Status write_known(Database& database, const Cluster& before, const Cluster& aft
 }
 
 }  // namespace
+
+Status add_retired(Database& database, const trust::KnownCertificate& known) {
+  return execute(database,
+                 R"(INSERT INTO certificates (sha256, roles, ttl, certificate, retired_from, retired_at)
+                    VALUES (?, ?, ?, ?, ?, ?))",
+                 to_hex(known.certificate.sha256()), roles_text(known.roles), known.ttl,
+                 known.certificate.der(), trust::service_name(known.retired_from.value()), known.retired_at);
+}
 
 bool takes_roles(const Change& change) {
   return std::ranges::any_of(change.before.known, [&](const trust::KnownCertificate& known) {

@@ -35,6 +35,9 @@ bool takes_roles(const Change& change);
 Status write_change(Database& database, const Change& change, const std::optional<trust::Locked>& locked,
                     const ChangeRequest& request);
 
+// Makes known what was the cluster's own, or is to be taken for that.
+Status add_retired(Database& database, const trust::KnownCertificate& known);
+
 // The refusal of something for the phones' sake, which --force overrides.
 std::unexpected<Error> refuse(const std::string& why);
 

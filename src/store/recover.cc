@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
 #include "former_keys.h"
+#include "guard.h"
+#include "identities.h"
 #include "impl.h"
 #include "ledger_rows.h"
 
@@ -75,6 +79,8 @@ class Recovery {
     return {};
   }
   void without_verification_services() { served_.tvs.clear(); }
+  // Lists that are not kept here are taken to ask the verification service, as the kept ones are seen to.
+  void with_any_unkept() { any_unkept_ = true; }
 
   // The first whose lists every one that the phone may hold accepts.
   const Candidate* find(const MayHold& held) {
@@ -103,7 +109,10 @@ class Recovery {
     auto is_kept = [&](ListVersion version) { return version == trust::kNoList || shelf_.has(version); };
     for (ListVersion ctl : held.first)
       for (ListVersion itl : held.second) {
-        if (!is_kept(ctl) || !is_kept(itl)) return false;
+        if (!is_kept(ctl) || !is_kept(itl)) {
+          if (any_unkept_) continue;
+          return false;
+        }
         auto [memory, done] = boot(ctl, itl, &candidate);
         bool took_ctl = candidate.ctl.empty() || same_bytes(memory.ctl, candidate.ctl);
         if (!took_ctl || !same_bytes(memory.itl, candidate.itl)) return false;
@@ -130,18 +139,67 @@ class Recovery {
   trust::Served served_;
   trust::ListShelf shelf_;
   std::vector<Candidate> candidates_;
+  bool any_unkept_ = false;
   std::map<MayHold, const Candidate*> found_;
   std::map<MayHold, bool> locked_;
 };
 
-Result<Recovery> begin(const std::filesystem::path& directory, Database& database, UnixSeconds now) {
-  auto loaded = read_cluster(directory, database, KeyUse::with_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  auto served = trust::served_by(loaded->cluster, now);
+Result<Recovery> begin(Database& database, trust::Cluster cluster, UnixSeconds now) {
+  auto served = trust::served_by(cluster, now);
   if (!served) return std::unexpected(served.error());
   trust::ListShelf shelf;
   if (auto filled = fill_shelf(database, shelf); !filled) return std::unexpected(filled.error());
-  return Recovery(std::move(loaded->cluster), std::move(*served), std::move(shelf));
+  return Recovery(std::move(cluster), std::move(*served), std::move(shelf));
+}
+
+Result<Recovery> begin(const std::filesystem::path& directory, Database& database, UnixSeconds now) {
+  auto loaded = read_cluster(directory, database, KeyUse::with_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  return begin(database, std::move(loaded->cluster), now);
+}
+
+// Signers at once that are there to be asked about: an open end would be anybody's to fill who plays
+// the boots of a known phone.
+constexpr int kMaxAskedAbout = 64;
+
+Result<bool> may_add_signer(Database& database) {
+  Statement row(database, "SELECT count(*) FROM certificates WHERE retired_from = 'recovery'");
+  if (!row.next()) return row.failure();
+  return row.integer(0) < kMaxAskedAbout;
+}
+
+// Lists by a signer that none names. Who has taken one has asked about it and was told *found*, whatever
+// it held: that is what its boot shows. The key is thrown away once they are signed. The certificate is
+// known as a former recovery certificate is, until no list that a phone may hold carries it.
+struct Asking {
+  trust::KnownCertificate known;
+  Recovery recovery;
+  bool is_used = false;
+};
+
+// None where a phone could be told *no*: other hosts do not know the signer.
+Result<std::optional<Asking>> begin_asking(Database& database, trust::Cluster cluster, UnixSeconds now) {
+  if (cluster.hosts.size() != 1 || cluster.rolling_back) return std::nullopt;
+  auto may = may_add_signer(database);
+  if (!may) return std::unexpected(may.error());
+  if (!*may) return std::nullopt;
+  bool is_ec = cluster.recovery.certificate.key_type() == crypto::KeyType::ec;
+  auto made = make_identity({.service = trust::Service::recovery,
+                             .subject = cluster.recovery.certificate.subject(),
+                             .key = is_ec ? crypto::KeyKind::p256 : crypto::KeyKind::rsa2048,
+                             .now = now});
+  if (!made) return std::unexpected(made.error());
+  trust::KnownCertificate known{.certificate = made->identity.certificate,
+                                .roles = {wire::Role::sast},
+                                .own = std::nullopt,
+                                .retired_from = trust::Service::recovery,
+                                .retired_at = now};
+  cluster.known.push_back(known);
+  auto recovery = begin(database, std::move(cluster), now);
+  if (!recovery) return std::unexpected(recovery.error());
+  recovery->with_any_unkept();
+  if (auto done = recovery->add(made->identity, now); !done) return std::unexpected(done.error());
+  return Asking{std::move(known), std::move(*recovery)};
 }
 
 Status put_list(Database& database, const std::string& name, const Buffer& content, UnixSeconds now) {
@@ -152,11 +210,13 @@ Status put_list(Database& database, const std::string& name, const Buffer& conte
                  name, *done, now);
 }
 
-Result<std::set<std::string>> recovering(Database& database) {
-  std::set<std::string> out;
-  Statement row(database, "SELECT name FROM recovery_lists");
+// By device, the ITL that it is served.
+Result<std::map<std::string, ListVersion>> recovering(Database& database) {
+  std::map<std::string, ListVersion> out;
+  Statement row(database, "SELECT name, version FROM recovery_lists");
   while (row.next())
-    if (auto name = list_name(row.text(0))) out.insert(name->device);
+    if (auto name = list_name(row.text(0)); name && name->kind == ListKind::itl)
+      out[name->device] = static_cast<ListVersion>(row.integer(1));
   if (!row.ok()) return row.failure();
   return out;
 }
@@ -190,14 +250,30 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
   if (!entries) return std::unexpected(entries.error());
   std::vector<RecoveredPhone> out;
   std::size_t made = 0;
+  std::optional<Asking> asking;
+  bool has_asked = false;
   for (const std::string& device : request.devices) {
-    if (request.by_itself && already->contains(device)) continue;
     auto entry = std::ranges::lower_bound(*entries, device, {}, &LedgerEntry::device);
     if (entry == entries->end() || entry->device != device) {
       out.push_back({device, "", "it was never heard of here, so nobody knows what it holds"});
       continue;
     }
+    if (auto its = already->find(device); request.by_itself && its != already->end()) {
+      // It went on after that one too, and again nobody saw whether it took it.
+      const trust::Belief::Kind& itl = entry->belief.of(ListKind::itl);
+      if (itl.given != its->second || itl.acted_at == 0) continue;
+    }
     const Candidate* candidate = recovery->find(may_hold(*entry));
+    if (candidate == nullptr && request.by_itself) {
+      if (!std::exchange(has_asked, true)) {
+        auto begun = begin_asking(database, recovery->cluster(), request.now);
+        if (!begun) return std::unexpected(begun.error());
+        asking = std::move(*begun);
+      }
+      candidate = asking ? asking->recovery.find(may_hold(*entry)) : nullptr;
+      if (candidate != nullptr && !std::exchange(asking->is_used, true))
+        if (auto done = add_retired(database, asking->known); !done) return std::unexpected(done.error());
+    }
     if (candidate == nullptr) {
       out.push_back({device, "", kNoWay});
       continue;

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "anchord/store/lifecycle.h"
+#include "anchord/trust/belief.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/virtual_phone.h"
 #include "boots.h"
@@ -176,6 +179,128 @@ TEST_F(Recover, FormerKeysAreDroppedOnceNoPhoneNeedsThem) {
   ASSERT_TRUE(boot_whole(store_, kPhone));
   EXPECT_EQ(drop_unneeded(store_, now + 200'000)->size(), 1U);
   EXPECT_EQ(kept(), 0);
+}
+
+// One host, so that no other could tell a phone *no* about a signer that it does not know.
+class ByItself : public StoreTest {
+ protected:
+  ByItself() {
+    auto made = Store::init(
+        alone_, {.cluster_name = "Alone", .hosts = {{"cucm1", "192.0.2.1"}}, .key = crypto::KeyKind::p256});
+    if (!made) throw std::runtime_error(made.error().text);
+    store_ = std::move(*made);
+  }
+
+  trust::Cluster load() { return store_->load(KeyUse::with_keys).value().cluster; }
+  Buffer cluster_list() { return current_itl(*store_, load(), calendar_now()).value().content; }
+  void force(Service service) {
+    auto done = regenerate(*store_, service, "", kForced);
+    ASSERT_TRUE(done) << done.error().text;
+  }
+  // It is given the list, and goes on; nobody sees it ask.
+  void goes_on_after(const Buffer& list) {
+    Seen seen(kPhone);
+    ASSERT_TRUE(note(*store_, seen.asked(ListKind::ctl).given(ListKind::itl, list_version(list)).acted()));
+    ASSERT_EQ(unsettled_phones(*store_).value(), std::set<std::string>{kPhone});
+  }
+  // The list of its own that the service makes; empty: none.
+  Buffer helped() {
+    auto done = recover_phones(*store_, {.devices = {kPhone}, .by_itself = true});
+    if (!done) throw std::runtime_error(done.error().text);
+    auto lists = recovery_lists(*store_).value();
+    return lists.empty() ? Buffer() : lists.at(0).content;
+  }
+  // Whose signer every phone that takes the list has asked about.
+  crypto::Certificate asked_about(const Buffer& list) {
+    trust::ListShelf shelf;
+    shelf.add(1, list);
+    for (const auto& known : load().known)
+      if (known.certificate.sha256() == shelf.signer(1)) {
+        EXPECT_EQ(known.retired_from, Service::recovery);
+        EXPECT_EQ(known.roles, std::vector{wire::Role::sast});
+        return known.certificate;
+      }
+    throw std::runtime_error("nobody vouches for it");
+  }
+  // What a phone that holds the one list has after it was served the other.
+  Buffer takes(const Buffer& held, const Buffer& list) {
+    trust::VirtualPhone phone({.name = kPhone, .tvs_servers = 1},
+                              {.ctl = {}, .itl = held, .configuration = {}});
+    auto served = trust::served_by(load(), calendar_now()).value();
+    served.files[std::string("ITL") + kPhone + ".tlv"] = list;
+    (void)trust::boot_in_memory(phone, served, calendar_now());
+    return phone.memory().itl;
+  }
+  void settles_with(const Buffer& list) {
+    Seen seen(kPhone);
+    ASSERT_TRUE(note(*store_, seen.asked(ListKind::ctl)
+                                  .given(ListKind::itl, list_version(list))
+                                  .vouched(asked_about(list))
+                                  .acted()));
+    EXPECT_EQ(ledger_entry(*store_, kPhone)->value().may_hold(ListKind::itl),
+              std::vector{list_version(list)});
+    EXPECT_EQ(end_recoveries(*store_)->size(), 1U);
+    EXPECT_TRUE(unsettled_phones(*store_)->empty());
+  }
+
+  fs::path alone_ = folder_.path / "alone";
+  std::optional<Store> store_;
+};
+
+TEST_F(ByItself, WhoMayHoldAListThatTheRecoveryKeyDoesNotReach) {
+  ASSERT_TRUE(boot_whole(*store_, kPhone));
+  Buffer first = cluster_list();
+  force(Service::recovery);
+  force(Service::tftp);
+  Buffer present = cluster_list();
+  goes_on_after(present);
+  Buffer own = helped();
+  ASSERT_FALSE(own.empty());
+  // Whatever it holds, it asks.
+  for (const Buffer& held : {first, present}) {
+    EXPECT_EQ(trust::acceptance_of({}, held, ListKind::itl, own), trust::Acceptance::if_vouched);
+    EXPECT_EQ(takes(held, own), own);
+  }
+  EXPECT_EQ(takes(own, present), present);
+  settles_with(own);
+}
+
+TEST_F(ByItself, WhoMayHoldAListThatNobodyKnows) {
+  ASSERT_TRUE(boot_whole(*store_, kPhone));
+  ASSERT_TRUE(note_gap(*store_, {.began = 0, .ended = calendar_now(), .why = "test", .unkept = true}));
+  goes_on_after(cluster_list());
+  Buffer own = helped();
+  ASSERT_FALSE(own.empty());
+  EXPECT_EQ(takes(cluster_list(), own), own);
+  settles_with(own);
+}
+
+TEST_F(ByItself, ASecondListIsMadeWhenTheFirstDidNotTellEither) {
+  ASSERT_TRUE(boot_whole(*store_, kPhone));
+  ASSERT_TRUE(note_gap(*store_, {.began = 0, .ended = calendar_now(), .why = "test", .unkept = true}));
+  goes_on_after(cluster_list());
+  Buffer own = helped();
+  EXPECT_EQ(helped(), own) << "it has not come for it yet";
+  goes_on_after(own);
+  Buffer next = helped();
+  EXPECT_NE(next, own);
+  EXPECT_EQ(takes(own, next), next);
+  settles_with(next);
+  // They go as other former certificates do.
+  Buffer present = cluster_list();
+  UnixSeconds later = calendar_now() + 2 * trust::kDefaultTtl;
+  EXPECT_EQ(drop_unneeded(*store_, later)->size(), 1U) << "one is in the list that the phone holds";
+  Seen seen(kPhone);
+  ASSERT_TRUE(note(*store_, seen.asked(ListKind::ctl).given(ListKind::itl, list_version(present)).acted()));
+  EXPECT_EQ(drop_unneeded(*store_, later)->size(), 1U);
+}
+
+TEST_F(ByItself, NotWhereAnotherHostWouldSayNo) {
+  store_ = open();
+  ASSERT_TRUE(boot_whole(*store_, kPhone));
+  ASSERT_TRUE(note_gap(*store_, {.began = 0, .ended = calendar_now(), .why = "test", .unkept = true}));
+  goes_on_after(cluster_list());
+  EXPECT_TRUE(helped().empty());
 }
 
 }  // namespace

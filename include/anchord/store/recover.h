@@ -20,8 +20,10 @@ struct RecoverRequest {
   std::set<std::string> devices;  // phone_name()'s
   // Former list signers, besides the cluster's recovery key and the former TFTP keys that it kept.
   std::vector<trust::Identity> keys = {};
-  // Made by the service itself: by the recovery key only, with nothing asked of a verification
-  // service, and not for phones that have one already.
+  // Made by the service itself, for unsettled_phones(): by the recovery key, with nothing asked of a
+  // verification service. Where some list that the phone may hold does not name it, or is not kept
+  // here, by a signer that none names: it cannot be taken without a question. Not for phones that have
+  // one already which they have not been given, or not gone on after.
   bool by_itself = false;
   UnixSeconds now = calendar_now();
 };
