@@ -12,6 +12,12 @@
 namespace anchord::control {
 namespace {
 
+// That a list or an answer has arrived is seen this much later at the most, unless something was lost on
+// the way: shards look again for an acknowledgement each 250 ms. Time enough for a phone to go on to
+// other shards, and what it does there is to be told after. It covers too that processors read what
+// follows a little early.
+constexpr Millis kSeenLate = 300;
+
 bool has_configuration(std::string_view device, const index::FileTable& files) {
   auto phone = phone_in(device);
   return phone &&
@@ -77,8 +83,7 @@ void Activity::settle_journal(UnixSeconds now) {
 // judged in its order, so that nothing later may be read: an act that is told before the request
 // which it follows would show what never was.
 Millis Activity::whole_until() {
-  // A millisecond less: processors read what follows a little early.
-  Millis until = monotonic_now() - 1;
+  Millis until = monotonic_now() - kSeenLate;
   for (unsigned i = 0; i < shards_; ++i) {
     const Millis turn = journal_->of_shard(i).turn.load(std::memory_order_seq_cst);
     if (turn == io::Ring::kTurnBegins) return 0;  // the next look will know when

@@ -206,8 +206,9 @@ void HttpSession::end_transfer(bool taken, HttpWorkspace& work) {
 
 void HttpSession::acknowledged(std::uint64_t bytes, HttpWorkspace& work) {
   awaited_.settle(bytes, work.awaited, [&](Download download) {
+    // That it has arrived is seen later, perhaps when the peer has long gone on with it: it ended when it
+    // was sent.
     download.end = DownloadEnd::given;
-    download.ended = work.service.shard.ring.now();
     work.service.shard.record(download);
   });
 }

@@ -67,7 +67,9 @@ class Observer {
   void given(const Observation& seen) {
     may_hold_too(seen.kind, seen.version);
     Belief::Kind& kind = belief_.of(seen.kind);
-    if (kind.given != kNoList && seen.at < kind.given_at) return;  // told late
+    // Told late: there is a newer one, or the next boot has begun.
+    if (kind.given != kNoList && seen.at < kind.given_at) return;
+    if (std::max(kind.asked, belief_.of(ListKind::ctl).asked) > seen.at) return;
     if (belief_.address != seen.from) {
       for (Belief::Kind& other : belief_.kinds) other.given = kNoList;
       belief_.address = seen.from;

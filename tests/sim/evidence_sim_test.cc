@@ -71,7 +71,10 @@ TEST_P(Evidence, AFileIsGivenOnceItIsAcknowledgedThoughThePeerSaysNothingMore) {
   world_->run_for(2'000, [&] { b->pump(); });
   ASSERT_TRUE(b->satisfied());
   EXPECT_FALSE(b->ended());
-  EXPECT_TRUE(only(downloads(*world_), DownloadEnd::given));
+  auto records = downloads(*world_);
+  EXPECT_TRUE(only(records, DownloadEnd::given));
+  // The server looked only later; the phone may have gone on, on other connections.
+  EXPECT_LT(records.at(0).ended - records.at(0).began, 100);
 }
 
 TEST_P(Evidence, TheNextRequestBringsTheAcknowledgement) {

@@ -105,6 +105,18 @@ TEST_F(BeliefTest, TheOrderInWhichShardsTellIsOfNoMatter) {
   EXPECT_EQ(itls(), std::vector{kNew});
 }
 
+// That a list has arrived may be seen long after it was sent.
+TEST_F(BeliefTest, AListToldInTheNextBootIsNotOfThatBoot) {
+  for (ListKind kind : {ListKind::ctl, ListKind::itl}) {
+    hold_old();
+    see({asked(11), asked(20, kind)});
+    see({given(kNew, 12)});
+    see({vouched(21), acted(22)});
+    EXPECT_EQ(itls(), (std::vector{kOld, kNew}));
+    belief_ = {};
+  }
+}
+
 TEST_F(BeliefTest, AnAnswerToldAfterTheActStillCounts) {
   hold_old();
   see({asked(11), given(kNew, 12), acted(14)});

@@ -90,7 +90,7 @@ struct Download {
   Protocol protocol = Protocol::tftp;
   DownloadEnd end = DownloadEnd::maybe_given;
   Millis began = 0;  // when the request was taken: the ring's clock
-  Millis ended = 0;
+  Millis ended = 0;  // by HTTP, when the last byte was sent: what shows that it has arrived may be seen late
 };
 
 // What was answered at once; how a file's delivery ended is a Download.
