@@ -81,8 +81,8 @@ class Case(harness.Case):
         self.at(state, "ledger", "export", ledger)
         book = json.loads(ledger.read_text())
         devices = {device["device"]: device for device in book["devices"]}
-        # Who was never heard of there may hold something from before.
-        others = UNKEPT_LIST if any(gap["unkept"] for gap in book["gaps"]) else NO_LIST
+        # Who was never heard of there may hold something from before it had a ledger.
+        others = UNKEPT_LIST if any(gap["unkept"] or gap["began"] == 0 for gap in book["gaps"]) else NO_LIST
         with sqlite3.connect(f"file:{state}/anchord.db?mode=ro", uri=True) as db:
             rows = db.execute("SELECT content, version FROM handed_out").fetchall()
         versions = {content: f"{version % 2**64:016x}" for content, version in rows}
