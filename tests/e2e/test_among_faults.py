@@ -67,6 +67,10 @@ class Case(test_procedures.Case):
                      "lists of their own are served")
         self.fail(f"after {MOST_BOOTS} boots of everybody: {why}")
 
+    def all_hold(self, itl):
+        content = itl.read_bytes()
+        return all((phone / "ITLFile.tlv").read_bytes() == content for phone in self.phones.iterdir())
+
     def change(self, service, *change):
         """It is accepted at once, and phones come for it as they can."""
         self.assertEqual(self.refuses(service, *change), "")
@@ -170,8 +174,9 @@ class Upgrade(Case):
         with Service(self.state) as service:
             self.everybody(service)
             self.change(service, *TFTP)
-            self.everybody(service)
             held = self.served_itl(service)
+            # The list that is adopted is what phones hold, and not one of their own that settled what they do.
+            wait_for(lambda: self.everybody(service) or self.all_hold(held), "all hold the cluster's list")
         # Not a word of what phones hold is brought along.
         self.state = self.adopted("beta", held)
         with Service(self.state) as service:

@@ -11,6 +11,8 @@ using trust::VirtualPhone;
 
 // There is no shorter answer: its head alone is longer.
 constexpr std::size_t kHttpCutWithin = 128;
+// For what has arrived and is not looked at yet.
+constexpr Millis kUnreadPatience = 10;
 
 BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id,
                        const BootProtocol::Shared& shared)
@@ -363,6 +365,11 @@ void BootClient::on_deadline() {
   if (doing_ == Doing::nothing) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(id_, deadline_);
   if (doing_ == Doing::resting) return is_off() ? void() : follow(phone_->no_file(calendar_now()));
+  if (stream_.has_unread()) {
+    // No phone gives up on what lies before it: that it is late is this process's doing.
+    deadline_ = worker_.ring().now() + kUnreadPatience;
+    return worker_.arm(id_, deadline_);
+  }
   stream_.close();
   connection_failed(
       {ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.settings().patience)});

@@ -3,6 +3,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -128,6 +129,11 @@ std::optional<Failure> Stream::cut_after(std::size_t bytes) {
   }
   cut_ = true;
   return std::nullopt;
+}
+
+bool Stream::has_unread() const {
+  int bytes = 0;
+  return fd_ >= 0 && ::ioctl(fd_, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 void Stream::on_completion(std::uint8_t part, const io::Completion& completion) {

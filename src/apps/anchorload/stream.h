@@ -68,6 +68,8 @@ class Stream {
   // if the server had closed it, and the server knows that the rest did not arrive.
   std::optional<Failure> cut_after(std::size_t bytes);
   void on_completion(std::uint8_t part, const io::Completion& completion);
+  // Whether something has arrived that nobody has looked at yet: the server knows it as acknowledged.
+  bool has_unread() const;
   // What there is to know of a TLS connection, until its end.
   const crypto::TlsEngine& tls() const { return *tls_; }
 
