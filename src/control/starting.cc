@@ -10,7 +10,7 @@ namespace anchord::control {
 namespace {
 
 // How often it is looked what there is to tell.
-constexpr int kLook = 100;  // milliseconds
+constexpr int kLookEvery = 100;  // milliseconds
 
 }  // namespace
 
@@ -52,7 +52,7 @@ void Starting::run() {
   for (;;) {
     waiting.assign({{.fd = ended_.descriptor(), .events = POLLIN}});
     control_.poll_for(waiting);
-    ::poll(waiting.data(), waiting.size(), kLook);
+    ::poll(waiting.data(), waiting.size(), kLookEvery);
     std::string now;
     {
       std::lock_guard lock(mutex_);

@@ -186,7 +186,7 @@ class ByItself : public StoreTest {
  protected:
   ByItself() {
     auto made = Store::init(
-        alone_, {.cluster_name = "Alone", .hosts = {{"cucm1", "192.0.2.1"}}, .key = crypto::KeyKind::p256});
+        alone_, {.cluster_name = "Alone", .hosts = {{"cucm1", {"192.0.2.1"}}}, .key = crypto::KeyKind::p256});
     if (!made) throw std::runtime_error(made.error().text);
     store_ = std::move(*made);
   }

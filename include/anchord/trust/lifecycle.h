@@ -50,9 +50,10 @@ struct Locked {
 };
 
 // Boots a phone with each of the lists against the cluster as `after`; nothing when none
-// of them locks. That it has a list of its own now is no help: the change may drop it. Likewise with what it would hold after any part of a boot against `before`: a
-// host that is late to take the change over hands out the lists of before. Phones that are
-// locked already (against `before`) are not the change's doing and do not count.
+// of them locks. That it has a list of its own now is no help: the change may drop it. Likewise with what it
+// would hold after any part of a boot against `before`: a host that is late to take the change over hands out
+// the lists of before. Phones that are locked already (against `before`) are not the change's doing and do
+// not count.
 Result<std::optional<Locked>> who_would_lock(const Cluster& before, const Cluster& after,
                                              std::span<const Holders> holders, UnixSeconds now);
 // The same of what phones find there before and after the change.
