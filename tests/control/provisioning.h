@@ -41,6 +41,7 @@ class Provisioning : public State {
     auto context = std::make_shared<ProvisioningContext>(ProvisioningContext{
         .generation = ++generation_, .signer = cluster.tftp, .mode = mode_, .rolling_back = rolling_back_});
     if (other_signer_) context->signer = {cluster.capf.certificate, cluster.capf.key};
+    if (!phones_) cluster.phones.clear();
     for (const trust::Phone& phone : cluster.phones) context->devices.emplace(phone.name, phone.certificate);
     provisioner_->set_context(context);
     until([&] { return generation_ == seen_; });
@@ -97,6 +98,7 @@ class Provisioning : public State {
   trust::Mode mode_ = trust::Mode::nonsecure;
   bool other_signer_ = false;
   bool rolling_back_ = false;
+  bool phones_ = true;  // the store's count
 };
 
 }  // namespace anchord::control
