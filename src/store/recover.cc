@@ -340,7 +340,13 @@ Result<std::set<std::string>> unsettled_phones(Store& store) {
     // No list would settle what no boot may.
     if (!counts(entry.belief, *evidence)) continue;
     const trust::Belief::Kind& itl = entry.belief.of(ListKind::itl);
-    if (!entry.removed && itl.given != trust::kNoList && itl.acted_at != 0) out.insert(entry.device);
+    if (entry.removed) continue;
+    bool went_on = itl.given != trust::kNoList && itl.acted_at != 0;
+    // It has taken its ITL, and nobody saw whether the CTL too: with the same CTL again it has nothing to
+    // ask.
+    bool may_hold_two = itl.given == trust::kNoList && itl.accepted_at != 0 && itl.may.size() == 1 &&
+                        entry.may_hold(ListKind::ctl).size() > 1;
+    if (went_on || may_hold_two) out.insert(entry.device);
   }
   return out;
 }
