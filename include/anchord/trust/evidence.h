@@ -15,7 +15,7 @@ enum class Evidence : std::uint8_t {
   strict,    // that address is the one where the phone has accepted a list before, if it ever did
   nothing,   // it rules nothing out: only an administrator does
 };
-constexpr std::array kEvidence{Evidence::ordinary, Evidence::strict, Evidence::nothing};
+inline constexpr std::array kEvidence{Evidence::ordinary, Evidence::strict, Evidence::nothing};
 std::string_view evidence_name(Evidence evidence);  // "ordinary"
 std::optional<Evidence> evidence_from_name(std::string_view name);
 
