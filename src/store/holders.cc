@@ -1,4 +1,5 @@
 // Who may hold which lists: what the guards go by.
+#include <algorithm>
 #include <limits>
 #include <map>
 

@@ -7,6 +7,7 @@
 #include <ranges>
 #include <set>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "anchord/crypto/random.h"
 #include "anchord/crypto/self_signed.h"
@@ -55,7 +56,7 @@ bool same_address(const std::string& a, const std::string& b) {
 }
 
 std::string addresses_text(const std::vector<std::string>& addresses) {
-  return fmt::format("{}", fmt::join(addresses, ","));
+  return joined(addresses, ",");
 }
 
 std::vector<std::string> addresses_from_text(std::string_view text) {

@@ -1,13 +1,13 @@
 #include "anchord/store/lifecycle.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "former_keys.h"
 #include "guard.h"
@@ -134,7 +134,7 @@ Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& know
           return refuse(
               fmt::format("setting the digest to {} would keep {} from taking lists and files: "
                           "phones of model {} know SHA-1 only (see 'anchorctl report features')",
-                          wire::digest_name(digest), who, fmt::join(limited->models, ", ")));
+                          wire::digest_name(digest), who, joined(limited->models, ", ")));
         what += fmt::format("; of a model that knows SHA-1 only: {}", who);
       }
     }

@@ -15,6 +15,7 @@
 #include "anchord/base/hex.h"
 #include "anchord/store/hosts.h"
 #include "change_log.h"
+#include "identities.h"
 #include "impl.h"
 #include "keys.h"
 #include "ledger_rows.h"

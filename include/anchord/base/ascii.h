@@ -55,6 +55,19 @@ constexpr bool ends_ignoring_case(std::string_view text, std::string_view with) 
   return text.size() >= with.size() && same_ignoring_case(text.substr(text.size() - with.size()), with);
 }
 
+// Words in their order, with `between` between them.
+template <class Words>
+std::string joined(const Words& words, std::string_view between) {
+  std::string out;
+  bool first = true;
+  for (std::string_view word : words) {
+    if (!first) out += between;
+    first = false;
+    out += word;
+  }
+  return out;
+}
+
 // Without the spaces and tabs at both ends.
 constexpr std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");

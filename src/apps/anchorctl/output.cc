@@ -65,15 +65,6 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-std::string joined(const std::vector<std::string>& words, std::string_view between) {
-  std::string out;
-  for (const std::string& word : words) {
-    if (&word != &words.front()) out += between;
-    out += word;
-  }
-  return out;
-}
-
 std::string time_text(UnixSeconds time) {
   time_t seconds = time;
   tm parts{};

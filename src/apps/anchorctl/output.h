@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/bytes.h"
 #include "anchord/base/clock.h"
 
@@ -23,8 +24,6 @@ std::string printable(std::string_view text);
 
 // "2026-11-23T05:33:38Z", the one spelling of times in all output.
 std::string time_text(UnixSeconds time);
-
-std::string joined(const std::vector<std::string>& words, std::string_view between);
 
 // Whole days until `time`; negative once it has passed.
 std::int64_t days_left(UnixSeconds time, UnixSeconds now);
