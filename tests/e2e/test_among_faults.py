@@ -12,7 +12,7 @@ import sqlite3
 import test_procedures
 from harness import BOUND, SLOW, Service, main, program, run, run_guarded, wait_for
 
-PHONES = int(os.environ.get("ANCHORD_PHONES", 60 if SLOW else 300))
+PHONES = int(os.environ.get("ANCHORD_PHONES", 60 if SLOW else 100))
 # So many boots of everybody, with nothing wrong, are what any change may have to wait for.
 MOST_BOOTS = 4
 FAULTS = ("--unreachable", "tvs:30", "--unreachable", "http:10", "--unreachable", "tftp:5", "--cut", 5, "--off-at", 20,
