@@ -371,13 +371,18 @@ class Modes(Folder):
         for name in (f"CTL{PHONE}.tlv", "CTLFile.tlv", "ITLSEP0011.tlv", "ITLSEPGGGGGGGGGGGG.tlv", f"{PHONE}.tlv"):
             self.assertIsNone(self.tftp(name))
         own = self.folder / "own.tlv"
-        self.ctl("itl", "build", "--out", own)
+        for service in ("tftp", "tvs", "recovery"):
+            (self.folder / service).write_text(self.ctl("cert", "export", service))
+        self.ctl("itl", "build", "--sast", self.folder / "tftp", self.folder / "recovery",
+                 *(word for service in ("tftp", "tvs") for word in ("--role-cert", f"{service}={self.folder / service}")),
+                 "--key", next((self.state / "keys").glob("tftp-????????.key")), "--timestamp", "1700000000", "--out", own)
         shutil.copy(own, self.files / f"ITL{PHONE}.tlv")
         self.becomes(f"ITL{PHONE}.tlv", own.read_bytes())
         self.assertEqual(self.tftp("ITLSEPFFFFFFFFFFFF.tlv"), cluster)
         shutil.copy(DATA / "sha512" / "ITLFile.tlv", self.files / f"ITL{PHONE}.tlv")
         self.becomes(f"ITL{PHONE}.tlv", cluster)
-        self.assertIn("do not vouch", self.service.status()["own_lists"]["withdrawn"][f"provisioning/ITL{PHONE}.tlv"])
+        withdrawn = self.service.status()["own_lists"]["withdrawn"]
+        self.assertIn("do not vouch", withdrawn[f"provisioning/ITL{PHONE}.tlv"])
 
 
 class Http(Folder):
