@@ -53,15 +53,15 @@ void Starting::run() {
     waiting.assign({{.fd = ended_.descriptor(), .events = POLLIN}});
     control_.poll_for(waiting);
     ::poll(waiting.data(), waiting.size(), kLookEvery);
-    std::string now;
     {
       std::lock_guard lock(mutex_);
       if (ending_) return;
-      now = what_();
-      manager_.progress(now, monotonic_now());
+      manager_.progress(what_(), monotonic_now());
     }
     control_.serve(monotonic_now(), [&](std::string_view line) {
-      return line == "changed" ? std::string("ok\n") : std::string(kAnswer) + now + "\n";
+      if (line == "changed") return std::string("ok\n");
+      std::lock_guard lock(mutex_);
+      return std::string(kAnswer) + what_() + "\n";
     });
   }
 }

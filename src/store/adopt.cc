@@ -61,9 +61,23 @@ std::string names_with(std::span<const trust::KnownCertificate> held, wire::Role
 // A phone that holds the list, as it finds the new cluster: it must take the new list and a
 // configuration, and again after it was switched off.
 Status check_phones(Bytes itl, const trust::Cluster& cluster, UnixSeconds now,
-                    std::span<const trust::KnownCertificate> held) {
+                    std::span<const wire::Record> records, std::span<const trust::KnownCertificate> held) {
   auto served = trust::served_by(cluster, now);
   if (!served) return std::unexpected(served.error());
+  // A list without records of verification services was never blanked for a rollback, so that it takes
+  // another one from one of its own signers only; records of call managers may be empty in it.
+  const bool names_services =
+      std::ranges::find(records, wire::Role::tvs, &wire::Record::role) != records.end();
+  auto signs = [&](const trust::KnownCertificate& known) {
+    return known.certificate == cluster.tftp.certificate &&
+           std::ranges::find(known.roles, wire::Role::sast) != known.roles.end();
+  };
+  if (!names_services && std::ranges::none_of(held, signs))
+    return fail(
+        fmt::format("phones that hold the list would not go over to this cluster (it names no verification "
+                    "service, and its own signers alone sign the next one): give one of them as the first "
+                    "--sast ({})",
+                    names_with(held, wire::Role::sast)));
   trust::PhoneSettings settings;
   settings.tvs_servers = cluster.tvs.size();
   trust::VirtualPhone phone(settings, {.itl = to_buffer(itl)});
@@ -175,7 +189,8 @@ Result<std::vector<trust::KnownCertificate>> held_by_phones(const InitRequest& r
         cluster.known.end())
       others.push_back(known);
   cluster.known.insert(cluster.known.end(), others.begin(), others.end());
-  if (auto good = check_phones(request.adopted.itl, cluster, request.now, *held); !good)
+  if (auto good = check_phones(request.adopted.itl, cluster, request.now, verified->list.records, *held);
+      !good)
     return std::unexpected(good.error());
   return others;
 }

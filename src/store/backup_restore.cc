@@ -162,6 +162,14 @@ Status note_lost_time(const std::filesystem::path& folder, const BackupFacts& fa
                       const RestoreRequest& request) {
   auto restored = Store::open(folder);
   if (!restored) return std::unexpected(restored.error());
+  // A service that ran when the backup was made did not end badly here: what it had not written is in
+  // the gap.
+  auto sessions = ledger_sessions(*restored);
+  if (!sessions) return std::unexpected(sessions.error());
+  for (LedgerSession session : *sessions) {
+    session.clean = true;
+    if (auto noted = note_session(*restored, session); !noted) return noted;
+  }
   return note_gap(*restored, {.began = facts.made_at,
                               .ended = std::max(request.now, facts.made_at),
                               .why = "a backup was restored without the state that came after it",

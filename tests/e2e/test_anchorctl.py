@@ -170,6 +170,14 @@ class CommandLine(Case):
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr.count(b"\n"), 1)
 
+    def test_nobody_reads_the_errors(self):
+        """What a command does, and how it ends, is the same."""
+        with open("/dev/full", "wb") as full:
+            for code, line in ((0, "cert list"), (1, "cert show 00"), (2, "--bogus")):
+                result = subprocess.run([ANCHORCTL, "--state", self.state, *line.split()], stdout=subprocess.PIPE,
+                                        stderr=full, env=environment())
+                self.assertEqual(result.returncode, code, line)
+
 
 class Init(Case):
     def test_makes_a_cluster(self):

@@ -74,6 +74,7 @@ class Backup(Case):
         self.assertEqual(restored["tftp_sha256"], made["tftp_sha256"])
         with Service(self.state, ports=("auto",) * 3) as service:
             self.assertEqual(fetch_all(service), before)
+            self.assertNotIn("was killed", service.log())  # it ran when the backup was made
 
     def test_facts(self):
         self.provision()

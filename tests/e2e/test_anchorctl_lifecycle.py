@@ -123,12 +123,14 @@ class Regenerate(Case):
             self.fetched(service, FIRST)
             # A phone that holds the list of the former signer needs a verification service that it knows.
             self.ctl("cert", "regenerate", "tftp", "--hosts-agree")
-            result = harness.run_guarded(self.state, ("cert", "regenerate", "tvs", "--all"))
+            result = harness.run_guarded(self.state, ("cert", "regenerate", "tvs", "--all", "--json"))
         error = result.stderr.decode()
         self.assertEqual((result.returncode, error.count("\n")), (1, 1), error)
         for words in (FIRST, "would lock 1 phone", "--force", "regenerated: a, b; not regenerated: c (go on with --host)"):
             self.assertIn(words, error)
-        self.assertEqual(re.findall(r"regenerated the tvs certificate of (\w)", result.stdout.decode()), ["a", "b"])
+        facts = json.loads(result.stdout)
+        self.assertEqual([h["host"] for h in facts["hosts"]], ["a", "b"])
+        self.assertIn(FIRST, facts["refused"])
         retired = [c["subject"] for c in self.facts("cert", "list")["certificates"]
                    if c["retired"] and c["retired"]["service"] == "tvs"]
         self.assertEqual(sorted(retired), ["CN=TVS-a", "CN=TVS-b"])

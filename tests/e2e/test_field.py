@@ -155,10 +155,10 @@ class Certificates(Case):
 
 
 class Adoption(Case):
-    def adopt(self, signer):
+    def adopt(self, signer, itl="adopt-ITLFile"):
         state = self.folder / "adopted"
         return state, run(program("anchorctl"), "--state", state, "init", "--name", "x", "--host", "n1=127.0.0.1", "--adopt",
-                          "--sast", FIELD / f"adopt-{signer}.pem", "--itl", FIELD / "adopt-ITLFile.tlv")
+                          "--sast", FIELD / f"adopt-{signer}.pem", "--itl", FIELD / f"{itl}.tlv")
 
     def test_digest_version_and_spelling_stay(self):
         state, made = self.adopt("sast")
@@ -173,6 +173,10 @@ class Adoption(Case):
         self.assertEqual(made.returncode, 1)
         self.assertIn("would not go over", made.stderr.decode())
         self.assertFalse(state.exists())
+        # Its record of a call manager is empty, and it names no verification service: no rollback blanked it.
+        state, made = self.adopt("other", "etoken-as-published")
+        self.assertEqual((made.returncode, state.exists()), (1, False))
+        self.assertIn("names no verification service", made.stderr.decode())
 
 
 class Padding(Case):

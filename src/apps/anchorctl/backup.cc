@@ -35,7 +35,7 @@ class Percent {
   Percent(const Percent&) = delete;
   Percent& operator=(const Percent&) = delete;
   ~Percent() {
-    if (last_ != 0) fmt::print(stderr, "\r\x1b[K");
+    if (last_ != 0) print_aside("\r\x1b[K");
   }
 
   store::BackupProgress report() {
@@ -48,8 +48,7 @@ class Percent {
     Millis now = monotonic_now();
     if (of == 0 || now - last_ < kBetweenLines) return;
     last_ = now;
-    fmt::print(stderr, "\r{} ... {}%", what_, done * 100 / of);
-    std::fflush(stderr);
+    print_aside(fmt::format("\r{} ... {}%", what_, done * 100 / of));
   }
 
   std::string what_;

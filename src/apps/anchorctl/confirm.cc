@@ -17,8 +17,7 @@ bool is_terminal() {
 }
 
 bool person_agrees(const std::string& consequence) {
-  fmt::print(stderr, "{}\nGo on? [y/N] ", printable(consequence));
-  std::fflush(stderr);
+  print_aside(printable(consequence) + "\nGo on? [y/N] ");
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";

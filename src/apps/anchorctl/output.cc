@@ -43,11 +43,15 @@ void print_padded(std::string_view text, std::size_t columns) {
 }
 
 void print_to_error(std::string_view text) {
-  std::string line = printable(text);
-  fmt::print(stderr, "anchorctl: {}\n", line);
+  print_aside("anchorctl: " + printable(text) + "\n");
 }
 
 }  // namespace
+
+void print_aside(std::string_view text) {
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+  (void)std::fflush(stderr);
+}
 
 std::string printable(std::string_view text) {
   std::string out;

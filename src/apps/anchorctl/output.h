@@ -37,6 +37,9 @@ void print_json(const Json& document);    // one document and a newline
 void warn(std::string_view text);         // one line on standard error
 void print_error(std::string_view text);  // one line on standard error
 
+// To standard error, as it is. Where nobody reads that, a command does what it does all the same.
+void print_aside(std::string_view text);
+
 // "  name      value" lines whose values stand in one column.
 void print_facts(const std::vector<std::pair<std::string, std::string>>& facts);
 

@@ -26,10 +26,9 @@ void Progress::tick() {
   std::unique_lock lock(mutex_);
   int seconds = 0;
   while (!ended_.wait_for(lock, std::chrono::seconds(1), [this] { return done_; })) {
-    fmt::print(stderr, "\r{} ... {} s", what_, ++seconds);
-    std::fflush(stderr);
+    print_aside(fmt::format("\r{} ... {} s", what_, ++seconds));
   }
-  if (seconds > 0) fmt::print(stderr, "\r\x1b[K");
+  if (seconds > 0) print_aside("\r\x1b[K");
 }
 
 }  // namespace anchord::ctl

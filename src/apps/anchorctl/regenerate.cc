@@ -150,12 +150,25 @@ std::string standing(const std::vector<trust::Host>& hosts, std::size_t done) {
                      names(done, hosts.size()));
 }
 
+// `refused`: why not all were done; empty: they were.
+Json all_json(const std::vector<Done>& all, const std::string& refused, const std::vector<Step>& steps) {
+  Json hosts = Json::array();
+  for (const Done& done : all) hosts.push_back(done_json(done, calendar_now()));
+  return {{"regenerated", trust::service_name(Service::tvs)},
+          {"hosts", hosts},
+          {"refused", refused.empty() ? Json() : Json(refused)},
+          {"steps", steps_json(steps, all.back().takeover)}};
+}
+
 Outcome regenerate_all(const Session& session, store::Store& store, const trust::Cluster& cluster,
                        const RegenerateOptions& options) {
   std::vector<Done> all;
   for (const trust::Host& host : cluster.hosts) {
     auto done = regenerate_one(session, store, Service::tvs, host.name, options);
-    if (!done) return fail(fmt::format("{}; {}", done.error().text, standing(cluster.hosts, all.size())));
+    if (!done) {
+      if (session.json && !all.empty()) print_json(all_json(all, done.error().text, {}));
+      return fail(fmt::format("{}; {}", done.error().text, standing(cluster.hosts, all.size())));
+    }
     if (!session.json) print_done(Service::tvs, *done);
     warn_of_locked(*done);
     all.push_back(std::move(*done));
@@ -163,11 +176,7 @@ Outcome regenerate_all(const Session& session, store::Store& store, const trust:
   const std::vector<Step> steps = steps_after(Service::tvs, cluster);
   const Takeover& last = all.back().takeover;
   if (session.json) {
-    Json hosts = Json::array();
-    for (const Done& done : all) hosts.push_back(done_json(done, calendar_now()));
-    print_json({{"regenerated", trust::service_name(Service::tvs)},
-                {"hosts", hosts},
-                {"steps", steps_json(steps, last)}});
+    print_json(all_json(all, "", steps));
     return Answer::yes;
   }
   print_line("");

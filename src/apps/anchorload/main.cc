@@ -134,6 +134,8 @@ int main_of(int argc, char** argv) {
   app.name("anchorload");
   app.set_version_flag("-V,--version", "anchorload " ANCHORD_VERSION);
   app.require_subcommand(1);
+  // So that -V is understood behind a sub-command, too.
+  app.fallthrough();
   TftpFlags tftp_flags;
   HttpFlags http_flags;
   BootFlags boot_flags;

@@ -87,9 +87,11 @@ void Run::show(Nanos now) const {
   }
   const bool measured = now >= start_.measured;
   const double seconds = static_cast<double>(now - (measured ? start_.measured : start_.at)) / 1e9;
-  fmt::print(stderr, "\r{}{:.0f} s: {} {}, {:.0f}/s, {:.1f} MB/s, {} failed{}\x1b[K",
-             measured ? "" : "warming up, ", seconds, completed, plan_.things,
-             static_cast<double>(completed) / seconds, bytes / 1e6 / seconds, failed, protocol_.live());
+  const std::string line =
+      fmt::format("\r{}{:.0f} s: {} {}, {:.0f}/s, {:.1f} MB/s, {} failed{}\x1b[K",
+                  measured ? "" : "warming up, ", seconds, completed, plan_.things,
+                  static_cast<double>(completed) / seconds, bytes / 1e6 / seconds, failed, protocol_.live());
+  std::fputs(line.c_str(), stderr);
 }
 
 // Until then, or until all is over.
@@ -145,7 +147,7 @@ Result<Outcome> Run::run() {
   const bool stopped_early = !all_ended();
   for (const auto& worker : workers_) worker->stop();
   threads.clear();
-  if (live_) fmt::print(stderr, "\r\x1b[K");
+  if (live_) std::fputs("\r\x1b[K", stderr);
 
   Nanos last = start_.measured;
   for (const auto& worker : workers_) {
