@@ -142,24 +142,6 @@ std::optional<Provisioner::Update> Provisioner::take() {
   return out;
 }
 
-Provisioner::Report Provisioner::report() const {
-  std::lock_guard lock(mutex_);
-  Report out = report_;
-  out.to_make = to_make_;
-  out.made = std::min<std::size_t>(made_, out.to_make);
-  return out;
-}
-
-std::string Provisioner::progress() const {
-  const std::size_t all = to_make_;
-  if (all == 0) return {};
-  return fmt::format("signing {} of {} files", std::min<std::size_t>(made_, all), all);
-}
-
-bool Provisioner::at_work() const {
-  return made_ < to_make_;
-}
-
 // --- the thread
 
 void Provisioner::run() {

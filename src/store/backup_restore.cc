@@ -252,6 +252,7 @@ Status fill(const Place& place, const TemporaryFolder& folder) {
   std::error_code problem;
   for (const auto& file : std::filesystem::directory_iterator(folder.path(), problem))
     names.push_back(file.path().filename());
+  if (problem) return fail(fmt::format("cannot read {}: {}", quoted(folder.path()), problem.message()));
   std::ranges::partition(names, [](const auto& name) { return name != kDatabaseName; });
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == kDatabaseName) sync_folder(place.state);

@@ -21,6 +21,27 @@ BACKUP_WARNING = "anchorctl: warning: no backup holds the present TFTP key: make
 
 
 class Case(harness.Case):
+    def play(self, answer):
+        """A service's control socket, which answers every question with that."""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.state / "control.sock"))
+        listener.listen()
+        self.addCleanup(listener.close)
+        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
+
+        def serve():
+            while True:
+                try:
+                    peer = listener.accept()[0]
+                except OSError:
+                    return
+                # Who only looks whether somebody is there asks nothing.
+                with peer, contextlib.suppress(OSError):
+                    peer.recv(100)
+                    peer.sendall(answer())
+
+        threading.Thread(target=serve, daemon=True).start()
+
     """A cluster of one host, so that replacing its TVS certificate leaves no other."""
 
     def setUp(self):
@@ -165,24 +186,8 @@ class Regenerate(Case):
 
     def test_not_taken_over_is_said(self):
         """Of a service that runs and cannot: here one that always says so."""
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self.state / "control.sock"))
-        listener.listen()
-        self.addCleanup(listener.close)
-        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
-
-        def serve():
-            while True:
-                try:
-                    peer = listener.accept()[0]
-                except OSError:
-                    return
-                with peer:
-                    peer.recv(100)
-                    peer.sendall(b'{"snapshot": {"store_change": 0, "problem": "the disk is full"}, '
-                                 b'"ledger": {"noted": 0, "written": 0}}')
-
-        threading.Thread(target=serve, daemon=True).start()
+        self.play(lambda: b'{"snapshot": {"store_change": 0, "problem": "the disk is full"}, '
+                          b'"ledger": {"noted": 0, "written": 0}}')
         facts = self.facts("cert", "regenerate", "capf")
         self.assertEqual((facts["service"]["running"], facts["service"]["taken_over"]), (True, False))
         self.assertFalse([s for s in facts["steps"] if s["step"] == "restart the TFTP service" and s["done"]])
@@ -555,24 +560,7 @@ class Starting(Case):
     def setUp(self):
         self.says = "starting: signing 2048 of 4900 files\n"
         super().setUp()
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self.state / "control.sock"))
-        listener.listen()
-        self.addCleanup(listener.close)
-        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
-
-        def serve():
-            while True:
-                try:
-                    peer = listener.accept()[0]
-                except OSError:
-                    return
-                # Who only looks whether somebody is there asks nothing.
-                with peer, contextlib.suppress(OSError):
-                    peer.recv(100)
-                    peer.sendall(self.says.encode())
-
-        threading.Thread(target=serve, daemon=True).start()
+        self.play(lambda: self.says.encode())
 
     def test_status(self):
         result = run(program("anchorctl"), "--state", self.state, "status")

@@ -42,23 +42,6 @@ class SwitchedOff(Case):
 class GivenByHttp(Case):
     """What was sent is not what has arrived. The list's signer stays, so that a phone that has the list takes it."""
 
-    @contextlib.contextmanager
-    def changed(self):
-        """A phone that has not come for the present list yet, and must before the next change."""
-        with Service(self.state) as service:
-            self.all_fine(service, 1)
-            self.ctl("cert", "regenerate", "tvs")
-            yield service
-            # It goes on as if it had the list.
-            self.curl(service, "XMLDefault.cnf.xml.sgn", source=AT)
-            with contextlib.suppress(AssertionError):
-                self.curl(service, f"{PHONE}.cnf.xml.sgn", source=AT)
-            self.refused("cert", "regenerate", "tftp")
-            self.is_believed()
-            self.all_fine(service, 1)
-            self.ctl("cert", "regenerate", "tftp")
-            self.all_fine(service, 1)
-
     def ask(self, service):
         s = socket.socket()
         self.addCleanup(s.close)

@@ -21,7 +21,6 @@ namespace {
 struct InitOptions {
   store::InitRequest request;
   std::vector<std::string> hosts;
-  std::optional<wire::Digest> digest;
   AdoptOptions adopt;
 };
 
@@ -67,7 +66,6 @@ Outcome init_cluster(const Session& session, InitOptions options) {
   auto directory = session.state_dir();
   for (const std::string& host : options.hosts) options.request.hosts.push_back(host_from_text(host));
   options.request.now = calendar_now();
-  options.request.digest = options.digest;
   auto adopted = read_adopted(options.adopt);
   if (!adopted) return failure_of(adopted);
   options.request.adopted = std::move(*adopted);
@@ -112,7 +110,7 @@ void add_init_command(CLI::App& app, Session& session) {
                                {"rsa4096", crypto::KeyKind::rsa4096},
                                {"p256", crypto::KeyKind::p256}},
                               "Kind of keys (default: rsa2048); with p256 the signers still have rsa2048");
-  add_choice<wire::Digest>(command, "--digest", options->digest,
+  add_choice<wire::Digest>(command, "--digest", request.digest,
                            {{"sha1", wire::Digest::sha1}, {"sha512", wire::Digest::sha512}},
                            "Digest of signatures (default: the adopted list's, else sha512)");
   add_days_option(command, request.days, "for 5 years; ITLRecovery always for 20");
