@@ -442,6 +442,12 @@ def limit_descriptors(count):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
 
+def processor_time():
+    """Of this process and of all that it started and that have ended, in seconds."""
+    times = os.times()
+    return sum(times[:4])
+
+
 class TapResult(unittest.TestResult):
     """One line for each test; a skip counts as a failure unless ANCHORD_ALLOW_SKIP is set. Each test has a network
     of its own, where that is allowed."""
@@ -459,12 +465,15 @@ class TapResult(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         self.problems, self.skipped_for = [], None
+        self.began = time.monotonic(), processor_time()
         if self.own_network:
             network.enter_new()
 
     def stopTest(self, test):
         super().stopTest(test)
         self.tell(test.id())
+        print(f"# {time.monotonic() - self.began[0]:.1f} s, {processor_time() - self.began[1]:.1f} s of the processor",
+              flush=True)
 
     def tell(self, name):
         self.count += 1

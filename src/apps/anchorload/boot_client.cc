@@ -218,9 +218,8 @@ void BootClient::no_file(const Failure& failure) {
 
 void BootClient::try_next_way(bool silent) {
   if (way_ + 1 == protocol_.settings().ways.size()) {
-    // Who is refused at once waits as long as until a packet is repeated, like phones.
     doing_ = Doing::resting;
-    deadline_ = worker_.ring().now() + protocol_.settings().patience / kTftpTries;
+    deadline_ = worker_.ring().now() + protocol_.settings().rest;
     return worker_.arm(id_, deadline_);
   }
   ++way_;

@@ -39,6 +39,9 @@ struct BootSettings {
   std::vector<Way> ways;         // to files, tried in this order; at least one
   std::vector<io::Address> tvs;  // as many as the phones know of
   Millis patience = 5000;        // with a file or an answer; for TFTP, with the next packet
+  // Before a phone asks again whom nobody gave a file: phones that are refused at once wait as long as until
+  // they repeat a packet.
+  Millis rest = patience / kTftpTries;
   FaultPlan faults;
 };
 

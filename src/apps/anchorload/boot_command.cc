@@ -58,6 +58,10 @@ void define_servers(CLI::App& boot, BootFlags& b) {
   boot.add_option("--timeout", b.timeout, "seconds without an answer after which there is none")
       ->check(CLI::Range(0.05, 3600.0))
       ->capture_default_str();
+  boot.add_option("--rest", b.rest,
+                  "seconds that a phone rests before it asks again when nobody gave it a file (default: a "
+                  "fifth of --timeout)")
+      ->check(CLI::Range(0.05, 3600.0));
 }
 
 void define_faults(CLI::App& boot, BootFlags& b) {
@@ -127,6 +131,7 @@ Result<BootSettings> prepare(BootFlags& b) {
   if (Status completed = complete(b); !completed) return std::unexpected(completed.error());
   if (b.ramp) b.plan.rate = b.row.count / *b.ramp;
   BootSettings out{.ways = ways_of(b), .patience = static_cast<Millis>(b.timeout * 1000), .faults = *faults};
+  if (b.rest) out.rest = static_cast<Millis>(*b.rest * 1000);
   b.plan.target = out.ways.front().target;
   auto services = services_of(b);
   if (!services) return std::unexpected(std::move(services.error()));

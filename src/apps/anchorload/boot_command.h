@@ -22,6 +22,7 @@ struct BootFlags : Flags {
   std::uint16_t tvs_port = 2445;
   std::vector<std::string> tvs;
   double timeout = 5;
+  std::optional<double> rest;
   FaultFlags faults;
 };
 
