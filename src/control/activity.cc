@@ -173,21 +173,24 @@ std::set<const Activity::Read*> Activity::repeated_nameless(const std::vector<Re
   return out;
 }
 
-// Each phone of the address may be the one that asked, and hold the list.
+// Each phone of the address may be the one that asked, and hold the list; where they are too many, or not
+// all known any more, any phone.
 void Activity::note_nameless(const Read& read, bool repeated) {
   const service::Download& download = read.download;
   auto kind = given_kind(download.file.text());
   const bool is_list = kind && *kind != store::Given::configuration;
   if (!is_list || repeated || download.end == service::DownloadEnd::not_there) return ledger_.note_nothing();
-  std::vector<std::string> devices = addresses_.devices(download.from, read.time);
+  // A transfer ends on the view that it began with, perhaps long ago.
+  store::LedgerGap gap{.began = read.time - AddressBook::kMemory, .ended = read.time, .why = {}};
+  if (addresses_.is_crowded(download.from)) {
+    gap.why = "a list was asked for without a name, where more phones are than each is noted for";
+    return ledger_.note_gap_after(gap);
+  }
   if (addresses_.lacks_some(read.time)) {
-    const store::LedgerGap gap{
-        .began = read.time,
-        .ended = read.time,
-        .why = "more phones and names were heard of in an hour than there is room for"};
+    gap.why = "more phones and names were heard of in an hour than there is room for";
     ledger_.note_gap(gap);
   }
-  ledger_.note_one_of(devices, download);
+  ledger_.note_one_of(addresses_.devices(download.from, read.time), download);
 }
 
 void Activity::note(const service::Guessing& guessing, UnixSeconds now) {

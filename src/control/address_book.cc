@@ -38,6 +38,11 @@ std::vector<std::string> AddressBook::devices(const io::Host& from, UnixSeconds 
   return out;
 }
 
+bool AddressBook::is_crowded(const io::Host& from) const {
+  auto there = by_address_.find(from);
+  return there != by_address_.end() && there->second.size() > kMaxNeighbours;
+}
+
 std::string_view AddressBook::only_device(const io::Host& from, UnixSeconds now) const {
   auto there = by_address_.find(from);
   if (there == by_address_.end()) return {};

@@ -18,6 +18,11 @@ class AddressBook {
   // Phones at their addresses. More than those of a large cluster, whether or not they share one; those
   // heard of longest ago are forgotten. Stops invented names from filling memory.
   static constexpr std::size_t kMaxEntries = 100'000;
+  // So many at one address are each noted for a list that was asked for there without a name: as many phones
+  // as may stand behind one (service/guess_guard.h), and more names than are told of there in an hour by
+  // default. Stops one who knows the names of a large cluster from making work for all of them with each
+  // list.
+  static constexpr std::size_t kMaxNeighbours = 8'192;
   // An address may be another phone's the next day.
   static constexpr UnixSeconds kMemory = 3600;
 
@@ -25,6 +30,8 @@ class AddressBook {
 
   // Those heard of from there within kMemory: several behind one address (NAT). In no order.
   std::vector<std::string> devices(const io::Host& from, UnixSeconds now) const;
+  // More than kMaxNeighbours are: any phone may be who speaks there.
+  bool is_crowded(const io::Host& from) const;
   // The device that alone was heard of from there within kMemory; empty when there is none
   // or were several. Valid until the next call of heard().
   std::string_view only_device(const io::Host& from, UnixSeconds now) const;

@@ -63,7 +63,13 @@ void LedgerWriter::begin(const store::LedgerSession& session) {
 void LedgerWriter::note_gap(const store::LedgerGap& gap) {
   std::lock_guard lock(mutex_);
   ++noted_;
-  add_gap(gap);
+  add_gap(gaps_, gap);
+}
+
+void LedgerWriter::note_gap_after(const store::LedgerGap& gap) {
+  std::lock_guard lock(mutex_);
+  ++noted_;
+  add_gap(gaps_after_, gap);
 }
 
 void LedgerWriter::noted_until(UnixSeconds time) {
@@ -145,10 +151,10 @@ void LedgerWriter::write_the_last() {
 }
 
 // Where the store cannot be told, they become fewer, and longer.
-void LedgerWriter::add_gap(store::LedgerGap gap) {
-  auto known = std::ranges::find(gaps_, gap.why, &store::LedgerGap::why);
-  if (known == gaps_.end() && gaps_.size() == kMaxGaps) known = gaps_.begin();
-  if (known == gaps_.end()) return gaps_.push_back(std::move(gap));
+void LedgerWriter::add_gap(std::vector<store::LedgerGap>& gaps, store::LedgerGap gap) {
+  auto known = std::ranges::find(gaps, gap.why, &store::LedgerGap::why);
+  if (known == gaps.end() && gaps.size() == kMaxGaps) known = gaps.begin();
+  if (known == gaps.end()) return gaps.push_back(std::move(gap));
   known->began = std::min(known->began, gap.began);
   known->ended = std::max(known->ended, gap.ended);
 }
@@ -156,9 +162,9 @@ void LedgerWriter::add_gap(store::LedgerGap gap) {
 void LedgerWriter::note_dropped(UnixSeconds now) {
   if (std::uint64_t dropped = pending_.dropped(); dropped != dropped_known_) {
     dropped_known_ = dropped;
-    add_gap({.began = std::min(dropped_since_, now),
-             .ended = now,
-             .why = "more phones waited for the ledger than there is room for"});
+    add_gap(gaps_, {.began = std::min(dropped_since_, now),
+                    .ended = now,
+                    .why = "more phones waited for the ledger than there is room for"});
   }
 }
 
@@ -169,6 +175,7 @@ LedgerWriter::Batch LedgerWriter::take(bool last) {
   Batch out{.gaps = std::exchange(gaps_, {}),
             .own = std::exchange(own_, std::nullopt),
             .changes = pending_.take(),
+            .gaps_after = std::exchange(gaps_after_, {}),
             .session = std::nullopt,
             .noted = noted_};
   bool due = !out.empty() || last || monotonic_now() >= session_due_;
@@ -184,7 +191,8 @@ LedgerWriter::Batch LedgerWriter::take(bool last) {
 void LedgerWriter::put_back(Batch batch) {
   pending_.put_back(std::move(batch.changes));
   if (!own_) own_ = std::move(batch.own);  // newer ones stay
-  for (store::LedgerGap& gap : batch.gaps) add_gap(std::move(gap));
+  for (store::LedgerGap& gap : batch.gaps) add_gap(gaps_, std::move(gap));
+  for (store::LedgerGap& gap : batch.gaps_after) add_gap(gaps_after_, std::move(gap));
   note_dropped(calendar_now());
 }
 
@@ -211,13 +219,18 @@ bool LedgerWriter::write(bool last) {
   return written.has_value() && changed;
 }
 
+Status LedgerWriter::write_gaps(std::vector<store::LedgerGap>& gaps) {
+  while (!gaps.empty()) {
+    if (Status noted = store::note_gap(store_, gaps.back()); !noted) return noted;
+    gaps.pop_back();
+  }
+  return {};
+}
+
 // Gaps first, and the session last: what the store is told is never more than what it has. Lists
 // come before who is said to hold one, and is judged by its bytes.
 Status LedgerWriter::write_to_store(Batch& batch) {
-  while (!batch.gaps.empty()) {
-    if (Status noted = store::note_gap(store_, batch.gaps.back()); !noted) return noted;
-    batch.gaps.pop_back();
-  }
+  if (Status noted = write_gaps(batch.gaps); !noted) return noted;
   if (batch.own) {
     std::vector<store::OwnList> lists;
     for (const index::FileEntry& list : *batch.own)
@@ -226,8 +239,9 @@ Status LedgerWriter::write_to_store(Batch& batch) {
   }
   if (!batch.changes.empty()) {
     if (Status noted = store::note_in_ledger(store_, batch.changes, machine_); !noted) return noted;
-    batch.changes.clear();  // should the session fail: never twice
+    batch.changes.clear();  // should what follows fail: never twice
   }
+  if (Status noted = write_gaps(batch.gaps_after); !noted) return noted;
   return batch.session ? store::note_session(store_, *batch.session) : Status();
 }
 

@@ -63,6 +63,8 @@ class LedgerWriter {
   // The service's session: the store hears of it from now on.
   void begin(const store::LedgerSession& session);
   void note_gap(const store::LedgerGap& gap);
+  // One that is told after all that was noted with it, so that it concerns whoever was first heard of then.
+  void note_gap_after(const store::LedgerGap& gap);
   // All that phones were given until `time` is noted.
   void noted_until(UnixSeconds time);
 
@@ -76,10 +78,11 @@ class LedgerWriter {
     std::vector<store::LedgerGap> gaps;
     std::optional<std::vector<index::FileEntry>> own;
     std::vector<store::LedgerChange> changes;
+    std::vector<store::LedgerGap> gaps_after;
     std::optional<store::LedgerSession> session;
     std::uint64_t noted = 0;
 
-    bool empty() const { return gaps.empty() && !own && changes.empty() && !session; }
+    bool empty() const { return gaps.empty() && !own && changes.empty() && gaps_after.empty() && !session; }
   };
 
   void run();
@@ -88,7 +91,8 @@ class LedgerWriter {
   Batch take(bool last);
   void put_back(Batch batch);
   Status write_to_store(Batch& batch);
-  void add_gap(store::LedgerGap gap);
+  static void add_gap(std::vector<store::LedgerGap>& gaps, store::LedgerGap gap);
+  Status write_gaps(std::vector<store::LedgerGap>& gaps);
   void note_dropped(UnixSeconds now);
   void forget_unneeded();
   void help();
@@ -109,6 +113,7 @@ class LedgerWriter {
   PendingLedger pending_;
   std::optional<std::vector<index::FileEntry>> own_;  // to be told to the store
   std::vector<store::LedgerGap> gaps_;
+  std::vector<store::LedgerGap> gaps_after_;
   std::uint64_t dropped_known_ = 0;  // of the records that found no room, those that are in a gap
   UnixSeconds dropped_since_ = 0;    // or later
   store::LedgerSession session_;     // without a host: there is none

@@ -125,6 +125,7 @@ void PendingLedger::note(const service::Download& download, UnixSeconds now) {
 void PendingLedger::note_one_of(std::span<const std::string> devices, const service::Download& download) {
   auto kind = given_kind(download.file.text());
   if (!kind || *kind == store::Given::configuration) return;
+  const std::string from = download.from.text();
   for (const std::string& name : devices) {
     auto device = phone_in(name);
     store::LedgerChange* change = device ? change_of(*device) : nullptr;
@@ -133,7 +134,7 @@ void PendingLedger::note_one_of(std::span<const std::string> devices, const serv
                        .kind = *kind == store::Given::itl ? ListKind::itl : ListKind::ctl,
                        .version = download.version,
                        .at = download.ended,
-                       .from = download.from.text()});
+                       .from = from});
   }
 }
 
