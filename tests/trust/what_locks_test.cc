@@ -260,6 +260,17 @@ TEST_F(WhatLocks, WithoutGuardOwnList) {
   EXPECT_FALSE(guard_says(tvs, tftp, held)) << "who looks at the cluster's list alone";
 }
 
+// A phone that has never booted has a list of its own, by a former signer. It would take that as its first;
+// with a CTL it must know the signer from there, and has no verification service to ask yet.
+TEST_F(WhatLocks, WithoutGuardMode) {
+  StatePtr mixed = state(with_mode(second_->cluster, Mode::mixed));
+  EXPECT_FALSE(locks(second_, {}, first_->itl));
+  EXPECT_TRUE(locks(mixed, {}, first_->itl));
+  EXPECT_TRUE(guard_says(second_, mixed, {}, first_->itl));
+  EXPECT_FALSE(guard_says(second_, mixed, {})) << "it is its own list that keeps it from following";
+  EXPECT_FALSE(locks(mixed, {}));
+}
+
 // The way back of a phone that may hold one of two lists: one of its own, signed by the former key of the
 // first, for which somebody must vouch to the second.
 TEST_F(WhatLocks, WithoutGuardRemoveOrDrop) {
