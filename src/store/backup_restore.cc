@@ -17,7 +17,9 @@
 #include "anchord/store/ledger_session.h"
 #include "anchord/store/service_lock.h"
 #include "anchord/trust/lifecycle.h"
+#include "anchord/trust/trust_list.h"
 #include "backup_impl.h"
+#include "guard.h"
 #include "impl.h"
 #include "keys.h"
 #include "store_copy.h"
@@ -120,7 +122,8 @@ Status check_cluster(const trust::Cluster& present, const trust::Cluster& restor
                   restored.name, restored.id, present.name, present.id));
 }
 
-Status check_phones(Store& store, const trust::Cluster& restored, const RestoreRequest& request) {
+Status check_phones(Store& store, const trust::Cluster& now, const trust::Cluster& restored,
+                    const RestoreRequest& request) {
   auto all = holders(store);
   if (!all) return std::unexpected(all.error());
   if (all->unknown.count > 0)
@@ -128,16 +131,19 @@ Status check_phones(Store& store, const trust::Cluster& restored, const RestoreR
         fmt::format("nobody knows whether restoring would lock {}: the lists that they hold are not "
                     "kept; 'anchorctl phone remove' forgets those that are gone{}",
                     trust::phones_text(all->unknown.count, all->unknown.first), kForceHelps));
-  if (all->groups.empty()) return {};
-  auto present = store.load(KeyUse::with_keys);
-  if (!present) return fail(present.error().text + kForceHelps);
-  auto locked = trust::who_would_lock(present->cluster, restored, all->groups, request.now);
-  if (!locked) return std::unexpected(locked.error());
-  if (!*locked) return {};
-  return fail(
-      fmt::format("restoring would lock {}: {}; use a newer backup, or one of a cluster that knows this "
-                  "one's certificates ('anchorctl cert bundle'){}",
-                  trust::phones_text((*locked)->count, (*locked)->first), (*locked)->reason, kForceHelps));
+  if (!all->groups.empty()) {
+    auto present = store.load(KeyUse::with_keys);
+    if (!present) return fail(present.error().text + kForceHelps);
+    auto locked = trust::who_would_lock(present->cluster, restored, all->groups, request.now);
+    if (!locked) return std::unexpected(locked.error());
+    if (*locked)
+      return fail(fmt::format(
+          "restoring would lock {}: {}; use a newer backup, or one of a cluster that knows this "
+          "one's certificates ('anchorctl cert bundle'){}",
+          trust::phones_text((*locked)->count, (*locked)->first), (*locked)->reason, kForceHelps));
+  }
+  if (trust::state_digest(now) == trust::state_digest(restored)) return {};
+  return require_agreement("restoring", now, *all, request.hosts_agree);
 }
 
 // What phones were given since the backup they may hold still, and the guards must know it.
@@ -203,7 +209,8 @@ Status check_present(const Place& place, const Unpacked& restored, const std::fi
   if (!request.force)
     if (auto good = check_taken_over(*store); !good) return good;
   if (!request.force)
-    if (auto good = check_phones(*store, restored.loaded.cluster, request); !good) return good;
+    if (auto good = check_phones(*store, loaded->cluster, restored.loaded.cluster, request); !good)
+      return good;
   auto taken = take_ledger_over(*store, folder);
   return taken || request.force ? Status{} : taken;
 }

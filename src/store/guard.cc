@@ -75,6 +75,15 @@ Result<std::vector<Reported>> read_reports(Database& database, const Cluster& cl
   return out;
 }
 
+Result<std::optional<std::string>> find_late_host(Database& database, const Cluster& cluster,
+                                                  UnixSeconds now) {
+  auto reports = read_reports(database, cluster);
+  if (!reports) return std::unexpected(reports.error());
+  for (const Reported& report : *reports)
+    if (!report.serves_this && report.time > now - kFreshReport) return report.host;
+  return std::nullopt;
+}
+
 const trust::KnownCertificate* find_known(const Cluster& cluster, const crypto::Certificate& certificate) {
   auto found = std::ranges::find(cluster.known, certificate, &trust::KnownCertificate::certificate);
   return found == cluster.known.end() ? nullptr : &*found;
@@ -109,20 +118,14 @@ Status check_hosts(Database& database, const Change& change, const AllHolders& h
   if (request.force) return {};
   bool changes_what_is_served = trust::state_digest(change.before) != trust::state_digest(change.after);
   if (!changes_what_is_served && !takes_a_locking_role(change)) return {};
-  auto reports = read_reports(database, change.before);
-  if (!reports) return std::unexpected(reports.error());
-  for (const Reported& report : *reports)
-    if (!report.serves_this && report.time > request.now - kFreshReport)
-      return refuse(fmt::format(
-          "{} may lock phones: the service on {} has not taken over the last change yet; wait until "
-          "'anchorctl status' says that it has",
-          change.doing, report.host));
-  if (change.before.hosts.size() == 1 || request.hosts_agree) return {};
-  return refuse(fmt::format(
-      "{} was judged by the {} phones of this host alone, and the cluster has {} hosts: bring the others "
-      "to the present state, take in their ledgers ('anchorctl ledger export', 'ledger import'), and say "
-      "so with --hosts-agree",
-      change.doing, holders.devices, change.before.hosts.size()));
+  auto late = find_late_host(database, change.before, request.now);
+  if (!late) return std::unexpected(late.error());
+  if (*late)
+    return refuse(fmt::format(
+        "{} may lock phones: the service on {} has not taken over the last change yet; wait until "
+        "'anchorctl status' says that it has",
+        change.doing, **late));
+  return require_agreement(change.doing, change.before, holders, request.hosts_agree);
 }
 
 // What the change takes away, and a phone may need later: the virtual phone, which is asked about
@@ -200,6 +203,22 @@ Status add_retired(Database& database, const trust::KnownCertificate& known) {
                     VALUES (?, ?, ?, ?, ?, ?))",
                  to_hex(known.certificate.sha256()), roles_text(known.roles), known.ttl,
                  known.certificate.der(), trust::service_name(known.retired_from.value()), known.retired_at);
+}
+
+Result<std::optional<std::string>> late_host(Store& store, UnixSeconds now) {
+  auto loaded = store.load(KeyUse::without_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  return find_late_host(Inside::database(store), loaded->cluster, now);
+}
+
+Status require_agreement(std::string_view doing, const Cluster& cluster, const AllHolders& holders,
+                    bool hosts_agree) {
+  if (cluster.hosts.size() == 1 || hosts_agree) return {};
+  return refuse(fmt::format(
+      "{} was judged by the {} phones of this host alone, and the cluster has {} hosts: bring the others "
+      "to the present state, take in their ledgers ('anchorctl ledger export', 'ledger import'), and say "
+      "so with --hosts-agree",
+      doing, holders.devices, cluster.hosts.size()));
 }
 
 bool takes_roles(const Change& change) {

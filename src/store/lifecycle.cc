@@ -239,6 +239,8 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
   if (!writing) return std::unexpected(writing.error());
   auto loaded = read_cluster(Inside::directory(store), database, KeyUse::without_keys);
   if (!loaded) return std::unexpected(loaded.error());
+  // What phones hold by the ledgers of the others is not known here.
+  if (loaded->cluster.hosts.size() > 1) return dropped;
   auto held = read_holders(database, Inside::directory(store));
   if (!held) return std::unexpected(held.error());
   // A list that cannot be looked into may carry any of them.

@@ -93,7 +93,7 @@ def wait_for(condition, what, bound=BOUND):
 
 
 GUARDED = {("cert", "regenerate"), ("cert", "remove"), ("mode", "set"), ("rollback", "prepare"), ("rollback", "cancel"),
-           ("set", "digest")}
+           ("rollback", "status"), ("set", "digest"), ("backup", "restore")}
 
 
 def agreed(args):
@@ -107,6 +107,11 @@ def run_guarded(state, args, **how):
         result = run(program("anchorctl"), "--state", state, *agreed(args), **how)
         return None if b"has not taken over the last change" in result.stderr else result
     return wait_for(once, "the change before this one is in service")
+
+
+def rollback_status(state):
+    """Where it is known to be safe to revert the servers, the exit code is 0."""
+    return run(program("anchorctl"), "--state", state, "rollback", "status", "--hosts-agree")
 
 
 @functools.cache

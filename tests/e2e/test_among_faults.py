@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 
 import test_procedures
-from harness import BOUND, SLOW, Service, main, program, run, run_guarded, wait_for
+from harness import BOUND, SLOW, Service, main, program, rollback_status, run, run_guarded, wait_for
 
 PHONES = int(os.environ.get("ANCHORD_PHONES", 60 if SLOW else 100))
 # So many boots of everybody, with nothing wrong, are what any change may have to wait for.
@@ -139,7 +139,7 @@ class Mode(Case):
 
 class Rollback(Case):
     def is_safe(self):
-        return run(program("anchorctl"), "--state", self.state, "rollback", "status").returncode == 0
+        return rollback_status(self.state).returncode == 0
 
     def test_prepare_and_cancel(self):
         with Service(self.state) as service:

@@ -11,6 +11,7 @@ import signal
 import socket
 import sqlite3
 import threading
+import time
 import urllib.request
 
 import harness
@@ -338,6 +339,43 @@ class Mode(Case):
         self.assertEqual(run(program("anchorctl"), "ctl", "verify", file).returncode, 0)
 
 
+class Clock(Case):
+    """A command was made with the clock a year ahead. What it left is written here: a program's clock cannot be set."""
+
+    def setUp(self):
+        super().setUp()
+        self.wrong = int(time.time()) + 365 * 86400
+        self.sql("INSERT INTO audit (time, who, what, forced) VALUES (?, 'root', 'regenerated capf', 0)", self.wrong)
+        self.sql("INSERT INTO clock (id, highest) VALUES (1, ?1) ON CONFLICT DO UPDATE SET highest = ?1", self.wrong)
+
+    def sql(self, text, *values):
+        with contextlib.closing(sqlite3.connect(self.state / "anchord.db")) as database, database:
+            return database.execute(text, values).fetchall()
+
+    def blocked(self):
+        self.refused(1, "cert", "regenerate", "capf", "--yes", says=["this machine's clock says", "--clock-is-right"])
+        self.refused(1, "mode", "set", "mixed", "--yes", says=["this machine's clock says", "--clock-is-right"])
+
+    def test_it_blocks_no_longer_than_until_somebody_says_that_the_clock_is_right(self):
+        self.blocked()
+        self.ctl("cert", "regenerate", "capf", "--yes", "--clock-is-right")
+        (said,) = self.sql("SELECT what, forced, time FROM audit WHERE what LIKE '%clock was set back%'")
+        self.assertIn(time.strftime("%Y-%m-%d", time.gmtime(self.wrong)), said[0])
+        self.assertEqual(said[1], 0)
+        self.assertLess(said[2], self.wrong - 86400)
+        # From here on as ever, and without a word.
+        self.ctl("cert", "regenerate", "capf", "--yes")
+        self.ctl("mode", "set", "mixed", "--yes")
+        self.assertEqual(len(self.sql("SELECT 1 FROM audit WHERE what LIKE '%clock was set back%'")), 1)
+
+    def test_what_no_guard_is_asked_about_clears_nothing(self):
+        self.add("app-ec")
+        self.blocked()
+        # What such a command leaves with the clock in 1972 is the last row.
+        self.sql("INSERT INTO audit (time, who, what, forced) VALUES (70000000, 'root', 'added a certificate', 0)")
+        self.blocked()
+
+
 class Rollback(Case):
     def test_prepare_status_cancel(self):
         self.refused(1, "rollback", "status", says="no rollback is prepared")
@@ -364,6 +402,14 @@ class Rollback(Case):
             self.assertEqual(self.states(FIRST), ["behind"])
         self.refused(1, "rollback", "status", says="no rollback is prepared")
 
+    def test_of_nobody_it_is_not_known(self):
+        self.ctl("rollback", "prepare")
+        facts = self.facts("rollback", "status", code=1)
+        self.assertEqual((facts["safe"], facts["judged"], facts["hosts"]), (False, 0, 1))
+        self.assertIn("no phone is known here", facts["reasons"][0])
+        self.assertIn("NOT safe to go on: no phone is known here", self.ctl("rollback", "status", code=1))
+        self.assertFalse(self.facts("status")["rollback"]["safe"])
+
     def test_who_is_switched_off_is_not_forgotten(self):
         self.ctl("phone", "add", THIRD, "--certificate", CERTS / "tftp.crt")
         self.ctl("phone", "add", FIRST, "--model", "7960")  # checks nothing, takes no list
@@ -381,8 +427,7 @@ class Rollback(Case):
         (self.state / "provisioning" / f"{FIRST}.cnf.xml").write_text("<device/>")
         with Service(self.state) as service:
             tftp_get(service.tftp[0], f"{FIRST}.cnf.xml".encode())
-            wait_for(lambda: run(program("anchorctl"), "--state", self.state, "rollback", "status").returncode == 0,
-                     "it took no list, and a file without a signature")
+            wait_for(lambda: harness.rollback_status(self.state).returncode == 0, "it took no list, and a file without a signature")
         self.assertEqual(self.facts("rollback", "status")["without_list"], 1)
 
     def test_what_was_seen_comes_before_what_is_said_of_the_model(self):

@@ -206,12 +206,12 @@ class RollbackStatus(Case):
         self.ctl("rollback", "prepare")
 
     def safe(self):
-        return run(program("anchorctl"), "--state", self.state, "rollback", "status").returncode == 0
+        return harness.rollback_status(self.state).returncode == 0
 
     def unsafe_until_it_boots(self, service):
         """Not as long as one has not, and by itself from then on."""
         self.assertFalse(self.safe())
-        said = run(program("anchorctl"), "--state", self.state, "rollback", "status")
+        said = harness.rollback_status(self.state)
         self.assertIn(PHONE, (said.stdout + said.stderr).decode())
         self.all_fine(service, 1)
         harness.wait_for(self.safe, "it is safe to go on")
@@ -253,7 +253,7 @@ class SharedAddress(Case):
     HOW = {"faults": ("--one-address", "--timeout", BOUND)}
 
     def safe(self):
-        return run(program("anchorctl"), "--state", self.state, "rollback", "status").returncode == 0
+        return harness.rollback_status(self.state).returncode == 0
 
     def test_a_rollback_clears_by_itself(self):
         with Service(self.state) as service:

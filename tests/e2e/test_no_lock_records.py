@@ -152,7 +152,7 @@ class RollbackStatus(Case):
             self.ends(self.boot(service, FEW, code=1)["phones"], locked=FEW)
             self.ctl("rollback", "prepare", "--force", "--yes")
             self.ends(self.boot(service, FEW, code=1)["phones"], locked=FEW)
-            said = harness.run(harness.program("anchorctl"), "--state", self.state, "rollback", "status")
+            said = harness.rollback_status(self.state)
             self.assertEqual(said.returncode, 1, said.stdout.decode())
             self.assertIn(PHONE, said.stdout.decode() + said.stderr.decode())
 

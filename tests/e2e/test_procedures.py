@@ -180,8 +180,7 @@ class Rollback(Case):
             wait_for(lambda: self.facts("rollback", "status", code=1)["taken"] == PHONES - off, "phones with the empty list")
             # They come back, and then it is safe to go on.
             self.all_fine(service, off, first=PHONES - off)
-            wait_for(lambda: run(program("anchorctl"), "--state", self.state, "rollback", "status").returncode == 0,
-                     "all phones with the empty list")
+            wait_for(lambda: harness.rollback_status(self.state).returncode == 0, "all phones with the empty list")
             self.ctl("rollback", "cancel")
             self.all_fine(service, PHONES - off)
             self.all_fine(service)

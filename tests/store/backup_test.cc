@@ -241,6 +241,14 @@ TEST_F(Backup, DamageAndWrongPassphraseChangeNothing) {
   }
 }
 
+TEST_F(Backup, SeveralHostsMustAgreeWhereAnotherStateIsPutInPlace) {
+  make();
+  auto store = open();
+  ASSERT_TRUE(regenerate(store, trust::Service::capf, "", {.now = kNow, .hosts_agree = true}));
+  expect_text(restore_error(dir_), {"judged by the 1 phones of this host alone", "2 hosts", "--hosts-agree"});
+  EXPECT_EQ(restore_error(dir_, {.hosts_agree = true}), "");
+}
+
 TEST_F(Backup, ReplacesAStateAndKeepsIt) {
   make();
   put("provisioning/later.xml", "<later/>");
@@ -317,7 +325,7 @@ TEST_F(Backup, AnotherClustersIsRefusedUnlessTold) {
   ASSERT_TRUE(Store::init(other, request));
   expect_text(restore_error(other), {"another cluster", "'Example'", "'Other'", "--other-cluster"});
   EXPECT_EQ(Store::open(other).value().load(KeyUse::with_keys).value().cluster.name, "Other");
-  ASSERT_EQ(restore_error(other, {.other_cluster = true}), "");
+  ASSERT_EQ(restore_error(other, {.other_cluster = true, .hosts_agree = true}), "");
   EXPECT_EQ(Store::open(other).value().load(KeyUse::with_keys).value().cluster.name, "Example");
 }
 

@@ -57,6 +57,13 @@ class StoreTest : public testing::Test {
     if (!store) throw std::runtime_error(store.error().text);
     return std::move(*store);
   }
+  // From here on the cluster has one host alone.
+  Store one_host() {
+    InitRequest request = example_request();
+    request.hosts.resize(1);
+    dir_ = folder_.path / "one-host";
+    return Store::init(dir_, request).value();
+  }
   std::string open_error() {
     auto store = Store::open(dir_);
     return store ? "" : store.error().text;

@@ -224,9 +224,9 @@ TEST_F(Kill, ManyCertificatesAtOnce) {
 }
 
 TEST_F(Kill, DropUnneeded) {
-  Store store = open();
+  Store store = one_host();
   UnixSeconds now = calendar_now();
-  ASSERT_TRUE(regenerate(store, Service::capf, "", {.now = now, .hosts_agree = true}));
+  ASSERT_TRUE(regenerate(store, Service::capf, "", {.now = now}));
   boot(store, "SEP001122334455");
   kill_everywhere([&](Store& killed) {
     auto dropped = drop_unneeded(killed, now + 100'000);

@@ -307,10 +307,7 @@ TEST_F(Lifecycle, SeveralHostsMustAgree) {
   boot();
   expect_text(refused([&] { return regenerate(store_, Service::capf, "", {}); }),
               {"judged by the 1 phones of this host alone", "2 hosts", "--hosts-agree"});
-  InitRequest request = example_request();
-  request.hosts.resize(1);
-  dir_ = folder_.path / "single";
-  store_ = Store::init(dir_, request).value();
+  store_ = one_host();
   EXPECT_TRUE(regenerate(store_, Service::capf, "", {}));
 }
 
@@ -538,6 +535,7 @@ TEST_F(Lifecycle, RetiredOneThatAPhoneNeedsIsNotRemoved) {
 }
 
 TEST_F(Lifecycle, AddingARetiredOneMakesItAnOrdinaryOne) {
+  store_ = one_host();
   boot();
   auto old = regenerated(Service::capf).before;
   EXPECT_EQ(store_.add_certificate({old, {Role::capf}, 100, {}}).value(), Added::replaced);
@@ -549,6 +547,7 @@ TEST_F(Lifecycle, AddingARetiredOneMakesItAnOrdinaryOne) {
 }
 
 TEST_F(Lifecycle, RetiredOnesGoWhenNoPhoneHoldsThem) {
+  store_ = one_host();
   UnixSeconds now = calendar_now();
   boot();
   auto old = regenerated(Service::tftp, "", {.now = now}).before;
@@ -570,7 +569,20 @@ TEST_F(Lifecycle, RetiredOnesGoWhenNoPhoneHoldsThem) {
   EXPECT_FALSE(last().forced);
 }
 
+// Those of the other host may hold a list with it: its ledger alone says so.
+TEST_F(Lifecycle, RetiredOnesStayOnSeveralHosts) {
+  UnixSeconds now = calendar_now();
+  boot();
+  auto old = regenerated(Service::tftp, "", {.now = now}).before;
+  boot();
+  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kDay)->empty());
+  EXPECT_NE(known(load(), old), nullptr);
+  expect_text(refused([&] { return remove_known(store_, hash_of(old), {}); }), {"2 hosts", "--hosts-agree"});
+  EXPECT_TRUE(remove_known(store_, hash_of(old), kAgreed));
+}
+
 TEST_F(Lifecycle, RetiredOnesStayWhileNobodyKnowsWhatPhonesHold) {
+  store_ = one_host();
   UnixSeconds now = calendar_now();
   regenerated(Service::tftp, "", {.now = now});
   EXPECT_TRUE(drop_unneeded(store_, now + 2 * kDay)->empty());

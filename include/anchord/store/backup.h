@@ -50,6 +50,8 @@ struct RestoreRequest {
   // An administrator's word, for a place where nothing is left of the state that came after the
   // backup: that no list has changed since, so that phones hold none that it does not know.
   bool nothing_changed = false;
+  // Another, of a cluster of several hosts: that what their ledgers know was taken in.
+  bool hosts_agree = false;
   UnixSeconds now = calendar_now();
 };
 struct Restored {

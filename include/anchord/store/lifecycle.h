@@ -33,6 +33,10 @@ struct ChangeRequest {
 // What a host's service must have said lately to count as one that vouches for the new signer.
 constexpr UnixSeconds kFreshReport = 60;
 
+// The first host whose service has said within kFreshReport that it serves another state than the
+// present one; none has: nothing.
+Result<std::optional<std::string>> late_host(Store& store, UnixSeconds now);
+
 // A change was refused only for the phones' sake when `force` would help: the error's text
 // ends in "; --force does it all the same" then.
 
@@ -75,7 +79,7 @@ Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& 
 
 // Own certificates that were replaced and are in no list that a phone may still hold, for a day
 // at least (phones keep answers for so long): removed, and returned. Nothing is removed while the
-// ledger knows no phone at all.
+// ledger knows no phone at all, nor on a cluster of several hosts, whose phones no one ledger knows.
 Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now);
 
 // When the keys were last put into a backup, and whether that holds the TFTP key of now.

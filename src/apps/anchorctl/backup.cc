@@ -177,6 +177,7 @@ void add_backup_commands(CLI::App& app, Session& session) {
   restoring.add_flag("--other-cluster", options->restore.other_cluster,
                      "Although another cluster's state is there");
   restoring.add_flag("--force", options->restore.force, "Although phones would be locked");
+  add_hosts_agree_flag(restoring, options->restore.hosts_agree);
   restoring.add_flag("--nothing-changed", options->restore.nothing_changed,
                      "No list has changed since the backup: phones hold none that it does not know");
   restoring.add_flag("--yes", options->yes, "Do not ask");

@@ -37,11 +37,15 @@ bool may_remove(bool yes, const std::string& what, const std::string& consequenc
   return may_go_on(yes, "removing " + what, consequence);
 }
 
+void add_hosts_agree_flag(CLI::App& command, bool& hosts_agree) {
+  command.add_flag("--hosts-agree", hosts_agree,
+                   "All hosts serve the present state, and their ledgers were taken in (several hosts)");
+}
+
 void add_change_options(CLI::App& command, ChangeOptions& options) {
   command.add_flag("--force", options.force, "Do it although phones would be locked");
   command.add_flag("--yes", options.yes, "Do not ask");
-  command.add_flag("--hosts-agree", options.hosts_agree,
-                   "All hosts serve the present state, and their ledgers were taken in (several hosts)");
+  add_hosts_agree_flag(command, options.hosts_agree);
   command.add_flag("--clock-is-right", options.clock_is_right,
                    "This machine's clock is right, although a later time was recorded");
 }

@@ -25,6 +25,8 @@ struct ChangeOptions {
 
   store::ChangeRequest request() const;  // made now
 };
+// Of a cluster of several hosts, where what one host's ledger says is not the whole.
+void add_hosts_agree_flag(CLI::App& command, bool& hosts_agree);
 void add_change_options(CLI::App& command, ChangeOptions& options);
 
 // As may_go_on(), but where nobody can be asked only what is forced needs `yes`: the

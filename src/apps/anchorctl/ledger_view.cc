@@ -187,6 +187,14 @@ std::map<Holding, Some> LedgerView::by_holding(trust::ListKind kind) const {
   return out;
 }
 
+std::string one_ledger_note(const trust::Cluster& cluster) {
+  if (cluster.hosts.size() == 1) return {};
+  return fmt::format(
+      "by the ledger of this host alone, and the cluster has {} hosts: 'anchorctl ledger export' there and "
+      "'ledger import' here bring what the others know",
+      cluster.hosts.size());
+}
+
 std::string version_text(std::uint64_t version) {
   return fmt::format("{:016x}", version);
 }

@@ -81,6 +81,9 @@ class LedgerView {
   std::set<trust::ListVersion> empty_;  // empty ITLs
 };
 
+// That phones are known by this host's ledger alone, and what would bring the rest; empty with one host.
+std::string one_ledger_note(const trust::Cluster& cluster);
+
 std::string version_text(std::uint64_t version);  // as HTTP's ETag has it
 Json given_json(const store::GivenFile& given);   // null when never
 

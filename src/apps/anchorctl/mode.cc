@@ -54,7 +54,7 @@ std::vector<Step> steps_after(const trust::Cluster& cluster) {
       {By::service, "restart the TFTP service", "not needed: the new lists and files are swapped in"},
       {By::administrator, "restart the call manager's services", "signalling and media are theirs"}};
   add_other_hosts(steps, cluster);
-  steps.push_back(reset_phones());
+  steps.push_back(reset_phones(cluster));
   return steps;
 }
 

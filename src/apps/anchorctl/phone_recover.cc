@@ -36,7 +36,8 @@ Result<std::set<std::string>> devices_of(store::Store& store, const RecoverOptio
   return devices;
 }
 
-void print_recovered(const Session& session, const std::vector<store::RecoveredPhone>& phones) {
+void print_recovered(const Session& session, const trust::Cluster& cluster,
+                     const std::vector<store::RecoveredPhone>& phones) {
   if (session.json) {
     Json list = Json::array();
     for (const auto& phone : phones) {
@@ -45,9 +46,11 @@ void print_recovered(const Session& session, const std::vector<store::RecoveredP
                       {"signer", phone.signer.empty() ? Json() : Json(phone.signer)},
                       {"reason", phone.reason.empty() ? Json() : Json(phone.reason)}});
     }
-    print_json({{"phones", list}});
+    print_json({{"phones", list}, {"hosts", cluster.hosts.size()}});
     return;
   }
+  if (phones.empty()) print_line("no phone that is known here needs a way back");
+  if (std::string note = one_ledger_note(cluster); !note.empty()) print_line(note);
   std::size_t made = 0;
   for (const auto& phone : phones) {
     made += phone.signer.empty() ? 0 : 1;
@@ -55,7 +58,11 @@ void print_recovered(const Session& session, const std::vector<store::RecoveredP
                    ? fmt::format("{}: no way back: {}", phone.device, phone.reason)
                    : fmt::format("{}: a list of its own, signed by {}", phone.device, phone.signer));
   }
-  if (made > 0) print_line("reset them; their own lists are dropped once they have taken them");
+  if (made == 0) return;
+  print_line("reset them; their own lists are dropped once they have taken them");
+  if (cluster.hosts.size() > 1)
+    print_line(
+        "this host alone serves these lists: the phones must boot from it, or the state goes to the others");
 }
 
 Outcome recover(const Session& session, const RecoverOptions& options) {
@@ -77,7 +84,9 @@ Outcome recover(const Session& session, const RecoverOptions& options) {
   auto recovered = store::recover_phones(*store, request);
   if (!recovered) return failure_of(recovered);
   session.tell_changed();
-  print_recovered(session, *recovered);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  print_recovered(session, loaded->cluster, *recovered);
   bool all = std::ranges::none_of(*recovered, [](const auto& phone) { return phone.signer.empty(); });
   return all ? Answer::yes : Answer::no;
 }

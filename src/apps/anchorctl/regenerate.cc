@@ -87,9 +87,12 @@ std::vector<Step> steps_after(Service service, const trust::Cluster& cluster) {
       {By::service, "restart the TFTP service", "not needed: the new lists and files are swapped in"});
   if (service == Service::tftp) add_call_manager_steps(steps, cluster);
   add_other_hosts(steps, cluster);
-  steps.push_back(reset_phones());
+  steps.push_back(reset_phones(cluster));
   steps.push_back({By::administrator, "regenerate further certificates only then",
-                   "once 'anchorctl report itl' says that all phones hold the new list"});
+                   cluster.hosts.size() == 1
+                       ? "once 'anchorctl report itl' says that all phones hold the new list"
+                       : "once 'anchorctl report itl' says that all phones hold the new list, with the "
+                         "ledgers of the other hosts taken in"});
   if (signs_lists) {
     add_exchange_step(steps);
     steps.push_back(new_backup());

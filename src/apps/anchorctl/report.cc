@@ -104,12 +104,14 @@ Outcome report_itl(const Session& session) {
   if (!view) return failure_of(view);
   if (session.json) {
     Json out = kind_json(*view, ListKind::itl);
+    out["hosts"] = loaded->cluster.hosts.size();
     out["ctl"] = loaded->cluster.has_ctl ? kind_json(*view, ListKind::ctl) : Json();
     print_json(out);
     return Answer::yes;
   }
   print_line(fmt::format("{} devices in the ledger, {} of them names that have only asked",
                          view->entries().size(), view->unproven()));
+  if (std::string note = one_ledger_note(loaded->cluster); !note.empty()) print_line(note);
   if (loaded->cluster.evidence != trust::Evidence::ordinary)
     print_line(
         fmt::format("evidence is {}: not every boot settles what a phone holds, see 'anchorctl report "

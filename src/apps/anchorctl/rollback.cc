@@ -63,6 +63,34 @@ RollbackState rollback_state(const LedgerView& view, const trust::Cluster& clust
   return state;
 }
 
+std::vector<std::string> what_keeps_from_reverting(const RollbackState& state, const trust::Cluster& cluster,
+                                                   const std::optional<std::string>& late_host,
+                                                   bool hosts_agree) {
+  if (!cluster.rolling_back) return {"no rollback is prepared: see 'anchorctl rollback prepare'"};
+  std::vector<std::string> out;
+  if (state.waiting.count + state.never_heard.count > 0)
+    out.emplace_back(
+        "reset the phones that do not hold the empty list; for those that are gone, "
+        "'anchorctl phone remove SEP...'");
+  // Of an empty ledger nothing follows: it may be that of another cluster, or of a host that no phone asks.
+  if (state.judged() == 0)
+    out.emplace_back(
+        "no phone is known here, so nothing shows that any holds the empty list: is this the right cluster? "
+        "Let the phones boot, or give them entries ('anchorctl phone add') or configurations");
+  if (late_host)
+    out.push_back(fmt::format(
+        "the service on {} has not taken over the last change yet, and hands out what it had before; "
+        "wait until 'anchorctl status' says that it has",
+        *late_host));
+  if (cluster.hosts.size() > 1 && !hosts_agree)
+    out.push_back(fmt::format(
+        "{} phones were judged, by the ledger of this host alone, and the cluster has {} hosts: bring the "
+        "others to the present state, take in their ledgers ('anchorctl ledger export', 'ledger import'), "
+        "and say so with --hosts-agree",
+        state.judged(), cluster.hosts.size()));
+  return out;
+}
+
 namespace {
 
 using By = Step::By;
@@ -70,15 +98,19 @@ using By = Step::By;
 struct Read {
   trust::Cluster cluster;
   RollbackState state;
+  std::vector<std::string> against;  // going on
 };
 
-Result<Read> read_state(store::Store& store) {
+Result<Read> read_state(store::Store& store, bool hosts_agree) {
   auto loaded = store.load(store::KeyUse::without_keys);
   if (!loaded) return failure_of(loaded);
   auto view = LedgerView::read(store, loaded->cluster);
   if (!view) return failure_of(view);
+  auto late = store::late_host(store, calendar_now());
+  if (!late) return failure_of(late);
   RollbackState state = rollback_state(*view, loaded->cluster);
-  return Read{std::move(loaded->cluster), std::move(state)};
+  auto against = what_keeps_from_reverting(state, loaded->cluster, *late, hosts_agree);
+  return Read{std::move(loaded->cluster), std::move(state), std::move(against)};
 }
 
 // Phones whose configuration is encrypted otherwise: those in the store, and those whose
@@ -100,7 +132,11 @@ std::string phones_with_certificates(std::size_t count) {
 }
 
 Json state_json(const Session& session, const Read& read) {
-  Json out{{"prepared", read.cluster.rolling_back}, {"safe", read.cluster.rolling_back && read.state.safe()}};
+  Json out{{"prepared", read.cluster.rolling_back},
+           {"safe", read.against.empty()},
+           {"reasons", read.against},
+           {"hosts", read.cluster.hosts.size()},
+           {"judged", read.state.judged()}};
   add_some(out, "taken", read.state.taken);
   add_some(out, "waiting", read.state.waiting);
   add_some(out, "never_heard", read.state.never_heard);
@@ -109,33 +145,28 @@ Json state_json(const Session& session, const Read& read) {
   return out;
 }
 
-void print_state(const RollbackState& state) {
+void print_state(const Read& read) {
+  const RollbackState& state = read.state;
   print_facts({{"hold the empty list", state.taken.text()},
                {"do not yet", state.waiting.text()},
                {"never heard of", state.never_heard.text()},
                {"take no list", state.without.text()}});
-  if (state.safe()) {
-    print_line("safe to go on: every phone that is known holds the empty list");
-    if (state.taken.count == 0)
-      warn("no phone has been seen to take the empty list: is this the right cluster?");
-    return;
-  }
-  print_line(
-      "NOT safe to go on: reset the phones that do not hold the empty list; for those that are gone, "
-      "'anchorctl phone remove SEP...'");
+  for (const std::string& reason : read.against) print_line("NOT safe to go on: " + reason);
+  if (!read.against.empty()) return;
+  print_line("safe to go on: every phone that is known holds the empty list");
+  if (state.taken.count == 0)
+    warn("no phone has been seen to take the empty list: is this the right cluster?");
 }
 
-Outcome show_rollback(const Session& session) {
+Outcome show_rollback(const Session& session, bool hosts_agree) {
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  auto read = read_state(*store);
+  auto read = read_state(*store, hosts_agree);
   if (!read) return failure_of(read);
   if (session.json) print_json(state_json(session, *read));
-  if (!read->cluster.rolling_back) {
-    return fail("no rollback is prepared: see 'anchorctl rollback prepare'");
-  }
-  if (!session.json) print_state(read->state);
-  return read->state.safe() ? Answer::yes : Answer::no;
+  if (!read->cluster.rolling_back) return fail(read->against.front());
+  if (!session.json) print_state(*read);
+  return read->against.empty() ? Answer::yes : Answer::no;
 }
 
 std::vector<Step> steps_to_older(const trust::Cluster& cluster) {
@@ -147,7 +178,10 @@ std::vector<Step> steps_to_older(const trust::Cluster& cluster) {
   add_other_hosts(steps, cluster);
   steps.push_back({By::administrator, "reset the phones", "in the call manager"});
   steps.push_back({By::administrator, "wait until every phone holds the empty list",
-                   "'anchorctl rollback status' says when it is safe to go on"});
+                   cluster.hosts.size() == 1
+                       ? "'anchorctl rollback status' says when it is safe to go on"
+                       : "'anchorctl rollback status --hosts-agree' says when it is safe to go on, once the "
+                         "ledgers of the other hosts were taken in"});
   steps.push_back({By::administrator, "revert every server to the previous release", "not Anchord's"});
   steps.push_back({By::administrator,
                    "there: run the CTL client where it is in mixed mode, restart TFTP, reset the phones",
@@ -162,7 +196,7 @@ std::vector<Step> steps_back(const trust::Cluster& cluster) {
       {By::service, "restart the TFTP service on all hosts",
        "in the same publication: the full ITL, which phones with the empty one accept, and signed files"}};
   add_other_hosts(steps, cluster);
-  steps.push_back(reset_phones());
+  steps.push_back(reset_phones(cluster));
   return steps;
 }
 
@@ -185,7 +219,7 @@ Outcome change_rollback(const Session& session, store::Store& store, Change chan
   if (auto settled = settle_ledger(session, options.force); !settled) return failure_of(settled);
   auto changed = change(store, options.request());
   if (!changed) return failure_of(changed);
-  auto read = read_state(store);
+  auto read = read_state(store, false);
   if (!read) return failure_of(read);
   Takeover takeover = wait_for_service(session, store);
   auto steps = preparing ? steps_to_older(read->cluster) : steps_back(read->cluster);
@@ -250,8 +284,10 @@ void add_rollback_commands(CLI::App& app, Session& session) {
   add("cancel", "Serve the full list and signed files again", cancel);
   auto& status =
       *group.add_subcommand("status", "Who holds the empty list; exit code 0 when it is safe to go on");
+  auto hosts_agree = std::make_shared<bool>(false);
+  add_hosts_agree_flag(status, *hosts_agree);
   session.add_json_flag(status);
-  session.on(status, [&session] { return show_rollback(session); });
+  session.on(status, [&session, hosts_agree] { return show_rollback(session, *hosts_agree); });
 }
 
 }  // namespace anchord::ctl

@@ -27,7 +27,7 @@ std::vector<Step> digest_steps(const trust::Cluster& after) {
                           {By::service, "restart the TFTP service",
                            "not needed: lists and files are signed anew and swapped in"}};
   add_other_hosts(steps, after);
-  steps.push_back(reset_phones());
+  steps.push_back(reset_phones(after));
   return steps;
 }
 

@@ -25,9 +25,10 @@ struct Facts {
   LedgerView ledger;
   KnownPhones phones;  // that are provisioned
   std::vector<store::StatusReport> reports;
-  std::string not_running;  // why the service gave no status; empty when it did
-  bool silent = false;      // but there is one
-  std::string starting;     // what its start is about; empty when it does not start
+  std::optional<std::string> late;  // a host that has said so within a minute
+  std::string not_running;          // why the service gave no status; empty when it did
+  bool silent = false;              // but there is one
+  std::string starting;             // what its start is about; empty when it does not start
   Json service;
   UnixSeconds now = 0;
 };
@@ -59,6 +60,8 @@ Result<Facts> gather(const Session& session) {
   if (!ledger) return failure_of(ledger);
   auto reports = store->last_status();
   if (!reports) return failure_of(reports);
+  auto late = store::late_host(*store, calendar_now());
+  if (!late) return failure_of(late);
   auto phones = provisioned_phones(session.state_dir(), loaded->cluster.phones);
   if (!phones) return failure_of(phones);
   Facts facts{.cluster = std::move(loaded->cluster),
@@ -67,6 +70,7 @@ Result<Facts> gather(const Session& session) {
               .ledger = std::move(*ledger),
               .phones = std::move(*phones),
               .reports = std::move(*reports),
+              .late = std::move(*late),
               .not_running = "",
               .starting = "",
               .service = {},
@@ -107,6 +111,25 @@ void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
                     "'anchorctl report expiry'",
                     others));
   }
+}
+
+bool is_current(const Facts& facts, const store::StatusReport& report) {
+  return report.serves == to_hex(trust::state_digest(facts.cluster));
+}
+
+// The service that answers here has warnings of its own.
+bool is_here(const Facts& facts, const store::StatusReport& report) {
+  return facts.service.is_object() && facts.service.value("host", "") == report.host;
+}
+
+void add_host_warnings(const Facts& facts, std::vector<std::string>& out) {
+  if (facts.cluster.hosts.size() == 1) return;
+  for (const store::StatusReport& report : facts.reports)
+    if (report.ok && !is_current(facts, report) && !is_here(facts, report))
+      out.push_back(fmt::format(
+          "the service on {} has not taken over the last change, by what it said at {}: start it, or bring "
+          "the state there, and take in its ledger ('anchorctl ledger import')",
+          report.host, time_text(report.time)));
 }
 
 void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
@@ -206,6 +229,7 @@ std::vector<std::string> warnings(const Facts& facts) {
         "a rollback is prepared: lists are empty, files are not signed, HTTPS services of phones do not "
         "work; see 'anchorctl rollback status'");
   }
+  add_host_warnings(facts, out);
   add_service_warnings(facts, out);
   if (auto line = backup_warning(facts.backup)) out.push_back(*line);
   return out;
@@ -236,7 +260,7 @@ Json rollback_json(const Facts& facts) {
   if (!facts.cluster.rolling_back) return {{"prepared", false}};
   RollbackState state = rollback_state(facts.ledger, facts.cluster);
   return {{"prepared", true},
-          {"safe", state.safe()},
+          {"safe", what_keeps_from_reverting(state, facts.cluster, facts.late, false).empty()},
           {"taken", state.taken.count},
           {"waiting", state.waiting.count + state.never_heard.count}};
 }
@@ -276,6 +300,7 @@ Json status_json(const Session& session, const Facts& facts) {
                               {"time", time_text(report.time)},
                               {"snapshot_version", report.snapshot_version},
                               {"ok", report.ok},
+                              {"current", is_current(facts, report)},
                               {"message", report.message}});
   }
   out["service"] = {{"running", facts.not_running.empty()},
@@ -335,13 +360,17 @@ void print_lifecycle(const Facts& facts) {
   for (Holding holding : kHoldings) {
     lists.push_back(fmt::format("{} {}", by_holding[holding].count, holding_text(holding)));
   }
-  print_facts({{"backup", last + (backup.holds_tftp_key ? "" : "; the TFTP key is in no backup")},
-               {"rollback", rollback},
-               {"phones", fmt::format("{} provisioned, {} known from what they fetched", facts.phones.size(),
-                                      facts.ledger.entries().size())},
-               {"  lists", joined(lists, ", ")},
-               {"  behind", by_holding[Holding::behind].text()},
-               {"evidence", std::string(trust::evidence_name(facts.cluster.evidence))}});
+  std::vector<std::pair<std::string, std::string>> lines{
+      {"backup", last + (backup.holds_tftp_key ? "" : "; the TFTP key is in no backup")},
+      {"rollback", rollback},
+      {"phones", fmt::format("{} provisioned, {} known from what they fetched", facts.phones.size(),
+                             facts.ledger.entries().size())},
+      {"  lists", joined(lists, ", ")},
+      {"  behind", by_holding[Holding::behind].text()},
+      {"evidence", std::string(trust::evidence_name(facts.cluster.evidence))}};
+  if (std::string note = one_ledger_note(facts.cluster); !note.empty())
+    lines.insert(lines.end() - 1, {"", note});
+  print_facts(lines);
 }
 
 // While many files are made anew, how far that is.
@@ -356,8 +385,9 @@ std::string signing(const Json& service) {
 
 void print_service(const Facts& facts) {
   for (const store::StatusReport& report : facts.reports) {
-    print_line(fmt::format("{} reported {} at {}: snapshot {}", report.host, report.ok ? "ok" : "a FAILURE",
-                           time_text(report.time), report.snapshot_version));
+    print_line(fmt::format("{} reported {} at {}: snapshot {}, {} state", report.host,
+                           report.ok ? "ok" : "a FAILURE", time_text(report.time), report.snapshot_version,
+                           is_current(facts, report) ? "the present" : "ANOTHER"));
   }
   if (!facts.starting.empty()) {
     print_line("service: starting: " + facts.starting);

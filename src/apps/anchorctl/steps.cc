@@ -81,9 +81,11 @@ Json takeover_json(const Takeover& takeover) {
           {"text", takeover_text(takeover)}};
 }
 
-Step reset_phones() {
-  return {Step::By::administrator, "reset the phones",
-          "in the call manager; 'anchorctl report itl' says who has not come for the new list yet"};
+Step reset_phones(const trust::Cluster& cluster) {
+  std::string remark =
+      "in the call manager; 'anchorctl report itl' says who has not come for the new list yet";
+  if (cluster.hosts.size() > 1) remark += ", of those that this host has heard of";
+  return {Step::By::administrator, "reset the phones", std::move(remark)};
 }
 
 Step new_backup() {

@@ -39,7 +39,7 @@ struct Step {
 };
 
 // Steps that end several procedures.
-Step reset_phones();
+Step reset_phones(const trust::Cluster& cluster);
 Step new_backup();
 // Where the cluster has further hosts: they do not take the change over by themselves.
 void add_other_hosts(std::vector<Step>& steps, const trust::Cluster& cluster);
