@@ -793,6 +793,31 @@ class Status(Case):
         self.assertNotIn("\x1b", text)
         self.assertEqual(self.lines, [b"status\n"] * 2)
 
+    def test_whenever_a_person_is_needed_the_exit_code_says_so(self):
+        (self.folder / "secret").write_text("correct horse battery\n")
+        self.ctl("backup", "create", self.folder / "backup", "--passphrase-file", self.folder / "secret")
+        problem = {"file": "x.xml", "reason": "is broken", "since": 0, "served": "nothing"}
+        well = {"ledger": {"problem": ""}, "snapshot": {"problem": ""}, "devices": {"guessing": {}}, "own_lists": {"withdrawn": {}},
+                "provisioning": {"problems": [], "problem_count": 0, "cache_problem": ""}}
+        for warning, part in (
+                (None, {}),
+                ("the ledger cannot be written", {"ledger": {"problem": "disk full"}}),
+                ("the newest state is not in service", {"snapshot": {"problem": "no key"}}),
+                ("1 addresses are answered slowly", {"devices": {"guessing": {"192.0.2.1": 1}}}),
+                ("'ITLSEP001122334455.tlv' is not served", {"own_lists": {"withdrawn": {"ITLSEP001122334455.tlv": "it would lock it"}}}),
+                ("'x.xml' is broken", {"provisioning": {**well["provisioning"], "problems": [problem], "problem_count": 1}}),
+                ("6 more files are refused than are shown",
+                 {"provisioning": {**well["provisioning"], "problems": [problem], "problem_count": 7}})):
+            with self.subTest(warning):
+                self.control_socket(json.dumps({**well, **part}).encode())
+                result = self.run_it("--state", self.state, "status", "--json")
+                warnings = json.loads(result.stdout)["warnings"]
+                self.assertEqual(result.returncode, 1 if warning else 0, warnings)
+                self.assertEqual(len(warnings) > 0, warning is not None, warnings)
+                self.assertTrue(warning is None or [w for w in warnings if w.startswith(warning)], warnings)
+                self.doCleanups()
+                (self.state / "control.sock").unlink()
+
     def test_answers_that_are_none(self):
         for answer in (b"", b"{", b"[]", b"x" * 3000000):
             with self.subTest(answer[:9]):

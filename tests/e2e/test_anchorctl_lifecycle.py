@@ -368,6 +368,11 @@ class Clock(Case):
         self.ctl("mode", "set", "mixed", "--yes")
         self.assertEqual(len(self.sql("SELECT 1 FROM audit WHERE what LIKE '%clock was set back%'")), 1)
 
+    def test_force_is_a_way_out_too(self):
+        self.ctl("cert", "regenerate", "capf", "--yes", "--force")
+        self.assertEqual(self.sql("SELECT forced FROM audit WHERE what LIKE '%clock was set back%'"), [(1,)])
+        self.ctl("cert", "regenerate", "capf", "--yes")
+
     def test_what_no_guard_is_asked_about_clears_nothing(self):
         self.add("app-ec")
         self.blocked()

@@ -62,6 +62,10 @@ class Unreachable(Case):
             self.ctl("cert", "regenerate", "tftp")
             self.ends(self.boot(service, FEW, faults=("--unreachable", "tvs"))["phones"], degraded=FEW)
             self.assertIn(str(FEW), self.refused("cert", "regenerate", "tvs"))
+            # Given is not accepted. Soon each is given a list of its own besides, which tells.
+            said = self.facts("report", "itl")
+            self.assertEqual((said["accepted"], said["given"] + said["behind"]), (0, FEW), said)
+            self.assertTrue([w for w in self.facts("status", code=1)["warnings"] if w.startswith(f"{FEW} phones: ")])
             self.all_fine(service, FEW)
             self.ctl("cert", "regenerate", "tvs")
             self.all_fine(service, FEW)
