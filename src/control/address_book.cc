@@ -18,10 +18,10 @@ void AddressBook::heard(const io::Host& from, std::string_view device, UnixSecon
   if (auto known = there.find(name); known != there.end()) {
     by_time_.splice(by_time_.begin(), by_time_, known->second);
     by_time_.front().last = now;
-    return;
+  } else {
+    by_time_.push_front({.from = from, .device = name, .last = now});
+    there.emplace(std::move(name), by_time_.begin());
   }
-  by_time_.push_front({.from = from, .device = name, .last = now});
-  there.emplace(std::move(name), by_time_.begin());
   // Those that are too old say nothing any more, and keep an address from being one phone's.
   while (!is_recent(by_time_.back(), now)) forget_oldest();
   if (by_time_.size() <= kMaxEntries) return;

@@ -66,7 +66,7 @@ class ActivityTest : public State {
 TEST_F(ActivityTest, AListWithoutANameIsNotedForEachPhoneOfItsAddress) {
   tell("192.0.2.8", kKnown, "ITLSEP001122334455.tlv", 0, DownloadEnd::not_there);
   tell("192.0.2.7", kNew, "ITLSEP00112233AAAA.tlv", 0, DownloadEnd::not_there);
-  crowd("192.0.2.7", AddressBook::kMaxNeighbours - 1);
+  crowd("192.0.2.7", 50);
   tell("192.0.2.7", "", "ITLFile.tlv", list_);
   end();
   EXPECT_TRUE(may_hold_list(kNew));

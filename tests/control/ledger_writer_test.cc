@@ -240,6 +240,20 @@ TEST(AddressBook, SaysWhetherItHadToForgetSomebody) {
   EXPECT_EQ(book.size(), 2u);
 }
 
+TEST(AddressBook, SaysWhereMoreAreThanEachIsNotedFor) {
+  AddressBook book;
+  io::Host office = io::parse_host("192.0.2.2").value();
+  EXPECT_FALSE(book.is_crowded(office));
+  for (std::size_t i = 0; i < AddressBook::kMaxNeighbours; ++i) book.heard(office, phone(i), 100);
+  EXPECT_FALSE(book.is_crowded(office));
+  book.heard(office, phone(AddressBook::kMaxNeighbours), 100);
+  EXPECT_TRUE(book.is_crowded(office));
+  EXPECT_FALSE(book.is_crowded(io::parse_host("192.0.2.3").value()));
+  // An hour later they say nothing any more.
+  book.heard(office, phone(0), 101 + AddressBook::kMemory);
+  EXPECT_FALSE(book.is_crowded(office));
+}
+
 TEST(AddressBook, ForgetsTheAddressHeardOfLongestAgo) {
   AddressBook book;
   auto host = [](std::size_t i) {

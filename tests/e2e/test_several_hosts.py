@@ -128,6 +128,9 @@ class SeveralHosts(Case):
             self.assertIn("the ledger of this host alone, and the cluster has 2 hosts", self.on("a", *command), command)
             self.assertEqual(self.facts_of("a", *command)["hosts"], 2)
         self.assertIn("no phone that is known here", self.on("a", "phone", "recover", "--locked"))
+        for how in (("--behind",), ("--unseen-for", "30d")):
+            said = run(program("anchorctl"), "--state", self.dir("a"), "phone", "remove", *how, "--dry-run")
+            self.assertIn("phones are chosen by the ledger of this host alone", said.stderr.decode())
         steps = self.facts_of("a", "cert", "regenerate", "capf", "--hosts-agree")["steps"]
         self.assertIn("of those that this host has heard of", [s["remark"] for s in steps if s["step"] == "reset the phones"][0])
 

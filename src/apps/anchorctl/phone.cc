@@ -135,6 +135,15 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
 
 // --- remove
 
+// Who always boots from another host is behind here, and unseen.
+Status warn_of_one_ledger(store::Store& store, const PhoneSelection& selection) {
+  if (!selection.behind && selection.unseen_for == 0) return {};
+  auto loaded = store.load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  if (std::string note = one_ledger_note(loaded->cluster); !note.empty()) warn("phones are chosen " + note);
+  return {};
+}
+
 struct PhoneRemoveOptions {
   std::vector<std::string> names;
   PhoneSelection selection;
@@ -150,7 +159,8 @@ Result<std::vector<std::string>> names_to_remove(const Session& session, store::
   for (const std::string& name : names)
     if (!known->phones.contains(name)) return no_phone(name);
   if (!options.selection.chooses()) return names;
-  Status chosen = select(store, options.selection, calendar_now(), known->phones);
+  Status chosen = warn_of_one_ledger(store, options.selection);
+  if (chosen) chosen = select(store, options.selection, calendar_now(), known->phones);
   if (!chosen) return failure_of(chosen);
   for (const auto& [name, phone] : known->phones) names.push_back(name);
   return names;
