@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <string_view>
 
+#include "anchord/index/file_table.h"
 #include "anchord/store/ledger.h"
 #include "state.h"
 
