@@ -10,9 +10,11 @@
 
 #include <algorithm>
 
+#include "anchord/base/ascii.h"
 #include "anchord/crypto/pem.h"
 #include "boringssl.h"
 #include "certificate_der.h"
+#include "certificate_text.h"
 
 namespace anchord::crypto {
 namespace {
@@ -40,22 +42,31 @@ bool is_filling(std::uint8_t byte) {
   return byte == '\r' || byte == '\n' || byte == ' ' || byte == 0x1a;
 }
 
-// A file without what people's programs put around its content: a byte order mark, and
-// UTF-16 where the text is ASCII.
-Buffer plain_text(Bytes file) {
-  constexpr std::uint8_t kUtf8[] = {0xef, 0xbb, 0xbf}, kLittle[] = {0xff, 0xfe}, kBig[] = {0xfe, 0xff};
-  auto begins = [&](Bytes mark) {
-    return file.size() >= mark.size() && same_bytes(file.first(mark.size()), mark);
-  };
-  if (begins(kUtf8)) return to_buffer(file.subspan(std::size(kUtf8)));
-  bool little = begins(kLittle), big = begins(kBig);
-  if ((!little && !big) || file.size() % 2 != 0) return to_buffer(file);
-  Buffer text;
-  for (std::size_t i = 2; i < file.size(); i += 2) {
-    if (file[little ? i + 1 : i] != 0) return to_buffer(file);
-    text.push_back(file[little ? i : i + 1]);
-  }
-  return text;
+std::unexpected<Error> too_many() {
+  return fail(fmt::format("more than {} certificates in one file: split it", kMaxBundleCertificates));
+}
+
+// DER, one certificate behind the other.
+Result<std::vector<Certificate>> all_from_elements(Bytes file) {
+  std::vector<Certificate> out;
+  do {
+    if (out.size() == kMaxBundleCertificates) return too_many();
+    Bytes element = first_element(file);
+    Bytes behind = file.subspan(element.size());
+    bool ends = std::ranges::all_of(behind, is_filling);
+    auto one = Certificate::from_der(ends || looks_like_der(behind) ? element : file);
+    if (!one) return std::unexpected(std::move(one.error()));
+    out.push_back(std::move(*one));
+    file = ends ? Bytes() : behind;
+  } while (!file.empty());
+  return out;
+}
+
+bool is_label(std::string_view text) {
+  constexpr std::size_t kLongest = 40;
+  return text.size() <= kLongest && std::ranges::all_of(text, [](char c) {
+           return is_letter(c) || is_digit(c) || std::string_view(" #-").contains(c);
+         });
 }
 
 Result<std::vector<Certificate>> all_from_objects(std::string_view text, std::string& other) {
@@ -64,10 +75,11 @@ Result<std::vector<Certificate>> all_from_objects(std::string_view text, std::st
   while (auto object = reader.next()) {
     if (!is_certificate_label(object->label)) {
       if (other.empty()) other = describe_other(object->label);
+      if (other.empty() && is_label(object->label))
+        other = fmt::format("a PEM object '{}': give a certificate", object->label);
       continue;
     }
-    if (out.size() == kMaxBundleCertificates)
-      return fail(fmt::format("more than {} certificates in one file", kMaxBundleCertificates));
+    if (out.size() == kMaxBundleCertificates) return too_many();
     auto certificate = Certificate::from_pem(*object);
     if (!certificate)
       return std::unexpected(
@@ -75,6 +87,20 @@ Result<std::vector<Certificate>> all_from_objects(std::string_view text, std::st
     out.push_back(std::move(*certificate));
   }
   return out;
+}
+
+// Why the outermost element cannot be read.
+std::string unreadable(Bytes der) {
+  if (der.size() > 1 && der[1] == 0x80)
+    return "not a certificate but BER of open length, as of some PKCS #7 and PKCS #12 files: use 'openssl "
+           "pkcs7 -inform DER -print_certs' or 'openssl pkcs12 -nokeys' to take the certificates out";
+  // DER of 256 to 65535 bytes, as every certificate is.
+  std::size_t said = der.size() > 3 && der[1] == 0x82 ? std::size_t{der[2]} << 8 | der[3] : 0;
+  if (said + 4 > der.size() && said > 0)
+    return fmt::format(
+        "a certificate that is cut short: it says that it has {} bytes, and {} are there; fetch it again",
+        said + 4, der.size());
+  return "not a certificate";
 }
 
 // What keeps strict parsers from taking the certificate, none of which matters to who only
@@ -111,7 +137,7 @@ Result<Certificate> Certificate::from_der(Bytes der) {
     return fail(fmt::format("a certificate of {} bytes: the limit is {}", der.size(), kMaxCertificateSize));
   }
   CBS input = cbs_of(der), outer;
-  if (!CBS_get_asn1(&input, &outer, CBS_ASN1_SEQUENCE)) return fail("not a certificate");
+  if (!CBS_get_asn1(&input, &outer, CBS_ASN1_SEQUENCE)) return fail(unreadable(der));
   if (CBS_len(&input) != 0) {
     return fail(fmt::format("{} trailing bytes behind the certificate", CBS_len(&input)));
   }
@@ -149,9 +175,9 @@ Result<Certificate> Certificate::from_der(Bytes der) {
 }
 
 Result<Certificate> Certificate::from_pem(const PemObject& object) {
-  if (!object.ended) return fail("damaged PEM: its END line is missing");
+  if (!object.ended) return fail("damaged PEM: its END line is missing; copy all of it");
   auto der = decode_base64(object.base64);
-  if (!der) return fail("damaged PEM: it is not base64");
+  if (!der) return fail("damaged PEM: it is not base64; copy it again as plain text");
   // OpenSSL appends what it trusts the certificate for.
   bool trusted = object.label.starts_with("TRUSTED");
   return from_der(trusted ? first_element(*der) : Bytes(*der));
@@ -160,25 +186,22 @@ Result<Certificate> Certificate::from_pem(const PemObject& object) {
 Result<std::vector<Certificate>> Certificate::all_from(Bytes file) {
   std::string other;
   if (file.empty()) return fail("it is empty: give a certificate in PEM or DER");
-  if (looks_like_der(file)) {
-    Bytes element = first_element(file);
-    bool filled = std::ranges::all_of(file.subspan(element.size()), is_filling);
-    auto one = from_der(filled ? element : file);
+  if (looks_like_der(file) && !is_text(file)) {
+    auto all = all_from_elements(file);
     // No text that is PEM begins as DER does, but for a comment such as "0: the first one".
-    if (one) return std::vector{std::move(*one)};
-    if (!as_text(file).contains("-----BEGIN ")) return std::unexpected(std::move(one.error()));
+    if (all || !as_text(file).contains("-----BEGIN ")) return all;
   }
   Buffer content = plain_text(file);
   auto all = all_from_objects(as_text(content), other);
   if (!all || !all->empty()) return all;
-  // Base64 alone.
-  auto der = other.empty() ? decode_base64(as_text(content)) : std::nullopt;
-  if (der && looks_like_der(*der)) {
-    auto one = from_der(*der);
-    if (!one) return std::unexpected(std::move(one.error()));
-    return std::vector{std::move(*one)};
+  auto bytes = other.empty() ? decode_text(as_text(content)) : std::nullopt;
+  if (bytes && looks_like_der(*bytes)) return all_from_elements(*bytes);
+  // PEM in base64, as Kubernetes keeps it.
+  if (bytes && as_text(*bytes).contains("-----BEGIN ")) {
+    all = all_from_objects(as_text(*bytes), other);
+    if (!all || !all->empty()) return all;
   }
-  if (other.empty()) other = describe_other(file);
+  if (other.empty()) other = describe_other(content);
   if (!other.empty()) return fail(fmt::format("no certificate but {}", other));
   return fail("no certificate in it, neither PEM nor DER");
 }

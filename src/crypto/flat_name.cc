@@ -55,6 +55,8 @@ std::size_t quoted_size(std::string_view text) {
 }
 
 char separator_of(std::string_view text) {
+  // As OpenSSL writes names in one line: /C=US/O=Example/CN=x.
+  if (text.starts_with('/') && starts_attribute(text.substr(1))) return '/';
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\\') {
       ++i;
@@ -90,11 +92,6 @@ bool is_utf8(std::string_view value) {
   return true;
 }
 
-const char* check_value(std::string_view value) {
-  if (value.contains('\0')) return "a NUL in a value";
-  return is_utf8(value) ? nullptr : "not UTF-8";
-}
-
 }  // namespace
 
 const char* FlatName::begin(std::string_view type) {
@@ -111,9 +108,19 @@ const char* FlatName::begin(std::string_view type) {
 
 const char* FlatName::end() {
   Item& item = items_[count_ - 1];
+  if (!overflow_ && !is_utf8(slice(item.value, used_))) read_latin1(item.value);
   item.end = static_cast<std::uint16_t>(used_);
   if (overflow_) return kTooLong;
-  return check_value(slice(item.value, item.end));
+  return slice(item.value, item.end).contains('\0') ? "a NUL in a value" : nullptr;
+}
+
+// What is no UTF-8 is Latin-1, as in certificates: from an old terminal, or as \FC.
+void FlatName::read_latin1(std::size_t from) {
+  std::array<std::uint8_t, kMaxNormalName> room;
+  std::string_view value = slice(from, used_);
+  std::ranges::copy(as_bytes(value), room.begin());
+  used_ = from;
+  push_units(Bytes(room).first(value.size()), 1);
 }
 
 void FlatName::push(char c) {
@@ -126,8 +133,11 @@ void FlatName::push(char c) {
 
 const char* FlatName::scan_text(std::string_view text) {
   if (text.size() > kMaxText) return kTooLong;
+  skip_blanks(text);
   char separator = separator_of(text);
   reversed_ = separator == ';';
+  one_line_ = separator == '/';
+  if (one_line_) text.remove_prefix(1);
   do {
     if (const char* problem = scan_attribute(text, separator)) return problem;
   } while (!text.empty());
@@ -179,13 +189,24 @@ const char* FlatName::scan_value(std::string_view& text, char separator) {
 
 void FlatName::push_quoted(std::string_view inside) {
   for (std::size_t i = 0; i < inside.size(); ++i) {
-    if (inside[i] == '\\' && i + 1 < inside.size() && std::string_view("\"\\").contains(inside[i + 1])) ++i;
+    std::string_view behind = inside[i] == '\\' ? inside.substr(i + 1) : std::string_view();
+    int high = behind.size() > 1 ? hex_value(behind[0]) : -1;
+    int low = behind.size() > 1 ? hex_value(behind[1]) : -1;
+    if (high >= 0 && low >= 0) {
+      push(static_cast<char>(high << 4 | low));
+      i += 2;
+      continue;
+    }
+    if (!behind.empty() && std::string_view("\"\\").contains(behind[0])) ++i;
     push(inside[i]);
   }
 }
 
 // What follows a backslash. Many do not escape theirs: one that escapes nothing is itself.
 void FlatName::push_escaped(std::string_view& text) {
+  if (one_line_ && text.starts_with('x') && text.size() > 2 && hex_value(text[1]) >= 0 &&
+      hex_value(text[2]) >= 0)
+    text.remove_prefix(1);
   int high = text.empty() ? -1 : hex_value(text[0]);
   int low = text.size() < 2 ? -1 : hex_value(text[1]);
   if (high >= 0 && low >= 0) {

@@ -53,6 +53,7 @@ class FlatName {
   void push_quoted(std::string_view inside);
   void push_escaped(std::string_view& text);
   void read_hex_value(std::size_t from);
+  void read_latin1(std::size_t from);
   const char* scan_der_attribute(Bytes attribute);
   void push_der_value(Bytes element);
   bool push_text(Bytes element);
@@ -67,6 +68,7 @@ class FlatName {
   bool joined_ = false;  // the attribute being read belongs to the one before
   bool overflow_ = false;
   bool reversed_ = false;
+  bool one_line_ = false;  // slashes between attributes, and \\xHH for a byte
 };
 
 }  // namespace anchord::crypto

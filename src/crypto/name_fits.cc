@@ -42,10 +42,12 @@ Compared compare(std::string_view text, std::string_view value, Escaping escapin
     char said = left[0];
     std::size_t used = 1;
     if (escaping == Escaping::backslashes && said == '\\' && left.size() > 1) {
-      int high = hex_value(left[1]), low = left.size() > 2 ? hex_value(left[2]) : -1;
+      std::size_t x = left[1] == 'x' ? 1 : 0;  // OpenSSL's one line has \xHH
+      int high = left.size() > 1 + x ? hex_value(left[1 + x]) : -1;
+      int low = left.size() > 2 + x ? hex_value(left[2 + x]) : -1;
       bool hex = high >= 0 && low >= 0;
       said = hex ? static_cast<char>(high << 4 | low) : left[1];
-      used = hex ? 3 : 2;
+      used = hex ? 3 + x : 2;
     }
     if (to_lower(said) != to_lower(value[done.value])) break;
     done.text += used;

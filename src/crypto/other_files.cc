@@ -7,6 +7,7 @@
 #include "anchord/base/ascii.h"
 #include "anchord/crypto/pem.h"
 #include "boringssl.h"
+#include "certificate_text.h"
 
 namespace anchord::crypto {
 namespace {
@@ -38,6 +39,13 @@ constexpr auto kLabels = std::to_array<Meaning>({
 });
 
 constexpr auto kBeginnings = std::to_array<Meaning>({
+    {std::string_view("\x01\x00\x02", 3),
+     "a trust list or a signed file of phones: 'anchorctl itl show' and 'anchorctl file show' read these"},
+    {"SQLite format 3",
+     "an SQLite database: of the open tvsd's, 'anchorctl cert import' takes the certificates"},
+    {std::string_view("\0\0\0\0CERT", 8), "a certificate store of Windows': export the certificate from it"},
+    {"%PDF", "a PDF document: give a certificate in PEM or DER"},
+    {"\x89PNG", "an image: give a certificate in PEM or DER"},
     {"\xfe\xed\xfe\xed", "a Java key store: use 'keytool -exportcert -rfc' to take the certificate out"},
     {"\xce\xce\xce\xce", "a Java key store: use 'keytool -exportcert -rfc' to take the certificate out"},
     {"PK\x03\x04", "a ZIP archive: unpack it"},
@@ -119,7 +127,8 @@ std::string describe_other(std::string_view label) {
 std::string describe_other(Bytes file) {
   for (const Meaning& known : kBeginnings)
     if (starts_ignoring_case(as_text(file), known.what)) return known.text;
-  const char* known = describe_der(file);
+  const char* known =
+      looks_like_der(file) && !is_text(file) ? describe_der(file) : describe_text(as_text(file));
   return known == nullptr ? std::string() : known;
 }
 

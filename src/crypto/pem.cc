@@ -62,10 +62,12 @@ std::optional<Buffer> decode_base64(std::string_view text) {
   digits.reserve(text.size() + 2);
   for (std::size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
-    // Line ends as JSON and shells write them.
-    bool escaped = c == '\\' && i + 1 < text.size() && std::string_view("nr").contains(text[i + 1]);
-    if (escaped) ++i;
-    if (escaped || std::string_view(" \t\r\n").contains(c)) continue;
+    // Line ends as JSON and shells write them, and JSON's "\\/".
+    bool escaped = c == '\\' && i + 1 < text.size() && std::string_view("nr/").contains(text[i + 1]);
+    if (escaped) c = text[++i] == '/' ? '/' : '\n';
+    if (std::string_view(" \t\r\n").contains(c)) continue;
+    if (c == '-') c = '+';
+    if (c == '_') c = '/';
     if (!is_base64(c)) return {};
     digits.push_back(static_cast<std::uint8_t>(c));
   }

@@ -76,6 +76,8 @@ Result<PrivateKey> PrivateKey::from_pem_or_der(Bytes data) {
   bool der = looks_like_der(data);
   bssl::UniquePtr<EVP_PKEY> key = der ? parse_der(data) : parse_pem(data);
   std::string reason = take_library_error();
+  if (key == nullptr && Certificate::all_from(data))
+    return fail("not a private key but a certificate: give the key that belongs to it");
   if (key == nullptr) return fail(fmt::format("not a private key in PEM or DER ({})", reason));
   int type = EVP_PKEY_id(key.get());
   if (type != EVP_PKEY_RSA && type != EVP_PKEY_EC) return fail("unsupported private key: use RSA or EC");

@@ -11,13 +11,25 @@ namespace anchord::store {
 namespace {
 
 constexpr std::size_t kHashDigits = 2 * crypto::kSha256Size;
+constexpr std::size_t kSha1Digits = 40;
+
+// What others print in front of a hash.
+std::string_view without_heading(std::string_view typed) {
+  if (std::size_t sign = typed.find('='); sign != typed.npos) typed.remove_prefix(sign + 1);
+  for (std::string_view heading : {"sha256:", "sha-256:", "0x"})
+    if (starts_ignoring_case(typed, heading)) typed.remove_prefix(heading.size());
+  return typed;
+}
 
 Result<std::string> to_prefix(std::string_view typed) {
   std::string prefix;
-  for (char c : typed) {
-    if (c == ':') continue;
+  for (char c : without_heading(typed)) {
+    if (c == ':' || c == ' ' || c == '-') continue;
     if (hex_value(c) < 0)
-      return fail(fmt::format("'{}' is not the beginning of a certificate's SHA-256 in hexadecimal", typed));
+      return fail(
+          fmt::format("'{}' is not the beginning of a certificate's SHA-256 in hexadecimal: 'anchorctl "
+                      "cert list' shows these",
+                      typed));
     prefix += to_lower(c);
   }
   if (prefix.empty())
@@ -92,6 +104,11 @@ std::string describe(const crypto::Certificate& certificate) {
 }
 
 std::unexpected<Error> no_certificate(std::string_view sha256) {
+  if (sha256.size() == kSha1Digits)
+    return fail(fmt::format(
+        "there is no certificate {}: that has the length of a SHA-1; give the SHA-256, which 'anchorctl "
+        "cert list' shows",
+        sha256));
   return fail(fmt::format("there is no certificate {}: 'anchorctl cert list' shows all", sha256));
 }
 

@@ -1,7 +1,9 @@
 #include "anchord/crypto/certificate.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "test_files.h"
 
@@ -63,7 +65,12 @@ TEST(Certificate, RefusesDamagedDer) {
   Bytes der = certificate("tftp").der();
   Buffer copy = to_buffer(der);
   for (std::size_t size = 0; size < copy.size(); ++size) {
-    EXPECT_EQ(error_of(Certificate::from_der(Bytes(copy).first(size))), "not a certificate");
+    std::string said = size < 4 ? "not a certificate"
+                                : fmt::format(
+                                      "a certificate that is cut short: it says that it has 981 bytes, "
+                                      "and {} are there; fetch it again",
+                                      size);
+    EXPECT_EQ(error_of(Certificate::from_der(Bytes(copy).first(size))), said);
     EXPECT_FALSE(read_fields(Bytes(copy).first(size)).has_value());
   }
   copy.push_back(0);
@@ -165,10 +172,11 @@ TEST(Certificate, PemErrorsSayWhatIsWrong) {
   EXPECT_EQ(parse(""), "it is empty: give a certificate in PEM or DER");
   EXPECT_EQ(parse("hello"), "no certificate in it, neither PEM nor DER");
   EXPECT_EQ(parse(one + one), "2 certificates where one must be: split the file");
-  EXPECT_EQ(parse(one.substr(0, one.size() / 2)), "PEM certificate 1: damaged PEM: its END line is missing");
+  EXPECT_EQ(parse(one.substr(0, one.size() / 2)),
+            "PEM certificate 1: damaged PEM: its END line is missing; copy all of it");
   std::string damaged = one;
   damaged[100] = '!';
-  EXPECT_EQ(parse(damaged), "PEM certificate 1: damaged PEM: it is not base64");
+  EXPECT_EQ(parse(damaged), "PEM certificate 1: damaged PEM: it is not base64; copy it again as plain text");
   EXPECT_EQ(parse("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
             "PEM certificate 1: not a certificate");
   EXPECT_EQ(parse("a comment\r\n" + one), "");
@@ -190,11 +198,26 @@ std::string utf16(std::string_view text, bool little) {
   return out;
 }
 
+std::string without_lines_of_pem(std::string pem) {
+  return with(with(with(pem, "-----BEGIN CERTIFICATE-----", ""), "-----END CERTIFICATE-----", ""), "\n", "");
+}
+
+std::string base64_of(std::string_view text) {
+  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  unsigned bits = 0, left = 0;
+  for (char c : text) {
+    bits = bits << 8 | static_cast<unsigned char>(c);
+    for (left += 8; left >= 6; left -= 6) out += kDigits[(bits >> (left - 6)) & 63];
+  }
+  if (left > 0) out += kDigits[(bits << (6 - left)) & 63];
+  return out;
+}
+
 TEST(Certificate, PemAsPeopleHaveIt) {
   Certificate tftp = certificate("tftp");
   std::string pem = tftp.to_pem();
-  std::string body =
-      with(with(with(pem, "-----BEGIN CERTIFICATE-----", ""), "-----END CERTIFICATE-----", ""), "\n", "");
+  std::string body = without_lines_of_pem(pem);
   std::string der(as_text(tftp.der()));
   for (const std::string& text :
        {"\xef\xbb\xbf" + pem, with(pem, "\n", "\r\n"), with(pem, "\n", "\r"), with(pem, "\n", ""),
@@ -209,6 +232,92 @@ TEST(Certificate, PemAsPeopleHaveIt) {
   }
   for (const char* name : {"utf8_bom", "X509_CERTIFICATE", "TRUSTED_CERTIFICATE"})
     EXPECT_TRUE(field(name)) << name;
+}
+
+// Each byte as `before`, two digits and `after`.
+std::string spelled(Bytes bytes, std::string_view before, std::string_view after) {
+  std::string out, digits = to_hex(bytes);
+  for (std::size_t i = 0; i < digits.size(); i += 2)
+    out += std::string(before) + digits.substr(i, 2) + std::string(after);
+  return out;
+}
+
+TEST(Certificate, AsTextThatIsNotPem) {
+  Certificate tftp = certificate("tftp");
+  std::string pem = tftp.to_pem(), hex = to_hex(tftp.der());
+  std::string body = without_lines_of_pem(pem);
+  std::string url_safe = with(with(with(body, "+", "-"), "/", "_"), "=", "");
+  for (const std::string& text :
+       {hex,
+        upper_case(hex),
+        hex + "\r\n",
+        "0x" + hex,
+        "\\x" + hex,
+        "X'" + upper_case(hex) + "'",
+        "'" + hex + "'",
+        spelled(tftp.der(), "", ":"),
+        spelled(tftp.der(), "", " "),
+        spelled(tftp.der(), "", "-"),
+        spelled(tftp.der(), "\n  0x", ","),
+        "{" + spelled(tftp.der(), "0x", ", ") + "};",
+        "\"" + spelled(tftp.der(), "\\x", "") + "\"",
+        "\xef\xbb\xbf" + hex,
+        utf16(hex, true),
+        url_safe,
+        "\"" + body + "\"",
+        with(body, "/", "\\/"),
+        "-----BEGIN CERTIFICATE-----\n" + url_safe + "\n-----END CERTIFICATE-----\n",
+        base64_of(pem),
+        with(with(with(pem, " ", "%20"), "\n", "%0A"), "+", "%2B"),
+        utf16(pem, true).substr(2),
+        utf16(pem, false).substr(2)}) {
+    auto read = Certificate::from_pem_or_der(as_bytes(text));
+    ASSERT_TRUE(read) << read.error().text << '\n' << text.substr(0, 80);
+    EXPECT_EQ(*read, tftp) << text.substr(0, 80);
+  }
+}
+
+TEST(Certificate, TextThatIsNoneIsNamed) {
+  auto said = [](std::string_view text) { return error_of(Certificate::from_pem_or_der(as_bytes(text))); };
+  Certificate tftp = certificate("tftp");
+  std::string pem = tftp.to_pem(), hex = to_hex(tftp.der());
+  std::string of_file = to_hex(tftp.sha256());
+  const std::pair<std::string, const char*> kinds[] = {
+      {" \r\n\t", "blanks: "},
+      {with(pem, "-----BEGIN", "----BEGIN"), "PEM with a damaged or missing first line: "},
+      {with(pem, "-----", "\xe2\x80\x94"), "PEM with a damaged or missing first line: "},
+      {with(pem, "BEGIN CERTIFICATE", "begin certificate"), "PEM with a damaged or missing first line: "},
+      {"<md:X><ds:X509Certificate>MII</ds:X509Certificate></md:X>",
+       "an XML document: give what is in its X509"},
+      {"<?xml version=\"1.0\"?><device/>", "an XML document: give a certificate"},
+      {"{\"x5c\": [\"MII\"]}", "JSON: "},
+      {"Certificate:\n    Data:\n", "a description of one: "},
+      {"dn: cn=x\nuserCertificate;binary:: MII", "LDIF: "},
+      {"00000000: 3082 03d1 3082  0...0.", "a dump with offsets: "},
+      {"00000000  30 82 03 d1  |0...|", "a dump with offsets: "},
+      {of_file, "a fingerprint: "},
+      {spelled(tftp.sha256(), "", ":"), "a fingerprint: "},
+      {"sha256 Fingerprint=AB:CD", "a fingerprint: "},
+      {std::string("\x01\x00\x02\x01\x01", 5), "a trust list or a signed file of phones: "},
+      {"SQLite format 3" + std::string(1, '\0'), "an SQLite database: "},
+      {std::string("\0\0\0\0CERT", 8), "a certificate store of Windows': "},
+      {"%PDF-1.4", "a PDF document: "},
+      {with(pem, "-----BEGIN CERTIFICATE-----", ""), "PEM with a damaged or missing first line: "},
+      {"unsigned char x[] = {\n0x30, 0x82};\nint x_len = 2;", "C source: "},
+      {hex.substr(0, hex.size() - 1), "damaged hexadecimal: "},
+      {with(hex, "ab", "zz"), "damaged hexadecimal: "},
+      {"tls.crt: LS0tLS1CRUdJTi", "a text with base64 in it: "},
+      {"data:application/x-x509-ca-cert;base64,MIID", "a text with base64 in it: "},
+      {"-----BEGIN FOO-----\nAAAA\n-----END FOO-----\n", "a PEM object 'FOO': "},
+  };
+  for (const auto& [text, what] : kinds)
+    EXPECT_TRUE(said(text).starts_with(std::string("no certificate but ") + what)) << what << said(text);
+  // What is inside is judged as any other.
+  EXPECT_TRUE(said(hex.substr(0, 200)).starts_with("a certificate that is cut short: "));
+  EXPECT_TRUE(
+      said("3012020103300d06092a864886f70d010701a000").starts_with("not a certificate but a PKCS #12"));
+  EXPECT_TRUE(
+      said("30 80 06 09 2a 86 48 86 f7 0d 01 07 02").starts_with("not a certificate but BER of open length"));
 }
 
 TEST(Certificate, OtherFilesAreNamed) {
@@ -248,6 +357,21 @@ TEST(Certificate, ReadsBundlesInOrder) {
   ASSERT_EQ(all->size(), 2U);
   EXPECT_EQ(all->at(0), certificate("tftp"));
   EXPECT_EQ(all->at(1), certificate("app-ec"));
+}
+
+TEST(Certificate, DerOneBehindTheOther) {
+  Buffer both = to_buffer(certificate("tftp").der());
+  Bytes second = certificate("app-ec").der();
+  both.insert(both.end(), second.begin(), second.end());
+  both.push_back('\n');
+  auto all = Certificate::all_from(both);
+  ASSERT_TRUE(all) << all.error().text;
+  ASSERT_EQ(all->size(), 2U);
+  EXPECT_EQ(all->at(1), certificate("app-ec"));
+  EXPECT_EQ(error_of(Certificate::from_pem_or_der(both)), "2 certificates where one must be: split the file");
+  EXPECT_EQ(Certificate::all_from(as_bytes(to_hex(both)))->size(), 2U);
+  both.push_back('x');
+  EXPECT_EQ(error_of(Certificate::from_pem_or_der(both)), "2 trailing bytes behind the certificate");
 }
 
 TEST(ReadFields, AgreesWithTheCertificate) {

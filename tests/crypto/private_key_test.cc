@@ -92,8 +92,10 @@ TEST(PrivateKey, ReadsTheOlderForms) {
 TEST(PrivateKey, ErrorsSayWhatIsWrong) {
   EXPECT_TRUE(error_of("").starts_with("not a private key in PEM or DER"));
   EXPECT_TRUE(error_of("0hello").starts_with("not a private key in PEM or DER"));
-  EXPECT_TRUE(error_of(as_text(test::file("certs/tftp.crt"))).starts_with("not a private key"));
-  EXPECT_TRUE(error_of(as_text(test::certificate("tftp").der())).starts_with("not a private key"));
+  EXPECT_TRUE(
+      error_of(as_text(test::file("certs/tftp.crt"))).starts_with("not a private key but a certificate: "));
+  EXPECT_TRUE(error_of(as_text(test::certificate("tftp").der()))
+                  .starts_with("not a private key but a certificate: "));
   EXPECT_TRUE(error_of(kEncrypted).contains("under a passphrase"));
 }
 

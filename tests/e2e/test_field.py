@@ -1,9 +1,11 @@
 """Names, numbers, certificates and lists as others write them: tests/data/field."""
 
+import base64
 import socket
 import ssl
 import struct
 import subprocess
+import urllib.parse
 
 import harness
 from harness import DATA, Service, Tvs, ask_once, is_valid, message, program, run
@@ -63,6 +65,32 @@ class Names(Case):
                 self.refused(2, "tvs", "query", "--host", "%s:%d" % service.tvs[0], "--tvs-cert", tvs, "--issuer", "CN=x",
                              "--serial", wrong, says="--serial")
 
+    def test_as_programs_print_them(self):
+        self.add("app-odd")
+        tvs, file = self.own_certificate("tvs"), harness.CERTS / "app-odd.crt"
+        printed = lambda *args: subprocess.run(["openssl", "x509", "-in", file, "-noout", *args], check=True,
+                                               capture_output=True, text=True, errors="surrogateescape").stdout
+        serials = (printed("-serial"), "Serial Number:\n    " + printed("-serial").removeprefix("serial="))
+        names = [printed("-issuer", "-nameopt", style) for style in (
+            "compat", "RFC2253", "oneline", "multiline", "oneline,-esc_msb,utf8", "sep_multiline", "ca_default",
+            "RFC2253,sep_semi_plus_space", "lname,sep_comma_plus", "oid,sep_comma_plus")]
+        line = names[0].strip().removeprefix("issuer=")
+        names += [line, line[1:], f"DirName:{line}", f"Issuer: {line}", f"'{line}'"]
+        with Service(self.state) as service:
+            ask = ["tvs", "query", "--host", "%s:%d" % service.tvs[0], "--tvs-cert", tvs]
+            for number, name in enumerate(names):
+                said = self.ctl(*ask, "--issuer", name, "--subject", name, "--serial", serials[number % 2])
+                self.assertIn("found: ", said, name)
+            for name, says in (("CN:x", "no type=value"), ("/CN=x/FOO=y", "unknown attribute type"), ("http://x/", "bad name")):
+                self.refused(2, *ask, "--issuer", name, "--serial", "1", says=["--issuer: ", says, "give CN=...;"])
+            # As older OpenSSL writes it, and without the first slash.
+            for name, code in (("C=DE, CN=dienst.example.com/emailAddress=x@y", 1), ("C=DE/CN=dienst.example.com", 0)):
+                self.ctl(*ask, "--issuer", name, "--serial", serials[0], code=code)
+            # As a phone sends it.
+            for text in (line, "/CN=dienst.example.com"):
+                number = bytes.fromhex(serials[0].strip().removeprefix("serial="))
+                self.assertTrue(is_valid(ask_once(service.tvs[0], query(text, number))), text)
+
     def test_lists(self):
         for name in ("adcs-issuer-with-dc", "adcs-issuer-without-dc"):
             self.assertIn("valid", self.ctl("itl", "verify", FIELD / f"{name}.tlv"))
@@ -111,6 +139,43 @@ class Certificates(Case):
             self.assertRegex(self.ctl("cert", "add", file, "--role", "tftp"), "^(added|replaced) ")
             self.ctl("cert", "show", self.facts("cert", "list")["certificates"][-1]["sha256"])
 
+    def test_as_text_that_is_not_pem(self):
+        body = "".join((FIELD / "adcs.pem").read_text().splitlines()[1:-1])
+        der = der_of("adcs")
+        url_safe = base64.urlsafe_b64encode(der).decode().rstrip("=")
+        pem = (FIELD / "adcs.pem").read_text()
+        self.assertRegex(url_safe, "[-_]")
+        file, phone = self.folder / "text", "SEP001122334455"
+        for text in (der.hex(), der.hex(":"), der.hex(" ").upper(), "\\x" + der.hex(), f"X'{der.hex()}'",
+                     ", ".join(f"0x{byte:02x}" for byte in der), url_safe, f'"{body}"',
+                     f"-----BEGIN CERTIFICATE-----\n{url_safe}\n-----END CERTIFICATE-----\n",
+                     base64.b64encode(pem.encode()).decode(), urllib.parse.quote(pem)):
+            file.write_text(text)
+            self.assertRegex(self.ctl("cert", "add", file, "--role", "tftp"), "^(added|replaced) ", text[:40])
+        # Everything that takes a certificate has the one reader.
+        file.write_text(der.hex())
+        self.ctl("phone", "add", phone, "--certificate", file)
+        self.refused(1, "itl", "verify", FIELD / "etoken-plain-names.tlv", "--signer", file, says="signed by")
+        for text, says in ((der.hex()[:-1], "damaged hexadecimal"), (der.hex()[:100], "cut short"),
+                           ("sha256 Fingerprint=AB:CD", "a fingerprint"), (pem.replace("-----", "----"), "five dashes"),
+                           (f'{{"x5c":["{body}"]}}', "JSON"), (f"data:;base64,{body}", "base64 by itself"),
+                           ("00000000: 3082", "a dump with offsets"), (pem.replace("\n", "<br>\n"), "not base64")):
+            file.write_text(text)
+            self.refused(1, "cert", "add", file, "--role", "tftp", says=says)
+            self.refused(1, "phone", "add", phone, "--certificate", file, says=says)
+        two = self.folder / "two"
+        two.write_bytes(der + der_of("etoken"))
+        self.assertEqual(len(self.ctl("cert", "add", two, "--role", "tftp").splitlines()), 2)
+
+    def test_hashes_as_programs_print_them(self):
+        self.add_field("adcs")
+        sha256 = self.facts("cert", "list")["certificates"][0]["sha256"]
+        for text in (sha256.upper(), bytes.fromhex(sha256).hex(":"), f"sha256 Fingerprint={bytes.fromhex(sha256).hex(':').upper()}",
+                     f"SHA256:{sha256[:12]}", f"0x{sha256[:10]}"):
+            self.assertIn(sha256, self.ctl("cert", "show", text), text)
+        self.refused(1, "cert", "show", "a" * 40, says="the length of a SHA-1")
+        self.refused(1, "cert", "remove", "CN=x", says="'anchorctl cert list' shows these")
+
     def test_others_are_named(self):
         key, request, bag, bundle = (self.folder / name for name in ("k.pem", "r.pem", "b.p12", "c.p7b"))
         openssl = lambda *args: subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
@@ -126,7 +191,7 @@ class Certificates(Case):
         empty.touch()
         for file, says in ((key, "a private key"), (request, "a certificate request"), (bag, "a PKCS #12 file: use 'openssl"),
                            (bundle, "a PKCS #7 file"), (request_der, "a certificate request"), (bundle_der, "a PKCS #7 file"),
-                           (key_der, "a private key"), (empty, "empty"), (self.state / "anchord.db", "no certificate")):
+                           (key_der, "a private key"), (empty, "empty"), (self.state / "anchord.db", "an SQLite database")):
             self.refused(1, "cert", "add", file, "--role", "tftp", says=[says, file.name])
         # Everything that takes a certificate has the one reader.
         self.refused(1, "phone", "add", "SEP001122334455", "--certificate", request, says="a certificate request")

@@ -56,9 +56,9 @@ class Certificate {
   // bytes and names that Name refuses are errors that say so.
   static Result<Certificate> from_der(Bytes der);
 
-  // A file that somebody gives as one: PEM (pem.h), DER, or base64 alone. In the file's
-  // order; other PEM objects are passed over. None is an error, which says what the file
-  // is instead where that can be seen.
+  // A file that somebody gives as one: PEM (pem.h), DER, or the DER as hexadecimal or base64
+  // text of any usual kind. In the file's order; other PEM objects are passed over. None is an error, which
+  // says what the file is instead where that can be seen.
   static Result<std::vector<Certificate>> all_from(Bytes file);
 
   // One object of a PEM file, whose label must mean a certificate.

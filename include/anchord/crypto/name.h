@@ -44,7 +44,9 @@ class Name {
   // `der` is the whole RDNSequence.
   static Result<Name> from_der(Bytes der);
 
-  // Either spelling: with an attribute after an unescaped ';' it is the vendor's.
+  // Either spelling: with an attribute after an unescaped ';' it is the vendor's. With a
+  // slash in front of the first attribute it is OpenSSL's one line, in the certificate's
+  // order: /C=US/O=Example Corp/CN=cucm1.example.com. Values that are no UTF-8 are Latin-1.
   // A separator counts only where an attribute type and '=' follow, because phones
   // do not escape; a backslash that escapes nothing is itself.
   static Result<Name> parse(std::string_view text);

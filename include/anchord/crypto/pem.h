@@ -36,7 +36,8 @@ class PemReader {
 // Whether the label means a certificate: CERTIFICATE, X509 CERTIFICATE, TRUSTED CERTIFICATE.
 bool is_certificate_label(std::string_view label);
 
-// The bytes; nothing when it is not base64. Missing '=' at the end are no matter.
+// The bytes; nothing when it is not base64. Missing '=' at the end are no matter, nor which
+// of its two alphabets it has (RFC 4648, sections 4 and 5).
 std::optional<Buffer> decode_base64(std::string_view text);
 
 // What one object or a whole file is when it is no certificate, and what to do about it:

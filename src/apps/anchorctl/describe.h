@@ -32,8 +32,14 @@ std::string roles_text(std::span<const wire::Role> roles);     // "sast,tftp"
 std::string serial_text(Bytes serial);
 
 // The number of any usual spelling: "3e9d1cc5", "3E:9D:1C:C5", "0x3e9d1cc5", "serial=3E9D1CC5",
+// "Serial Number: 3e:9d:1c:c5",
 // "1050483909 (0x3e9d1cc5)", "-01" (a negative one: its bytes in a certificate).
 std::optional<Buffer> serial_from_text(std::string_view text);
+
+// A name as people paste it, in a spelling that services take: with "issuer=", "Subject:" or
+// "DirName:" in front, with slashes between its attributes, or on several lines. What is in
+// one of the two usual spellings stays as it is.
+Result<std::string> name_from_paste(std::string_view text);
 
 Json roles_json(std::span<const wire::Role> roles);
 

@@ -120,11 +120,14 @@ struct QueryOptions {
   std::string out;
 };
 
-void check_name(const std::string& option, std::string_view text) {
-  crypto::NormalName name;
-  if (!name.from_text(text)) {
-    wrong_usage(option + ": not a name: give CN=...;O=...;C=... or C=...,O=...,CN=...");
+std::string asked_name(const std::string& option, std::string_view text) {
+  auto name = name_from_paste(text);
+  if (!name) {
+    wrong_usage(fmt::format(
+        "{}: {}: give CN=...;O=...;C=..., or C=...,O=...,CN=..., or /C=.../O=.../CN=..., or the like", option,
+        name.error().text));
   }
+  return *name;
 }
 
 Buffer serial_of(const QueryOptions& options) {
@@ -165,10 +168,10 @@ Status report_found(const Session& session, const QueryOptions& options,
   return {};
 }
 
-Outcome query(const Session& session, const QueryOptions& options) {
+Outcome query(const Session& session, QueryOptions options) {
   Buffer serial = serial_of(options);
-  check_name("--issuer", options.issuer);
-  if (!options.subject.empty()) check_name("--subject", options.subject);
+  options.issuer = asked_name("--issuer", options.issuer);
+  if (!options.subject.empty()) options.subject = asked_name("--subject", options.subject);
   auto server = server_from(options.server);
   if (!server) return failure_of(server);
 
