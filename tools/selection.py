@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # By what a path begins with, the first that fits. Long ones (abuse, procedures, anchorload_bad) are for the whole run,
 # unless they are changed themselves.
-DOCUMENTS = ["docs", "docs_json", "docs_names"]
+DOCUMENTS = ["docs", "docs_errors", "docs_json", "docs_names"]
 END_TO_END = {
     "src/apps/anchord/": ["explain", "bad_input", "docs_names"],
     "src/apps/anchorctl/backup": ["anchorctl_backup"],

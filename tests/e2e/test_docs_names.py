@@ -367,6 +367,11 @@ class Text(Names):
 
     def test_errors(self):
         self.check("Errors", "the line begins")
+        self.check("Errors", "what is said")
+
+    def test_warnings(self):
+        self.check("Errors", "a warning")
+        self.check("What status warns of", "a warning")
 
 
 class Counters(Case):
