@@ -116,7 +116,7 @@ Result<OfModels> phones_of_models(Database& database, const std::filesystem::pat
 
 }  // namespace
 
-Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& knows_sha1_only,
+Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& may_know_sha1_only,
                         const ChangeRequest& request) {
   return make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
     if (cluster.signing.digest == digest) return std::nullopt;
@@ -126,16 +126,16 @@ Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& know
     std::string what = fmt::format("set the digest to {}", wire::digest_name(digest));
     if (digest != wire::Digest::sha1) {
       auto limited =
-          phones_of_models(Inside::database(store), Inside::directory(store), cluster, knows_sha1_only);
+          phones_of_models(Inside::database(store), Inside::directory(store), cluster, may_know_sha1_only);
       if (!limited) return std::unexpected(limited.error());
       if (limited->count > 0) {
         std::string who = trust::phones_text(limited->count, limited->first);
         if (!request.force)
-          return refuse(
-              fmt::format("setting the digest to {} would keep {} from taking lists and files: "
-                          "phones of model {} know SHA-1 only (see 'anchorctl report features')",
-                          wire::digest_name(digest), who, joined(limited->models, ", ")));
-        what += fmt::format("; of a model that knows SHA-1 only: {}", who);
+          return refuse(fmt::format(
+              "setting the digest to {} would keep {} from taking lists and files: "
+              "phones of model {} are not known to take SHA-512 (see 'anchorctl report features')",
+              wire::digest_name(digest), who, joined(limited->models, ", ")));
+        what += fmt::format("; of a model that is not known to take SHA-512: {}", who);
       }
     }
     Cluster after = trust::with_digest(cluster, digest);

@@ -59,9 +59,9 @@ Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& reque
 // With which digest lists and files are signed from now on: sha1 or sha512. False: it was so
 // already. Refused while a rollback is prepared, since nothing is signed then, and for sha512
 // while phones that count (the cluster expects them, or they have booted whole) are of a model
-// of which `knows_sha1_only` says so.
+// of which `may_know_sha1_only` says so.
 using ModelTest = std::function<bool(std::string_view model)>;
-Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& knows_sha1_only,
+Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& may_know_sha1_only,
                         const ChangeRequest& request);
 
 // False: it was so already. Refused in mixed mode: the CTL would still hold.

@@ -8,10 +8,11 @@ namespace {
 
 using By = Step::By;
 
-// Who does not check what it is served does not care how it is signed.
-bool knows_sha1_only(std::string_view model) {
+// Who does not check what it is served does not care how it is signed. What nobody knows of a
+// model could keep its phones from all that they boot with.
+bool may_know_sha1_only(std::string_view model) {
   const PhoneModel* found = find_phone_model(model);
-  return found != nullptr && found->sha512 == "no" && found->security_by_default != "no";
+  return found == nullptr || (found->sha512 != "yes" && found->security_by_default != "no");
 }
 
 std::string digest_consequence(const std::string& value) {
@@ -45,7 +46,7 @@ Setting digest_setting() {
           .change =
               [](store::Store& store, const std::string& value, const store::ChangeRequest& request) {
                 return store::set_digest(store, value == "sha1" ? wire::Digest::sha1 : wire::Digest::sha512,
-                                         knows_sha1_only, request);
+                                         may_know_sha1_only, request);
               },
           .steps = digest_steps};
 }
