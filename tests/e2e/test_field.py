@@ -1,6 +1,7 @@
 """Names, numbers, certificates and lists as others write them: tests/data/field."""
 
 import base64
+import http.client
 import socket
 import ssl
 import struct
@@ -170,8 +171,8 @@ class Certificates(Case):
     def test_hashes_as_programs_print_them(self):
         self.add_field("adcs")
         sha256 = self.facts("cert", "list")["certificates"][0]["sha256"]
-        for text in (sha256.upper(), bytes.fromhex(sha256).hex(":"), f"sha256 Fingerprint={bytes.fromhex(sha256).hex(':').upper()}",
-                     f"SHA256:{sha256[:12]}", f"0x{sha256[:10]}"):
+        pairs = bytes.fromhex(sha256).hex(":")
+        for text in (sha256.upper(), pairs, f"sha256 Fingerprint={pairs.upper()}", f"SHA256:{sha256[:12]}", f"0x{sha256[:10]}"):
             self.assertIn(sha256, self.ctl("cert", "show", text), text)
         self.refused(1, "cert", "show", "a" * 40, says="the length of a SHA-1")
         self.refused(1, "cert", "remove", "CN=x", says="'anchorctl cert list' shows these")
@@ -217,6 +218,66 @@ class Certificates(Case):
                 answer = ask_once(service.tvs[0], query("CN=Field Authority", bytes([serial])))
                 self.assertTrue(is_valid(answer), serial)
             self.assertTrue(is_valid(ask_once(service.tvs[0], query("CN=Beh\u00f6rde;O=Field Tests", b"\x22", "CN=M\u00fcller"))))
+
+
+# As people have them in public repositories, one of each kind: what is said of it (None: nothing), and whether it is served.
+FILES = {
+    # The vendor's own prefix, which nobody declares; Latin-1 that is UTF-8; comments with anything in them.
+    "SEP001122334401.cnf.xml": (
+        b'<device  xsi:type="axl:XIPPhone" ctiid="94">\n<!-- ??? --><!-- ***** -->\n<label>$phone$</label></device>', None, True),
+    "SEP001122334402.cnf.xml": (b'<device>\n<div style="all: initial !important;"/>\n<x>Pa$$w0rd \xc3\xb1</x><x/>\n </device>\n', None, True),
+    # Of another root, with the same element twice, and what another program puts in later.
+    "SEP001122334403.cnf.xml": (b'<?xml version="1.0" ?>\n<Default>\n{loop}\n<m p="{$n}"/>{/loop}<l/><l/> <!-- 4 = TLS -->\n</Default>\n',
+                                None, True),
+    "SEP001122334404.cnf.xml": (b"<device>\n<line>\n</line>\n</line>\n</device>", "line 4, column 3: mismatched tag", False),
+    "XMLDefault.cnf.xml": (b'<Default>\n<loadInformation model="7962">X</loadInformation434>\n</Default>\n',
+                           "line 2, column 34: mismatched tag", False),
+    # Copies and forms to fill in, which no phone asks for.
+    "SEP{MAC}.cnf.xml": (b"<device/>", None, True),
+    "SEP[MACDOSEUTELEFONE].cnf.xml": (b"<device/>", None, True),
+    "SEP(MAC ADDRESS HERE).cnf.xml": (b"<device/>", None, True),
+    "endpoint/SEP$mac.cnf.xml": (b"<device/>", None, True),
+    "SEP_TEMPLATE.cnf.xml": (b"<!-- SEP<MAC> -> SEP00A3 -->\n<device><a><<USER>></a></device>", "line 2, column 13", True),
+    "XMLDefault.cnf.xml__": (b"<default/>", None, True),
+    # Read by a phone that asks for nothing better.
+    "dialplan.xml": (b'<DIALTEMPLATE>>\n<TEMPLATE MATCH="\\*.." Timeout="0"/><!-- *.. codes -->\n</DIALTEMPLATE>', None, True),
+    "AppDialRules.xml": (b'<!--\n  Add <DialRule .../> entries here\n-->\n<DialRules>\n</DialRules>\n', None, True),
+    "syncinfo.xml": (b'<SYNCINFO>\n<IMAGE VERSION="*" SYNC="1"/>\n<IMAGE VERSION="P0S3 SYNC="1"/>\n</SYNCINFO>\n', "line 3, column", True),
+    "SEP00036BAAD658.cfg.xml": (b"template_id_8.cnf.xml", "line 1, column 1", True),
+    "Spanish_Colombia/7960-dictionary.xml": (
+        b'<?xml version="1.0" encoding="ISO-8859-1"?>\n<phrases>\n<phrase i="6" t="\xbfDuraci\xf3n &apos;%s&gt;?"/></phrases>', None, True),
+    "defaultheadsetconfig.json": (b'{"headsetConfig": {}}', None, True),
+    "Firmware 9.4.1/CP3905.9-4-1SR2-2.loads": (b"APP3905.9-4-1SR2-2.zz\n", None, True),
+    "omm_conf(3).gz": (b"\x1f\x8b\x08\0", None, True),
+}
+
+
+class Files(Case):
+    def test_of_public_repositories(self):
+        folder = self.state / "provisioning"
+        for name, (content, _, _) in FILES.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
+        with Service(self.state, ports=("0", "auto", "auto", "0")) as service:
+            for name, (content, _, served) in FILES.items():
+                connection = http.client.HTTPConnection(*service.http[0], timeout=harness.BOUND)
+                connection.request("GET", "/" + urllib.parse.quote(name) + ".sgn")
+                answer = connection.getresponse()
+                signed = answer.read()
+                connection.close()
+                self.assertEqual(answer.status, 200 if served else 404, name)
+                if served:
+                    self.assertEqual(harness.tftp_get(service.tftp[0], name.encode())[0], content, name)
+                    (self.folder / "f.sgn").write_bytes(signed)
+                    self.ctl("file", "strip", self.folder / "f.sgn", "--out", self.folder / "f")
+                    self.assertEqual((self.folder / "f").read_bytes(), content, name)
+                    self.ctl("file", "verify", self.folder / "f.sgn")
+            said = self.facts("status")["service"]["status"]["provisioning"]
+        for name, (_, reason, served) in FILES.items():
+            of = {one["file"]: one["reason"] for one in said["warnings" if served else "problems"]}
+            self.assertEqual(f"provisioning/{name}" in of, reason is not None, (name, of))
+            if reason is not None:
+                self.assertIn(reason, of[f"provisioning/{name}"])
 
 
 class Adoption(Case):
