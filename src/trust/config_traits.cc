@@ -1,34 +1,48 @@
 #include "anchord/trust/config_traits.h"
 
-#include <expat.h>
-
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <memory>
-#include <new>
 #include <string_view>
 
 #include "anchord/base/ascii.h"
-#include "anchord/trust/xml.h"
+#include "element_scanner.h"
+#include "unpack.h"
 #include "xml_text.h"
 
 namespace anchord::trust {
 namespace {
 
-// What of a value is looked at: no password is longer.
-constexpr std::size_t kMaxValue = 1024;
+// Of one file: a list of everybody's passwords has fewer.
+constexpr std::size_t kMaxValues = std::size_t{1} << 18;
+// Of a value in another encoding, what is left of it in ASCII: less tells nothing.
+constexpr std::size_t kMinAscii = 4;
 
 // Parts of the names of elements with secrets, as sshPassword, authPassword, capfAuthString.
-constexpr std::array<std::string_view, 6> kSecret = {"password",   "passwd", "passphrase",
-                                                     "authstring", "secret", "sharedkey"};
+constexpr auto kSecret = std::to_array<std::string_view>(
+    {"password", "passwd", "passphrase", "passcode", "authstring", "secret", "sharedkey", "credential"});
+// Whole names, since they are parts of others'.
+constexpr auto kSecretNames = std::to_array<std::string_view>({"pin", "psk", "wpapsk", "wepkey"});
 // What a line registers with: one phone's alone, so that an older copy is told as well.
-constexpr std::array<std::string_view, 2> kIdentity = {"authname", "contact"};
+constexpr auto kIdentity = std::to_array<std::string_view>({"authname", "contact"});
+// Of a configuration and of little else: what has one may hold a line's names.
+constexpr auto kOfConfigurations =
+    std::to_array<std::string_view>({"device", "devicepool", "deviceprotocol", "callmanagergroup",
+                                     "sipprofile", "siplines", "commonprofile", "vendorconfig"});
 
-bool is_telling(std::string_view element) {
-  const std::string name = lower_case(element);
-  return std::ranges::any_of(kSecret, [&](auto part) { return name.contains(part); }) ||
-         std::ranges::find(kIdentity, name) != kIdentity.end();
+bool is_one_of(std::string_view name, auto& names) {
+  return std::ranges::find(names, name) != std::end(names);
+}
+
+bool is_secret(std::string_view name) {
+  return is_one_of(name, kSecretNames) ||
+         std::ranges::any_of(kSecret, [&](auto part) { return name.contains(part); });
+}
+
+std::string_view without_blanks(std::string_view value) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::size_t begin = value.find_first_not_of(kBlanks);
+  return begin == value.npos ? "" : value.substr(begin, value.find_last_not_of(kBlanks) - begin + 1);
 }
 
 std::uint64_t hash_of(std::string_view kind, std::string_view value) {
@@ -40,56 +54,48 @@ std::uint64_t hash_of(std::string_view kind, std::string_view value) {
 
 class TraitReader {
  public:
-  explicit TraitReader(ConfigTraits& out) : out_(out), parser_(XML_ParserCreate("UTF-8"), XML_ParserFree) {
-    if (parser_ == nullptr) throw std::bad_alloc();
-    XML_SetUserData(parser_.get(), this);
-    XML_SetElementHandler(
-        parser_.get(), [](void* self, const XML_Char* name, const XML_Char**) { of(self).start(name); },
-        [](void* self, const XML_Char* name) { of(self).end(name); });
-    XML_SetCharacterDataHandler(parser_.get(), [](void* self, const XML_Char* text, int size) {
-      of(self).text(std::string_view(text, static_cast<std::size_t>(size)));
-    });
-    // Entities grow without bound.
-    XML_SetStartDoctypeDeclHandler(parser_.get(), [](void* self, const XML_Char*, const XML_Char*,
-                                                     const XML_Char*, int) { of(self).stop(); });
+  void run(Bytes text) {
+    ElementScanner scanner({.begin = [this](std::string_view name) { return begin(name); },
+                            .text = [this](std::string_view name,
+                                           std::string_view value) { add(name, without_blanks(value)); }});
+    scanner.feed(text);
+    scanner.end();
   }
 
-  void run(Bytes text) {
-    constexpr std::size_t kPiece = std::size_t{1} << 20;
-    for (bool ok = true; ok && !text.empty(); text = text.subspan(std::min(text.size(), kPiece))) {
-      Bytes piece = text.first(std::min(text.size(), kPiece));
-      ok = XML_Parse(parser_.get(), as_text(piece).data(), static_cast<int>(piece.size()), XML_FALSE) ==
-           XML_STATUS_OK;
-    }
+  const std::string& first() const { return first_; }
+
+  void fill(ConfigTraits& out) {
+    out.is_part = is_part_;
+    out.has_secrets = !secrets_.empty();
+    out.values = std::move(secrets_);
+    if (is_part_) out.values.insert(out.values.end(), identities_.begin(), identities_.end());
   }
 
  private:
-  static TraitReader& of(void* self) { return *static_cast<TraitReader*>(self); }
-  void stop() { XML_StopParser(parser_.get(), XML_FALSE); }
-
-  void start(std::string_view name) {
-    if (depth_ == 0) out_.root = name;
-    if (!out_.is_configuration() || depth_ == kMaxXmlDepth) return stop();
-    ++depth_;
-    value_.clear();
-  }
-  void text(std::string_view more) {
-    if (value_.size() < kMaxValue) value_ += more.substr(0, kMaxValue - value_.size());
-  }
-  void end(std::string_view name) {
-    --depth_;
-    if (std::string_view value = trimmed(value_); !value.empty() && is_telling(name))
-      out_.values.push_back(hash_of(lower_case(name), value));
-    value_.clear();
+  bool begin(std::string_view name) {
+    if (first_.empty()) first_ = name;
+    is_part_ = is_part_ || is_one_of(name, kOfConfigurations);
+    return is_secret(name) || is_one_of(name, kIdentity);
   }
 
-  ConfigTraits& out_;
-  std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser_;
-  std::size_t depth_ = 0;
-  std::string value_;
+  void add(std::string_view name, std::string_view value) {
+    auto& values = is_secret(name) ? secrets_ : identities_;
+    if (value.empty() || values.size() >= kMaxValues) return;
+    values.push_back(hash_of(name, value));
+    // The same in whatever encoding.
+    std::string ascii;
+    std::ranges::copy_if(value, std::back_inserter(ascii),
+                         [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    if (ascii.size() != value.size() && ascii.size() >= kMinAscii) values.push_back(hash_of(name, ascii));
+  }
+
+  std::string first_;
+  bool is_part_ = false;
+  std::vector<std::uint64_t> secrets_;
+  std::vector<std::uint64_t> identities_;
 };
 
-// Firmware and pictures are large and cheaply told.
+// Firmware and pictures are cheaply told.
 bool may_be_xml(Bytes document) {
   constexpr std::string_view kBefore("\xef\xbb\xbf\xfe\xff\0 \t\r\n", 10);
   const std::size_t at = as_text(document).substr(0, 64).find_first_not_of(kBefore);
@@ -100,14 +106,16 @@ bool may_be_xml(Bytes document) {
 
 ConfigTraits config_traits(Bytes document) {
   ConfigTraits out;
-  if (!may_be_xml(document)) return out;
-  auto text = xml_text(document);
-  Bytes content = text ? text->text : document;
-  // A copy may have more in front than a configuration may.
-  const std::size_t begin = as_text(content).find('<');
-  TraitReader(out).run(content.subspan(std::min(begin, content.size())));
-  if (!out.is_configuration()) return out;
-  out.values.push_back(hash_of("", as_text(document)));
+  TraitReader reader;
+  reader.run(document);
+  if (may_be_xml(document)) {
+    if (auto text = xml_text(document); text && !text->made.empty()) reader.run(text->text);
+    out.root = reader.first();
+  }
+  unpack(document, [&](Bytes content) { reader.run(content); });
+  reader.fill(out);
+  out.packed = packed_otherwise(document);
+  if (out.is_configuration()) out.values.push_back(hash_of("", as_text(document)));
   std::ranges::sort(out.values);
   out.values.erase(std::ranges::unique(out.values).begin(), out.values.end());
   return out;

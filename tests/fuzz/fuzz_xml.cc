@@ -1,6 +1,9 @@
 // A configuration that can be reduced is well-formed, before and after, and reducing it
 // again changes nothing.
+#include <algorithm>
+
 #include "anchord/crypto/self_signed.h"
+#include "anchord/trust/config_traits.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/xml.h"
 #include "fuzz.h"
@@ -22,6 +25,8 @@ crypto::Certificate make_device() {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const crypto::Certificate device = make_device();
   Bytes input(data, size);
+  const trust::ConfigTraits traits = trust::config_traits(input);
+  require(std::ranges::is_sorted(traits.values), "the values can be searched for");
   auto good = trust::check_xml(input);
   require(good || good.error().text.starts_with("line "), "an error says where it is");
   auto reduced = trust::reduced_config(input, device);

@@ -37,16 +37,64 @@ TEST(ConfigTraits, ACopyNeedNotBeWhole) {
   EXPECT_TRUE(share(traits("<device/>"), traits("<device/>")));  // the very same
 }
 
-TEST(ConfigTraits, OfOtherFilesOnlyTheRootIsTold) {
-  EXPECT_EQ(traits("<ringlist><password>s</password></ringlist>").root, "ringlist");
-  EXPECT_TRUE(traits("<ringlist><password>s</password></ringlist>").values.empty());
-  for (std::string_view none : {"", "text",
-                                "\x7f"
-                                "ELF<device>",
-                                "   "})
-    EXPECT_EQ(traits(none).root, "") << none;
-  EXPECT_TRUE(
-      traits("<!DOCTYPE device [<!ENTITY a 'b'>]><device><password>&a;</password></device>").values.empty());
+TEST(ConfigTraits, InWhateverFileSecretsTell) {
+  auto phone =
+      traits("<device><sshPassword>s3cret</sshPassword><line><contact>1001</contact></line></device>");
+  const std::string secret = "<sshPassword>s3cret</sshPassword>";
+  const std::string copies[] = {
+      "<old>" + secret + "</old>",
+      "#!/bin/sh\ncat <<EOF\n<device>\n" + secret,
+      "b0VIM 8.2" + std::string(40, '\0') + secret.substr(0, 9) + std::string(3, '\0') + secret.substr(9),
+      "<device/><device>" + secret + "</device>",
+      "<!-- <device>" + secret + " -->",
+      "<device><x:SSHPassword a='b' c=\"d\">\n s3<![CDATA[cre]]>t</x:SSHPassword>",
+      "<device><sshPassword>&#115;3&#x63;ret</sshPassword>",
+      "<<device <sshPassword>s3cret",
+      "-" + secret + "\n+<sshPassword>new</sshPassword>",
+      "\xef\xbb\xbf\xef\xbb\xbf<device>" + secret,
+      "<device><sshPassword>s3cret<cut",
+      "<!DOCTYPE device [<!ENTITY a 'b'>]><device>" + secret,
+  };
+  for (const std::string& copy : copies) EXPECT_TRUE(share(phone, traits(copy))) << copy;
+  EXPECT_EQ(traits(copies[0]).root, "old");
+  EXPECT_EQ(traits(copies[1]).root, "");
+  for (std::string_view other : {"<old><password>s3cret</password></old>", "<sshPassword/>s3cret",
+                                 "<sshPassword></sshPassword>s3cret", "<sshPassword/><x>s3cret</x>",
+                                 "sshPassword=s3cret", "<directory><contact>1001</contact></directory>"})
+    EXPECT_FALSE(share(phone, traits(other))) << other;
+  // A line's names count where they are of a configuration.
+  EXPECT_TRUE(share(phone, traits("<lines><sipLines/><contact>1001</contact></lines>")));
+}
+
+TEST(ConfigTraits, OtherFilesHaveNone) {
+  for (std::string_view none :
+       {"", "text", "   ", "<", "<<<>", "<ringlist><name>a</name></ringlist>", "<password", "<![CDATA[",
+        "<!-", "<password><![CDATA[", "<password>  \n", "<a b='<x>'/>"}) {
+    EXPECT_TRUE(traits(none).values.empty()) << none;
+    EXPECT_FALSE(traits(none).is_part) << none;
+  }
+  EXPECT_EQ(traits("<ringlist/>").root, "ringlist");
+  EXPECT_EQ(traits("\x7f"
+                   "ELF<device>")
+                .root,
+            "");
+}
+
+TEST(ConfigTraits, WhatIsPackedIsLookedInto) {
+  const auto phone = config_traits(vector_file("copies/phone.cnf.xml"));
+  ASSERT_GT(phone.values.size(), 2u);
+  for (const char* name : {"phone.cnf.xml.gz", "cut.gz", "phone.zip", "phone.tar", "phone.tar.gz",
+                           "gzip-in.zip", "gzip-in-a.tar", "behind-a-header.sgn", "two.gz"}) {
+    const auto copy = config_traits(vector_file(std::string("copies/") + name));
+    EXPECT_TRUE(share(phone, copy)) << name;
+    EXPECT_EQ(copy.packed, "") << name;
+  }
+  EXPECT_EQ(config_traits(vector_file("copies/phone.cnf.xml.xz")).packed, "xz");
+  EXPECT_EQ(config_traits(vector_file("copies/phone.cnf.xml.bz2")).packed, "bzip2");
+  // Beginnings of which nothing follows.
+  std::string bombs;
+  for (int i = 0; i < 10'000; ++i) bombs += "\x1f\x8b\x08PK\x03\x04";
+  EXPECT_TRUE(traits(bombs).values.empty());
 }
 
 TEST(ConfigTraits, AnyEncoding) {
@@ -56,6 +104,16 @@ TEST(ConfigTraits, AnyEncoding) {
     wide.push_back(0);
   }
   EXPECT_TRUE(share(config_traits(wide), traits("<device><sshPassword>s3cret</sshPassword></device>")));
+  // Without the mark, from within a character on, the other way round, and four bytes each.
+  for (std::size_t cut : {2, 3, 5})
+    EXPECT_TRUE(
+        share(config_traits(Bytes(wide).subspan(cut)), traits("<device><sshPassword>s3cret</sshPassword>")));
+  const auto phone = traits("<device><sshPassword>p\xc3\xa4sswort</sshPassword></device>");
+  for (std::string_view other :
+       {"<?xml version='1.0' encoding='latin1'?><device><sshPassword>p\xe4sswort</sshPassword></device>",
+        "x<sshPassword>p\xe4sswort</sshPassword>",
+        "<device><sshPassword>p&#228;sswort</sshPassword></device>"})
+    EXPECT_TRUE(share(phone, traits(other))) << other;
 }
 
 }  // namespace

@@ -484,12 +484,26 @@ TEST(Cluster, ACertificateNamesThePhoneInItsCommonName) {
   };
   for (const char* text :
        {"CP-8861-SEP00112233AABB", "SEP00112233AABB", "sep00112233aabb", "CP-7965G-SEP00112233AABB",
-        "SEP00112233AABB.example.com", "SEPARATE-SEP00112233AABB"})
+        "SEP00112233AABB.example.com", "SEPARATE-SEP00112233AABB", "00112233AABB", "00:11:22:33:aa:bb",
+        "00-11-22-33-AA-BB", "CP-8861-0011.2233.aabb", "00112233aabb.example.com"})
     EXPECT_EQ(named(text), "SEP00112233AABB") << text;
   for (const char* text : {"", "SEP", "phone", "SEP00112233AAB", "SEP00112233AABBC", "XSEP00112233AABB",
-                           "00112233AABB", "SEP00112233AABG"})
+                           "00112233AABBC", "x00112233AABB", "00:11:22:33:AA", "SEP00112233AABG"})
     EXPECT_EQ(named(text), "none") << text;
   EXPECT_FALSE(named_phone({}));
+}
+
+TEST(Cluster, ATextNamesPhonesInManyWays) {
+  using Names = std::vector<std::string>;
+  for (const char* text :
+       {"SEP00112233AABB.pem", "sep00112233aabb.PEM", "old/CP-8861-SEP00112233AABB.cer", "00112233aabb.pem",
+        "00-11-22-33-aa-bb.crt", "00:11:22:33:AA:BB", "phone_0011.2233.aabb_lsc", "#SEP00112233AABB.pem#",
+        "SEP-00112233AABB", "SEP 00 11 22 33 AA BB", "xSEP00112233AABBx", "SEP00112233AABB and 00112233AABB"})
+    EXPECT_EQ(phones_in(text), Names{"SEP00112233AABB"}) << text;
+  EXPECT_EQ(phones_in("SEP00112233AABB-SEP00112233AACC.pem"), (Names{"SEP00112233AABB", "SEP00112233AACC"}));
+  for (const char* text : {"", "SEP", "ca.pem", "SEP00112233AAB.pem", "20240102030405.pem", "00112233AABBC",
+                           "0011-22-33-44-55", "00:11:22:33-44-55"})
+    EXPECT_EQ(phones_in(text), Names{}) << text;
 }
 
 TEST(Cluster, OnlyTheTwoSignersMaySignLists) {

@@ -78,8 +78,14 @@ constexpr std::size_t kPhoneName = 15;  // "SEP" and twelve digits
 // "sep001122334455", "001122334455", "00:11:22:33:44:55". None of anything else.
 std::optional<std::string> phone_name(std::string_view text);
 
+// Every phone, by phone_name(), that a text names in any way, wherever in it: with SEP in front, or by
+// an address that is a word of its own ("001122334455.old", "00-11-22-33-44-55", "0011.2233.4455").
+// For what must not be missed: twelve digits that mean something else name a phone too.
+std::vector<std::string> phones_in(std::string_view text);
+
 // The phone, by phone_name(), that a certificate's subject names in its common name, as phones'
-// do: "CP-8861-SEP001122334455", "SEP001122334455". None where it names no phone.
+// do: "CP-8861-SEP001122334455", "SEP001122334455"; or by its address alone, "001122334455".
+// None where it names no phone.
 std::optional<std::string> named_phone(const crypto::Name& subject);
 
 // How lists and files are signed.

@@ -1,0 +1,131 @@
+#include "unpack.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <new>
+#include <utility>
+
+namespace anchord::trust {
+namespace {
+
+using namespace std::string_view_literals;
+
+// One in the other: an archive in an archive is somebody's, more are a trap.
+constexpr unsigned kMaxNested = 4;
+// Beginnings that are tried in one file; random ones are one in 16 million bytes.
+constexpr std::size_t kMaxTried = 4096;
+
+constexpr std::string_view kGzip = "\x1f\x8b\x08"sv;
+constexpr std::string_view kZipEntry = "PK\x03\x04"sv;
+constexpr std::size_t kZipHeader = 30;
+constexpr unsigned kDeflated = 8;
+constexpr std::size_t kInflatedPiece = 64 << 10;
+// As zlib has it: a window of 32 KiB, behind a header of gzip's, or behind none.
+constexpr int kWithGzipHeader = 15 + 16;
+constexpr int kWithoutHeader = -15;
+
+class Inflater {
+ public:
+  explicit Inflater(int window) {
+    if (::inflateInit2(&stream_, window) != Z_OK) throw std::bad_alloc();
+  }
+  ~Inflater() { ::inflateEnd(&stream_); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  // As far as it is good, and up to `most` bytes.
+  Buffer run(Bytes packed, std::size_t most) {
+    Buffer out;
+    stream_.next_in = const_cast<std::uint8_t*>(packed.data());  // which it reads only
+    stream_.avail_in = static_cast<unsigned>(std::min<std::size_t>(packed.size(), 1u << 31));
+    for (int state = Z_OK; state == Z_OK && out.size() < most;) {
+      const std::size_t before = out.size();
+      out.resize(before + std::min(kInflatedPiece, most - before));
+      stream_.next_out = out.data() + before;
+      stream_.avail_out = static_cast<unsigned>(out.size() - before);
+      state = ::inflate(&stream_, Z_NO_FLUSH);
+      out.resize(out.size() - stream_.avail_out);
+    }
+    return out;
+  }
+
+ private:
+  z_stream stream_{};
+};
+
+unsigned two_bytes(Bytes of, std::size_t at) {
+  return of[at] | static_cast<unsigned>(of[at + 1]) << 8;
+}
+
+class Unpacker {
+ public:
+  explicit Unpacker(const std::function<void(Bytes)>& take) : take_(take) {}
+
+  void look_into(Bytes file, unsigned depth) {
+    const std::string_view text = as_text(file);
+    // Where the next of each begins.
+    std::size_t gzip = text.find(kGzip);
+    std::size_t zip = text.find(kZipEntry);
+    while (std::min(gzip, zip) != text.npos && tried_ < kMaxTried) {
+      ++tried_;
+      if (gzip < zip) {
+        inflate(file.subspan(gzip), kWithGzipHeader, depth);
+        gzip = text.find(kGzip, gzip + 1);
+      } else {
+        entry(file.subspan(zip), depth);
+        zip = text.find(kZipEntry, zip + 1);
+      }
+    }
+  }
+
+ private:
+  void entry(Bytes zip, unsigned depth) {
+    if (zip.size() < kZipHeader || two_bytes(zip, 8) != kDeflated) return;
+    const std::size_t begin = kZipHeader + two_bytes(zip, 26) + two_bytes(zip, 28);
+    if (begin < zip.size()) inflate(zip.subspan(begin), kWithoutHeader, depth);
+  }
+
+  void inflate(Bytes packed, int window, unsigned depth) {
+    if (left_ == 0) return;
+    const Buffer content = Inflater(window).run(packed, left_);
+    if (content.empty()) return;
+    left_ -= content.size();
+    take_(content);
+    if (depth < kMaxNested) look_into(content, depth + 1);
+  }
+
+  const std::function<void(Bytes)>& take_;
+  std::size_t left_ = kMaxUnpacked;
+  std::size_t tried_ = 0;
+};
+
+}  // namespace
+
+void unpack(Bytes file, const std::function<void(Bytes content)>& take) {
+  Unpacker(take).look_into(file, 1);
+}
+
+std::string_view packed_otherwise(Bytes file) {
+  static constexpr auto kBeginnings = std::to_array<std::pair<std::string_view, std::string_view>>({
+      {"\xfd"
+       "7zXZ\0"sv,
+       "xz"},
+      {"7z\xbc\xaf\x27\x1c"sv, "7z"},
+      {"BZh91AY&SY"sv, "bzip2"},
+      {"Rar!\x1a\x07"sv, "RAR"},
+      {"\x28\xb5\x2f\xfd"sv, "zstd"},
+      {"\x04\x22\x4d\x18"sv, "lz4"},
+      {"LZIP\x01"sv, "lzip"},
+      {"\x1f\x9d"sv, "compress"},
+      {"\x5d\0\0"sv, "lzma"},
+      {"MSCF\0\0\0\0"sv, "CAB"},
+  });
+  for (const auto& [begins, name] : kBeginnings)
+    if (as_text(file).starts_with(begins)) return name;
+  return {};
+}
+
+}  // namespace anchord::trust
