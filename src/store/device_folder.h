@@ -13,10 +13,8 @@ namespace anchord::store {
 
 constexpr char kDeviceFolder[] = "devices";
 
-// Of files that are named as devices' certificates are, sorted.
-Result<std::vector<std::string>> device_file_names(const std::filesystem::path& state);
-
-// Their names by phone: a phone's name can be spelled in several ways.
+// The files by phone: a phone's name can be spelled in several ways. With those that are named as no
+// certificate is and name that phone alone.
 using DeviceFiles = std::multimap<std::string, std::string>;
 Result<DeviceFiles> device_files_by_phone(const std::filesystem::path& state);
 

@@ -29,13 +29,34 @@ TEST_F(DeviceFolder, FilesAreNamedAsPhonesAre) {
   write("SEP001122334456.pem~", "somebody's");
   write("SEP001122334457.crt", "x");
   auto files = all();
-  ASSERT_EQ(files.size(), 2u);
+  ASSERT_EQ(files.size(), 3u);
   EXPECT_EQ(files[0].file, "00112233445a.pem");
   EXPECT_EQ(files[0].device, "SEP00112233445A");
   EXPECT_TRUE(files[0].certificate);
   EXPECT_EQ(files[1].device, "SEP001122334455");
   EXPECT_EQ(files[1].certificate, first);
   EXPECT_EQ(files[1].problem, "");
+  EXPECT_EQ(files[2].device, "SEP001122334457");
+  EXPECT_FALSE(files[2].certificate);
+}
+
+TEST_F(DeviceFolder, WhatNamesAPhoneAndIsNotNamedAsItsCertificateIsNamedLast) {
+  put("#SEP001122334455.pem#", example_certificate("one"));
+  put("SEP001122334455.pem", example_certificate("two"));
+  put("phone.pem", example_certificate("CP-8861-SEP00112233445A"));
+  put("ca.pem", example_certificate("authority"));
+  fs::create_directory(dir_ / "devices/old-SEP000000000003");
+  auto files = all();
+  ASSERT_EQ(files.size(), 3u);
+  EXPECT_EQ(files[0].file, "SEP001122334455.pem");
+  EXPECT_TRUE(files[0].certificate);
+  EXPECT_EQ(files[1].file, "#SEP001122334455.pem#");
+  EXPECT_EQ(files[1].device, "SEP001122334455");
+  EXPECT_EQ(files[2].device, "SEP00112233445A");
+  EXPECT_EQ(files[2].problem,
+            "is not named as a device's certificate is, SEP and twelve digits and .pem: rename it to "
+            "'SEP00112233445A.pem', or remove it; without another one nothing new of the configuration of "
+            "SEP00112233445A is served");
 }
 
 TEST_F(DeviceFolder, WhatNamesAnotherPhoneIsRefusedAndSaysWhatToDo) {
@@ -76,16 +97,19 @@ TEST_F(DeviceFolder, GoesWithThePhone) {
   Store store = open();
   put("SEP001122334455.pem", example_certificate("one"));
   put("001122334455.pem", example_certificate("two"));
+  put("SEP001122334455.PEM", example_certificate("three"));
+  write("SEP001122334455 and SEP00112233445A.txt", "of both");
   put("SEP00112233445A.pem", example_certificate("other"));
   std::vector<std::string> names{"SEP001122334455", "SEP000000000001"};
   auto refused = store.remove_phones(names);
   ASSERT_FALSE(refused);
   expect_text(refused.error().text, {"no phone 'SEP000000000001'"});
-  EXPECT_EQ(all().size(), 3u);
+  EXPECT_EQ(all().size(), 6u);
   names.pop_back();
   ASSERT_TRUE(store.remove_phones(names));
-  ASSERT_EQ(all().size(), 1u);
+  ASSERT_EQ(all().size(), 3u);
   EXPECT_EQ(all()[0].device, "SEP00112233445A");
+  EXPECT_EQ(all()[1].file, "SEP001122334455 and SEP00112233445A.txt");
   EXPECT_EQ(store.audit(1).value()[0].what, "removed phone SEP001122334455");
   EXPECT_FALSE(store.remove_phones(names));
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,14 @@ std::optional<std::string> device_of_file(std::string_view name);
 // those that differ on purpose there is 'anchorctl phone add --force', which says so.
 Result<crypto::Certificate> device_certificate(std::string_view device, Bytes content);
 
+// The devices that a file of the folder names in any way: by its own name, or in the certificates in
+// it. Where it cannot be taken they count as those with a certificate that cannot be read, since
+// somebody meant their configurations to be encrypted.
+std::set<std::string> devices_in(std::string_view file, Bytes content);
+
+// Of a file that device_of_file() does not know, and that names those devices.
+std::string misnamed_file_problem(const std::set<std::string>& devices);
+
 // Of a certificate that is the one of `other`, too: "is the certificate of SEP…, too: …".
 std::string shared_certificate_warning(std::string_view other);
 
@@ -39,8 +48,9 @@ struct DeviceFile {
   std::string problem;  // why there is none, without the file's name
 };
 
-// All of them, by file name. What is not named as a device's certificate is left out: the service
-// says so. Fails when the folder cannot be read; one that is not there is empty.
+// All of them, by file name; last what names a device and is not named as its certificate is, once
+// for each device. What names none is left out: the service says so. Fails when the folder cannot be read;
+// one that is not there is empty.
 Result<std::vector<DeviceFile>> read_device_files(const std::filesystem::path& state);
 
 }  // namespace anchord::store
