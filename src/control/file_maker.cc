@@ -131,28 +131,25 @@ Status check_signed_elsewhere(Bytes content, const ProvisioningContext& context)
   return {};
 }
 
-// The first phone whose name is in a file's, from `at` on, which moves behind it.
-std::optional<std::string> next_phone_in(std::string_view last, std::size_t& at) {
-  for (at = last.find("sep", at); at != std::string_view::npos; at = last.find("sep", at)) {
-    std::string_view word = last.substr(at, trust::kPhoneName);
-    at += 1;
-    if (auto phone = trust::phone_name(word)) return phone;
-  }
-  return std::nullopt;
-}
-
-bool is_encrypted_to(const std::optional<crypto::Certificate>& certificate) {
-  return !certificate || trust::can_encrypt_to(*certificate).has_value();
-}
-
 // The phone whose encrypted configuration a file may be a copy of, by its name.
 std::optional<std::string> copied_by_name(std::string_view name, const ProvisioningContext& context) {
-  const std::string last = last_part(name);
-  for (std::size_t at = 0; auto phone = next_phone_in(last, at);) {
-    auto known = context.devices.find(*phone);
-    if (known != context.devices.end() && is_encrypted_to(known->second)) return phone;
+  for (std::string& phone : trust::phones_in(last_part(name))) {
+    auto known = context.devices.find(phone);
+    if (known != context.devices.end() && stays_encrypted(known->second)) return std::move(phone);
   }
   return std::nullopt;
+}
+
+// Of a file that is nobody's configuration by its name. A phone's name in another's may be that of
+// its own ring list; but not where it holds secrets, or is no XML.
+bool is_copy(Maker& maker, const std::string& name, const index::Blob& content,
+             const ProvisioningContext& context) {
+  trust::ConfigTraits& traits = maker.out.traits;
+  traits = trust::config_traits(content.bytes());
+  if (!traits.is_configuration() && !traits.root.empty() && !traits.has_secrets) return false;
+  auto copied = copied_by_name(name, context);
+  if (copied) maker.out.remark = copy_problem(*copied);
+  return copied.has_value();
 }
 
 // A configuration that phones would drop is not served; of anything else it is only said.
@@ -171,7 +168,7 @@ Status check_markup(const std::string& name, Bytes content, std::string& warning
 Result<MadeFiles> make_for_device(Maker& maker, const std::string& name, const index::Blob& content,
                                   const crypto::Certificate& device) {
   auto reduced = trust::reduced_config(content.bytes(), device);
-  if (!reduced) return std::unexpected(reduced.error());
+  if (!reduced) return std::unexpected(std::move(reduced.error()).within("cannot be encrypted"));
   maker.out.traits = trust::config_traits(content.bytes());
   maker.out.recipient = device;
   Status added = maker.add_encrypted(name, content, device);
@@ -201,14 +198,35 @@ bool is_default_configuration(std::string_view name) {
 }
 
 bool names_a_phone(std::string_view name) {
-  std::size_t at = 0;
-  return next_phone_in(last_part(name), at).has_value();
+  return !trust::phones_in(last_part(name)).empty();
+}
+
+bool is_configuration_name(std::string_view name) {
+  return ends_ignoring_case(name, kConfiguration);
+}
+
+bool stays_encrypted(const std::optional<crypto::Certificate>& certificate) {
+  return !certificate || trust::can_encrypt_to(*certificate).has_value();
 }
 
 std::string copy_problem(std::string_view device) {
   return fmt::format(
       "is a copy of the configuration of {}, which goes out encrypted, and is not served in the "
       "clear: remove it, or keep it outside of the folder",
+      device);
+}
+
+std::string packed_problem(std::string_view how) {
+  return fmt::format(
+      "is packed ({}), so that nobody sees here whether it holds a configuration that goes out encrypted, "
+      "and is not served: unpack it, or keep it outside of the folder",
+      how);
+}
+
+std::string unnamed_problem(std::string_view device) {
+  return fmt::format(
+      "holds a configuration with secrets, perhaps that of {}, which goes out encrypted and has none here, "
+      "and is not served in the clear: rename it, or keep it outside of the folder",
       device);
 }
 
@@ -246,14 +264,15 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
   Maker maker(context, kept, now);
   if (auto own = trust::own_list_name(name)) {
     if (auto signer = trust::own_list_signer(own->kind, content.bytes()); !signer)
-      return std::unexpected(signer.error());
+      return std::unexpected(std::move(signer.error()).within("cannot be served"));
     if (!context.rolling_back || own->kind == trust::ListKind::ctl) maker.put(name, {.content = content});
     return std::move(maker.out);
   }
   if (is_signed_name(name)) {
     if (Status good = check_signed_elsewhere(content.bytes(), context); !good)
       return std::unexpected(good.error());
-    maker.put(name, {.content = content});
+    if (context.rolling_back || !is_copy(maker, name, content, context))
+      maker.put(name, {.content = content});
     return std::move(maker.out);
   }
   if (lower_case(name).ends_with(".xml")) {
@@ -275,13 +294,12 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
       else
         maker.out.remark = "is served unencrypted: " + can.error().text;
     }
-  } else if (!is_default_configuration(name)) {
-    maker.out.traits = trust::config_traits(content.bytes());
-    const bool may_be_copy = maker.out.traits.is_configuration() || maker.out.traits.root.empty();
-    if (auto copied = copied_by_name(name, context); copied && may_be_copy) {
-      maker.out.remark = copy_problem(*copied);
-      return std::move(maker.out);
-    }
+  } else if (is_default_configuration(name)) {
+    // What lies there by mistake.
+    if (auto traits = trust::config_traits(content.bytes()); traits.is_configuration())
+      maker.out.traits = std::move(traits);
+  } else if (is_copy(maker, name, content, context)) {
+    return std::move(maker.out);
   }
   return make_plain(maker, name, content);
 }

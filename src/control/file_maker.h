@@ -8,7 +8,7 @@
 //                as any F; in mixed mode nothing, since phones must not register themselves
 //   a copy of such a configuration, by its name
 //                nothing: it would be the same in the clear. One by its content is found by
-//                the provisioner, who knows the others' traits
+//                Copies, who know the others' traits
 //   F.sgn that somebody else has signed, as the vendor's firmware
 //                itself, byte for byte
 //   ITLSEP<mac>.tlv, CTLSEP<mac>.tlv
@@ -58,7 +58,7 @@ struct MadeFiles {
   std::vector<store::SavedSignature> made;  // what was not among those kept
   std::string remark;                       // what an operator may not expect; mostly empty
   std::string warning;                      // what is odd in it, though it is served; mostly empty
-  trust::ConfigTraits traits;               // of what is a configuration, or looks like one
+  trust::ConfigTraits traits;               // of all but configurations that go out in the clear
   // Whom it is encrypted to: nothing of it goes out in the clear. None: nobody.
   std::optional<crypto::Certificate> recipient;
 };
@@ -81,11 +81,21 @@ Result<MadeFiles> sign_configuration(const std::string& name, const index::Blob&
 // The device whose configuration a file holds, by phone_name(), whatever folder it is in.
 std::optional<std::string> configured_device(std::string_view name);
 
-// Whether a name has a phone's in it, anywhere but in its folders.
+// Whether a name has a phone's in it, in any spelling, anywhere but in its folders.
 bool names_a_phone(std::string_view name);
 
-// What is said of a copy of a configuration that is served encrypted.
+// Whether it is one that devices of any kind ask for as their configuration.
+bool is_configuration_name(std::string_view name);
+
+// Whether a device with that certificate must not get its configuration in the clear. None is one
+// that cannot be read.
+bool stays_encrypted(const std::optional<crypto::Certificate>& certificate);
+
+// What is said of a copy of a configuration that is served encrypted; of what may be one, though
+// nothing of it can be seen; and of what may be one, since that device has no other.
 std::string copy_problem(std::string_view device);
+std::string packed_problem(std::string_view how);
+std::string unnamed_problem(std::string_view device);
 
 // NAME.sgn, which only the provisioner can judge: it must take no name that is made of
 // another file of the folder.

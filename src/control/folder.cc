@@ -85,7 +85,9 @@ Result<Folder> Folder::open(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directory(path, error);  // the state directory is there
   io::Descriptor root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root) return fail_errno(fmt::format("cannot open the folder '{}'", path.string()), errno);
+  // To list it is one permission, and to look at what is in it another.
+  if (!root || !open_below(root.get(), ".", O_PATH))
+    return fail_errno(fmt::format("cannot open the folder '{}'", path.string()), errno);
   return Folder(path, std::move(root));
 }
 

@@ -24,9 +24,6 @@ constexpr std::uint64_t kChunkBytes = 256u << 20;
 // Fewer than these are quicker done than threads are made.
 constexpr std::size_t kFilesPerHelper = 4;
 constexpr Millis kSayProgress = 5'000;
-// From one look at an unfinished file to the next: twice as long each time, up to the latter.
-constexpr Millis kLookAtUnfinished = 20;
-constexpr Millis kLookAtUnfinishedMost = 1'000;
 // For copies of what was last good, before others have their turn, and at the end.
 constexpr Millis kCopyTime = 20;
 constexpr Millis kCopyTimeAtEnd = 1'000;
@@ -37,16 +34,6 @@ unsigned ending_bit(const std::string& name, const std::string& served) {
   for (unsigned i = 0; i < kEndings.size(); ++i)
     if (std::string_view(served).substr(name.size()) == kEndings[i]) return 1u << i;
   return 0;
-}
-
-// Of a folder that cannot be looked into: what is in it is not known to have gone.
-bool is_below(const std::map<std::string, std::string>& folders, std::string_view prefix,
-              const std::string& name) {
-  if (folders.empty()) return false;
-  const std::string file = std::string(prefix) + name;
-  for (std::size_t slash = file.find('/'); slash != std::string::npos; slash = file.find('/', slash + 1))
-    if (folders.contains(file.substr(0, slash)) || folders.contains(file.substr(0, slash + 1))) return true;
-  return false;
 }
 
 bool same_signing(const ProvisioningContext& a, const ProvisioningContext& b) {
@@ -150,8 +137,9 @@ void Provisioner::run() {
   Millis look_again = 0;
   for (;;) {
     copy_last_good(kCopyTime);
-    Millis wake = to_copy_.empty() ? std::min({look_again, next_look_at_unfinished(), gone_files_.next_look(),
-                                               gone_devices_.next_look()})
+    const Millis now = monotonic_now();
+    Millis wake = to_copy_.empty() ? std::min({look_again, unfinished_.next_look(),
+                                               gone_files_.next_look(now), gone_devices_.next_look(now)})
                                    : 0;
     wait_for_work(given_ == nullptr ? kNever : wake);
     FolderWatch::Events files = file_watch_.take();
@@ -244,116 +232,12 @@ std::vector<Provisioner::Job> Provisioner::remake(
   for (const auto& [name, known] : known_)
     if (wanted(name)) jobs.push_back({.name = name, .known = &known, .from_memory = true});
   // What was refused may be good now; its newest content is on the disk alone.
-  for (const auto& [file, problem] : problems_) {
+  for (const auto& [file, problem] : problems_.problems()) {
     if (!file.starts_with(kFiles)) continue;
     if (std::string name = file.substr(kFiles.size()); wanted(name))
       jobs.push_back({.name = std::move(name)});
   }
   return jobs;
-}
-
-void Provisioner::look_at_everything() {
-  bool first = whole_pass_;
-  watching_ = true;
-  std::set<std::string> there;
-  std::vector<Job> jobs;
-  std::map<std::string, std::string> unreadable;
-
-  std::set<std::string> device_names;
-  for (const auto& [name, stamp] : device_files_) device_names.insert(name);  // those that have gone
-  devices_.walk(
-      {.enter = [&](const std::string& folder) { watching_ = device_watch_.watch(folder) && watching_; },
-       .see =
-           [&](std::string name, const FileStamp& stamp) {
-             auto known = device_files_.find(name);
-             if (known != device_files_.end() && known->second == stamp && !gone_devices_.waits(name)) {
-               device_names.erase(name);
-             } else {
-               device_names.insert(std::move(name));
-             }
-           },
-       .problem =
-           [&](const std::string& name, std::string reason) {
-             unreadable.emplace(std::string(kDevices) + name, std::move(reason));
-           }});
-  std::erase_if(device_names, [&](const std::string& name) { return is_below(unreadable, kDevices, name); });
-  if (!device_names.empty()) look_at_devices(device_names);
-
-  files_.walk(
-      {.enter = [&](const std::string& folder) { watching_ = file_watch_.watch(folder) && watching_; },
-       .see =
-           [&](std::string name, const FileStamp& stamp) {
-             auto known = known_.find(name);
-             if (known == known_.end() || known->second.stamp != stamp || gone_files_.waits(name) ||
-                 keeps_last_good(name))
-               jobs.push_back({.name = name, .read = {.stamp = stamp}});
-             there.insert(std::move(name));
-           },
-       .problem =
-           [&](const std::string& name, std::string reason) {
-             unreadable.emplace(std::string(kFiles) + name, std::move(reason));
-           }});
-  for (const auto& [name, known] : known_)
-    if (!there.contains(name) && !is_below(unreadable, kFiles, name)) jobs.push_back({.name = name});
-  process(std::move(jobs));
-  if (stopping()) return;
-  for (const auto& [name, reason] : unreadable)
-    set_problem(name, reason, serves_below(name) ? Served::last_good : Served::nothing);
-  // What was broken and has gone is no problem any more.
-  std::vector<std::string> gone;
-  for (const auto& [file, problem] : problems_) {
-    if (unreadable.contains(file) || file.starts_with(kCopies) || is_below(unreadable, "", file)) continue;
-    if (file.starts_with(kFiles) ? !there.contains(file.substr(kFiles.size()))
-                                 : !device_files_.contains(file.substr(kDevices.size())))
-      gone.push_back(file);
-  }
-  for (const std::string& file : gone) clear_problem(file);
-  if (unreadable.empty()) forget_copies_but(there);
-  if (first) {
-    for (auto& [name, saved] : kept_) to_forget_.insert(name);
-    kept_.clear();
-  }
-  save_signatures();
-  whole_pass_ = false;
-  if (first) {
-    Report now = report();
-    log::info(fmt::format("provisioning: {} files, {} signatures kept from before, {} made", now.files,
-                          now.signatures_kept, now.signatures_made));
-    judge_copies();
-    tell();
-    std::lock_guard lock(mutex_);
-    updates_.push_back({given_->generation, std::exchange(changes_, {})});
-    updated_.wake();
-  }
-}
-
-// A file is told of a moment before its writer has let go of it, and may be found
-// unfinished for that reason alone. Where the kernel does not say who writes, time does.
-void Provisioner::note_unfinished(const std::string& file) {
-  Unfinished& found = unfinished_[file];
-  Millis pause = kLookAtUnfinished;
-  for (unsigned i = 0; i < found.looks && pause < kLookAtUnfinishedMost; ++i) pause *= 2;
-  ++found.looks;
-  found.next_look = monotonic_now() + std::min(pause, kLookAtUnfinishedMost);
-}
-
-// Those whose time has come. Looks at the ones that were told of begin anew: somebody has
-// closed them.
-void Provisioner::take_unfinished(std::set<std::string>& files, std::set<std::string>& devices) {
-  Millis now = monotonic_now();
-  for (const std::string& name : files) unfinished_.erase(std::string(kFiles) + name);
-  for (const std::string& name : devices) unfinished_.erase(std::string(kDevices) + name);
-  for (const auto& [file, found] : unfinished_) {
-    if (found.next_look > now) continue;
-    bool of_a_device = file.starts_with(kDevices);
-    (of_a_device ? devices : files).insert(file.substr(of_a_device ? kDevices.size() : kFiles.size()));
-  }
-}
-
-Millis Provisioner::next_look_at_unfinished() const {
-  Millis next = kNever;
-  for (const auto& [file, found] : unfinished_) next = std::min(next, found.next_look);
-  return next;
 }
 
 void Provisioner::process(std::vector<Job> jobs) {
@@ -372,7 +256,7 @@ void Provisioner::process(std::vector<Job> jobs) {
       Job& job = jobs[end];
       auto known = known_.find(job.name);
       job.known = known != known_.end() ? &known->second : nullptr;
-      job.troubled = has_problem(std::string(kFiles) + job.name);
+      job.troubled = problems_.has(std::string(kFiles) + job.name);
       bytes += job.from_memory ? job.known->content.size() : std::min(job.read.stamp.size, limits_.max_file);
     }
     std::span<Job> chunk(jobs.data() + at, end - at);
@@ -455,7 +339,7 @@ void Provisioner::settle(Job& job) {
   const std::string file = std::string(kFiles) + job.name;
   if (job.from_memory && job.must_change && !job.read.reason.empty()) return settle_as_before(job);
   if (job.from_memory && !*job.made) return set_refused(job.name, job.made->error().text);
-  if (!job.from_memory && job.read.state != ReadFile::State::unfinished) unfinished_.erase(file);
+  if (!job.from_memory && job.read.state != ReadFile::State::unfinished) unfinished_.forget(file);
   if (!job.from_memory && job.read.state != ReadFile::State::missing) gone_files_.back(job.name);
   if (job.made && !job.from_copy) {
     Status taken = take_over(job);
@@ -469,7 +353,7 @@ void Provisioner::settle(Job& job) {
     case ReadFile::State::missing:
       return file_missing(job.name);
     case ReadFile::State::unfinished:
-      return note_unfinished(file);
+      return unfinished_.found(file, monotonic_now());
     case ReadFile::State::refused:
       copy_later(job);
       return set_refused(job.name, job.read.reason);
@@ -484,12 +368,13 @@ void Provisioner::settle_good(const Job& job) {
   const std::string file = std::string(kFiles) + job.name;
   const std::string& remark = (*job.made)->remark;
   const bool is_served = known_.at(job.name).served != 0;
-  set_warning(file, (*job.made)->warning);
-  if (!remark.empty()) set_problem(file, remark, is_served ? Served::as_it_is : Served::nothing);
+  // Of one that may be a copy it is said when that is known: it may not be served at all.
+  if (known_.at(job.name).warning.empty()) problems_.warn(file, is_served ? (*job.made)->warning : "");
+  if (!remark.empty()) problems_.set(file, remark, is_served ? Served::as_it_is : Served::nothing);
   // Of a file that is broken on the disk this says nothing; what is there is looked at too.
   if (job.from_memory) return;
   forget_copy(job.name);
-  if (remark.empty()) clear_problem(file);
+  if (remark.empty()) problems_.clear(file);
 }
 
 // From now on that is what is served of the file.
@@ -501,12 +386,16 @@ Status Provisioner::take_over(Job& job) {
   MadeFiles& made = **job.made;
   bytes_ += job.content.size() - before;
   if (!job.from_memory && !job.from_copy && given_ != nullptr && !whole_pass_)
-    known == known_.end() ? news_.added(std::string(kFiles) + job.name)
-                          : news_.changed(std::string(kFiles) + job.name);
+    known == known_.end() ? problems_.news().added(std::string(kFiles) + job.name)
+                          : problems_.news().changed(std::string(kFiles) + job.name);
   if (known == known_.end()) known = known_.emplace(job.name, Known{}).first;
   if (!job.from_memory && !job.from_copy) known->second.stamp = job.read.stamp;
   known->second.content = job.content;
-  note_traits(job.name, known->second, made);
+  known->second.recipient = std::move(made.recipient);
+  known->second.withheld = false;
+  known->second.warning = made.traits.values.empty() && made.traits.packed.empty() ? "" : made.warning;
+  known->second.recipient ? copies_.put_encrypted(job.name, std::move(made.traits))
+                          : copies_.put_other(job.name, std::move(made.traits));
   unsigned served = 0;
   for (const index::FileChange& change : made.files) {
     if (change.name != job.name) give_up_place(change.name);
@@ -535,12 +424,12 @@ void Provisioner::remove(const std::string& name) {
   if (known == known_.end()) return;
   drop_endings(name, known->second.served);
   bytes_ -= known->second.content.size();
-  forget_traits(name, known->second);
+  copies_.forget(name);
   known_.erase(known);
-  set_warning(std::string(kFiles) + name, "");
-  news_.gone(std::string(kFiles) + name);
+  problems_.warn(std::string(kFiles) + name, "");
+  problems_.news().gone(std::string(kFiles) + name);
   // Somebody else's signed file may have waited for the place.
-  if (std::string file = name + ".sgn"; has_problem(std::string(kFiles) + file)) look_again(file);
+  if (std::string file = name + ".sgn"; problems_.has(std::string(kFiles) + file)) look_again(file);
   std::lock_guard lock(mutex_);
   report_.files = known_.size();
   report_.bytes = bytes_;
@@ -597,9 +486,9 @@ void Provisioner::set_refused(const std::string& name, std::string reason) {
     if (certificate != context_->devices.end() && !certificate->second)
       reason += ", and its last good version is not encrypted either";
   }
-  set_warning(std::string(kFiles) + name, "");  // what is refused for is more
-  set_problem(std::string(kFiles) + name, std::move(reason),
-              served != 0 ? Served::last_good : Served::nothing);
+  problems_.warn(std::string(kFiles) + name, "");  // what is refused for is more
+  problems_.set(std::string(kFiles) + name, std::move(reason),
+                served != 0 ? Served::last_good : Served::nothing);
 }
 
 }  // namespace anchord::control

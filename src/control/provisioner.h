@@ -23,18 +23,19 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "anchord/base/clock.h"
 #include "anchord/io/socket.h"
 #include "anchord/store/store.h"
+#include "copies.h"
 #include "file_maker.h"
-#include "file_news.h"
+#include "file_problems.h"
 #include "folder.h"
 #include "folder_watch.h"
 #include "last_good.h"
 #include "removals.h"
+#include "unfinished_files.h"
 
 namespace anchord::control {
 
@@ -52,34 +53,25 @@ class Provisioner {
     std::uint64_t generation = 0;  // of the context
     std::vector<index::FileChange> changes;
   };
-  // What is served of a file that there is something to say of.
-  enum class Served : std::uint8_t { nothing, last_good, as_it_is };
-  struct Problem {
-    std::string reason;
-    UnixSeconds since = 0;
-    Served served = Served::nothing;
-  };
-  // What is odd in a file that is served as it is, or in a certificate that is used.
-  struct Warning {
-    std::string reason;
-    UnixSeconds since = 0;
-  };
+  using Served = control::Served;
   // Files that have gone and stay in service for a while: see Removals.
   struct Held {
     std::size_t files = 0;
     std::size_t certificates = 0;  // of devices
-    UnixSeconds until = 0;         // when the first of both goes
+    UnixSeconds until = 0;         // when the first of both goes, if no more go
   };
   struct Report {
     std::size_t files = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t signatures_made = 0;        // since the start
-    std::uint64_t signatures_kept = 0;        // used again at the start
-    bool watching = false;                    // changes are told by the kernel
-    std::string cache_problem;                // why signatures cannot be kept
-    std::map<std::string, Problem> problems;  // by file, with its folder in front
-    std::map<std::string, Warning> warnings;  // likewise
-    Held held;
+    std::uint64_t signatures_made = 0;  // since the start
+    std::uint64_t signatures_kept = 0;  // used again at the start
+    bool watching = false;              // changes are told by the kernel
+    std::string cache_problem;          // why signatures cannot be kept
+    FileProblems::Problems problems;
+    FileProblems::Warnings warnings;
+    Held held;             // since they are many
+    std::size_t gone = 0;  // that wait, held or not
+    std::size_t gone_certificates = 0;
     std::size_t made = 0;  // of the files that are looked at together, at present or last
     std::size_t to_make = 0;
   };
@@ -106,9 +98,9 @@ class Provisioner {
 
  private:
   // In front of names in the report.
-  static constexpr std::string_view kFiles = "provisioning/";
-  static constexpr std::string_view kDevices = "devices/";
-  static constexpr std::string_view kCopies = "last-good/";
+  static constexpr std::string_view kFiles = kProvisioningPrefix;
+  static constexpr std::string_view kDevices = kDevicesPrefix;
+  static constexpr std::string_view kLastGood = kLastGoodPrefix;
 
   // The bit, in Known::served, of what is served under the file's own name.
   static constexpr unsigned kPlainEnding = 1;
@@ -117,10 +109,10 @@ class Provisioner {
   struct Known {
     FileStamp stamp;
     index::Blob content;
-    unsigned served = 0;  // endings, a bit each
-    trust::ConfigTraits traits;
+    unsigned served = 0;                           // endings, a bit each
     std::optional<crypto::Certificate> recipient;  // whom it is encrypted to
     bool withheld = false;                         // it is a copy of one that is encrypted
+    std::string warning;                           // to be given if it is not
   };
   struct Job {
     std::string name;
@@ -134,9 +126,9 @@ class Provisioner {
     index::Blob content;
     std::optional<Result<MadeFiles>> made;
   };
-  struct Unfinished {
-    unsigned looks = 0;
-    Millis next_look = 0;
+  struct SaidOfHeld {
+    std::size_t in_log = 0;  // of how many it knows
+    std::size_t most = 0;    // that were held together
   };
 
   Provisioner(Folder files, Folder devices, FolderWatch file_watch, FolderWatch device_watch,
@@ -149,6 +141,9 @@ class Provisioner {
   void look_at_everything();
   void look_at_devices(const std::set<std::string>& names);
   void read_device(const std::string& name);
+  Result<crypto::Certificate> certificate_in(const std::string& name, const ReadFile& read);
+  void device_missing(const std::string& name);
+  std::set<std::string> devices_of(const std::string& name) const;
   void take_over_devices(const DeviceCertificates& before);
   void merge_devices();
   void warn_of_shared_certificates();
@@ -156,9 +151,13 @@ class Provisioner {
   void forget_device_file(const std::string& name);
   void look_at_device_again(const std::string& name);
   bool has_other_certificate(const std::string& name, const DeviceCertificates& before) const;
-  void note_unfinished(const std::string& file);
   void take_unfinished(std::set<std::string>& files, std::set<std::string>& devices);
-  Millis next_look_at_unfinished() const;
+  std::set<std::string> changed_devices(std::map<std::string, std::string>& unreadable);
+  std::vector<Job> changed_files(std::set<std::string>& there,
+                                 std::map<std::string, std::string>& unreadable);
+  void clear_gone_problems(const std::set<std::string>& there,
+                           const std::map<std::string, std::string>& unreadable);
+  void finish_first_look();
   void process(std::vector<Job> jobs);
   void do_jobs(std::span<Job> jobs);
   void do_job(Job& job) const;
@@ -173,15 +172,13 @@ class Provisioner {
   void forget_copy(const std::string& name);
   void forget_copies_but(const std::set<std::string>& names);
   void give_up_place(const std::string& served);
-  void note_traits(const std::string& name, Known& known, MadeFiles& made);
-  void forget_traits(const std::string& name, const Known& known);
-  std::string copied_configuration(const Known& known) const;
   void judge_copies();
   void file_missing(const std::string& name);
   void remove_files(const std::set<std::string>& names);
   void remove_devices(const std::set<std::string>& names);
   void do_removals();
-  void say_held(const Removals& removals, std::size_t& said, std::string_view what);
+  std::set<std::string> devices_to_remove(std::set<std::string> due);
+  void say_held(const Removals& removals, SaidOfHeld& said, std::string_view what);
   void remove(const std::string& name);
   void drop_endings(const std::string& name, unsigned endings);
   void save_signatures();
@@ -189,12 +186,7 @@ class Provisioner {
   void send_changes();
   void tell();
   void publish_report();
-  void set_warning(const std::string& file, const std::string& reason);
-  void set_problem(const std::string& file, std::string reason, Served served);
   void set_refused(const std::string& name, std::string reason);
-  void clear_problem(const std::string& file);
-  bool has_problem(const std::string& file) const;
-  bool keeps_last_good(const std::string& name) const;
   bool serves_below(const std::string& file) const;
   bool stopping() const;
   Status check_place(const std::string& name) const;
@@ -212,29 +204,29 @@ class Provisioner {
 
   // The thread's own.
   std::shared_ptr<const ProvisioningContext> given_;
-  std::shared_ptr<const ProvisioningContext> context_;  // given_, with the certificates in the folder
-  DeviceCertificates in_folder_;
-  std::map<std::string, std::string> file_of_device_;  // its certificate's
+  std::shared_ptr<const ProvisioningContext> context_;    // given_, with the certificates in the folder
+  std::map<std::string, crypto::Certificate> in_folder_;  // what is used, or was last good
+  std::map<std::string, std::string> file_of_device_;     // its certificate's
+  // Files that cannot be taken, and the devices that they name in any way: what such a device gets
+  // is meant to be encrypted.
+  std::map<std::string, std::set<std::string>> untaken_;
   std::map<std::string, FileStamp> device_files_;
   SavedSignatures kept_;
   std::map<std::string, Known> known_;
   LastGood last_good_;
-  std::set<std::string> to_copy_;                 // broken, and last_good_ does not hold them yet
-  std::map<std::string, Unfinished> unfinished_;  // by file
+  std::set<std::string> to_copy_;  // broken, and last_good_ does not hold them yet
+  UnfinishedFiles unfinished_;
   std::uint64_t bytes_ = 0;
   std::vector<index::FileChange> changes_;
   std::vector<store::SavedSignature> to_keep_;
   std::set<std::string> to_forget_;
-  std::unordered_map<std::uint64_t, unsigned> secrets_;  // of encrypted ones, and in how many
-  std::set<std::string> maybe_copies_;                   // what looks like a configuration and is called none
-  std::map<std::string, Problem> problems_;
-  std::map<std::string, Warning> warnings_;
-  bool report_is_old_ = false;  // the two above are not in report_ yet
-  FileNews news_;
+  Copies copies_;
+  FileProblems problems_;
   Removals gone_files_;
   Removals gone_devices_;
-  std::size_t said_held_files_ = 0;  // of how many the log knows
-  std::size_t said_held_devices_ = 0;
+  std::set<std::string> after_their_files_;  // devices' files that go when their configurations do
+  SaidOfHeld said_of_files_;
+  SaidOfHeld said_of_devices_;
   bool watching_ = true;
   bool whole_pass_ = false;  // an update comes at its end alone
 

@@ -1,6 +1,8 @@
 // The devices' certificates: from the store, and from the folder beside the files.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "anchord/store/device_files.h"
 #include "provisioner.h"
 
@@ -10,6 +12,8 @@ namespace anchord::control {
 void Provisioner::merge_devices() {
   auto merged = std::make_shared<ProvisioningContext>(*given_);
   merged->devices.insert(in_folder_.begin(), in_folder_.end());
+  for (const auto& [file, devices] : untaken_)
+    for (const std::string& device : devices) merged->devices.emplace(device, std::nullopt);
   context_ = std::move(merged);
   warn_of_shared_certificates();
 }
@@ -28,11 +32,12 @@ void Provisioner::warn_of_shared_certificates() {
   }
   for (const auto& [device, name] : file_of_device_) {
     std::string_view other;
-    if (const auto& certificate = context_->devices.at(device)) {
-      const Users& sharing = users.at(certificate->sha256());
+    if (auto known = context_->devices.find(device); known != context_->devices.end() && known->second) {
+      const Users& sharing = users.at(known->second->sha256());
       other = sharing.first == device ? sharing.second : sharing.first;
     }
-    set_warning(std::string(kDevices) + name, other.empty() ? "" : store::shared_certificate_warning(other));
+    problems_.warn(std::string(kDevices) + name,
+                   other.empty() ? "" : store::shared_certificate_warning(other));
   }
 }
 
@@ -51,16 +56,17 @@ void Provisioner::remove_devices(const std::set<std::string>& names) {
       without.insert(used->first);
       file_of_device_.erase(used);
     }
+    if (auto untaken = untaken_.find(name); untaken != untaken_.end()) without.merge(untaken->second);
     forget_device_file(name);
-    news_.gone(std::string(kDevices) + name);
+    problems_.news().gone(std::string(kDevices) + name);
   }
-  // Another file of the same phone takes the place; what was there stays until it is read.
-  if (!without.empty()) {
-    for (const auto& [name, stamp] : device_files_)
-      if (auto device = store::device_of_file(name); device && without.erase(*device) > 0)
-        look_at_device_again(name);
+  // Another file of the same phone takes the place, or would if it could; what was there stays.
+  for (const auto& [name, devices] : untaken_) {
+    if (std::erase_if(without, [&](const std::string& device) { return devices.contains(device); }) > 0)
+      look_at_device_again(name);
   }
-  for (const std::string& device : without) in_folder_.erase(device);
+  for (const std::string& device : without)
+    if (!file_of_device_.contains(device)) in_folder_.erase(device);
   take_over_devices(before);
 }
 
@@ -82,8 +88,9 @@ bool Provisioner::has_other_certificate(const std::string& name, const DeviceCer
 
 void Provisioner::forget_device_file(const std::string& name) {
   device_files_.erase(name);
-  clear_problem(std::string(kDevices) + name);
-  set_warning(std::string(kDevices) + name, "");
+  untaken_.erase(name);
+  problems_.clear(std::string(kDevices) + name);
+  problems_.warn(std::string(kDevices) + name, "");
 }
 
 // The first file by name is a phone's, whichever came first: so it is the same after a restart.
@@ -96,7 +103,7 @@ bool Provisioner::takes_device(const std::string& name, const std::string& devic
 }
 
 void Provisioner::look_at_device_again(const std::string& name) {
-  unfinished_[std::string(kDevices) + name] = {};
+  unfinished_.look_again(std::string(kDevices) + name);
 }
 
 void Provisioner::read_device(const std::string& name) {
@@ -104,37 +111,62 @@ void Provisioner::read_device(const std::string& name) {
   const std::optional<std::string> device = store::device_of_file(name);
   ReadFile read =
       devices_.read(name, {.bytes = store::kMaxDeviceFile, .name = "of a file with a certificate"});
-  if (read.state == ReadFile::State::unfinished) return note_unfinished(file);
-  unfinished_.erase(file);
-  if (read.state == ReadFile::State::missing) {
-    auto used = device ? file_of_device_.find(*device) : file_of_device_.end();
-    if (used != file_of_device_.end() && used->second == name)
-      return gone_devices_.missing(name, monotonic_now());
-    return forget_device_file(name);
+  if (read.state == ReadFile::State::missing && devices_.holds(name)) {
+    read.state = ReadFile::State::refused;
+    read.reason = "is a folder";
   }
+  if (read.state == ReadFile::State::unfinished) {
+    // What is served first must not depend on whether somebody still writes.
+    if (whole_pass_ && !in_folder_.contains(device.value_or("")))
+      untaken_[name] = store::devices_in(name, {});
+    return unfinished_.found(file, monotonic_now());
+  }
+  unfinished_.forget(file);
+  if (read.state == ReadFile::State::missing) return device_missing(name);
   gone_devices_.back(name);
+  after_their_files_.erase(name);
   device_files_[name] = read.stamp;
-  if (!device)
-    return set_problem(file, "is not named as a device's certificate is, SEP and twelve digits and .pem",
-                       Served::nothing);
-  if (!takes_device(name, *device))
-    return set_problem(file, store::second_file_problem(file_of_device_.at(*device)), Served::nothing);
-  auto certificate = read.state == ReadFile::State::whole ? store::device_certificate(*device, read.content)
-                                                          : Result<crypto::Certificate>(fail(read.reason));
-  if (certificate) {
-    if (!whole_pass_) {
-      auto before = in_folder_.find(*device);
-      if (before == in_folder_.end())
-        news_.added(file);
-      else if (before->second != *certificate)
-        news_.changed(file);
-    }
-    in_folder_.insert_or_assign(*device, std::move(*certificate));
-    return clear_problem(file);
+  auto certificate = certificate_in(name, read);
+  if (!certificate) {
+    // One that was good stays. Where there is none that is remembered, so that secrets stay here.
+    const auto& devices = untaken_[name] = store::devices_in(name, read.content);
+    const bool keeps = std::ranges::any_of(devices, [&](const std::string& one) {
+      auto used = file_of_device_.find(one);
+      return in_folder_.contains(one) && (used == file_of_device_.end() || used->second == name);
+    });
+    if (devices.empty()) untaken_.erase(name);
+    return problems_.set(file, certificate.error().text, keeps ? Served::last_good : Served::nothing);
   }
-  // One that was good stays; none at all is remembered, so that secrets stay here.
-  auto [known, added] = in_folder_.try_emplace(*device, std::nullopt);
-  set_problem(file, certificate.error().text, known->second ? Served::last_good : Served::nothing);
+  untaken_.erase(name);
+  auto [known, added] = in_folder_.try_emplace(*device, *certificate);
+  if (!whole_pass_ && added) problems_.news().added(file);
+  if (!whole_pass_ && known->second != *certificate) problems_.news().changed(file);
+  known->second = std::move(*certificate);
+  problems_.clear(file);
+}
+
+// The reason is what there is to say of the file, which is not used then.
+Result<crypto::Certificate> Provisioner::certificate_in(const std::string& name, const ReadFile& read) {
+  const std::optional<std::string> device = store::device_of_file(name);
+  if (!device) return fail(store::misnamed_file_problem(store::devices_in(name, read.content)));
+  if (!takes_device(name, *device)) return fail(store::second_file_problem(file_of_device_.at(*device)));
+  if (read.state != ReadFile::State::whole) return fail(read.reason);
+  return store::device_certificate(*device, read.content);
+}
+
+// Those whose certificate a file holds, or might.
+std::set<std::string> Provisioner::devices_of(const std::string& name) const {
+  auto untaken = untaken_.find(name);
+  std::set<std::string> out = untaken != untaken_.end() ? untaken->second : std::set<std::string>();
+  if (auto device = store::device_of_file(name)) out.insert(std::move(*device));
+  return out;
+}
+
+void Provisioner::device_missing(const std::string& name) {
+  auto used = file_of_device_.find(store::device_of_file(name).value_or(""));
+  const bool matters = (used != file_of_device_.end() && used->second == name) || untaken_.contains(name);
+  if (!matters) return forget_device_file(name);
+  if (!after_their_files_.contains(name)) gone_devices_.missing(name, monotonic_now());
 }
 
 }  // namespace anchord::control

@@ -40,12 +40,12 @@ void Provisioner::copy_last_good(Millis time) {
     std::string name = std::move(to_copy_.extract(to_copy_.begin()).value());
     auto known = known_.find(name);
     if (known == known_.end()) continue;
-    std::string file = std::string(kCopies) + name;
+    std::string file = std::string(kLastGood) + name;
     // One that cannot be kept is tried again with the next look at everything.
     if (Status kept = last_good_.keep(name, known->second.content.bytes()); kept) {
-      clear_problem(file);
+      problems_.clear(file);
     } else {
-      set_problem(file, "cannot be kept for after a restart: " + unnamed(kept.error()), Served::last_good);
+      problems_.set(file, "cannot be kept for after a restart: " + unnamed(kept.error()), Served::last_good);
     }
     if (monotonic_now() >= end) break;
   }
@@ -55,8 +55,8 @@ void Provisioner::copy_last_good(Millis time) {
 void Provisioner::forget_copy(const std::string& name) {
   to_copy_.erase(name);
   if (Status forgotten = last_good_.forget(name); !forgotten)
-    news_.odd(std::string(kCopies) + name, unnamed(forgotten.error()));
-  clear_problem(std::string(kCopies) + name);
+    problems_.news().odd(std::string(kLastGood) + name, unnamed(forgotten.error()));
+  problems_.clear(std::string(kLastGood) + name);
 }
 
 void Provisioner::forget_copies_but(const std::set<std::string>& names) {

@@ -28,7 +28,7 @@ bool Provisioner::at_work() const {
 
 // The log first: who sees a problem in the report finds it there.
 void Provisioner::tell() {
-  for (const FileNews::Line& line : news_.take())
+  for (const FileNews::Line& line : problems_.news().take())
     line.is_warning ? log::warn(line.text) : log::info(line.text);
   publish_report();
 }
@@ -41,19 +41,11 @@ void Provisioner::publish_report() {
     held.until = calendar_now() + static_cast<UnixSeconds>((until - std::min(now, until)) / 1000);
   std::lock_guard lock(mutex_);
   report_.held = held;
-  if (!report_is_old_) return;
-  report_is_old_ = false;
-  report_.problems = problems_;
-  report_.warnings = warnings_;
-}
-
-bool Provisioner::has_problem(const std::string& file) const {
-  return problems_.contains(file);
-}
-
-bool Provisioner::keeps_last_good(const std::string& name) const {
-  auto problem = problems_.find(std::string(kFiles) + name);
-  return problem != problems_.end() && problem->second.served == Served::last_good;
+  report_.gone = gone_files_.waiting().size();
+  report_.gone_certificates = gone_devices_.waiting().size() + after_their_files_.size();
+  if (!problems_.take_changed()) return;
+  report_.problems = problems_.problems();
+  report_.warnings = problems_.warnings();
 }
 
 // Whether something is served of that folder, or file, which has its own folder's name in front.
@@ -62,36 +54,6 @@ bool Provisioner::serves_below(const std::string& file) const {
   const std::string name = file.substr(kFiles.size());
   auto known = known_.lower_bound(name);
   return known != known_.end() && known->first.starts_with(name);
-}
-
-void Provisioner::set_problem(const std::string& file, std::string reason, Served served) {
-  auto [problem, added] = problems_.try_emplace(file);
-  report_is_old_ =
-      report_is_old_ || added || problem->second.served != served || problem->second.reason != reason;
-  const bool said = !added && problem->second.reason == reason;
-  problem->second.served = served;
-  if (said) return;
-  news_.odd(file, served == Served::last_good ? reason + "; the last good version stays" : reason);
-  problem->second.reason = std::move(reason);
-  problem->second.since = calendar_now();
-}
-
-void Provisioner::clear_problem(const std::string& file) {
-  if (problems_.erase(file) == 0) return;
-  report_is_old_ = true;
-  news_.good_again(file);
-}
-
-void Provisioner::set_warning(const std::string& file, const std::string& reason) {
-  if (reason.empty()) {
-    report_is_old_ = warnings_.erase(file) > 0 || report_is_old_;
-    return;
-  }
-  Warning& warning = warnings_[file];
-  if (warning.reason == reason) return;
-  report_is_old_ = true;
-  warning = {.reason = reason, .since = calendar_now()};
-  news_.odd(file, file.starts_with(kDevices) ? reason : reason + "; it is served as it is");
 }
 
 }  // namespace anchord::control

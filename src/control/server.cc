@@ -354,9 +354,9 @@ std::string Server::Impl::answer(std::string_view line) {
     return "ok\n";
   }
   if (line == "confirm") {
-    const Provisioner::Held held = provisioner_->report().held;
+    const Provisioner::Report before = provisioner_->report();
     provisioner_->confirm_removals();
-    return fmt::format("ok {} {}\n", held.files, held.certificates);
+    return fmt::format("ok {} {}\n", before.gone, before.gone_certificates);
   }
   return "unknown request\n";
 }

@@ -197,12 +197,12 @@ TEST_F(FileMaker, APhonesOwnListIsTakenAsItIsWhenItIsOne) {
   ASSERT_EQ(names(files), Names{"ITLSEP001122334455.tlv"});
   EXPECT_EQ(whole(files.begin()->second), list);
   EXPECT_TRUE(make("CTLSEP001122334455.tlv", list).empty());
-  EXPECT_EQ(error_, "it is named 'ITLFile.tlv' inside; phones expect 'CTLFile.tlv'");
+  EXPECT_EQ(error_, "cannot be served: it is named 'ITLFile.tlv' inside; phones expect 'CTLFile.tlv'");
   context_.signer = identity("capf");
   EXPECT_EQ(names(make("ITLSEP001122334455.tlv", list)), Names{"ITLSEP001122334455.tlv"});
   list[list.size() / 2] ^= 1;
   EXPECT_TRUE(make("ITLSEP001122334455.tlv", list).empty());
-  EXPECT_TRUE(error_.starts_with("it is no trust list that phones take: ")) << error_;
+  EXPECT_TRUE(error_.starts_with("cannot be served: it is no trust list that phones take: ")) << error_;
 }
 
 TEST_F(FileMaker, NamesThatAreMadeHereOrThatNobodyCanAskForAreRefused) {

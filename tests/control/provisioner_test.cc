@@ -415,6 +415,186 @@ TEST_F(Provisioning, CopiesOfAnEncryptedConfigurationAreNotServed) {
   until([&] { return provisioner_->report().problems.empty(); });
 }
 
+// Nor is one that is no document any more.
+TEST_F(Provisioning, CopiesAreToldByWhatIsLeftOfThem) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  const std::string content(as_text(test_file("copies/phone.cnf.xml")));
+  const std::string secret = content.substr(content.find("<sshPassword>"), 60);
+  std::string wide;
+  for (char c : content) wide += {c, '\0'};
+  write(file, content);
+  write("../devices/SEP001122334455.pem", as_text(test_file("certs/phone.crt")));
+  const std::map<std::string, std::string> copies{
+      {"cut.txt", content.substr(0, 250)},
+      {"tail.txt", content.substr(content.find("<sshPassword>"))},
+      {"twice.xml", content + content},
+      {"broken.xml", "<device><a></b>" + secret},
+      {"other-root.xml", "<old>" + content.substr(content.find("<device>")) + "</old>"},
+      {"rings.xml", "<ringlist>" + secret + "</ringlist>"},
+      {"mark.xml", "\xef\xbb\xbf" + content},
+      {"swap", std::string("b0VIM 8.2\0\0\0", 12) + content},
+      {"wide.xml", "\xff\xfe" + wide},
+      {"wide.bin", wide.substr(3)},
+      {"XMLDefault.cnf.xml", content},
+      {"packed.gz", std::string(as_text(test_file("copies/phone.tar.gz")))},
+      {"packed.jar", std::string(as_text(test_file("copies/phone.zip")))},
+      {"packed.bz2", std::string(as_text(test_file("copies/phone.cnf.xml.bz2")))},
+      {"backup.SEP-00-11-22-33-44-55", "of another time"},
+      {"001122334455.xml", "<old><sshPassword>of another time</sshPassword></old>"}};
+  for (const auto& [name, copy] : copies) write(name, copy);
+  // Their passwords are their own.
+  const std::string other =
+      "<device><sipProfile/><sshPassword>other</sshPassword><x>" + secret.substr(13, 10);
+  write("template.xml", other);
+  write("SEP001122334466.cnf.xml", "<device><sshPassword>only-for-tests-4711</sshPassword></device>");
+  write("directory.xml", "<CiscoIPPhoneDirectory><contact>c0ffee-1001</contact></CiscoIPPhoneDirectory>");
+  start();
+  for (const auto& [name, copy] : copies) {
+    EXPECT_EQ(files_.find(name), nullptr) << name;
+    EXPECT_EQ(files_.find(name + ".sgn"), nullptr) << name;
+    EXPECT_TRUE(problem("provisioning/" + name)
+                    .starts_with(name == "packed.bz2" ? "is packed (bzip2), so that nobody sees here"
+                                                      : "is a copy of the configuration of SEP001122334455"))
+        << name << " " << problem("provisioning/" + name);
+  }
+  EXPECT_TRUE(serves("template.xml.sgn", other));
+  EXPECT_NE(files_.find("SEP001122334466.cnf.xml"), nullptr);
+  EXPECT_NE(files_.find("directory.xml"), nullptr);
+  EXPECT_EQ(provisioner_->report().problems.size(), copies.size());
+  // What is odd in those matters no more; the template is not well-formed.
+  EXPECT_EQ(provisioner_->report().warnings.size(), 1u);
+  EXPECT_NE(warning("provisioning/template.xml"), "");
+}
+
+// Its configuration may be what lies there under another name.
+TEST_F(Provisioning, WhileAPhoneHasNoConfigurationNobodysIsServed) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  const std::string content(as_text(test_file("copies/phone.cnf.xml")));
+  write(file, content);
+  write("../devices/SEP001122334455.pem", as_text(test_file("certs/phone.crt")));
+  start();
+  std::filesystem::rename(options_.state / "provisioning" / file, options_.state / "provisioning/moved.xml");
+  until([&] { return files_.find(file + ".sgn") == nullptr && !problem("provisioning/moved.xml").empty(); });
+  const std::string reason =
+      "holds a configuration with secrets, perhaps that of SEP001122334455, which goes out encrypted and has "
+      "none here, and is not served in the clear: rename it, or keep it outside of the folder";
+  until([&] { return problem("provisioning/moved.xml") == reason; });
+  EXPECT_EQ(files_.find("moved.xml"), nullptr);
+  // Other kinds of devices ask for such a name; a phone does not for that one.
+  write("ATA001122334466.cnf.xml", "<device><sshPassword>another</sshPassword></device>");
+  write("ringlist.xml", "<CiscoIPPhoneRingList/>");
+  for (int i = 0; i < 2; ++i) {
+    start();
+    EXPECT_EQ(files_.find("moved.xml"), nullptr);
+    EXPECT_EQ(problem("provisioning/moved.xml"), reason);
+    EXPECT_NE(files_.find("ATA001122334466.cnf.xml"), nullptr);
+    EXPECT_NE(files_.find("ringlist.xml"), nullptr);
+    // The same of one whose certificate cannot be used.
+    write("../devices/SEP001122334455.pem", "broken");
+  }
+  std::filesystem::remove(options_.state / "devices/SEP001122334455.pem");
+  until([&] { return serves("moved.xml.sgn", content) && provisioner_->report().problems.empty(); });
+}
+
+// Whoever puts it there means that the phone's configuration is to be encrypted.
+TEST_F(Provisioning, WhatNamesAPhoneAmongTheCertificatesAndCannotBeTakenKeepsItsSecretsHere) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  const std::string pem(as_text(test_file("certs/phone.crt")));  // names the phone
+  write(file, "<device/>");
+  write("SEP00112233445A.cnf.xml", "<device/>");
+  const std::string misnamed =
+      "is not named as a device's certificate is, SEP and twelve digits and .pem: rename it to "
+      "'SEP001122334455.pem', or remove it; without another one nothing new of the configuration of "
+      "SEP001122334455 is served";
+  for (const auto& [name, content, reason] : std::vector<std::array<std::string, 3>>{
+           {"SEP001122334455.PEM", pem, misnamed},
+           {"sep001122334455.Pem", "", misnamed},
+           {"SEP001122334455.crt", pem, misnamed},
+           {"SEP001122334455", pem, misnamed},
+           {"SEP001122334455.pem.bak", "old", misnamed},
+           {"00-11-22-33-44-55.pem", pem, misnamed},
+           {"CP-8861-SEP001122334455.pem", pem, misnamed},
+           {"#SEP001122334455.pem#", "", misnamed},
+           {"old/SEP001122334455.pem", pem, misnamed},
+           {"SEP001122334455.pem/certificate", pem, misnamed},
+           {"phone.pem", pem, misnamed},
+           {"SEP001122334455.pem", pem + pem,
+            "cannot be used: 2 certificates where one must be: split the file"}}) {
+    write("../devices/" + name, content);
+    start();
+    EXPECT_EQ(files_.find(file), nullptr) << name;
+    EXPECT_NE(files_.find("SEP00112233445A.cnf.xml"), nullptr) << name;
+    EXPECT_EQ(problem("provisioning/" + file),
+              "cannot be encrypted: the certificate of SEP001122334455 cannot be used")
+        << name;
+    EXPECT_EQ(problem("devices/" + name), reason);
+    std::filesystem::remove_all(options_.state / "devices" / name.substr(0, name.find('/')));
+    until([&] { return serves(file, "<device/>") && provisioner_->report().problems.empty(); });
+  }
+  std::filesystem::create_directory(options_.state / "devices/SEP001122334455.pem");
+  start();
+  EXPECT_EQ(files_.find(file), nullptr);
+  EXPECT_EQ(problem("devices/SEP001122334455.pem"), "is a folder");
+  std::filesystem::remove(options_.state / "devices/SEP001122334455.pem");
+  until([&] { return serves(file, "<device/>") && provisioner_->report().problems.empty(); });
+  // It names nobody.
+  write("../devices/ca.pem", as_text(test_file("certs/capf.crt")));
+  start();
+  EXPECT_EQ(problem("devices/ca.pem"),
+            "is not named as a device's certificate is, SEP and twelve digits and .pem");
+  EXPECT_TRUE(serves(file, "<device/>"));
+}
+
+TEST_F(Provisioning, AGoodCertificateThatIsRenamedStays) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  const std::filesystem::path devices = options_.state / "devices";
+  write(file, as_text(test_file(file)));
+  write("../devices/SEP001122334455.pem", as_text(test_file("certs/phone.crt")));
+  start({.max_file = 1 << 20, .max_folder = 1 << 24, .hold_removals = 100});
+  // Beside a good one another does no harm.
+  write("../devices/SEP001122334455.pem.old", "old");
+  until([&] { return !problem("devices/SEP001122334455.pem.old").empty(); });
+  EXPECT_EQ(served("devices/SEP001122334455.pem.old"), Provisioner::Served::nothing);
+  std::filesystem::remove(devices / "SEP001122334455.pem.old");
+  until([&] { return provisioner_->report().problems.empty(); });
+  std::filesystem::rename(devices / "SEP001122334455.pem", devices / "SEP001122334455.PEM");
+  until([&] { return served("devices/SEP001122334455.PEM") == Provisioner::Served::last_good; });
+  write(file, "<device><new/></device>");
+  write("tick", "x");
+  until([&] { return serves("tick", "x"); });
+  EXPECT_EQ(files_.find(file), nullptr);
+  EXPECT_NE(files_.find(file + ".enc.sgn"), nullptr);
+  std::filesystem::remove(devices / "SEP001122334455.PEM");
+  until([&] { return serves(file, "<device><new/></device>"); });
+}
+
+TEST_F(Provisioning, ACertificateThatGoesWithItsConfigurationNeverGoesFirst) {
+  const std::string file = "SEP001122334455.cnf.xml";
+  write(file, as_text(test_file(file)));
+  for (int i = 0; i < 30; ++i) write("f" + std::to_string(i), "x");
+  write("../devices/SEP001122334455.pem", as_text(test_file("certs/phone.crt")));
+  start({.max_file = 1 << 20, .max_folder = 1 << 24, .hold_removals = 3'600'000});
+  // The files are held, and one certificate is not many.
+  std::filesystem::remove(options_.state / "provisioning" / file);
+  for (int i = 0; i < 30; ++i)
+    std::filesystem::remove(options_.state / "provisioning" / ("f" + std::to_string(i)));
+  std::filesystem::remove(options_.state / "devices/SEP001122334455.pem");
+  until([&] {
+    return provisioner_->report().held.files == 31 && provisioner_->report().gone_certificates == 1;
+  });
+  ::poll(nullptr, 0, static_cast<int>(Removals::kSettle) + 500);
+  write("tick", "x");
+  until([&] { return serves("tick", "x"); });
+  EXPECT_EQ(files_.find(file), nullptr);
+  EXPECT_NE(files_.find(file + ".enc.sgn"), nullptr);
+  EXPECT_EQ(provisioner_->report().gone_certificates, 1u);
+  provisioner_->confirm_removals();
+  until([&] {
+    return files_.find(file + ".enc.sgn") == nullptr && provisioner_->report().gone_certificates == 0;
+  });
+  EXPECT_EQ(files_.find(file), nullptr);
+}
+
 TEST_F(Provisioning, ManyRemovalsAreHeldUntilTheyAreConfirmed) {
   for (int i = 0; i < 60; ++i) write("f" + std::to_string(i), "x");
   start({.max_file = 1 << 20, .max_folder = 1 << 24, .hold_removals = 3'600'000});
@@ -470,6 +650,18 @@ class WithoutOverride {
   __user_cap_header_struct head_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   std::array<__user_cap_data_struct, 2> before_{};
 };
+
+// It would look as if no phone had a certificate.
+TEST_F(Provisioning, NothingStartsWithAFolderThatMayBeListedAndNotEntered) {
+  WithoutOverride without;
+  const std::filesystem::path devices = options_.state / "devices";
+  std::filesystem::permissions(devices, std::filesystem::perms::owner_read);
+  auto started = Provisioner::start(options_.state, {.max_file = 1 << 20, .max_folder = 1 << 24},
+                                    store::Store::open(options_.state).value());
+  std::filesystem::permissions(devices, std::filesystem::perms::owner_all);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().text, "cannot open the folder '" + devices.string() + "': Permission denied");
+}
 
 TEST_F(Provisioning, AFolderThatCannotBeLookedIntoIsOneProblem) {
   WithoutOverride without;

@@ -1,6 +1,8 @@
 """The provisioning folder through the real programs: what a phone asks for at boot, by TFTP, HTTP and HTTPS."""
 
+import gzip
 import http.client
+import lzma
 import os
 import pathlib
 import random
@@ -232,7 +234,81 @@ class TheFolder(Folder):
             self.assertEqual(problem["served"], "nothing")
         for name in copies:
             (self.files / name).unlink()
+        self.ctl("confirm")
         wait_for(lambda: not self.problems(), "nothing is named any more")
+
+    def test_copies_of_which_little_is_left(self):
+        (self.state / "devices").mkdir(exist_ok=True)
+        shutil.copy(CERTS / "phone.crt", self.state / "devices" / f"{PHONE}.pem")
+        self.put(f"{PHONE}.cnf.xml", CONFIGURATION)
+        text = CONFIGURATION.decode()
+        with_secret = text[:text.index("</sshPassword>") + 20]
+        copies = {"cut.xml": with_secret, "twice.txt": text * 2, "swap": b"b0VIM 9.0\0\0" + CONFIGURATION,
+                  "root.xml": f"<saved>{with_secret}", "wide.xml": text.encode("utf-16"), "half.dat": text.encode("utf-16")[7:],
+                  "day.gz": gzip.compress(CONFIGURATION), "day.xz": lzma.compress(CONFIGURATION)}
+        for name, content in copies.items():
+            self.put(name, content)
+        fine = gzip.compress(b"<ringlist/>")
+        self.put("fine.xml.gz", fine)
+        self.serve()
+        self.assertEqual({name.removeprefix("provisioning/") for name in self.problems()}, set(copies))
+        for name in copies:
+            self.assertIsNone(self.tftp(name), name)
+            self.assertEqual(self.get(name + ".sgn")[0], 404, name)
+            self.assertIn("is packed (xz)" if name == "day.xz" else f"is a copy of the configuration of {PHONE}",
+                          self.problems()[f"provisioning/{name}"]["reason"])
+        self.assertEqual(self.tftp("fine.xml.gz"), fine)
+        # Moved away under any name it is no less secret, with or without a start.
+        (self.files / f"{PHONE}.cnf.xml").rename(self.files / "moved.xml")
+        self.ctl("confirm")
+        self.becomes(f"{PHONE}.cnf.xml.enc.sgn", None)
+        wait_for(lambda: "perhaps that of" in self.problems().get("provisioning/moved.xml", {}).get("reason", ""), "it is named")
+        self.assertIsNone(self.tftp("moved.xml"))
+
+    def test_what_names_a_phone_among_the_certificates_keeps_its_secrets_here(self):
+        devices = self.state / "devices"
+        devices.mkdir(exist_ok=True)
+        self.put(f"{PHONE}.cnf.xml", CONFIGURATION)
+        shutil.copy(CERTS / "phone.crt", devices / f"{PHONE}.PEM")
+        self.serve()
+        self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml"))
+        self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml.sgn"))
+        self.assertIn(f"rename it to '{PHONE}.pem'", self.problems()[f"devices/{PHONE}.PEM"]["reason"])
+        shown = self.ctl("phone", "show", PHONE)
+        self.assertIn(f"devices/{PHONE}.PEM", shown)
+        self.assertIn(f"rename it to '{PHONE}.pem'", shown)
+        (devices / f"{PHONE}.PEM").rename(devices / f"{PHONE}.pem")
+        wait_for(lambda: self.tftp(f"{PHONE}.cnf.xml.enc.sgn"), "it is encrypted")
+        self.assertIsNone(self.tftp(f"{PHONE}.cnf.xml"))
+        shutil.copy(CERTS / "phone.crt", devices / "SEP00112233AAAA.pem.bak")
+        self.put("SEP00112233AAAA.cnf.xml", CONFIGURATION)
+        wait_for(lambda: "provisioning/SEP00112233AAAA.cnf.xml" in self.problems(), "it is refused")
+        self.assertIsNone(self.tftp("SEP00112233AAAA.cnf.xml"))
+        self.ctl("phone", "remove", "SEP00112233AAAA", "--yes")
+        self.assertFalse((devices / "SEP00112233AAAA.pem.bak").exists())
+        self.ctl("confirm")
+        self.becomes("SEP00112233AAAA.cnf.xml", CONFIGURATION)
+
+    def test_removals_one_after_the_other_are_held_too(self):
+        """None of those before there were many has gone, and every number is right."""
+        names = [f"lists/{i}.txt" for i in range(60)]
+        for name in names:
+            self.put(name, "x")
+        self.serve("--hold-removals", "3600")
+        files = lambda: self.service.status()["provisioning"]["files"]
+        for gone, name in enumerate(names, 1):
+            (self.files / name).unlink()
+            if gone % 20 == 0:  # the others follow within a moment
+                time.sleep(0.5)
+        wait_for(lambda: self.service.status()["provisioning"]["held"]["files"] == 60, "all are held")
+        self.assertEqual(files(), 60)
+        wait_for(lambda: "60 files have gone from provisioning/" in self.service.log(), "the log says how many")
+        for name in names:
+            self.put(name, "x")
+        wait_for(lambda: self.service.status()["provisioning"]["held"]["files"] == 0, "none is held")
+        (self.files / names[0]).unlink()
+        self.becomes(names[0], None)
+        self.assertEqual(files(), 59)
 
     def test_many_removals_are_held_until_they_are_confirmed(self):
         names = [f"lists/{i}.txt" for i in range(40)]
