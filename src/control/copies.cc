@@ -38,6 +38,7 @@ std::string Copies::problem(const std::string& name, const DeviceCertificates& d
   const trust::ConfigTraits& traits = files_.at(name).traits;
   if (std::string device = copied(traits); !device.empty()) return copy_problem(device);
   if (!traits.packed.empty() && !configured_.empty()) return packed_problem(traits.packed);
+  if (traits.ends_in_secret && !configured_.empty()) return cut_problem();
   if (traits.is_part && traits.has_secrets && !is_configuration_name(name))
     if (std::string device = device_without_configuration(devices); !device.empty())
       return unnamed_problem(device);

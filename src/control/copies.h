@@ -27,7 +27,8 @@ class Copies {
 
   // Why that file may not be served in the clear; empty: it may. It holds a value of a
   // configuration that goes out encrypted; or a configuration with secrets that is under no name that
-  // phones ask for, while one that goes out encrypted is missing; or what cannot be looked into.
+  // phones ask for, while one that goes out encrypted is missing; or what cannot be looked into, or ends
+  // within a secret.
   std::string problem(const std::string& name, const DeviceCertificates& devices) const;
 
  private:

@@ -223,6 +223,11 @@ std::string packed_problem(std::string_view how) {
       how);
 }
 
+std::string cut_problem() {
+  return "ends within a password or the like, as a configuration does that was cut short, and is not served "
+         "while others go out encrypted: remove it, or keep it outside of the folder";
+}
+
 std::string unnamed_problem(std::string_view device) {
   return fmt::format(
       "holds a configuration with secrets, perhaps that of {}, which goes out encrypted and has none here, "

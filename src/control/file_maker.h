@@ -92,9 +92,11 @@ bool is_configuration_name(std::string_view name);
 bool stays_encrypted(const std::optional<crypto::Certificate>& certificate);
 
 // What is said of a copy of a configuration that is served encrypted; of what may be one, though
-// nothing of it can be seen; and of what may be one, since that device has no other.
+// nothing of it can be seen, or only its beginning is left; and of what may be one, since that device has no
+// other.
 std::string copy_problem(std::string_view device);
 std::string packed_problem(std::string_view how);
+std::string cut_problem();
 std::string unnamed_problem(std::string_view device);
 
 // NAME.sgn, which only the provisioner can judge: it must take no name that is made of

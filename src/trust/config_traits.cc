@@ -59,7 +59,8 @@ class TraitReader {
                             .text = [this](std::string_view name,
                                            std::string_view value) { add(name, without_blanks(value)); }});
     scanner.feed(text);
-    scanner.end();
+    const std::size_t before = secrets_.size();
+    ends_in_secret_ = (scanner.end() && secrets_.size() > before) || ends_in_secret_;
   }
 
   const std::string& first() const { return first_; }
@@ -67,6 +68,7 @@ class TraitReader {
   void fill(ConfigTraits& out) {
     out.is_part = is_part_;
     out.has_secrets = !secrets_.empty();
+    out.ends_in_secret = ends_in_secret_;
     out.values = std::move(secrets_);
     if (is_part_) out.values.insert(out.values.end(), identities_.begin(), identities_.end());
   }
@@ -91,9 +93,23 @@ class TraitReader {
 
   std::string first_;
   bool is_part_ = false;
+  bool ends_in_secret_ = false;
   std::vector<std::uint64_t> secrets_;
   std::vector<std::uint64_t> identities_;
 };
+
+// Markup that is text in other markup, as in a web page.
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    const bool opens = rest.starts_with("&lt;");
+    const bool closes = rest.starts_with("&gt;");
+    out += opens ? '<' : closes ? '>' : rest.front();
+    at += opens || closes ? 4 : 1;
+  }
+  return out;
+}
 
 // Firmware and pictures are cheaply told.
 bool may_be_xml(Bytes document) {
@@ -112,9 +128,10 @@ ConfigTraits config_traits(Bytes document) {
     if (auto text = xml_text(document); text && !text->made.empty()) reader.run(text->text);
     out.root = reader.first();
   }
-  unpack(document, [&](Bytes content) { reader.run(content); });
+  if (as_text(document).contains("&lt;")) reader.run(as_bytes(unescaped(as_text(document))));
+  const std::string_view unseen = unpack(document, [&](Bytes content) { reader.run(content); });
   reader.fill(out);
-  out.packed = packed_otherwise(document);
+  out.packed = unseen;
   if (out.is_configuration()) out.values.push_back(hash_of("", as_text(document)));
   std::ranges::sort(out.values);
   out.values.erase(std::ranges::unique(out.values).begin(), out.values.end());

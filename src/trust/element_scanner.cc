@@ -166,6 +166,12 @@ void ElementScanner::open(bool is_empty) {
   wanted_ = visitor_.begin(element_) && !is_empty;
 }
 
+bool ElementScanner::end() {
+  const bool is_within = wanted_ && !resolved(text_).empty();
+  end_text();
+  return is_within;
+}
+
 void ElementScanner::end_text() {
   if (std::exchange(wanted_, false)) visitor_.text(element_, resolved(text_));
 }

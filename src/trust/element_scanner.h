@@ -29,7 +29,8 @@ class ElementScanner {
 
   // May be called again with what follows.
   void feed(Bytes piece);
-  void end() { end_text(); }
+  // Whether it ends within a text that is wanted. What is there of that is given too.
+  bool end();
 
  private:
   enum class State : std::uint8_t { text, markup, name, attributes, cdata };

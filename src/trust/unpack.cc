@@ -22,6 +22,8 @@ constexpr std::string_view kGzip = "\x1f\x8b\x08"sv;
 constexpr std::string_view kZipEntry = "PK\x03\x04"sv;
 constexpr std::size_t kZipHeader = 30;
 constexpr unsigned kDeflated = 8;
+// What else an entry may be packed with: deflate64, bzip2, LZMA, zstd, xz, PPMd.
+constexpr std::array<unsigned, 6> kZipOtherwise{9, 12, 14, 93, 95, 98};
 constexpr std::size_t kInflatedPiece = 64 << 10;
 // As zlib has it: a window of 32 KiB, behind a header of gzip's, or behind none.
 constexpr int kWithGzipHeader = 15 + 16;
@@ -81,9 +83,15 @@ class Unpacker {
     }
   }
 
+  std::string_view unseen() const { return unseen_; }
+
  private:
   void entry(Bytes zip, unsigned depth) {
-    if (zip.size() < kZipHeader || two_bytes(zip, 8) != kDeflated) return;
+    if (zip.size() < kZipHeader) return;
+    const unsigned method = two_bytes(zip, 8);
+    const bool is_locked = (two_bytes(zip, 6) & 1) != 0;  // with a password: it is not in the clear
+    if (std::ranges::find(kZipOtherwise, method) != kZipOtherwise.end() && !is_locked) unseen_ = "ZIP";
+    if (method != kDeflated) return;
     const std::size_t begin = kZipHeader + two_bytes(zip, 26) + two_bytes(zip, 28);
     if (begin < zip.size()) inflate(zip.subspan(begin), kWithoutHeader, depth);
   }
@@ -98,16 +106,12 @@ class Unpacker {
   }
 
   const std::function<void(Bytes)>& take_;
+  std::string_view unseen_;
   std::size_t left_ = kMaxUnpacked;
   std::size_t tried_ = 0;
 };
 
-}  // namespace
-
-void unpack(Bytes file, const std::function<void(Bytes content)>& take) {
-  Unpacker(take).look_into(file, 1);
-}
-
+// As its first bytes say.
 std::string_view packed_otherwise(Bytes file) {
   static constexpr auto kBeginnings = std::to_array<std::pair<std::string_view, std::string_view>>({
       {"\xfd"
@@ -119,13 +123,21 @@ std::string_view packed_otherwise(Bytes file) {
       {"\x28\xb5\x2f\xfd"sv, "zstd"},
       {"\x04\x22\x4d\x18"sv, "lz4"},
       {"LZIP\x01"sv, "lzip"},
-      {"\x1f\x9d"sv, "compress"},
-      {"\x5d\0\0"sv, "lzma"},
+      {"\x1f\x9d\x90"sv, "compress"},
       {"MSCF\0\0\0\0"sv, "CAB"},
   });
   for (const auto& [begins, name] : kBeginnings)
     if (as_text(file).starts_with(begins)) return name;
   return {};
+}
+
+}  // namespace
+
+std::string_view unpack(Bytes file, const std::function<void(Bytes content)>& take) {
+  Unpacker unpacker(take);
+  unpacker.look_into(file, 1);
+  const std::string_view otherwise = packed_otherwise(file);
+  return otherwise.empty() ? unpacker.unseen() : otherwise;
 }
 
 }  // namespace anchord::trust

@@ -13,10 +13,8 @@ namespace anchord::trust {
 // Of one file, in bytes: a small file can unpack to any size.
 constexpr std::size_t kMaxUnpacked = std::size_t{32} << 20;
 
-// `take` gets each as a whole, or as far as it is good, and what is packed in it after it.
-void unpack(Bytes file, const std::function<void(Bytes content)>& take);
-
-// "xz", of a file that nothing here unpacks, as its first bytes say; else empty.
-std::string_view packed_otherwise(Bytes file);
+// `take` gets each as a whole, or as far as it is good, and what is packed in it after it. Returns
+// how something of the file is packed that is not unpacked here, "xz"; mostly empty.
+std::string_view unpack(Bytes file, const std::function<void(Bytes content)>& take);
 
 }  // namespace anchord::trust

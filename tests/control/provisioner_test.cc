@@ -458,6 +458,12 @@ TEST_F(Provisioning, CopiesAreToldByWhatIsLeftOfThem) {
         << name << " " << problem("provisioning/" + name);
   }
   EXPECT_TRUE(serves("template.xml.sgn", other));
+  // Only its beginning is left of the password.
+  write("half.txt", content.substr(0, content.find("4711")));
+  until([&] { return problem("provisioning/half.txt").starts_with("ends within a password or the like"); });
+  EXPECT_EQ(files_.find("half.txt"), nullptr);
+  std::filesystem::remove(options_.state / "provisioning/half.txt");
+  until([&] { return problem("provisioning/half.txt").empty(); });
   EXPECT_NE(files_.find("SEP001122334466.cnf.xml"), nullptr);
   EXPECT_NE(files_.find("directory.xml"), nullptr);
   EXPECT_EQ(provisioner_->report().problems.size(), copies.size());

@@ -53,6 +53,7 @@ TEST(ConfigTraits, InWhateverFileSecretsTell) {
       "-" + secret + "\n+<sshPassword>new</sshPassword>",
       "\xef\xbb\xbf\xef\xbb\xbf<device>" + secret,
       "<device><sshPassword>s3cret<cut",
+      "<pre>&lt;sshPassword&gt;s3cret&lt;/sshPassword&gt;</pre>",
       "<!DOCTYPE device [<!ENTITY a 'b'>]><device>" + secret,
   };
   for (const std::string& copy : copies) EXPECT_TRUE(share(phone, traits(copy))) << copy;
@@ -80,6 +81,15 @@ TEST(ConfigTraits, OtherFilesHaveNone) {
             "");
 }
 
+TEST(ConfigTraits, WhetherAFileEndsWithinASecret) {
+  for (std::string_view cut : {"<device><sshPassword>s3c", "<a>\n<b>\n<capfAuthString x='y'> s"})
+    EXPECT_TRUE(traits(cut).ends_in_secret) << cut;
+  for (std::string_view whole :
+       {"<device><sshPassword>s3c</sshPassword>", "<device><sshPassword>", "<sshPassword>s3c<",
+        "<sshPassword> \n", "<device><contact>10", "<device><x>s3c"})
+    EXPECT_FALSE(traits(whole).ends_in_secret) << whole;
+}
+
 TEST(ConfigTraits, WhatIsPackedIsLookedInto) {
   const auto phone = config_traits(vector_file("copies/phone.cnf.xml"));
   ASSERT_GT(phone.values.size(), 2u);
@@ -91,6 +101,7 @@ TEST(ConfigTraits, WhatIsPackedIsLookedInto) {
   }
   EXPECT_EQ(config_traits(vector_file("copies/phone.cnf.xml.xz")).packed, "xz");
   EXPECT_EQ(config_traits(vector_file("copies/phone.cnf.xml.bz2")).packed, "bzip2");
+  EXPECT_EQ(config_traits(vector_file("copies/bzip2-in.zip")).packed, "ZIP");
   // Beginnings of which nothing follows.
   std::string bombs;
   for (int i = 0; i < 10'000; ++i) bombs += "\x1f\x8b\x08PK\x03\x04";

@@ -14,9 +14,10 @@
 namespace anchord::trust {
 
 struct ConfigTraits {
-  std::string root;          // the first element's name; empty where the file does not begin as XML does
-  bool is_part = false;      // has elements that a phone's configuration has, wherever
-  bool has_secrets = false;  // has elements with a password or the like, which are not empty
+  std::string root;             // the first element's name; empty where the file does not begin as XML does
+  bool is_part = false;         // has elements that a phone's configuration has, wherever
+  bool has_secrets = false;     // has elements with a password or the like, which are not empty
+  bool ends_in_secret = false;  // within the text of one: as a copy does that was cut short
   // "xz", where the file is packed in a way that nothing of it can be seen; else empty.
   std::string packed;
   // Hashes, sorted, of the values that are secret; of a configuration or a part of one also of
