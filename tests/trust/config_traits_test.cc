@@ -85,7 +85,7 @@ TEST(ConfigTraits, WhetherAFileEndsWithinASecret) {
   for (std::string_view cut : {"<device><sshPassword>s3c", "<a>\n<b>\n<capfAuthString x='y'> s"})
     EXPECT_TRUE(traits(cut).ends_in_secret) << cut;
   for (std::string_view whole :
-       {"<device><sshPassword>s3c</sshPassword>", "<device><sshPassword>", "<sshPassword>s3c<",
+       {"<device><sshPassword>s3c</sshPassword>", "<device><sshPassword>", "<sshPassword>s3c</",
         "<sshPassword> \n", "<device><contact>10", "<device><x>s3c"})
     EXPECT_FALSE(traits(whole).ends_in_secret) << whole;
 }
