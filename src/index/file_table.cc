@@ -87,6 +87,14 @@ const FileEntry* FileTable::find(std::string_view asked) const {
   return first;
 }
 
+std::shared_ptr<const FileEntry> FileTable::hold(const FileEntry& entry) const {
+  const std::uint64_t hash = FoldedName(entry.name).hash();
+  for (const Slot& slot : listed(partition_of(hash)))
+    if (slot.entry.get() == &entry) return slot.entry;
+  assert(false);
+  return {};
+}
+
 FileTable FileTable::with(std::span<const FileChange> changes) const {
   std::vector<std::pair<std::uint64_t, const FileChange*>> placed;
   placed.reserve(changes.size());

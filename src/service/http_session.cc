@@ -213,11 +213,9 @@ void HttpSession::acknowledged(std::uint64_t bytes, HttpWorkspace& work) {
   });
 }
 
-// The copy shares the file's bytes, so that what is on its way stays in place.
 void HttpSession::let_go_of_view(HttpWorkspace& work) {
   assert(transfer_.pin);
-  transfer_.entry = std::make_unique<const index::FileEntry>(*transfer_.answer.file);
-  transfer_.answer.file = transfer_.entry.get();
+  transfer_.entry = transfer_.pin->files.hold(*transfer_.answer.file);
   work.service.shard.pins.unpin(transfer_.pin.version);
   transfer_.pin = {};
 }

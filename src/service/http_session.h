@@ -60,7 +60,7 @@ class HttpSession {
   std::size_t unread() const { return engine_.active() ? engine_.unread() : input_.size(); }
 
   bool holds_view() const { return static_cast<bool>(transfer_.pin); }
-  // Goes on with a hold on its file alone. Allocates: for when a newer view is there.
+  // Goes on with a hold on its file alone: for when a newer view is there.
   void let_go_of_view(HttpWorkspace& work);
 
   // As StreamProtocol's.
@@ -75,7 +75,7 @@ class HttpSession {
   // The bytes of a file that are on their way.
   struct Transfer {
     Pins::Pin pin;  // none any more: the answer's file is `entry`
-    std::unique_ptr<const index::FileEntry> entry{};
+    std::shared_ptr<const index::FileEntry> entry{};
     HttpAnswer answer;
     Millis began = 0;
     std::size_t at = 0;  // what has been given to be sent, from answer.begin on

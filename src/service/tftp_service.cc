@@ -35,6 +35,7 @@ TftpService::TftpService(ShardContext& shard, const std::vector<ShardSockets::Tf
     : shard_(shard),
       settings_(shard.settings.tftp),
       transfers_(settings_.max_transfers),
+      pinning_(settings_.max_transfers),
       timers_(settings_.max_transfers, shard.ring.now()),
       by_peer_(settings_.max_transfers, shard.seed),
       addresses_(settings_.unproven_per_address, shard.seed),
@@ -55,15 +56,25 @@ TftpService::TftpService(ShardContext& shard, const std::vector<ShardSockets::Tf
 }
 
 TftpService::~TftpService() {
-  for (std::uint32_t slot = 0; slot < transfers_.capacity(); ++slot)
-    if (transfers_.in_use(slot)) shard_.pins.unpin(transfers_[slot].pin.version);
+  let_go_of_views();
 }
 
 void TftpService::start() {
   turn(shard_.ring.now());
 }
 
+void TftpService::let_go_of_views() {
+  for (; !pinning_.empty(); pinning_.remove(pinning_.front())) {
+    Transfer& t = transfers_[pinning_.front()];
+    t.held = t.pin->files.hold(*t.file);
+    shard_.pins.unpin(t.pin.version);
+    t.pin = {};
+  }
+}
+
 void TftpService::turn(Millis now) {
+  const std::uint64_t version = shard_.pins.current().version;
+  if (std::exchange(version_, version) != version) let_go_of_views();
   // After all that came for transfers: a client's last acknowledgement is then seen
   // before its next request, though they come on different sockets.
   for (const Request& request : requests_) take(request.socket, request.completion);
@@ -200,6 +211,7 @@ void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagr
   std::uint32_t slot = transfers_.acquire();
   Transfer& t = transfers_[slot];
   t.pin = shard_.pins.pin();
+  pinning_.push_back(slot);
   t.file = file;
   t.peer = datagram.from;
   t.local = datagram.to;
@@ -332,9 +344,11 @@ void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   if (t.sent_in == turns_) shard_.ring.submit();
   timers_.cancel(slot);
   by_peer_.erase(t.peer);
-  shard_.pins.unpin(t.pin.version);
+  if (t.pin) shard_.pins.unpin(t.pin.version);
+  pinning_.remove(slot);
   t.pin = {};
   t.file = nullptr;
+  t.held.reset();
   transfers_.release(slot);
   shard_.counters.tftp_active.set(transfers_.used());
 }

@@ -5,10 +5,12 @@
 // A peer (address and port) has one transfer at a time, as every client has: the
 // same request repeated is answered by the transfer that goes on, another ends it.
 //
-// A transfer's file is pinned: it ends on the snapshot that it began with.
+// A transfer ends on the file that it began with. It pins the view that this lies in until there
+// is a newer one, and from then on holds the file alone, so that no peer holds up publishing.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +21,7 @@
 #include "peer_map.h"
 #include "shard_context.h"
 #include "sip_hash.h"
+#include "slot_list.h"
 #include "source_budget.h"
 #include "tag.h"
 #include "tftp_transfer.h"
@@ -59,7 +62,8 @@ class TftpService {
 
   struct Transfer {
     TftpTransfer machine;
-    Pins::Pin pin;
+    Pins::Pin pin;                                 // none once there is a newer view
+    std::shared_ptr<const index::FileEntry> held;  // `file`, from then on
     const index::FileEntry* file = nullptr;
     io::Address peer;
     io::Host local;  // the address that was asked, and answers
@@ -78,6 +82,7 @@ class TftpService {
     io::Completion completion;
   };
 
+  void let_go_of_views();
   void take(std::uint32_t socket, const io::Completion& completion);
   void on_request(std::uint32_t socket, const io::Datagram& datagram);
   void on_packet(std::uint32_t socket, const io::Datagram& datagram);
@@ -105,6 +110,8 @@ class TftpService {
   std::vector<std::vector<std::uint32_t>> transfer_sockets_;  // by group
   std::vector<Request> requests_;                             // of this turn
   SlotPool<Transfer> transfers_;
+  SlotList pinning_;           // those that pin a view, ...
+  std::uint64_t version_ = 0;  // ... which is this one
   TimerWheel timers_;
   PeerMap by_peer_;
   SourceBudget addresses_;

@@ -107,6 +107,18 @@ TEST(FileTableDeathTest, AWrongNameIsTheCallersBug) {
   EXPECT_DEATH(of({"/a"}), "is_file_name");
 }
 
+TEST(FileTable, AnEntryThatIsHeldOutlivesItsTable) {
+  std::shared_ptr<const FileEntry> held;
+  {
+    const FileTable table = FileTable().with(std::vector<FileChange>{
+        {.name = "f", .body = FileBody{.content = Blob(to_buffer(as_bytes("small")))}},
+        {.name = "F", .body = FileBody{.content = Blob(to_buffer(as_bytes("large")))}}});
+    held = table.hold(*table.find("F"));
+    EXPECT_EQ(held.get(), table.find("F"));
+  }
+  EXPECT_EQ(as_text(held->body.content.bytes()), "large");
+}
+
 TEST(FileTable, ReplacesAndRemoves) {
   const FileTable first = with({}, {put("a", "one"), put("b", "two")});
   const FileTable second = with(first, {put("a", "three"), {"b", {}}, {"never there", {}}});

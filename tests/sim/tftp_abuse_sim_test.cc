@@ -437,6 +437,38 @@ TEST_F(TftpAbuse, NothingIsSentFromAFileThatIsGone) {
   EXPECT_FALSE(world_->alive);
 }
 
+// More versions than a shard holds, each with peers that read 8 bytes now and then.
+TEST_F(TftpAbuse, SlowPeersHoldNoViews) {
+  make();
+  constexpr unsigned kVersions = index::kMaxLiveViews + 10;
+  const auto content = [](unsigned version) { return file_content(static_cast<std::uint8_t>(version), 100); };
+  std::vector<io::SimDatagram> last;  // of each peer
+  for (unsigned i = 0; i < kVersions; ++i) {
+    world_->publish({{.name = "changing", .body = index::FileBody{.content = index::Blob(content(i))}}});
+    const auto offer = answers(peer(i), "changing", {.blksize = std::uint16_t{8}});
+    ASSERT_EQ(offer.size(), 1u);
+    ack(offer[0].socket, peer(i), 0);
+    last.push_back(sent().at(0));
+    EXPECT_LE(world_->publisher.reclaim(), 2u) << i;
+  }
+  world_->publish({{.name = "changing", .body = std::nullopt}});
+  sent(1);
+  EXPECT_EQ(world_->publisher.reclaim(), 1u);
+  EXPECT_EQ(world_->counters.tftp_active.get(), kVersions);
+  for (unsigned i = 0; i < kVersions; ++i) {
+    Buffer got;
+    for (std::uint64_t block = 1;; ++block) {
+      got.insert(got.end(), last[i].bytes.begin() + 4, last[i].bytes.end());
+      ack(last[i].socket, peer(i), block);
+      const auto next = sent();
+      if (next.empty()) break;
+      last[i] = next[0];
+    }
+    EXPECT_EQ(got, content(i)) << i;
+  }
+  EXPECT_EQ(world_->counters.tftp_completed.get(), kVersions);
+}
+
 TEST_F(TftpAbuse, NoPortNoAnswer) {
   make();
   EXPECT_TRUE(answers(peer(1, 0), "f").empty());

@@ -60,6 +60,9 @@ class FileTable {
   // of ASCII letters: the first in byte order. nullptr when there is none.
   const FileEntry* find(std::string_view asked) const;
 
+  // Keeps an entry of this table beyond the table's own life. Counts atomically; allocates nothing.
+  std::shared_ptr<const FileEntry> hold(const FileEntry& entry) const;
+
   // The table after `changes`, applied in their order. Every name must be one that
   // is_file_name() accepts. Removing what is not there changes nothing.
   FileTable with(std::span<const FileChange> changes) const;
