@@ -297,6 +297,9 @@ void TftpService::proceed(std::uint32_t slot, TftpTransfer::Next next) {
       break;
     case TftpTransfer::Next::done:
       return end(slot, DownloadEnd::given);
+    case TftpTransfer::Next::too_slow:
+      shard_.counters.tftp_too_slow.add();
+      [[fallthrough]];
     case TftpTransfer::Next::give_up:
       return end(slot, DownloadEnd::maybe_given);
   }

@@ -20,6 +20,7 @@ void TftpTransfer::start(const index::FileBody& file, const Terms& asked, Millis
   agree(asked);
   timeout_ = retry_timeout_;
   last_ = is_text_ ? kUnknown : file.size() / block_size_ + 1;
+  pace_due_ = now + kPaceTime;
   if (!offering_) extend();
   transmit(now, Next::send);
 }
@@ -67,6 +68,7 @@ TftpTransfer::Next TftpTransfer::on_ack(std::uint16_t block, Millis now) {
   repeated_ = unsent_ = 0;
   timeout_ = retry_timeout_;
   if (base_ == last_) return Next::done;
+  if (now >= pace_due_ && is_too_slow(now)) return Next::too_slow;
   if (base_ < sent_) return lacks_a_block(restarted_at_, now);
   repeated_base_ = false;
   extend();
@@ -88,6 +90,7 @@ TftpTransfer::Next TftpTransfer::lacks_a_block(Millis since, Millis now) {
 
 TftpTransfer::Next TftpTransfer::on_deadline(Millis now) {
   if (now < deadline_) return Next::wait;
+  if (now >= pace_due_ && is_too_slow(now)) return Next::too_slow;
   if (early_) {
     restarted_at_ = now;
   } else {
@@ -99,6 +102,13 @@ TftpTransfer::Next TftpTransfer::on_deadline(Millis now) {
   }
   if (!offering_) extend();
   return transmit(now, Next::repeat);
+}
+
+bool TftpTransfer::is_too_slow(Millis now) {
+  const std::uint64_t taken = delivered() - paced_;
+  paced_ += taken;
+  pace_due_ = now + kPaceTime;
+  return taken < kLeastTaken;
 }
 
 void TftpTransfer::on_unsent(Millis now) {

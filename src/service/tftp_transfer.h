@@ -26,11 +26,12 @@ namespace anchord::service {
 class TftpTransfer {
  public:
   enum class Next : std::uint8_t {
-    wait,    // nothing to send; the deadline may have changed
-    send,    // send what is outstanding
-    repeat,  // the same, and a part of it was sent before
-    done,    // the last block is acknowledged
-    give_up  // the peer is gone
+    wait,     // nothing to send; the deadline may have changed
+    send,     // send what is outstanding
+    repeat,   // the same, and a part of it was sent before
+    done,     // the last block is acknowledged
+    give_up,  // the peer is gone
+    too_slow  // it acknowledges, but less than the least pace
   };
 
   // What RFC 2349 lets a client ask for in its stead is bounded by this.
@@ -45,6 +46,13 @@ class TftpTransfer {
   // but not without end: the machine's queue may be blocked.
   static constexpr unsigned kMaxUnsent = 20;
   static constexpr Millis kUnsentPause = 10;
+  // What a peer must take of its file, or all that is left of it, in each such time. That is 68 bytes
+  // a second: whoever acknowledges a few bytes just before each deadline would keep its place, and its
+  // version of the file, for days. The slowest honest phone asks for 512 bytes at a time: in lock step
+  // over a satellite that loses a tenth of the packets it takes 400 a second, as one of fifty on a link of
+  // 64 kbit/s it takes 145.
+  static constexpr std::uint64_t kLeastTaken = 8 * 1024;
+  static constexpr Millis kPaceTime = 120'000;
   // Added to the measured round trip, since the clock ticks in milliseconds.
   static constexpr Millis kClockTick = 2;
 
@@ -87,6 +95,7 @@ class TftpTransfer {
   Next transmit(Millis now, Next how);
   Next lacks_a_block(Millis since, Millis now);
   void hasten(Millis due);
+  bool is_too_slow(Millis now);
 
   const index::FileBody* file_ = nullptr;
   wire::TftpOptions offer_;
@@ -111,6 +120,8 @@ class TftpTransfer {
   Millis sent_at_ = 0;
   Millis restarted_at_ = 0;  // when a window was last begun anew for want of a block
   Millis round_trip_ = 0;    // the last one that was measured
+  Millis pace_due_ = 0;      // when more must be delivered, ...
+  std::uint64_t paced_ = 0;  // ... than what was when that was set
 };
 
 }  // namespace anchord::service

@@ -318,6 +318,41 @@ TEST(TftpTransfer, WhatDidNotLeaveIsSentAgainSoonButNotForEver) {
   EXPECT_EQ(s.transfer.deadline(), s.now + TftpTransfer::kUnsentPause);
 }
 
+// Blocks of 8 bytes, each acknowledged before it would be repeated.
+TEST(TftpTransfer, WhoTakesTooLittleInAllIsGivenUp) {
+  Scene s(100'000, {.blksize = std::uint16_t{8}});
+  ASSERT_EQ(s.ack(0), Next::send);
+  Next next = Next::send;
+  std::uint64_t block = 1;
+  for (; next == Next::send; ++block) {
+    s.now += kTimeout - 1;
+    next = s.ack(block);
+  }
+  EXPECT_EQ(next, Next::too_slow);
+  EXPECT_LT(s.now - kStart, TftpTransfer::kPaceTime + kTimeout);
+}
+
+TEST(TftpTransfer, WhoRepeatsWithoutEndIsGivenUpToo) {
+  Scene s(100'000);
+  s.transfer.start(s.body, {.retry_timeout = kTimeout, .retries = 1000}, s.now);
+  ASSERT_EQ(s.ack(1), Next::send);
+  Next next = Next::repeat;
+  while (next == Next::repeat) next = s.deadline();
+  EXPECT_EQ(next, Next::too_slow);
+}
+
+// A block of 512 bytes every four seconds, however large the file: and what is left of it at the end.
+TEST(TftpTransfer, ASlowPhoneGetsItsFileWhole) {
+  Scene s(512 * 1000 + 1, {.timeout = std::uint8_t{5}});
+  ASSERT_EQ(s.ack(0), Next::send);
+  Next next = Next::send;
+  for (std::uint64_t block = 1; next == Next::send; ++block) {
+    s.now += 4'000;
+    next = s.ack(block);
+  }
+  EXPECT_EQ(next, Next::done);
+}
+
 Buffer translated(std::string_view file, std::uint16_t block_size, std::uint16_t blocks) {
   index::FileBody body{.header = index::Blob(to_buffer(as_bytes(file.substr(0, file.size() / 3)))),
                        .content = index::Blob(to_buffer(as_bytes(file.substr(file.size() / 3))))};

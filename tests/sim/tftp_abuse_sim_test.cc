@@ -456,17 +456,34 @@ TEST_F(TftpAbuse, SlowPeersHoldNoViews) {
   EXPECT_EQ(world_->publisher.reclaim(), 1u);
   EXPECT_EQ(world_->counters.tftp_active.get(), kVersions);
   for (unsigned i = 0; i < kVersions; ++i) {
-    Buffer got;
-    for (std::uint64_t block = 1;; ++block) {
-      got.insert(got.end(), last[i].bytes.begin() + 4, last[i].bytes.end());
+    Buffer got(last[i].bytes.begin() + 4, last[i].bytes.end());
+    for (std::uint8_t block = 1; block <= 13; ++block) {
       ack(last[i].socket, peer(i), block);
-      const auto next = sent();
-      if (next.empty()) break;
-      last[i] = next[0];
+      for (const io::SimDatagram& next : sent(1))  // among what is repeated to others, or to this one
+        if (next.to == peer(i) && next.bytes[3] == block + 1)
+          got.insert(got.end(), next.bytes.begin() + 4, next.bytes.end());
     }
     EXPECT_EQ(got, content(i)) << i;
   }
   EXPECT_EQ(world_->counters.tftp_completed.get(), kVersions);
+}
+
+TEST_F(TftpAbuse, WhoAcknowledgesAFewBytesNowAndThenIsGivenUp) {
+  make();
+  const auto offer = answers(peer(1), "SEP001122334455.cnf.xml.sgn", {.blksize = std::uint16_t{8}});
+  ASSERT_EQ(offer.size(), 1u);
+  unsigned answered = 0;
+  for (std::uint64_t block = 0; block < 25; ++block) {
+    ack(offer[0].socket, peer(1), block);
+    const auto next = sent(10'000);
+    if (!next.empty() && next[0].bytes[1] == 3) ++answered;
+  }
+  EXPECT_LE(answered, 13u);
+  EXPECT_EQ(world_->counters.tftp_too_slow.get(), 1u);
+  EXPECT_EQ(world_->counters.tftp_active.get(), 0u);
+  const auto written = downloads();
+  ASSERT_EQ(written.size(), 1u);
+  EXPECT_EQ(written[0].end, service::DownloadEnd::maybe_given);
 }
 
 TEST_F(TftpAbuse, NoPortNoAnswer) {

@@ -97,6 +97,7 @@ class Counter {
   X(tftp_active)      /* transfers under way now */                                 \
   X(tftp_completed)                                                                 \
   X(tftp_timeouts)   /* given up: the peer stopped acknowledging */                 \
+  X(tftp_too_slow)   /* given up: the peer acknowledged too little in all */        \
   X(tftp_aborted)    /* ended by the peer's error or a new request */               \
   X(tftp_strangers)  /* packets that belong to no transfer */                       \
   X(tftp_guessed)    /* unproven transfers ended for one on a wrong port */         \
