@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "activity.h"
 #include "anchord/base/log.h"
@@ -23,6 +24,7 @@
 #include "anchord/store/service_lock.h"
 #include "builder.h"
 #include "control_socket.h"
+#include "lag.h"
 #include "listeners.h"
 #include "provisioner.h"
 #include "service_manager.h"
@@ -146,6 +148,8 @@ class Server::Impl {
   void announce(bool of_the_store);
   void rebuild(std::string_view why);
   void follow_store();
+  void look_for_lag();
+  std::pair<Lag::Cause, std::string> cause_of_lag();
   void take_signal();
   void warn_of_expiry();
   void warn_daily();
@@ -169,11 +173,13 @@ class Server::Impl {
   std::optional<std::map<std::string, std::uint64_t>> own_lists_;
   UnixSeconds started_ = calendar_now();
   UnixSeconds published_at_ = 0;
-  std::string problem_;     // why the newest state is not in service
+  std::string problem_;  // why nothing can be built from what is stored
+  Lag lag_;
   std::string unreadable_;  // why the store could not be looked at the last time
   std::string unreported_;  // why the last status report could not be left
   Millis ticket_keys_due_ = 0;
   Millis report_due_ = 0;
+  bool reported_ok_ = true;  // the last time
   Millis daily_due_ = 0;
   Millis retry_build_ = 0;
   bool rebuild_asked_ = false;
@@ -248,11 +254,13 @@ void Server::Impl::announce(bool of_the_store) {
   log::info(line);
   manager_.status(line);
   // A write to the store, so not for every file that changes.
-  if (of_the_store) report(true, "");
+  if (of_the_store) {
+    problem_.clear();
+    report(true, "");
+  }
 }
 
 void Server::Impl::report(bool ok, std::string message) {
-  problem_ = message;
   const service::View* current = publisher_.current();
   store::StatusReport report{.host = builder_.host(),
                              .time = calendar_now(),
@@ -261,6 +269,7 @@ void Server::Impl::report(bool ok, std::string message) {
                              .message = std::move(message),
                              .serves = builder_.standing().serves};
   report_due_ = monotonic_now() + kReport;
+  reported_ok_ = ok;
   Status written = builder_.store().report_status(report);
   std::string unreported = written ? "" : "cannot leave a status report: " + written.error().text;
   if (unreported != unreported_ && !unreported.empty()) log::warn(unreported);
@@ -280,7 +289,34 @@ void Server::Impl::rebuild(std::string_view why) {
   if (staged.error().text == problem_) return;  // said already
   log::error(fmt::format("snapshot {} stays in service ({}): {}", publisher_.current()->version, why,
                          staged.error().text));
-  report(false, staged.error().text);
+  problem_ = staged.error().text;
+  report(false, problem_);
+}
+
+// Files of a state that is staged, and not in service yet, are told by their number; a shard that lags
+// is one whose thread does not run, since no peer can make it hold a view.
+std::pair<Lag::Cause, std::string> Server::Impl::cause_of_lag() {
+  if (!unreadable_.empty()) return {Lag::Cause::unreadable, unreadable_};
+  if (!problem_.empty()) return {Lag::Cause::refused, problem_};
+  if (!builder_.ready()) {
+    const std::string progress = provisioner_->progress();
+    return {Lag::Cause::files, "files are still being made" + (progress.empty() ? "" : ": " + progress)};
+  }
+  if (!unpublished_) return {Lag::Cause::none, ""};
+  return {Lag::Cause::shard,
+          fmt::format(
+              "shard {} has not looked at a new snapshot for {} of them, and no more are kept: its thread "
+              "does not run; see what else has its core, and restart the service if that goes on",
+              publisher_.slowest(), index::kMaxLiveViews)};
+}
+
+void Server::Impl::look_for_lag() {
+  auto [cause, reason] = cause_of_lag();
+  const bool spoken_of = !lag_.problem().empty();
+  const auto line = lag_.look(cause, std::move(reason), monotonic_now(), calendar_now());
+  if (line) log::warn(*line);
+  // Other hosts are told when it begins and when it ends; of what cannot be built they are told already.
+  if (line || (spoken_of && cause == Lag::Cause::none && !reported_ok_)) report_due_ = 0;
 }
 
 void Server::Impl::warn_of_expiry() {
@@ -301,7 +337,7 @@ void Server::Impl::warn_daily() {
 
 void Server::Impl::follow_store() {
   if (monotonic_now() >= daily_due_) warn_daily();
-  if (monotonic_now() >= report_due_) report(problem_.empty(), problem_);
+  if (monotonic_now() >= report_due_) report(lag_.problem().empty(), lag_.problem());
   if (monotonic_now() >= ticket_keys_due_) {
     builder_.rotate_ticket_keys();
     ticket_keys_due_ = monotonic_now() + kTicketKeyLife;
@@ -346,6 +382,7 @@ std::string Server::Impl::answer(std::string_view line) {
   constexpr std::string_view kTrace = "trace ";
   if (line == "status") {
     activity_.take(served());
+    look_for_lag();
     return status();
   }
   if (line.starts_with(kTrace)) return activity_.trace(line.substr(kTrace.size()), served());
@@ -397,7 +434,8 @@ std::string Server::Impl::status() {
         {"store_change", builder_.built_from()},
         {"certificates", view->certificates.size()},
         {"files", view->files.size()},
-        {"problem", unreadable_.empty() ? problem_ : unreadable_}}},
+        {"problem", lag_.problem()},
+        {"behind_since", lag_.since() ? nlohmann::json(*lag_.since()) : nlohmann::json()}}},
       {"provisioning", to_json(provisioner_->report())},
       {"ledger", to_json(activity_.ledger(), activity_.unread())},
       {"own_lists",
@@ -435,6 +473,7 @@ Status Server::Impl::run() {
     activity_.take(served());
     publisher_.reclaim();
     if (!draining_) follow_store();
+    look_for_lag();
     manager_.reloaded();
     manager_.progress(provisioner_->at_work() ? provisioner_->progress() : "", monotonic_now());
     manager_.alive(monotonic_now());

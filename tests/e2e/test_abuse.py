@@ -321,6 +321,28 @@ class Datagrams(harness.Case):
             wait_for(lambda: service.counters()["tftp_active"] == 0, "their own errors end them")
             self.fetch(service)
 
+    def test_slow_peers_hold_up_no_publishing(self):
+        """Each version is in service at once, though of each of those before it somebody has taken only 8 bytes."""
+        request = b"\0\1changing\0octet\0blksize\x008\0"
+        file = self.state / "provisioning" / "changing"
+        file.write_bytes(b"before")
+        with contextlib.ExitStack() as slow, Service(self.state) as service:
+            for version in range(70):
+                content = b"%08d" % version * 20
+                file.with_name(".next").write_bytes(content)
+                file.with_name(".next").rename(file)
+                wait_for(lambda: harness.tftp_get(service.tftp[0], b"changing")[0] == content, f"version {version}")
+                s = slow.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                s.settimeout(harness.BOUND)
+                s.sendto(request, service.tftp[0])
+                _, peer = s.recvfrom(2000)
+                s.sendto(b"\0\4\0\0", peer)
+                while (packet := s.recv(2000))[:2] == b"\0\6":
+                    pass
+                self.assertEqual(packet, b"\0\3\0\1" + content[:8])
+            self.assertEqual(service.status()["snapshot"]["problem"], "")
+            self.assertGreater(service.counters()["tftp_active"], 64)
+
     def test_acknowledgements_of_strangers(self):
         """Nobody else moves, ends or sees a transfer."""
         with Service(self.state, "--shards", "1", "--tftp-timeout", "60000") as service:

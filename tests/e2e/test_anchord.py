@@ -1,9 +1,11 @@
 """anchord as phones and operators meet it: TFTP and TLS clients of the system's, TVS questions byte for
 byte, changes of the store, crashes, and the end."""
 
+import ctypes
 import hashlib
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -422,6 +424,41 @@ class Changes(harness.Case):
             for name in ("app-ec", "app-odd", "capf"):
                 self.becomes(tvs, name, True)
             self.assertEqual(service.status()["snapshot"]["problem"], "")
+
+    def test_a_shard_that_stands_still_is_named(self):
+        """What is published then waits, and every place says so; when it goes on all is in service."""
+        ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+        ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+        seize, interrupt, detach = 0x4206, 0x4207, 17
+        file = self.state / "provisioning" / "changing"
+        with Service(self.state, "--shards", "1") as service:
+            tasks = pathlib.Path(f"/proc/{service.process.pid}/task")
+            shard = next(int(t.name) for t in tasks.iterdir() if (t / "comm").read_text() == "shard-0\n")
+            if ptrace(seize, shard, None, None) != 0:
+                self.skipTest("a thread of another process cannot be stopped here (ptrace)")
+            self.assertEqual(ptrace(interrupt, shard, None, None), 0)
+            os.waitpid(shard, 0x40000000)  # __WALL
+            try:
+                snapshot, version = service.status()["snapshot"], 0
+                while not snapshot["problem"]:
+                    before, version = snapshot["version"], version + 1
+                    file.with_name(".next").write_text(f"{version}")
+                    file.with_name(".next").rename(file)
+                    snapshot = wait_for(lambda: (s := service.status()["snapshot"]) and
+                                        (s["version"] > before or s["problem"]) and s, f"version {version}")
+                self.assertIn("shard 0 has not looked at a new snapshot", snapshot["problem"])
+                self.assertGreaterEqual(snapshot["behind_since"], snapshot["published_at"])
+                self.assertGreaterEqual(version, 60)
+                self.assertIn(" warning ", next(line for line in service.log().splitlines()
+                                                if "behind what is stored: shard 0" in line))
+                status = run(harness.program("anchorctl"), "--state", self.state, "status")
+                self.assertRegex(status.stderr.decode(),
+                                 r"warning: the newest state is not in service since 20\d\d-.*: shard 0")
+            finally:
+                ptrace(detach, shard, None, None)
+            wait_for(lambda: service.status()["snapshot"]["problem"] == "", "it goes on")
+            wait_for(lambda: harness.tftp_get(service.tftp[0], b"changing")[0] == b"%d" % version, "the last is served")
+            self.assertIsNone(service.status()["snapshot"]["behind_since"])
 
     def test_hangup_rebuilds(self):
         with Service(self.state) as service, Tvs(service.tvs[0]) as tvs:

@@ -110,9 +110,7 @@ TEST(FileTableDeathTest, AWrongNameIsTheCallersBug) {
 TEST(FileTable, AnEntryThatIsHeldOutlivesItsTable) {
   std::shared_ptr<const FileEntry> held;
   {
-    const FileTable table = FileTable().with(std::vector<FileChange>{
-        {.name = "f", .body = FileBody{.content = Blob(to_buffer(as_bytes("small")))}},
-        {.name = "F", .body = FileBody{.content = Blob(to_buffer(as_bytes("large")))}}});
+    const FileTable table = with({}, {put("f", "small"), put("F", "large")});
     held = table.hold(*table.find("F"));
     EXPECT_EQ(held.get(), table.find("F"));
   }

@@ -59,6 +59,14 @@ class Publisher {
     return views_.size();
   }
 
+  // Publisher's thread: the reader that holds the oldest version of all.
+  unsigned slowest() const {
+    const auto oldest = std::ranges::min_element(acknowledged_, {}, [](const Acknowledgement& a) {
+      return a.version.load(std::memory_order_acquire);
+    });
+    return static_cast<unsigned>(oldest - acknowledged_.begin());
+  }
+
   // A reader's thread, or the publisher's: the newest view; null before the first.
   const View* current() const { return current_.load(std::memory_order_acquire); }
 

@@ -208,8 +208,12 @@ void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
   if (std::string problem = text(part("ledger", "problem")); !problem.empty())
     out.push_back("the ledger cannot be written, so guards of changes do not know what phones were given: " +
                   problem);
-  if (std::string problem = text(part("snapshot", "problem")); !problem.empty())
-    out.push_back("the newest state is not in service: " + problem);
+  if (std::string problem = text(part("snapshot", "problem")); !problem.empty()) {
+    const Json since = part("snapshot", "behind_since");  // absent in an older version
+    out.push_back(fmt::format(
+        "the newest state is not in service{}: {}",
+        since.is_number_integer() ? " since " + time_text(since.get<UnixSeconds>()) : "", problem));
+  }
   Json withdrawn = part("own_lists", "withdrawn");
   for (const auto& [file, why] : withdrawn.items())
     out.push_back(fmt::format("'{}' is not served: {}", file, text(why)));
