@@ -35,6 +35,7 @@ service::ShardSettings settings_of_shard(const Options& options, unsigned shards
   out.stream.max_connections = share(options.max_connections);
   out.stream.max_per_address = share(options.max_per_address);
   out.tftp.max_transfers = share(options.max_transfers);
+  out.tftp.max_unproven = share(out.tftp.max_unproven);
   return out;
 }
 

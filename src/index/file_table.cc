@@ -75,21 +75,32 @@ const FileEntry* FileTable::find(std::string_view asked) const {
   if (asked.size() > kMaxFileName) return nullptr;
 
   const FoldedName folded(asked);
-  const std::uint64_t hash = folded.hash();
-  const std::span<const Slot> slots = listed(partition_of(hash));
-  auto slot = std::lower_bound(slots.begin(), slots.end(), hash,
-                               [](const Slot& s, std::uint64_t h) { return s.hash < h; });
   const FileEntry* first = nullptr;
-  for (; slot != slots.end() && slot->hash == hash; ++slot) {
-    if (slot->entry->name == asked) return slot->entry.get();
-    if (first == nullptr && folded.is_folded(slot->entry->name)) first = slot->entry.get();
+  for (const Slot& slot : with_hash(folded.hash())) {
+    if (slot.entry->name == asked) return slot.entry.get();
+    if (first == nullptr && folded.is_folded(slot.entry->name)) first = slot.entry.get();
   }
   return first;
 }
 
+std::span<const FileTable::Slot> FileTable::with_hash(std::uint64_t hash) const {
+  const std::span<const Slot> slots = listed(partition_of(hash));
+  const auto found = std::ranges::equal_range(slots, hash, {}, &Slot::hash);
+  return {found.begin(), found.end()};
+}
+
+std::uint64_t FileTable::key(std::string_view name) {
+  return FoldedName(name).hash();
+}
+
+const FileEntry* FileTable::find_version(std::uint64_t key, std::uint64_t version) const {
+  for (const Slot& slot : with_hash(key))
+    if (slot.entry->version == version) return slot.entry.get();
+  return nullptr;
+}
+
 std::shared_ptr<const FileEntry> FileTable::hold(const FileEntry& entry) const {
-  const std::uint64_t hash = FoldedName(entry.name).hash();
-  for (const Slot& slot : listed(partition_of(hash)))
+  for (const Slot& slot : with_hash(key(entry.name)))
     if (slot.entry.get() == &entry) return slot.entry;
   assert(false);
   return {};

@@ -75,6 +75,15 @@ class PeerMap {
   }
 
   // For other tables whose keys come from the network.
+  static std::uint64_t hash(const io::Address& key, std::uint64_t seed) {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+    std::memcpy(&high, key.host.bytes.data(), 8);
+    std::memcpy(&low, key.host.bytes.data() + 8, 8);
+    std::uint64_t h = fold(high ^ seed, 0x9e3779b97f4a7c15);
+    h = fold(low ^ h ^ seed, 0xd6e8feb86659fd93);
+    return fold(h ^ key.port, seed | 1);
+  }
   static std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
     std::uint64_t h = seed;
     for (char c : text) h = fold(h ^ static_cast<std::uint8_t>(c), 0x9e3779b97f4a7c15);
@@ -96,15 +105,7 @@ class PeerMap {
     return at;
   }
 
-  std::uint64_t hash(const io::Address& key) const {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
-    std::memcpy(&high, key.host.bytes.data(), 8);
-    std::memcpy(&low, key.host.bytes.data() + 8, 8);
-    std::uint64_t h = fold(high ^ seed_, 0x9e3779b97f4a7c15);
-    h = fold(low ^ h ^ seed_, 0xd6e8feb86659fd93);
-    return fold(h ^ key.port, seed_ | 1);
-  }
+  std::uint64_t hash(const io::Address& key) const { return hash(key, seed_); }
 
   static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;

@@ -12,7 +12,7 @@ SourceBudget::SourceBudget(const BudgetSettings& settings, std::uint64_t seed)
   buckets_.reserve(kMaxSources);
 }
 
-bool SourceBudget::take(const io::Address& source, Millis now) {
+bool SourceBudget::take(const io::Address& source, Millis now, bool of_plenty) {
   std::uint32_t slot = by_source_.find(source);
   if (slot == PeerMap::kNone) slot = remember(source, now);
   by_use_.move_to_back(slot);
@@ -21,7 +21,7 @@ bool SourceBudget::take(const io::Address& source, Millis now) {
   std::uint64_t added = std::min<Millis>(now - bucket.filled, most_) * per_millisecond_;
   bucket.tokens = std::min(most_, bucket.tokens + added);
   bucket.filled = now;
-  if (bucket.tokens < kToken) return false;
+  if (bucket.tokens < kToken + (of_plenty ? most_ / 2 : 0)) return false;
   bucket.tokens -= kToken;
   return true;
 }

@@ -23,7 +23,8 @@ class SourceBudget {
 
   SourceBudget(const BudgetSettings& settings, std::uint64_t seed);
 
-  bool take(const io::Address& source, Millis now);  // false when the bucket is empty
+  // False when the bucket is empty; with `of_plenty` when it would be less than half full afterwards.
+  bool take(const io::Address& source, Millis now, bool of_plenty = false);
   void give_back(const io::Address& source);
 
  private:

@@ -25,6 +25,12 @@ bool is_crowded(int error) {
   return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
 }
 
+constexpr std::string_view kBusy = "server busy, try again";
+
+bool is_same_request(const TftpAsked& a, const TftpAsked& b) {
+  return a.file == b.file && a.version == b.version && a.text == b.text && a.options == b.options;
+}
+
 bool looks_like_request(Bytes packet) {
   return packet.size() >= 2 && packet[0] == 0 && (packet[1] == 1 || packet[1] == 2);
 }
@@ -38,6 +44,7 @@ TftpService::TftpService(ShardContext& shard, const std::vector<ShardSockets::Tf
       pinning_(settings_.max_transfers),
       timers_(settings_.max_transfers, shard.ring.now()),
       by_peer_(settings_.max_transfers, shard.seed),
+      unproven_(settings_.max_unproven, shard.seed),
       addresses_(settings_.unproven_per_address, shard.seed),
       networks_(settings_.unproven_per_network, shard.seed),
       key_{.low = shard.seed, .high = ~shard.seed} {
@@ -85,11 +92,17 @@ void TftpService::turn(Millis now) {
     if (next == TftpTransfer::Next::give_up) shard_.counters.tftp_timeouts.add();
     proceed(slot, next);
   });
+  while (TftpAsked* asked = unproven_.take_due(now)) repeat(*asked);
   // A receive ends when buffers ran out, or for reasons of the kernel's own.
   for (std::uint32_t i : disarmed_)
     shard_.ring.receive_datagrams(sockets_[i].descriptor, Tag{TagKind::tftp_receive, 0, i}.packed());
   disarmed_.clear();
   ++turns_;
+}
+
+Millis TftpService::next_wake() const {
+  const Millis wake = std::min(timers_.next_wake(), unproven_.next_due());
+  return draining_ && shard_.ring.now() < answered_until_ ? std::min(wake, answered_until_) : wake;
 }
 
 void TftpService::on_receive(std::uint32_t socket, const io::Completion& completion) {
@@ -141,17 +154,15 @@ void TftpService::on_request(std::uint32_t socket, const io::Datagram& datagram)
     note(datagram, request->file, Answered::refused);
     refuse(socket, datagram, wire::TftpErrorCode::undefined, "only octet and netascii modes are served");
   } else {
-    begin(socket, datagram, *request);
+    on_read(socket, datagram, *request);
   }
 }
 
-// A request that the network delivered twice, or that a client sent again before it
-// saw our answer. A client that is stuck, or that has all but our knowledge of it,
-// really asks anew.
+// A request that the network delivered twice. A client that is stuck, or that has all but our
+// knowledge of it, really asks anew.
 bool TftpService::is_repeated(const Transfer& earlier, const index::FileEntry* asked) const {
-  if (earlier.file != asked) return false;
-  if (!earlier.machine.acknowledged()) return true;
-  return !earlier.machine.at_last_block() && shard_.ring.now() - earlier.progressed < settings_.retry_timeout;
+  return earlier.file == asked && !earlier.machine.at_last_block() &&
+         shard_.ring.now() - earlier.progressed < settings_.retry_timeout;
 }
 
 // A peer that was sent all and asks anew may have it: its last acknowledgement may be
@@ -161,75 +172,111 @@ void TftpService::give_way(std::uint32_t slot) {
   end(slot, DownloadEnd::maybe_given);
 }
 
-// Whether the source may begin a transfer that it has not proven to want.
-bool TftpService::spend(const io::Host& from) {
+// Whether one more packet may leave to a source that has not proven to want it.
+bool TftpService::spend(const io::Host& from, bool of_plenty) {
   Millis now = shard_.ring.now();
-  if (addresses_.take(source_of(from), now)) {
-    if (networks_.take(network_of(from), now)) return true;
+  if (addresses_.take(source_of(from), now, of_plenty)) {
+    if (networks_.take(network_of(from), now, of_plenty)) return true;
     addresses_.give_back(source_of(from));
   }
-  shard_.counters.tftp_over_budget.add();
   return false;
 }
 
-void TftpService::begin(std::uint32_t request_socket, const io::Datagram& datagram,
-                        const wire::TftpRequest& request) {
+void TftpService::on_read(std::uint32_t request_socket, const io::Datagram& datagram,
+                          const wire::TftpRequest& request) {
+  const Millis now = shard_.ring.now();
   const index::FileTable& files = shard_.pins.current().files;
   std::array<char, index::kMaxFileName> room;
   const std::string_view name = name_meant(files, request.file, room);
   const index::FileEntry* file = find_file(files, name);
-  std::uint32_t earlier = by_peer_.find(datagram.from);
-  std::uint32_t former_socket = kNoSocket;
-  if (earlier != PeerMap::kNone) {
+  TftpAsked asked{.peer = datagram.from,
+                  .local = datagram.to,
+                  .options = request.options,
+                  .text = request.mode == wire::TftpMode::netascii,
+                  .former_socket = kNoSocket};
+  if (file != nullptr) {
+    asked.file = index::FileTable::key(file->name);
+    asked.version = file->version;
+  }
+  bool anew = true;
+  if (const std::uint32_t earlier = by_peer_.find(datagram.from); earlier != PeerMap::kNone) {
     if (is_repeated(transfers_[earlier], file)) {
       shard_.counters.tftp_duplicates.add();
       return;
     }
-    former_socket = transfers_[earlier].socket;
+    asked.former_socket = transfers_[earlier].socket;
     give_way(earlier);
+  } else if (const TftpAsked* before = unproven_.find(datagram.from, now)) {
+    anew = !is_same_request(*before, asked);
+    if (!anew && now - unproven_.asked_at(*before, now) < settings_.retry_timeout) {
+      shard_.counters.tftp_duplicates.add();
+      return;
+    }
+    // Whoever has the first answer after all goes on with its port.
+    asked.socket = before->socket;
+    asked.former_socket = anew ? before->socket : before->former_socket;
+    unproven_.forget(*before);
   }
   std::string_view device = device_in(name);
-  const std::string_view asked = name.empty() ? request.file : name;
+  const std::string_view asked_name = name.empty() ? request.file : name;
   if (is_guessing(shard_, datagram.from.host, name, device)) {
     shard_.counters.tftp_slowed.add();
-    return note(datagram, asked, Answered::slowed);
+    return note(datagram, asked_name, Answered::slowed);
   }
   if (file == nullptr) {
     shard_.counters.tftp_not_found.add();
-    note(datagram, asked, Answered::not_found);
-    if (is_own_file(name))
-      shard_.record(not_there(name, datagram.from.host, Protocol::tftp, shard_.ring.now()));
+    note(datagram, asked_name, Answered::not_found);
+    if (is_own_file(name)) shard_.record(not_there(name, datagram.from.host, Protocol::tftp, now));
     return refuse(request_socket, datagram, wire::TftpErrorCode::file_not_found, "file not found");
   }
   if (draining_ || transfers_.full()) {
     shard_.counters.tftp_full.add();
-    note(datagram, asked, Answered::busy);
-    return refuse(request_socket, datagram, wire::TftpErrorCode::undefined, "server busy, try again");
+    note(datagram, asked_name, Answered::busy);
+    return refuse(request_socket, datagram, wire::TftpErrorCode::undefined, kBusy);
   }
-  if (!spend(datagram.from.host)) return note(datagram, asked, Answered::busy);
-  note(datagram, asked, Answered::file);
-  std::uint32_t slot = transfers_.acquire();
-  Transfer& t = transfers_[slot];
-  t.pin = shard_.pins.pin();
-  pinning_.push_back(slot);
-  t.file = file;
-  t.peer = datagram.from;
-  t.local = datagram.to;
-  t.socket = choose_transfer_socket(sockets_[request_socket].group, former_socket);
-  t.former_socket = former_socket;
-  t.segmented = true;
-  t.timer = kNever;
-  t.device.set(device);
-  t.began = shard_.ring.now();
-  by_peer_.set(t.peer, slot);
-  shard_.counters.tftp_active.set(transfers_.used());
-  t.machine.start(file->body,
-                  {.text = request.mode == wire::TftpMode::netascii,
-                   .options = request.options,
-                   .retry_timeout = settings_.retry_timeout,
-                   .retries = settings_.retries},
-                  shard_.ring.now());
-  proceed(slot, TftpTransfer::Next::send);
+  if (!spend(datagram.from.host, false)) {
+    shard_.counters.tftp_over_budget.add();
+    return note(datagram, asked_name, Answered::busy);
+  }
+  note(datagram, asked_name, Answered::file);
+  if (anew) asked.socket = choose_transfer_socket(sockets_[request_socket].group, asked.former_socket);
+  asked.device.set(device);
+  if (unproven_.add(asked, now)) shard_.counters.tftp_gave_way.add();
+  unproven_.repeat_at(now + settings_.retry_timeout, asked.peer, now);
+  answered_until_ = now + settings_.retry_timeout;
+  shard_.counters.tftp_answered.add();
+  answer(asked, *file);
+}
+
+TftpTransfer::Terms TftpService::terms_of(const TftpAsked& asked) const {
+  return {.text = asked.text,
+          .options = asked.options,
+          .retry_timeout = settings_.retry_timeout,
+          .retries = settings_.retries};
+}
+
+// The OACK, or the first block. What does not leave is as good as lost: the peer asks again.
+void TftpService::answer(const TftpAsked& asked, const index::FileEntry& file) {
+  TftpTransfer first;
+  first.start(file.body, terms_of(asked), shard_.ring.now());
+  const Socket& socket = sockets_[asked.socket];
+  TftpRoute route{.socket = socket.descriptor,
+                  .v4_socket = socket.v4,
+                  .tag = Tag{TagKind::tftp_send, 0, transfers_.capacity()}.packed(),
+                  .peer = asked.peer,
+                  .local = asked.local};
+  send_outstanding(shard_.ring, route, first);
+}
+
+// The packet may be lost, and phones wait long before they ask again; but to a source of which much is under
+// way it leaves only once.
+void TftpService::repeat(TftpAsked& asked) {
+  const index::FileEntry* file = shard_.pins.current().files.find_version(asked.file, asked.version);
+  if (file == nullptr || asked.repeated || !spend(asked.peer.host, true)) return;
+  asked.repeated = true;
+  answered_until_ = shard_.ring.now() + settings_.retry_timeout;
+  shard_.counters.tftp_repeats.add();
+  answer(asked, *file);
 }
 
 void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) {
@@ -240,6 +287,10 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
   }
   bool is_error = std::holds_alternative<wire::TftpError>(*packet);
   std::uint32_t slot = by_peer_.find(datagram.from);
+  if (slot == PeerMap::kNone) {
+    if (const TftpAsked* asked = unproven_.find(datagram.from, shard_.ring.now()))
+      return on_first_packet(socket, datagram, *packet, *asked);
+  }
   if (slot == PeerMap::kNone || transfers_[slot].socket != socket)
     return on_stranger(socket, datagram, is_error, slot);
   if (is_error) {
@@ -254,34 +305,90 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
 void TftpService::on_stranger(std::uint32_t socket, const io::Datagram& datagram, bool is_error,
                               std::uint32_t slot) {
   shard_.counters.tftp_strangers.add();
-  // Late, and no reason to end what the peer has begun since.
+  // Late, and no reason to disturb what the peer has begun since.
   if (slot != PeerMap::kNone && transfers_[slot].former_socket == socket) return;
-  // Whoever forges a peer's requests cannot see which port answers, and must not be
-  // given a second guess: a hit would send a whole file at the peer.
-  if (slot != PeerMap::kNone && !transfers_[slot].machine.acknowledged()) {
-    shard_.counters.tftp_guessed.add();
-    end(slot, DownloadEnd::maybe_given);
-  }
   if (!is_error) reply(socket, datagram, wire::TftpErrorCode::unknown_transfer, "unknown transfer");
+}
+
+// From a peer that was answered, and has acknowledged nothing yet.
+void TftpService::on_first_packet(std::uint32_t socket, const io::Datagram& datagram,
+                                  const wire::TftpPacket& packet, const TftpAsked& asked) {
+  const bool is_error = std::holds_alternative<wire::TftpError>(packet);
+  if (asked.socket != socket) {
+    if (asked.former_socket != socket) {
+      // Whoever forges a peer's requests cannot see which port answers, and must not be
+      // given a second guess: a hit would send a whole file at the peer.
+      shard_.counters.tftp_guessed.add();
+      unproven_.forget(asked);
+      return on_stranger(socket, datagram, is_error, PeerMap::kNone);
+    }
+    shard_.counters.tftp_strangers.add();
+  } else if (is_error) {
+    shard_.counters.tftp_aborted.add();
+    unproven_.forget(asked);
+  } else if (const auto* ack = std::get_if<wire::TftpAck>(&packet)) {
+    begin(asked, datagram, ack->block);
+  }
+}
+
+void TftpService::begin(const TftpAsked& unproven, const io::Datagram& datagram, std::uint16_t block) {
+  const Millis now = shard_.ring.now();
+  const Millis asked_at = unproven_.asked_at(unproven, now);
+  const index::FileEntry* file = shard_.pins.current().files.find_version(unproven.file, unproven.version);
+  if (file == nullptr) {
+    unproven_.forget(unproven);
+    return reply(unproven.socket, datagram, wire::TftpErrorCode::unknown_transfer,
+                 "the file has changed: ask again");
+  }
+  TftpTransfer machine;
+  machine.start(file->body, terms_of(unproven), asked_at);
+  const TftpTransfer::Next next = machine.on_ack(block, now);
+  if (!machine.acknowledged()) return;
+  const TftpAsked asked = unproven;
+  unproven_.forget(unproven);
+  for (int packets = asked.repeated ? 2 : 1; packets > 0; --packets) {
+    addresses_.give_back(source_of(asked.peer.host));
+    networks_.give_back(network_of(asked.peer.host));
+  }
+  if (transfers_.full()) {
+    shard_.counters.tftp_full.add();
+    return reply(asked.socket, datagram, wire::TftpErrorCode::undefined, kBusy);
+  }
+  shard_.counters.tftp_begun.add();
+  const std::uint32_t slot = transfers_.acquire();
+  Transfer& t = transfers_[slot];
+  t.machine = machine;
+  t.pin = shard_.pins.pin();
+  pinning_.push_back(slot);
+  t.file = file;
+  t.peer = asked.peer;
+  t.local = asked.local;
+  t.socket = asked.socket;
+  t.former_socket = asked.former_socket;
+  t.segmented = true;
+  t.timer = kNever;
+  t.device = asked.device;
+  t.began = asked_at;
+  t.progressed = now;
+  by_peer_.set(t.peer, slot);
+  shard_.counters.tftp_active.set(transfers_.used());
+  shard_.counters.tftp_bytes.add(machine.delivered());
+  if (next == TftpTransfer::Next::done) {
+    shard_.counters.tftp_completed.add();
+  } else {
+    record(t, DownloadEnd::begun);
+  }
+  proceed(slot, next);
 }
 
 void TftpService::on_ack(std::uint32_t slot, std::uint16_t block) {
   Transfer& t = transfers_[slot];
-  bool proven = t.machine.acknowledged();
   std::uint64_t delivered = t.machine.delivered();
   std::uint64_t first = t.machine.first();
   TftpTransfer::Next next = t.machine.on_ack(block, shard_.ring.now());
-  if (!proven && t.machine.acknowledged()) {
-    addresses_.give_back(source_of(t.peer.host));
-    networks_.give_back(network_of(t.peer.host));
-  }
-  if (!proven || t.machine.first() != first) t.progressed = shard_.ring.now();
+  if (t.machine.first() != first) t.progressed = shard_.ring.now();
   shard_.counters.tftp_bytes.add(t.machine.delivered() - delivered);
-  if (next == TftpTransfer::Next::done) {
-    shard_.counters.tftp_completed.add();
-  } else if (!proven && t.machine.acknowledged()) {
-    record(t, DownloadEnd::begun);
-  }
+  if (next == TftpTransfer::Next::done) shard_.counters.tftp_completed.add();
   proceed(slot, next);
 }
 
@@ -341,8 +448,7 @@ void TftpService::on_send(const Tag& tag, const io::Completion& completion) {
 
 void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   Transfer& t = transfers_[slot];
-  // Who never answered may be forged.
-  if (t.machine.acknowledged()) record(t, how);
+  record(t, how);
   // What is queued refers to the file.
   if (t.sent_in == turns_) shard_.ring.submit();
   timers_.cancel(slot);

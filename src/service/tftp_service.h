@@ -5,6 +5,9 @@
 // A peer (address and port) has one transfer at a time, as every client has: the
 // same request repeated is answered by the transfer that goes on, another ends it.
 //
+// A transfer begins with the peer's first acknowledgement. Until then its address may be forged, and what it
+// asked is remembered, as long as there is room (TftpUnproven); such a request takes nobody's transfer.
+//
 // A transfer ends on the file that it began with. It pins the view that this lies in until there
 // is a newer one, and from then on holds the file alone, so that no peer holds up publishing.
 #pragma once
@@ -25,6 +28,7 @@
 #include "source_budget.h"
 #include "tag.h"
 #include "tftp_transfer.h"
+#include "tftp_unproven.h"
 
 namespace anchord::service {
 
@@ -41,11 +45,12 @@ class TftpService {
   void on_send(const Tag& tag, const io::Completion& completion);
 
   void turn(Millis now);
-  Millis next_wake() const { return timers_.next_wake(); }
+  Millis next_wake() const;
 
   // No new transfers; those under way may end.
   void drain() { draining_ = true; }
-  bool idle() const { return transfers_.used() == 0; }
+  // Who was answered a moment ago may be about to acknowledge it.
+  bool idle() const { return transfers_.used() == 0 && shard_.ring.now() >= answered_until_; }
   void terminate_all();
 
  private:
@@ -90,8 +95,14 @@ class TftpService {
   void on_stranger(std::uint32_t socket, const io::Datagram& datagram, bool is_error, std::uint32_t slot);
   bool is_repeated(const Transfer& earlier, const index::FileEntry* asked) const;
   void give_way(std::uint32_t slot);
-  bool spend(const io::Host& from);
-  void begin(std::uint32_t request_socket, const io::Datagram& datagram, const wire::TftpRequest& request);
+  bool spend(const io::Host& from, bool of_plenty);
+  void on_read(std::uint32_t request_socket, const io::Datagram& datagram, const wire::TftpRequest& request);
+  void answer(const TftpAsked& asked, const index::FileEntry& file);
+  void repeat(TftpAsked& asked);
+  void on_first_packet(std::uint32_t socket, const io::Datagram& datagram, const wire::TftpPacket& packet,
+                       const TftpAsked& asked);
+  void begin(const TftpAsked& asked, const io::Datagram& datagram, std::uint16_t block);
+  TftpTransfer::Terms terms_of(const TftpAsked& asked) const;
   void proceed(std::uint32_t slot, TftpTransfer::Next next);
   void send(std::uint32_t slot);
   void end(std::uint32_t slot, DownloadEnd how);
@@ -114,11 +125,13 @@ class TftpService {
   std::uint64_t version_ = 0;  // ... which is this one
   TimerWheel timers_;
   PeerMap by_peer_;
+  TftpUnproven unproven_;
   SourceBudget addresses_;
   SourceBudget networks_;
   SipKey key_;
   std::uint64_t choices_ = 0;
   std::uint64_t turns_ = 1;
+  Millis answered_until_ = 0;  // for who was answered last
   bool draining_ = false;
 };
 

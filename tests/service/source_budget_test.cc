@@ -53,6 +53,14 @@ TEST(SourceBudget, WhatIsGivenBackCanBeTakenAgain) {
   budget.give_back(source(99));  // unknown: nothing
 }
 
+TEST(SourceBudget, OfPlentyOnlyHalfCanBeTaken) {
+  SourceBudget budget({.burst = 6, .per_second = 0}, 7);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(budget.take(source(1), 0, true));
+  EXPECT_FALSE(budget.take(source(1), 0, true));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(budget.take(source(1), 0));
+  EXPECT_FALSE(budget.take(source(1), 0));
+}
+
 TEST(SourceBudget, ForgetsWhoWasHeardOfLongestAgo) {
   SourceBudget budget({.burst = 1, .per_second = 0}, 7);
   EXPECT_TRUE(budget.take(source(0), 0));

@@ -60,6 +60,11 @@ class FileTable {
   // of ASCII letters: the first in byte order. nullptr when there is none.
   const FileEntry* find(std::string_view asked) const;
 
+  // Of a name, for find_version(): the same for names that differ only in the case of ASCII letters.
+  static std::uint64_t key(std::string_view name);
+  // The entry of that name, if it is still that version; else nullptr.
+  const FileEntry* find_version(std::uint64_t key, std::uint64_t version) const;
+
   // Keeps an entry of this table beyond the table's own life. Counts atomically; allocates nothing.
   std::shared_ptr<const FileEntry> hold(const FileEntry& entry) const;
 
@@ -88,6 +93,7 @@ class FileTable {
 
   explicit FileTable(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::span<const Slot> listed(std::size_t partition) const;
+  std::span<const Slot> with_hash(std::uint64_t hash) const;
 
   std::shared_ptr<const State> state_;  // null while empty
 

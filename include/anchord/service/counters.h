@@ -93,6 +93,9 @@ class Counter {
   X(tftp_unsupported) /* transfer modes other than octet and netascii */            \
   X(tftp_full)        /* refused: all transfer slots in use */                      \
   X(tftp_over_budget) /* not answered: too many unproven of the source */           \
+  X(tftp_answered)    /* first answers, to peers that had acknowledged nothing */   \
+  X(tftp_begun)       /* of those, what the peer acknowledged: transfers begun */   \
+  X(tftp_gave_way)    /* of those, what was forgotten for newer requests */         \
   X(tftp_slowed)      /* not answered: the source guesses devices' names */         \
   X(tftp_active)      /* transfers under way now */                                 \
   X(tftp_completed)                                                                 \

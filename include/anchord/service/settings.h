@@ -41,20 +41,25 @@ struct BudgetSettings {
 };
 
 struct TftpSettings {
-  // Transfers under way at once; a request beyond it gets an error at once.
+  // Transfers under way at once, of peers that have acknowledged something; a request beyond it gets an
+  // error at once.
   std::uint32_t max_transfers = 4096;
   // Before the first repetition; each further one waits twice as long.
   Millis retry_timeout = 1'000;
   // Repetitions of one packet after the peer has acknowledged something. Before
-  // that there is one, since the address may be forged.
+  // that there is one at most, since the address may be forged.
   unsigned retries = 5;
+  // Requests that are remembered until the peer acknowledges something: so many can come before the
+  // first of them is forgotten. At 100,000 a second that is more than a second, and a phone at the end of
+  // a satellite link answers in 0.7.
+  std::uint32_t max_unproven = 131'072;
   // Transfers begun whose peer has not acknowledged anything: its address may be
   // forged, and another's then gets our packets. A first acknowledgement gives back
   // what the request took. From one IPv4 address or IPv6 /64; a thousand phones
   // behind one address may boot at once.
   BudgetSettings unproven_per_address{.burst = 2048, .per_second = 256};
-  // From one IPv4 /24 or IPv6 /48.
-  BudgetSettings unproven_per_network{.burst = 8192, .per_second = 1024};
+  // To one IPv4 /24 or IPv6 /48: sites of four thousand, or four such addresses.
+  BudgetSettings unproven_per_network{.burst = 4096, .per_second = 256};
 };
 
 // Phones are allowed four times as many: whoever has more of them behind one address, none of
