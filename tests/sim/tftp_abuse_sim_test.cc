@@ -468,6 +468,22 @@ TEST_F(TftpAbuse, WhoAsksAgainIsAnsweredAgain) {
   EXPECT_EQ(sent().size(), 1u);
 }
 
+TEST_F(TftpAbuse, OneAddressGetsNoMoreThanItsBudgetUnproven) {
+  make();
+  constexpr unsigned kSeconds = 3;
+  constexpr service::TftpSettings kDefaults;
+  for (unsigned i = 0; i < kSeconds * 1000; ++i)
+    world_->sim.at(world_->sim.time() + i, [this, i] {
+      ask(peer(1, 1000 + 2 * i), "f");
+      ask(peer(1, 1001 + 2 * i), "f");
+    });
+  const std::size_t packets = sent(kSeconds * 1000 + 10).size();
+  EXPECT_GE(packets, kDefaults.unproven_per_address.burst);
+  EXPECT_LE(packets, kDefaults.unproven_per_address.burst +
+                         (kSeconds + 1) * kDefaults.unproven_per_address.per_second);
+  EXPECT_LE(world_->counters.tftp_repeats.get(), kDefaults.unproven_per_address.burst / 2);
+}
+
 // Requests from forged addresses, and phones among them that answer after 20 to 500 ms. Everything is a
 // sixteenth of what is default, and of 100,000 requests a second.
 TEST_F(TftpAbuse, ForgedRequestsTakeNobodysPlace) {

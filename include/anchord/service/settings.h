@@ -53,11 +53,11 @@ struct TftpSettings {
   // first of them is forgotten. At 100,000 a second that is more than a second, and a phone at the end of
   // a satellite link answers in 0.7.
   std::uint32_t max_unproven = 131'072;
-  // Transfers begun whose peer has not acknowledged anything: its address may be
-  // forged, and another's then gets our packets. A first acknowledgement gives back
-  // what the request took. From one IPv4 address or IPv6 /64; a thousand phones
-  // behind one address may boot at once.
-  BudgetSettings unproven_per_address{.burst = 2048, .per_second = 256};
+  // First answers to peers that have not acknowledged anything: an address may be forged, and another
+  // then gets our packets. A first acknowledgement gives back what the request took. To one IPv4 address
+  // or IPv6 /64: a thousand phones behind one address may boot in one moment, and what then comes back
+  // with time is for answers that were lost.
+  BudgetSettings unproven_per_address{.burst = 1024, .per_second = 64};
   // To one IPv4 /24 or IPv6 /48: sites of four thousand, or four such addresses.
   BudgetSettings unproven_per_network{.burst = 4096, .per_second = 256};
 };
