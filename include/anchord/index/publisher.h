@@ -23,10 +23,10 @@ namespace anchord::index {
 // What a reader acknowledges when it ends: it holds nothing and will ask for nothing.
 constexpr std::uint64_t kReaderGone = std::numeric_limits<std::uint64_t>::max();
 
-// How many versions one reader may hold at once. Slow clients while an
-// administrator changes things every second: without a limit they would fill
-// memory with views. A reader that holds as many stays on its newest until an older
-// one is let go; a publisher that sees as many alive (reclaim()) should wait.
+// How many versions one reader may hold at once. Its clients hold none for longer than
+// until there is a newer one; but a thread that does not run lets go of nothing, and without a limit
+// memory would fill with views. A reader that holds as many stays on its newest until an older
+// one is let go; a publisher that sees as many alive (reclaim()) should wait, and say so.
 constexpr std::size_t kMaxLiveViews = 64;
 
 template <class View>
@@ -100,7 +100,7 @@ class Publisher {
 template <class View>
 class ReaderPins {
  public:
-  // What a holder keeps: a TFTP transfer for its duration, a connection for one request.
+  // What a holder keeps: a TFTP transfer or an HTTP body, until there is a newer view.
   struct Pin {
     const View* view = nullptr;
     std::uint64_t version = 0;
