@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <utility>
 
 namespace anchord::service {
 
@@ -16,7 +17,7 @@ StreamService::StreamService(ShardContext& shard, StreamProtocol& protocol, TcpB
       connections_(stream_slots(settings_)),
       timers_(connections_.capacity(), shard.ring.now()),
       outputs_(connections_.capacity(), protocol.room()),
-      per_address_(connections_.capacity(), shard.seed),
+      neighbours_(connections_.capacity(), shard.seed),
       fresh_(connections_.capacity()),
       quiet_(connections_.capacity()),
       silent_(connections_.capacity()),
@@ -88,13 +89,11 @@ void StreamService::on_accept(std::uint32_t listener, const io::Completion& comp
 }
 
 void StreamService::admit(int descriptor, const io::Address& peer) {
-  io::Address key = source_of(peer.host);
-  std::uint32_t from_there = per_address_.find(key);
-  if (from_there == PeerMap::kNone) from_there = 0;
   Counter* refused = nullptr;
   if (!shard_.allowed(peer.host)) {
     refused = &identity_.refused_network;
-  } else if (from_there >= settings_.max_per_address) {
+  } else if (neighbours_.count(peer.host) >= settings_.max_per_address &&
+             !make_room_among_neighbours(peer.host)) {
     refused = &identity_.refused_address;
   } else if (draining_ || connections_.full() || (open() >= settings_.max_connections && !make_room())) {
     refused = &identity_.refused_full;
@@ -114,7 +113,7 @@ void StreamService::admit(int descriptor, const io::Address& peer) {
   c.descriptor = descriptor;
   c.peer = peer;
   c.since = shard_.ring.now();
-  per_address_.set(key, from_there + 1);
+  neighbours_.add(slot, peer.host);
   identity_.accepted.add();
   identity_.open.set(open());
   if (protocol_.shaking(slot)) {
@@ -146,6 +145,23 @@ bool StreamService::make_room() {
   return !connections_.full();
 }
 
+// At the limit for one address somebody from there gives way who has had no answer yet: who says nothing,
+// else who has been longest without a handshake or, where there is none, a whole request, else who has long
+// finished its handshake and asks nothing. What was answered once stays.
+bool StreamService::make_room_among_neighbours(const io::Host& host) {
+  const Millis now = shard_.ring.now();
+  for (auto [stage, grace] :
+       {std::pair{Progress::mute, Millis{0}}, std::pair{Progress::speaking, kShakingGrace},
+        std::pair{Progress::shaken, kQuietGrace}}) {
+    std::uint32_t victim = neighbours_.longest(host, stage);
+    if (victim == Neighbours::kNone || now - connections_[victim].since < grace) continue;
+    identity_.evicted.add();
+    terminate(victim);
+    return true;
+  }
+  return false;
+}
+
 void StreamService::on_receive(const Tag& tag, const io::Completion& completion) {
   assert(connections_.alive(tag.slot, tag.generation));
   Connection& c = connections_[tag.slot];
@@ -154,6 +170,7 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
   if (completion.has_buffer) {
     if (wanted && completion.result > 0) {
       buffers_.held.push(c.held, completion.buffer, static_cast<std::uint32_t>(completion.result));
+      neighbours_.advance(tag.slot, Progress::speaking);
     } else {
       shard_.ring.recycle(io::Group::tcp, completion.buffer);
       buffers_.freed = true;
@@ -168,6 +185,8 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
     c.peer_ended = true;
   } else if (completion.result == -ENOBUFS) {
     shard_.counters.tcp_buffers_empty.add();
+    neighbours_.advance(tag.slot,
+                        Progress::speaking);  // there was something to receive, or there may have been
     if (!starved_.contains(tag.slot)) starved_.push_back(tag.slot);
     if (starved_retry_ == kNever) starved_retry_ = shard_.ring.now() + kStarvedRetry;
   } else if (completion.result < 0 && completion.result != -ECANCELED && completion.result != -EINTR &&
@@ -314,9 +333,11 @@ void StreamService::note_progress(std::uint32_t slot, const StreamProgress& prog
     c.since = now;
     fresh_.remove(slot);
     quiet_.push_back(slot);
+    neighbours_.advance(slot, Progress::shaken);
   }
   if (progress.answered) {
     c.answered = true;
+    neighbours_.advance(slot, Progress::answered);
     fresh_.remove(slot);
     note_moving(slot);
   }
@@ -498,6 +519,7 @@ void StreamService::leave(std::uint32_t slot) {
   if (c.awaited != 0 && c.peer_ended) look(slot);
   if (c.awaited == 0) return terminate(slot);
   c.phase = Phase::lingering;
+  neighbours_.remove(slot);  // only the limit of all still counts it: there it gives way first
   for (SlotList* list : {&fresh_, &quiet_, &starved_, &holding_}) list->remove(slot);
   while (!c.held.empty()) recycle_front(c);
   if (c.output != BufferPool::kNone) outputs_.release(c.output);
@@ -529,6 +551,7 @@ void StreamService::terminate(std::uint32_t slot) {
   for (SlotList* list :
        {&fresh_, &quiet_, &silent_, &greeting_, &resuming_, &starved_, &holding_, &awaiting_, &lingering_})
     list->remove(slot);
+  neighbours_.remove(slot);
   timers_.cancel(slot);
   while (!c.held.empty()) recycle_front(c);
   if (c.sending || c.receiving) shard_.ring.shutdown(c.descriptor);  // so that they complete
@@ -541,13 +564,6 @@ void StreamService::release_when_quiet(std::uint32_t slot) {
   protocol_.reset(slot);
   if (c.output != BufferPool::kNone) outputs_.release(c.output);
   shard_.ring.close(c.descriptor);
-  io::Address key = source_of(c.peer.host);
-  std::uint32_t from_there = per_address_.find(key);
-  if (from_there > 1) {
-    per_address_.set(key, from_there - 1);
-  } else {
-    per_address_.erase(key);
-  }
   c.held = {};
   c.body = {};
   c.sent = c.taken = 0;

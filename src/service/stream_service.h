@@ -23,7 +23,7 @@
 #include "anchord/io/ring.h"
 #include "buffer_pool.h"
 #include "held_buffers.h"
-#include "peer_map.h"
+#include "neighbours.h"
 #include "shard_context.h"
 #include "slot_list.h"
 #include "stream_protocol.h"
@@ -164,7 +164,8 @@ class StreamService {
   static constexpr std::size_t kMinTaken = 64 * 1024;
   // The most in one send: the copying delays everything else of the shard.
   static constexpr std::size_t kMaxSend = 256 * 1024;
-  // How long a connection is safe from giving way to a newer one.
+  // How long a connection is safe from giving way to a newer one. Who says nothing is not safe
+  // from a neighbour behind the same address: a client's first bytes come with its connection.
   static constexpr Millis kShakingGrace = 50;
   static constexpr Millis kQuietGrace = 1'000;
 
@@ -176,6 +177,7 @@ class StreamService {
   void relieve_pressure(Millis now);
   void set_backlog(int length);
   bool make_room();
+  bool make_room_among_neighbours(const io::Host& host);
   void serve_handshakes(Millis now);
   void work(std::uint32_t slot);
   void send_output(std::uint32_t slot);
@@ -211,15 +213,15 @@ class StreamService {
   std::uint32_t terminating_ = 0;  // of them
   TimerWheel timers_;
   BufferPool outputs_;
-  PeerMap per_address_;
-  SlotList fresh_;     // has asked nothing, or is shaking; by time of accept: who gives way first
-  SlotList quiet_;     // the others that are serving, by time of the last progress
-  SlotList silent_;    // accepted, and their first flight has not come
-  SlotList greeting_;  // first flights that wait to be served
-  SlotList resuming_;  // later flights of handshakes: nearly done, so served first
-  SlotList starved_;   // waiting for a free buffer
-  SlotList holding_;   // sending, with received buffers waiting
-  SlotList awaiting_;  // with something awaited, by when to look again
+  Neighbours neighbours_;  // those that are not terminating
+  SlotList fresh_;         // has asked nothing, or is shaking; by time of accept: who gives way first
+  SlotList quiet_;         // the others that are serving, by time of the last progress
+  SlotList silent_;        // accepted, and their first flight has not come
+  SlotList greeting_;      // first flights that wait to be served
+  SlotList resuming_;      // later flights of handshakes: nearly done, so served first
+  SlotList starved_;       // waiting for a free buffer
+  SlotList holding_;       // sending, with received buffers waiting
+  SlotList awaiting_;      // with something awaited, by when to look again
   SlotList lingering_;
   Millis starved_retry_ = kNever;
   Millis accept_again_ = 0;

@@ -1,6 +1,7 @@
 """Hostile clients by the thousand, and honest ones who are answered all the same."""
 
 import contextlib
+import http.client
 import itertools
 import multiprocessing
 import random
@@ -216,16 +217,60 @@ class OneAddress(harness.Case):
     def test_limit_for_each_address(self):
         self.add("app-ec")
         with Service(self.state, "--shards", "1", "--max-per-address", "10") as service:
-            greedy = [socket.create_connection(service.tvs[0], source_address=("127.0.5.1", 0)) for _ in range(15)]
+            greedy = [harness.Tvs(service.tvs[0], source="127.0.5.1") for _ in range(10)]
+            for tvs in greedy:
+                self.assertTrue(is_valid(tvs.ask(verify_request(der("app-ec")))))
+            for _ in range(5):
+                with self.assertRaises(OSError):
+                    harness.Tvs(service.tvs[0], source="127.0.5.1")
             counters = wait_for(lambda: (c := service.counters())["tvs_refused_address"] == 5 and c, "five too many")
             self.assertEqual(counters["tvs_open"], 10)
             self.assertTrue(is_valid(ask_once(service.tvs[0], verify_request(der("app-ec")))))
-            for s in greedy:
-                s.close()
+            for tvs in greedy:
+                tvs.socket.close()
             wait_for(lambda: service.counters()["tvs_open"] == 0, "they are gone")
             # A place that was given back can be taken again.
             answer = ask_once(service.tvs[0], verify_request(der("app-ec")), source="127.0.5.1")
             self.assertTrue(is_valid(answer))
+
+
+    def fetch(self, address, tls=None):
+        connection = (http.client.HTTPSConnection if tls else http.client.HTTPConnection)(
+            *address, timeout=harness.BOUND, source_address=("127.0.5.1", 0), **({"context": tls} if tls else {}))
+        with contextlib.closing(connection):
+            connection.request("GET", "/ITLFile.tlv")
+            return connection.getresponse().read()
+
+    def test_neighbours_behind_one_address(self):
+        """Those who say nothing, or a little, and hold all places that their address may have, give way to who asks."""
+        self.add("app-ec")
+        self.ctl("itl", "build", "--out", self.folder / "itl")
+        itl = (self.folder / "itl").read_bytes()
+        request, tls = verify_request(der("app-ec")), harness.tls_context()
+        with Service(self.state, "--max-per-address", "64", ports=("auto",) * 4) as service:
+            for name, (address,), beginning, is_served in (
+                    ("tvs", service.tvs, client_hello()[:7],
+                     lambda: is_valid(ask_once(service.tvs[0], request, source="127.0.5.1"))),
+                    ("http", service.http, b"GET /ITLF", lambda: self.fetch(service.http[0]) == itl),
+                    ("https", service.https, client_hello()[:7], lambda: self.fetch(service.https[0], tls) == itl)):
+                with self.subTest(name), contextlib.ExitStack() as held:
+                    for say in (b"", beginning):
+                        for _ in range(150):
+                            s = held.enter_context(socket.create_connection(address, source_address=("127.0.5.1", 0)))
+                            with contextlib.suppress(OSError):  # one that has given way already
+                                s.sendall(say)
+                    def came():
+                        counters = service.counters()
+                        return counters[f"{name}_accepted"] + counters[f"{name}_refused_address"] >= 300
+                    wait_for(came, "they are all there")
+                    time.sleep(0.1)  # longer than it takes until who speaks gives way
+                    before = service.counters()
+                    self.assertGreaterEqual(before[f"{name}_open"], 32)
+                    for _ in range(60):
+                        self.assertTrue(is_served())
+                    counters = service.counters()
+                    self.assertEqual(counters[f"{name}_refused_address"], before[f"{name}_refused_address"])
+                    self.assertGreater(counters[f"{name}_evicted"], before[f"{name}_evicted"])
 
 
 class Datagrams(harness.Case):

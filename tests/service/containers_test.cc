@@ -1,6 +1,7 @@
 // The fixed containers of a shard, against the standard library's.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <list>
 #include <map>
 #include <random>
@@ -10,6 +11,7 @@
 #include "awaited_records.h"
 #include "buffer_pool.h"
 #include "held_buffers.h"
+#include "neighbours.h"
 #include "peer_map.h"
 #include "slot_list.h"
 
@@ -72,6 +74,48 @@ TEST(SlotList, KeepsOrderAndRemovesFromAnywhere) {
     ASSERT_EQ(list.size(), right.size());
     ASSERT_EQ(list.front(), right.empty() ? SlotList::kNone : right.front());
     ASSERT_EQ(list.back(), right.empty() ? SlotList::kNone : right.back());
+  }
+}
+
+TEST(Neighbours, AgreeWithListsThroughRandomChanges) {
+  constexpr std::uint32_t kSlots = 30;
+  struct One {
+    std::uint32_t slot;
+    unsigned from;
+    Progress stage;
+  };
+  auto source = [](unsigned n) { return address(n << 8).host; };
+  std::mt19937 random(5);
+  Neighbours neighbours(kSlots, 9);
+  std::list<One> right;  // each at its stage for longer than those behind it at the same one
+  for (int step = 0; step < 50'000; ++step) {
+    std::uint32_t slot = random() % kSlots;
+    auto stage = static_cast<Progress>(random() % 4);
+    auto one = std::ranges::find(right, slot, &One::slot);
+    switch (random() % 3) {
+      case 0:
+        if (one != right.end()) break;
+        right.push_back({slot, static_cast<unsigned>(random() % 6), Progress::mute});
+        neighbours.add(slot, source(right.back().from));
+        break;
+      case 1:
+        neighbours.advance(slot, stage);
+        if (one == right.end() || one->stage >= stage) break;
+        one->stage = stage;
+        right.splice(right.end(), right, one);
+        break;
+      default:
+        neighbours.remove(slot);
+        if (one != right.end()) right.erase(one);
+    }
+    unsigned from = random() % 6;
+    ASSERT_EQ(neighbours.count(source(from)), std::ranges::count(right, from, &One::from));
+    for (Progress asked : {Progress::mute, Progress::speaking, Progress::shaken}) {
+      auto first =
+          std::ranges::find_if(right, [&](const One& o) { return o.from == from && o.stage == asked; });
+      ASSERT_EQ(neighbours.longest(source(from), asked),
+                first == right.end() ? Neighbours::kNone : first->slot);
+    }
   }
 }
 

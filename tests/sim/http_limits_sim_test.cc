@@ -80,6 +80,31 @@ TEST(HttpLimits, AtTheLimitThoseWhoAskNothingGiveWay) {
   EXPECT_GE(world.counters.http_evicted.get(), 1u);
 }
 
+// One says nothing, the next the beginning of what each service expects, and so on.
+TEST(HttpLimits, NeighboursWithoutAWholeRequestGiveWay) {
+  for (bool tls : {false, true}) {
+    service::ShardSettings shard{.stream = {.max_per_address = 50}};
+    World world({.shard = shard});
+    std::vector<std::unique_ptr<Browser>> browsers;
+    auto pump = [&] {
+      for (auto& browser : browsers) browser->pump();
+    };
+    for (std::uint16_t port = 1; port <= 400; ++port) {
+      int peer = world.sim.connect(tls ? world.https_listener : world.http_listener, world.peer(1, port));
+      if (port % 2 == 0) world.sim.peer_send(peer, as_bytes(tls ? "\x16\x03\x01\x02" : "GET /ITLFile.tlv"));
+      if (port % 40 != 0) continue;
+      browsers.push_back(
+          std::make_unique<Browser>(world, 1, Browser::Manner{.tls = tls}, std::vector{get("ITLFile.tlv")}));
+      world.run_for(100, pump);
+    }
+    world.run_for(1000, pump);
+    for (auto& browser : browsers) EXPECT_TRUE(browser->satisfied() && !browser->ended());
+    EXPECT_GE((tls ? world.counters.https_evicted : world.counters.http_evicted).get(), 360u);
+    EXPECT_EQ((tls ? world.counters.https_refused_address : world.counters.http_refused_address).get(), 0u);
+    EXPECT_LE(world.sim.open_connections(), 50u);
+  }
+}
+
 TEST(HttpLimits, AFloodOnOneServiceLeavesTheOthers) {
   service::ShardSettings shard{.stream = {.max_connections = 10, .max_per_address = 1000}};
   World world({.shard = shard});

@@ -1,6 +1,7 @@
 // Deadlines and limits of TVS connections, in virtual time.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "world.h"
@@ -77,21 +78,76 @@ TEST(Limits, AShortOneBehindALongOneHolds) {
 TEST(Limits, OneAddressCannotTakeAllConnections) {
   service::ShardSettings shard{.stream = {.max_connections = 20, .max_per_address = 5}};
   World world({.shard = shard});
-  std::vector<int> peers;
-  for (std::uint16_t port = 1; port <= 9; ++port)
-    peers.push_back(world.sim.connect(world.listener, world.peer(1, port)));
-  world.run_for(100);
+  std::vector<std::unique_ptr<Phone>> phones;
+  auto pump = [&] {
+    for (auto& phone : phones) phone->pump();
+  };
+  for (unsigned i = 0; i < 9; ++i) {
+    phones.push_back(std::make_unique<Phone>(world, 1, Phone::Manner{.close_after = false, .seed = i}));
+    world.run_for(200, pump);
+  }
+  // Those who were answered keep their places.
+  EXPECT_EQ(std::ranges::count_if(phones, [](auto& phone) { return phone->satisfied(); }), 5);
   EXPECT_EQ(world.sim.open_connections(), 5u);
   EXPECT_EQ(world.counters.tvs_refused_address.get(), 4u);
+  EXPECT_EQ(world.counters.tvs_evicted.get(), 0u);
   Phone other(world, 2, {});
   world.run_for(100, [&] { other.pump(); });
   EXPECT_TRUE(other.satisfied());
   // What ends makes room again.
-  for (int peer : peers) world.sim.peer_close(peer);
+  for (auto& phone : phones) world.sim.peer_close(phone->peer());
   world.run_for(100);
   world.sim.connect(world.listener, world.peer(1, 77));
   world.run_for(100);
   EXPECT_EQ(world.counters.tvs_refused_address.get(), 4u);
+}
+
+// Who says nothing, at once; who says what is no handshake, when a handshake would have ended long ago.
+TEST(Limits, NeighboursWithoutAHandshakeGiveWay) {
+  const std::uint8_t start_of_a_hello[] = {0x16, 3, 1, 2, 0};
+  for (bool speak : {false, true}) {
+    for (std::uint64_t seed : {1, 2, 3}) {
+      service::ShardSettings shard{.stream = {.max_connections = 4000, .max_per_address = 50}};
+      World world({.ring = {.faults = {.seed = seed, .reorder = true}}, .shard = shard});
+      std::vector<std::unique_ptr<Phone>> phones;
+      auto pump = [&] {
+        for (auto& phone : phones) phone->pump();
+      };
+      for (std::uint16_t port = 1; port <= 400; ++port) {
+        int peer = world.sim.connect(world.listener, world.peer(1, port));
+        if (speak) world.sim.peer_send(peer, start_of_a_hello);
+        if (port % 40 != 0) continue;
+        phones.push_back(
+            std::make_unique<Phone>(world, 1, Phone::Manner{.close_after = false, .seed = port}));
+        if (speak) world.run_for(100, pump);
+      }
+      world.run_for(2000, pump);
+      for (auto& phone : phones) EXPECT_TRUE(phone->satisfied() && !phone->ended());
+      EXPECT_GE(world.counters.tvs_evicted.get(), 360u);
+      EXPECT_EQ(world.counters.tvs_refused_address.get(), 0u);
+      EXPECT_LE(world.sim.open_connections(), 50u);
+    }
+  }
+}
+
+TEST(Limits, NeighboursWhoShakeHandsAndAskNothingGiveWay) {
+  service::ShardSettings shard{.stream = {.max_per_address = 5}};
+  World world({.shard = shard});
+  std::vector<std::unique_ptr<Phone>> idle;
+  auto pump = [&] {
+    for (auto& phone : idle) phone->pump();
+  };
+  for (unsigned i = 0; i < 5; ++i)
+    idle.push_back(std::make_unique<Phone>(world, 1, Phone::Manner{.questions = 1, .at_once = 0}));
+  world.run_for(100, pump);
+  Phone soon(world, 1, {});
+  world.run_for(100, [&] { soon.pump(); });
+  EXPECT_EQ(world.counters.tvs_refused_address.get(), 1u);  // they may be about to ask
+  world.run_for(1000);
+  Phone later(world, 1, {});
+  world.run_for(100, [&] { later.pump(); });
+  EXPECT_TRUE(later.satisfied());
+  EXPECT_EQ(world.counters.tvs_evicted.get(), 1u);
 }
 
 TEST(Limits, SilentConnectionsGiveWayAtTheLimit) {

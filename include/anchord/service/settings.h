@@ -23,7 +23,8 @@ struct StreamSettings {
   // Connections open at once. At the limit the quietest give way to new ones.
   std::uint32_t max_connections = 4096;
   // Of those, from one IPv4 address or one IPv6 /64: one machine must not push
-  // everybody else out.
+  // everybody else out. At the limit those from there that were answered nothing yet give
+  // way to new ones, so that it does not push out its neighbours behind that address either.
   std::uint32_t max_per_address = 512;
   // From accept to the end of the handshake: stops silent and trickling clients.
   Millis handshake_timeout = 5'000;
