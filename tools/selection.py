@@ -76,7 +76,7 @@ def tests_for(path, uses):
     elif top == "tests" and (module in uses or module == "sim"):
         found.add(module)
     elif "tools" in (top, module):
-        found |= {"tools-failures", "tools-selection"}
+        found |= {"tools-failures", "tools-fuzzing", "tools-selection"}
     elif top == "tests" and module == "fuzz":
         one = re.match(r"tests/fuzz/(?:corpus/(\w+)/|fuzz_(\w+)\.cc$)", path)
         all_of_them = [file.stem.removeprefix("fuzz_") for file in (ROOT / "tests/fuzz").glob("fuzz_*.cc")]
