@@ -39,6 +39,8 @@ END_TO_END = {
     "tests/e2e/lossy.py": ["provisioning"],
     "tests/e2e/windowed_client.py": ["provisioning"],
     "tests/e2e/network.py": ["network", "boot"],
+    "tests/e2e/beliefs.py": ["no_lock", "soak"],
+    "tests/e2e/soak/": ["soak"],
     "tests/e2e/": ["network", "anchorctl_file", "bad_input"],
 }
 

@@ -52,8 +52,8 @@ class Hostile:
     KINDS = ("silent", "trickling", "half", "garbage")
     AT_ONCE = 100
 
-    def __init__(self, address, count, again=AGAIN):
-        self.address, self.count, self.again = address, count, again
+    def __init__(self, address, count, again=AGAIN, sources=SOURCES):
+        self.address, self.count, self.again, self.sources = address, count, again, sources
         self.random = random.Random(4)
         self.hello = client_hello()
         self.open = {}  # descriptor: [socket, kind, bytes of the hello sent, time of the next]
@@ -99,7 +99,7 @@ class Hostile:
 
     def begin(self):
         s = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        s.bind((self.random.choice(SOURCES), 0))
+        s.bind((self.random.choice(self.sources), 0))
         s.connect_ex(self.address)
         kind = sum(self.opened) % len(self.KINDS)
         self.opened[kind] += 1

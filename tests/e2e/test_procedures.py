@@ -3,14 +3,13 @@ sockets; some are switched off meanwhile and come back."""
 
 import json
 import shutil
-import sqlite3
 
+import beliefs
 import harness
 from harness import BOUND, SLOW, Service, program, run, wait_for
 
 PHONES = 120 if SLOW else 1000
 MOVED = 60 if SLOW else 500
-NO_LIST, UNKEPT_LIST = "0" * 16, "f" * 16  # as the ledger has them
 
 
 class Case(harness.Case):
@@ -79,19 +78,8 @@ class Case(harness.Case):
         ledger = self.folder / "ledger"
         ledger.unlink(missing_ok=True)
         self.at(state, "ledger", "export", ledger)
-        book = json.loads(ledger.read_text())
-        devices = {device["device"]: device for device in book["devices"]}
-        # Who was never heard of there may hold something from before it had a ledger.
-        others = UNKEPT_LIST if any(gap["unkept"] or gap["began"] == 0 for gap in book["gaps"]) else NO_LIST
-        with sqlite3.connect(f"file:{state}/anchord.db?mode=ro", uri=True) as db:
-            rows = db.execute("SELECT content, version FROM handed_out").fetchall()
-        versions = {content: f"{version % 2**64:016x}" for content, version in rows}
-        for phone in self.phones.iterdir():
-            for kind, name in (("itl", "ITLFile.tlv"), ("ctl", "CTLFile.tlv")):
-                file = phone / name
-                held = versions.get(file.read_bytes(), UNKEPT_LIST) if file.exists() else NO_LIST
-                may = devices[phone.name][kind]["may_hold"].split() if phone.name in devices else [others]
-                self.assertTrue({held, UNKEPT_LIST} & {*may}, (phone.name, kind, held, may))
+        for phone, kind, held, may, believed in beliefs.judge(state, ledger, self.phones):
+            self.assertTrue(believed, (phone, kind, held, may))
 
 
 class Regenerate(Case):

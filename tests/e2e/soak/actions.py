@@ -1,0 +1,206 @@
+"""What administrators, disks, clocks and the kill signal do to a site: one method each, chosen by a seed.
+
+Each returns what became of it, in a word or two for the table."""
+
+import contextlib
+import hashlib
+import shutil
+import signal
+import time
+
+import harness
+from harness import CERTS, der
+
+from soak import hostile, phones
+from soak.checks import KNOWN, Truth
+from soak.site import CLOCK, Problem
+
+WITH_KEY = range(3)  # the phones whose certificate comes and goes
+CLOCK_STEPS = (1, 60, 290, 3600, 86400, 20 * 86400)
+BROKEN = (b"", b"<device>", b"<device></other>", b"<!DOCTYPE a><a/>", b"no XML at all")
+OUT_OF_ROOM = ("full", "space", "cannot", "could not")
+
+
+def configuration(random, size):
+    return f"<device><password>{random.getrandbits(128):032x}</password>{'<a/>' * size}</device>\n".encode()
+
+
+class Actions:
+    def __init__(self, site, fleet, files, clock, random):
+        self.site, self.fleet, self.files, self.clock, self.random = site, fleet, files, clock, random
+        self.backups = 0
+
+    def all(self):
+        """Each with its weight."""
+        weighted = {self.storm: 6, self.regenerate: 6, self.certificate: 6, self.file: 8, self.broken_file: 2, self.files_go: 2, self.passing_file: 3,
+                    self.phone_certificate: 3, self.mode: 2, self.digest: 2, self.rollback: 2, self.backup: 1, self.kill: 5,
+                    self.killed_command: 4, self.restart: 1, self.reload: 1, self.lost_server: 1}
+        if self.site.is_disk:
+            weighted[self.full_disk] = 2
+        if self.clock.works:
+            weighted[self.clock_step] = 2
+        return weighted
+
+    # Phones.
+
+    def storm(self):
+        protocol = self.random.choice(("auto", "http", "https", "tftp"))
+        self.fleet.storm(protocol, self.random.randrange(1 << 30))
+        return protocol
+
+    # Changes.
+
+    def change(self, *args):
+        outcome = self.site.change(*args)
+        # A clock that has gone back stops every change, until an administrator says that it is right.
+        return self.site.change(*args, "--clock-is-right") if outcome == CLOCK else outcome
+
+    def regenerate(self):
+        return self.change("cert", "regenerate", self.random.choice(("tvs", "tftp", "tftp", "tftp-ec", "capf", "recovery")))
+
+    def certificate(self):
+        name = self.random.choice(KNOWN)
+        digest = hashlib.sha256(der(name)).hexdigest()
+        if digest in Truth(self.site).certificates:
+            return self.change("cert", "remove", digest, "--yes")
+        return self.change("cert", "add", CERTS / f"{name}.crt", "--role", "app-server")
+
+    def phone_certificate(self):
+        phone = phones.name(self.random.choice(WITH_KEY))
+        if phone in Truth(self.site).encrypted:
+            how = ("phone", "remove", phone, "--yes")
+        else:
+            how = ("phone", "add", phone, "--certificate", CERTS / "phone.crt", "--force")
+        return self.site.change(*how)
+
+    def mode(self):
+        return self.change("mode", "set", "nonsecure" if Truth(self.site).mode == "mixed" else "mixed")
+
+    def digest(self):
+        return self.change("set", "digest", self.random.choice(("sha1", "sha512")))
+
+    def rollback(self):
+        return self.change("rollback", "cancel" if Truth(self.site).rollback else "prepare")
+
+    def killed_command(self):
+        """A command that is killed at some moment: it is made or not, and nothing between."""
+        command = self.random.choice((("cert", "regenerate", "capf"), ("cert", "add", CERTS / "app-ec.crt", "--role", "app-server"),
+                                      ("cert", "regenerate", "tftp"), ("set", "digest", "sha512")))
+        running = self.site.begin(*command)
+        time.sleep(self.random.random() * 0.2)
+        running.kill()
+        running.wait()
+        Truth(self.site)
+        return "killed"
+
+    # Files.
+
+    def a_phone(self):
+        return phones.name(self.random.randrange(phones.COUNT)) + ".cnf.xml"
+
+    def file(self):
+        name = self.random.choice((self.a_phone(), self.a_phone(), "XMLDefault.cnf.xml", hostile.BIG))
+        if name == hostile.BIG:
+            content = self.random.randbytes(1 << 20) * 4
+        elif name == "XMLDefault.cnf.xml":
+            content = b"<Default><x>%d</x></Default>\n" % self.random.randrange(1 << 30)
+        else:
+            content = configuration(self.random, self.random.choice((0, 10, 5000)))
+        self.site.put(name, content)
+        self.files[name] = content
+        return "put"
+
+    def broken_file(self):
+        """What was good last stays in service."""
+        self.site.put(self.a_phone(), self.random.choice(BROKEN))
+        return "put"
+
+    def passing_file(self):
+        """One that no phone needs, which comes and goes for good."""
+        name = f"extra-{self.random.randrange(3)}.xml"
+        if self.files.get(name):
+            self.site.provisioning(name).unlink()
+            self.files[name] = None
+            return "gone"
+        self.files[name] = b"<extra>%d</extra>\n" % self.random.randrange(1 << 30)
+        self.site.put(name, self.files[name])
+        return "put"
+
+    def files_go(self):
+        """One, which comes again; or many, which are held."""
+        gone = [self.a_phone()] if self.random.random() < 0.5 else [phones.name(n) + ".cnf.xml" for n in range(phones.COUNT)]
+        for name in gone:
+            self.site.provisioning(name).unlink(missing_ok=True)
+        if self.random.random() < 0.5:
+            self.site.kill()
+            self.site.start()
+        for name in gone:
+            self.site.put(name, self.files[name])
+        return f"{len(gone)}"
+
+    # The service and the machine.
+
+    def kill(self):
+        self.site.kill()
+        self.site.start()
+        return "started"
+
+    def restart(self):
+        self.site.stop()
+        self.site.start()
+        return "started"
+
+    def reload(self):
+        self.site.service.signal(signal.SIGHUP)
+        return "told"
+
+    def clock_step(self):
+        if self.clock.offset:
+            self.clock.set(0)
+            return "set right"
+        self.clock.set(self.random.choice(CLOCK_STEPS) * self.random.choice((1, -1)))
+        return "forward" if self.clock.offset > 0 else "back"
+
+    def full_disk(self):
+        """Phones are served all the same, commands say that it is full, and all is well when it is not any more."""
+        site = self.site
+        site.fill()
+        self.storm()
+        for command in (("cert", "regenerate", "capf"), ("cert", "add", CERTS / "app-odd.crt", "--role", "app-server")):
+            site.judged(command, site.ctl(*harness.agreed(command)), also=OUT_OF_ROOM)
+        name = self.a_phone()
+        with contextlib.suppress(OSError):
+            site.put(name, self.files[name])
+        self.fleet.calm_down()
+        site.must_live()
+        if self.random.random() < 0.5:
+            site.kill()
+            if site.try_to_start() is not None:
+                site.empty()
+                site.start()
+        site.empty()
+        site.put(name, self.files[name])
+        return "was full"
+
+    def backup(self):
+        self.backups += 1
+        file = self.site.folder / "backup"
+        file.unlink(missing_ok=True)
+        secret = ("--passphrase-file", self.site.passphrase)
+        for command in ("create", "verify"):
+            done = self.site.ctl("backup", command, file, *secret)
+            if done.returncode != 0:
+                raise Problem(f"backup {command}: {done.stderr.decode()}")
+        return "verified"
+
+    def lost_server(self):
+        """All of it is gone but for a backup that was made since the last change."""
+        self.fleet.calm_down()
+        self.backup()
+        self.site.kill()
+        shutil.rmtree(self.site.state)
+        done = self.site.ctl("backup", "restore", self.site.folder / "backup", "--passphrase-file", self.site.passphrase)
+        if done.returncode != 0:
+            raise Problem(f"backup restore: {done.stderr.decode()}")
+        self.site.start()
+        return "restored"
