@@ -32,7 +32,7 @@ class Actions:
 
     def all(self):
         """Each with its weight."""
-        weighted = {self.storm: 6, self.regenerate: 6, self.certificate: 6, self.file: 8, self.broken_file: 2, self.files_go: 2, self.passing_file: 3,
+        weighted = {self.storm: 6, self.calm: 4, self.regenerate: 6, self.certificate: 6, self.file: 8, self.broken_file: 2, self.files_go: 2, self.passing_file: 3,
                     self.phone_certificate: 3, self.mode: 2, self.digest: 2, self.rollback: 2, self.backup: 1, self.kill: 5,
                     self.killed_command: 4, self.restart: 1, self.reload: 1, self.lost_server: 1}
         if self.site.is_disk:
@@ -47,6 +47,11 @@ class Actions:
         protocol = self.random.choice(("auto", "http", "https", "tftp"))
         self.fleet.storm(protocol, self.random.randrange(1 << 30))
         return protocol
+
+    def calm(self):
+        """All get what is new, which changes may wait for."""
+        self.fleet.all_fine()
+        return "all fine"
 
     # Changes.
 

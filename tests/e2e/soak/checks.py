@@ -136,8 +136,11 @@ class Checks:
         self.count("signatures checked")
 
     def lists(self):
-        """One list, over all protocols, and sound."""
-        served = fetch(self.site.http, "ITLFile.tlv")
+        """The store's list, the same over all protocols, and sound."""
+        def is_the_stores():
+            served = fetch(self.site.http, "ITLFile.tlv")
+            return served if hashlib.sha256(served).hexdigest() == self.site.facts("status")["itl"]["sha256"] else None
+        served = wait_for(is_the_stores, "the ITL that is served is the store's")
         self.equal("ITLFile.tlv by TFTP", fetch_by_tftp(self.site.tftp, "ITLFile.tlv"), served)
         self.equal("ITLFile.tlv by HTTPS", fetch(self.site.https, "ITLFile.tlv", self.tls), served)
         file = self.site.checked / "ITLFile.tlv"
