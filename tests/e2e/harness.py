@@ -96,16 +96,19 @@ GUARDED = {("cert", "regenerate"), ("cert", "remove"), ("mode", "set"), ("rollba
            ("rollback", "status"), ("set", "digest"), ("backup", "restore")}
 
 
+NOT_YET = (b"has not taken over the last change", b"would lock them: timed out")
+
+
 def agreed(args):
     """The clusters of most tests have two hosts, of which one runs: an administrator says that the other agrees."""
     return (*args, "--hosts-agree") if tuple(args[:2]) in GUARDED and "--hosts-agree" not in args else args
 
 
 def run_guarded(state, args, **how):
-    """A change waits for the one before it to be in service: on a busy machine that may take a while."""
+    """A change waits for the one before it to be in service, and for the ledger: on a busy machine that may take a while."""
     def once():
         result = run(program("anchorctl"), "--state", state, *agreed(args), **how)
-        return None if b"has not taken over the last change" in result.stderr else result
+        return None if any(words in result.stderr for words in NOT_YET) else result
     return wait_for(once, "the change before this one is in service")
 
 

@@ -12,6 +12,7 @@ from harness import CERTS, ask_once, der, verify_request, wait_for
 from soak.site import Problem
 
 PHONE_KEY = CERTS / "phone.key"
+SHORT = 64 * 1024  # longer ones take minutes by TFTP on a busy machine, 512 bytes at a time
 KNOWN = ("app-ec", "app-odd", "capf")  # certificates that are added and removed
 
 
@@ -131,7 +132,8 @@ class Checks:
             self.site.ctl("file", "decrypt", file, "--key", PHONE_KEY, "--out", plain)
             self.equal(f"what is in {name}{ending}", plain.read_bytes() if plain.exists() else None, self.files[name])
         else:
-            self.equal(f"{name} by TFTP", fetch_by_tftp(self.site.tftp, name), self.files[name])
+            if len(self.files[name]) < SHORT:
+                self.equal(f"{name} by TFTP", fetch_by_tftp(self.site.tftp, name), self.files[name])
             self.equal(f"{name} by HTTPS", fetch(self.site.https, name, self.tls), self.files[name])
         self.count("signatures checked")
 

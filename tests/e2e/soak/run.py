@@ -102,7 +102,7 @@ class Soak:
 
     def work(self):
         weighted = self.actions.all()
-        end = self.began + 60 * self.minutes
+        end = time.monotonic() + 60 * self.minutes
         while time.monotonic() < end and (self.most_steps is None or self.step < self.most_steps):
             self.step += 1
             action = self.random.choices(list(weighted), list(weighted.values()))[0]

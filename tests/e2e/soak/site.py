@@ -115,7 +115,11 @@ class Site:
     # Commands.
 
     def ctl(self, *args):
-        return run(program("anchorctl"), "--state", self.state, *args)
+        return harness.run_guarded(self.state, args)
+
+    def ctl_once(self, *args):
+        """Where it may be that it cannot be done."""
+        return run(program("anchorctl"), "--state", self.state, *harness.agreed(args))
 
     def facts(self, *args):
         result = self.ctl(*args, "--json")
@@ -124,12 +128,11 @@ class Site:
         return json.loads(result.stdout)
 
     def status(self):
-        return self.facts("status")["service"]["status"]
+        return self.service.status()
 
     def change(self, *args):
         """"made", or by which rule it was refused: for what phones hold, or for what is so already."""
-        result = harness.run_guarded(self.state, args)
-        return self.judged(args, result)
+        return self.judged(args, self.ctl(*args))
 
     def judged(self, args, result, also=()):
         error = [line for line in result.stderr.decode().splitlines() if not line.startswith("anchorctl: warning: ")]
