@@ -96,7 +96,7 @@ GUARDED = {("cert", "regenerate"), ("cert", "remove"), ("mode", "set"), ("rollba
            ("rollback", "status"), ("set", "digest"), ("backup", "restore")}
 
 
-NOT_YET = (b"has not taken over the last change", b"would lock them: timed out")
+NOT_YET = (b"has not taken over the last change", b"would lock them: timed out", b"the store is busy")
 
 
 def agreed(args):
