@@ -4,6 +4,7 @@ How fast the machine is decides how many steps there are, and nothing of what th
 
 import collections
 import contextlib
+import os
 import pathlib
 import random
 import shutil
@@ -42,10 +43,15 @@ class Soak:
         """0, or 1 when something was that must never be: its files are kept then."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="anchord-soak-"))
         clock = Clock(folder)
+        before = os.environ.get("TMPDIR")
+        os.environ["TMPDIR"] = str(folder)  # what others clear away in /tmp is none of ours
         try:
             return self._run(folder, clock)
         finally:
             clock.close()
+            os.environ.pop("TMPDIR")
+            if before is not None:
+                os.environ["TMPDIR"] = before
 
     def _run(self, folder, clock):
         self.began = time.monotonic()
