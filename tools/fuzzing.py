@@ -75,7 +75,7 @@ def fuzz(name, program, corpus, folder, seconds, dry=False):
     held = len(list(corpus.iterdir()))
     # Only what reaches new code: how often something runs makes no input worth keeping.
     if code == 0 and after > before and not dry:
-        merged, said = run(program, "-merge=1", "-use_counters=0", corpus, found)
+        merged, said = run(program, "-set_cover_merge=1", "-use_counters=0", corpus, found)
         log.write_text(log.read_text() + said)
         code = code or merged
     runs = RUNS.search(log.read_text())

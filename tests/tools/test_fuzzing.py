@@ -18,7 +18,7 @@ FAKE = """\
     options = dict(a[1:].split("=", 1) for a in sys.argv[1:] if a.startswith("-"))
     folders = [pathlib.Path(a) for a in sys.argv[1:] if not a.startswith("-")]
     def letters(*of): return set("".join(f.read_text() for folder in of for f in sorted(folder.iterdir())))
-    if "merge" in options:
+    if "set_cover_merge" in options:
         for file in sorted(folders[1].iterdir()):
             if set(file.read_text()) - letters(folders[0]):
                 (folders[0] / file.name).write_text(file.read_text())
