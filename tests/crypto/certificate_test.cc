@@ -157,6 +157,32 @@ TEST(Certificate, DatesOfEverySpelling) {
   EXPECT_EQ(field("ed25519")->not_after(), 2398377600);
 }
 
+// The same certificate with other times, without seconds.
+Result<Certificate> valid_between(std::string_view begin, std::string_view end) {
+  Bytes whole = certificate("tftp").der();
+  Buffer der(whole.begin(), whole.end());
+  const std::uint8_t validity[] = {0x30, 0x1e, 0x17, 0x0d};
+  auto at = std::ranges::search(der, validity).begin();
+  Buffer times{0x30, 0x22, 0x17, 0x0f};
+  times.insert(times.end(), begin.begin(), begin.end());
+  times.insert(times.end(), {0x17, 0x0f});
+  times.insert(times.end(), end.begin(), end.end());
+  at = der.erase(at, at + 0x20);
+  der.insert(at, times.begin(), times.end());
+  for (std::size_t length : {3, 7}) der[length] = static_cast<std::uint8_t>(der[length] + 4);
+  return Certificate::from_der(der);
+}
+
+TEST(Certificate, DatesInOtherZones) {
+  auto read = valid_between("2611230615+0200", "2611222345-0430");
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(read->not_before(), 1795407300);  // Nov 23 04:15 2026 GMT
+  EXPECT_EQ(read->not_after(), 1795407300);
+  // What is none is no limit.
+  for (std::string_view none : {"2611230615*0200", "2611230615+0x00", "2611230615+020Z"})
+    EXPECT_EQ(valid_between(none, "2611222345-0430")->not_before(), 0) << none;
+}
+
 TEST(Certificate, OtherKeysAreSeenAsSuch) {
   Buffer der = to_buffer(certificate("app-ec").der());
   const std::uint8_t p256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};

@@ -183,6 +183,22 @@ TEST(Limits, ABusyConnectionIsNotEvicted) {
   for (auto& phone : phones) EXPECT_FALSE(phone->ended());
 }
 
+TEST(Limits, WhoHasBeenSilentLongestGivesWayAtTheLimit) {
+  service::ShardSettings shard{.stream = {.max_connections = 4}};
+  World world({.shard = shard});
+  std::vector<std::unique_ptr<Phone>> phones;
+  for (unsigned i = 0; i < 5; ++i) {
+    phones.push_back(std::make_unique<Phone>(world, i, Phone::Manner{.close_after = false, .seed = i}));
+    world.run_for(1100, [&] {
+      for (auto& phone : phones) phone->pump();
+    });
+    EXPECT_TRUE(phones.back()->satisfied());
+  }
+  EXPECT_TRUE(phones[0]->ended());
+  for (unsigned i = 1; i < 5; ++i) EXPECT_FALSE(phones[i]->ended()) << i;
+  EXPECT_EQ(world.counters.tvs_evicted.get(), 1u);
+}
+
 TEST(Limits, ThoseWhoAskAndDoNotReadCannotTakeAllBuffers) {
   World world({.ring = {.tcp_buffers = 8, .tcp_buffer_size = 512, .socket_buffer = 2048}});
   std::vector<std::unique_ptr<Phone>> greedy;
