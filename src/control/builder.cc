@@ -14,6 +14,7 @@
 #include "anchord/trust/trust_list.h"
 #include "host_choice.h"
 #include "merge_sorted.h"
+#include "tls_settings.h"
 
 namespace anchord::control {
 namespace {
@@ -285,16 +286,11 @@ void Builder::take(Difference difference) {
 Result<Builder::Presented> Builder::present(const Presented& before, const trust::Identity& identity) const {
   if (!before.contexts.empty() && !ticket_keys_changed_ && before.certificate == identity.certificate)
     return before;
-  if (!identity.key)
-    return fail(fmt::format("the key of {} is missing", identity.certificate.subject().to_vendor()));
-  crypto::TlsServerSettings settings{.certificate = identity.certificate,
-                                     .key = *identity.key,
-                                     .min = options_.tls_min,
-                                     .ciphers = options_.tls_ciphers,
-                                     .ticket_keys = ticket_keys_};
+  auto settings = tls_settings(options_, identity, ticket_keys_);
+  if (!settings) return std::unexpected(settings.error());
   Presented out{.certificate = identity.certificate};
   for (unsigned i = 0; i < shards_; ++i) {
-    Result<crypto::TlsContext> context = crypto::TlsContext::server(settings);
+    Result<crypto::TlsContext> context = crypto::TlsContext::server(*settings);
     if (!context) return std::unexpected(context.error());
     out.contexts.push_back(std::move(*context));
   }

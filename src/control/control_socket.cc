@@ -25,12 +25,28 @@ Result<sockaddr_un> socket_name(const std::filesystem::path& path) {
   return name;
 }
 
+std::unexpected<Error> cannot_make(const std::filesystem::path& path, int reason) {
+  auto failed = fail_errno("cannot make the control socket '" + path.string() + "'", reason);
+  failed.error().text += reason == EADDRINUSE ? ": something else has the name, remove it"
+                                              : ": run as the owner of the state directory";
+  return failed;
+}
+
 }  // namespace
 
 Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path) {
   ControlSocket out(path);
   if (Status bound = out.bind(); !bound) return std::unexpected(bound.error());
   return out;
+}
+
+Status ControlSocket::may_open(const std::filesystem::path& path) {
+  if (auto name = socket_name(path); !name) return std::unexpected(name.error());
+  std::error_code ignored;
+  const auto there = std::filesystem::symlink_status(path, ignored);
+  if (std::filesystem::exists(there) && !std::filesystem::is_socket(there))
+    return cannot_make(path, EADDRINUSE);
+  return ::access(path.parent_path().c_str(), W_OK | X_OK) == 0 ? Status() : cannot_make(path, errno);
 }
 
 Status ControlSocket::bind() {
@@ -46,7 +62,7 @@ Status ControlSocket::bind() {
   if (!listener || ::fchmod(listener.get(), 0600) != 0 ||
       ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&*name), sizeof(*name)) != 0 ||
       ::listen(listener.get(), kBacklog) != 0 || ::lstat(path_.c_str(), &info) != 0)
-    return fail_errno("cannot make the control socket '" + path_.string() + "'", errno);
+    return cannot_make(path_, errno);
   listener_ = std::move(listener);
   identity_ = {info.st_dev, info.st_ino};
   return {};

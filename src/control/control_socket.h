@@ -34,6 +34,8 @@ class ControlSocket {
   // Replaces a socket that a killed service has left: one that runs holds the state's lock
   // (store/service_lock.h). Removes it at its end.
   static Result<ControlSocket> open(const std::filesystem::path& path);
+  // That it could be made, as far as that shows without making it.
+  static Status may_open(const std::filesystem::path& path);
   ControlSocket(ControlSocket&&) noexcept = default;
   ControlSocket& operator=(ControlSocket&&) = delete;
   ~ControlSocket();

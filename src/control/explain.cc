@@ -17,11 +17,11 @@
 #include <sstream>
 
 #include "anchord/base/file.h"
+#include "anchord/control/start_checks.h"
 #include "anchord/io/probe.h"
-#include "anchord/store/hosts.h"
-#include "host_choice.h"
 #include "listeners.h"
 #include "sizing.h"
+#include "state_checks.h"
 
 namespace anchord::control {
 namespace {
@@ -108,13 +108,14 @@ class Explanation {
     out_["settings"] = Json::array();
     for (const Setting& s : settings)
       out_["settings"].push_back({{"flag", s.flag}, {"value", s.value}, {"from", s.from}});
+    look_at_settings();
     look_at_state();
     look_at_kernel();
     look_at_cores();
     choose();
     measure();
     look_at_descriptors();
-    look_at_addresses();
+    look_at_ports();
     look_at_sockets();
     look_at_rights();
     out_["problems"] = problems_;
@@ -124,6 +125,7 @@ class Explanation {
   const Json& facts() const { return out_; }
 
  private:
+  void look_at_settings();
   void look_at_state();
   void look_at_kernel();
   void look_at_cores();
@@ -131,7 +133,7 @@ class Explanation {
   void measure();
   void measure_services(io::Ring& ring, Memory before);
   void make_other_rings(const io::Waker& waker);
-  void look_at_addresses();
+  void look_at_ports();
   void note_memory(const char* what, const Memory& of_one, unsigned times);
   void look_at_descriptors();
   void look_at_sockets();
@@ -141,23 +143,29 @@ class Explanation {
   unsigned shards_;
   service::ShardSettings one_;
   Json out_;
+  bool serving_ = false;               // an anchord does, from the same state directory
   std::vector<std::string> problems_;  // what keeps it from starting
   std::vector<std::string> warnings_;  // what makes it slow, or less than it could be
 };
 
+void Explanation::look_at_settings() {
+  for (const Refusal& refusal : refused_by_machine(options_)) problems_.push_back(refusal.text);
+  for (const Refusal& refusal : refused_by_state(options_))
+    if (refusal.flags.front() != "--state" || options_.state.empty()) problems_.push_back(refusal.text);
+}
+
+// With the service that is running ended, it would start: that one is told, and no problem.
 void Explanation::look_at_state() {
-  std::error_code ignored;
   if (options_.state.empty()) return;
-  if (!std::filesystem::is_directory(options_.state, ignored))
-    return problems_.push_back(
-        fmt::format("there is no state directory '{}': look at --state, or make a cluster "
-                    "with anchorctl init",
-                    options_.state.string()));
-  auto hosts = store::read_hosts(options_.state);
-  if (!hosts) return problems_.push_back(hosts.error().text);
-  auto host = hosts->empty() ? fail("the store names no hosts") : choose_host(options_, *hosts);
-  if (!host) return problems_.push_back(host.error().text);
-  out_["host"] = *host;
+  const StateFindings found = control::look_at_state(options_);
+  problems_.insert(problems_.end(), found.problems.begin(), found.problems.end());
+  if (!found.host.empty()) out_["host"] = found.host;
+  serving_ = found.serving.has_value();
+  if (serving_)
+    warnings_.push_back(
+        fmt::format("an anchord (pid {}) serves from {}: end it before another start; whether ports are free "
+                    "was not looked at",
+                    *found.serving, quoted(options_.state)));
 }
 
 void Explanation::look_at_kernel() {
@@ -304,11 +312,7 @@ void Explanation::look_at_descriptors() {
   out_["limits"] = {{"descriptors_needed", needed},
                     {"descriptors_allowed", allowed},
                     {"locked_memory", unlimited ? Json() : Json(locked.rlim_cur)}};
-  if (allowed < needed)
-    problems_.push_back(
-        fmt::format("{} open files are allowed and {} needed: raise the limit (ulimit -n, "
-                    "LimitNOFILE=) or lower --max-connections",
-                    allowed, needed));
+  if (Status enough = check_descriptors(options_, shards_); !enough) problems_.push_back(enough.error().text);
   auto memory = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                 static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   out_["limits"]["memory"] = memory;
@@ -319,16 +323,11 @@ void Explanation::look_at_descriptors() {
                     size_text(options_.max_folder_size), size_text(memory)));
 }
 
-// No port of the service is bound: any other shows whether the machine has the address.
-void Explanation::look_at_addresses() {
-  for (const io::Host& host : options_.listen) {
-    if (auto bound = io::bind_udp({.host = host}, 0, false); !bound)
-      problems_.push_back(
-          fmt::format("--listen {}: this machine has no such address ({})", host.text(), bound.error().text));
-  }
-  if (options_.tvs_port.off() && options_.tftp_port.off() && options_.http_port.off() &&
-      options_.https_port.off())
-    problems_.emplace_back("every service is switched off: give one of them a port");
+// Ports that a service from the same state directory has are its, and free once it has ended.
+void Explanation::look_at_ports() {
+  if (serving_) return;
+  const std::vector<std::string> taken = Listeners::problems(options_);
+  problems_.insert(problems_.end(), taken.begin(), taken.end());
 }
 
 void Explanation::look_at_sockets() {
@@ -380,15 +379,6 @@ void Explanation::look_at_rights() {
     warnings_.emplace_back(
         "without CAP_LEASE a file in the provisioning folder that belongs to another user is "
         "taken only when it has been left alone for 0.3 s (AmbientCapabilities=CAP_LEASE)");
-  std::uint64_t first_free = number(proc("/proc/sys/net/ipv4/ip_unprivileged_port_start")).value_or(1024);
-  for (const PortChoice* port :
-       {&options_.tvs_port, &options_.tftp_port, &options_.http_port, &options_.https_port}) {
-    if (!port->off() && !port->automatic && port->number < first_free && !is_capable(kNetBindService))
-      problems_.push_back(
-          fmt::format("port {} needs CAP_NET_BIND_SERVICE: start as root with --user, or from "
-                      "systemd (AmbientCapabilities=CAP_NET_BIND_SERVICE)",
-                      port->number));
-  }
 }
 
 void write_settings(std::string& out, const Json& facts) {

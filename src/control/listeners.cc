@@ -33,7 +33,7 @@ Status with_remedy(Status failed, std::string_view flag) {
         "; it needs CAP_NET_BIND_SERVICE: start as root with --user, or from systemd "
         "(AmbientCapabilities=CAP_NET_BIND_SERVICE), or choose another with {}",
         flag);
-  } else if (is(std::errc::address_not_available)) {
+  } else if (is(std::errc::address_not_available)) {  // it has gone since it was looked at
     text += "; this machine has no such address: look at --listen";
   } else {
     text += fmt::format("; end what has the port, or choose another with {}", flag);
@@ -41,15 +41,47 @@ Status with_remedy(Status failed, std::string_view flag) {
   return failed;
 }
 
+constexpr char kTvsFlags[] = "--tvs-port or --listen";
+constexpr char kHttpFlags[] = "--http-port or --listen";
+constexpr char kHttpsFlags[] = "--https-port or --listen";
+constexpr char kTftpFlags[] = "--tftp-port or --listen";
+
+// Ports are shared between shards, so another process of ours could share them
+// too: an exclusive socket that is closed again finds out.
+Status try_stream(const io::Address& address) {
+  if (address.port == 0) return {};
+  auto alone = io::listen_tcp(address, 1, false);
+  return alone ? Status() : std::unexpected(alone.error());
+}
+
+Status try_datagrams(const io::Address& address) {
+  if (address.port == 0) return {};
+  auto alone = io::bind_udp(address, 0, false);
+  return alone ? Status() : std::unexpected(alone.error());
+}
+
 }  // namespace
+
+std::vector<std::string> Listeners::problems(const Options& options) {
+  std::vector<std::string> out;
+  auto take = [&](const Status& bound, std::string_view flags) {
+    if (!bound) out.push_back(with_remedy(bound, flags).error().text);
+  };
+  for (const io::Host& host : hosts_of(options)) {
+    if (!io::bind_udp({.host = host}, 0, false)) continue;
+    take(try_stream({.host = host, .port = options.tvs_port.number}), kTvsFlags);
+    take(try_stream({.host = host, .port = options.http_port.number}), kHttpFlags);
+    take(try_stream({.host = host, .port = options.https_port.number}), kHttpsFlags);
+    take(try_datagrams({.host = host, .port = options.tftp_port.number}), kTftpFlags);
+  }
+  return out;
+}
 
 Result<Listeners> Listeners::bind(const Options& options, unsigned shards) {
   Listeners out;
   out.shards_.resize(shards);
   for (const io::Host& host : hosts_of(options))
     if (Status bound = out.bind_host(host, options); !bound) return std::unexpected(bound.error());
-  if (out.tvs_.empty() && out.tftp_.empty() && out.http_.empty() && out.https_.empty())
-    return fail("every service is switched off: give one of them a port");
   out.warn_of_small_buffer();
   return out;
 }
@@ -65,24 +97,20 @@ Status Listeners::bind_host(const io::Host& host, const Options& options) {
     std::vector<io::Address>& bound;
     const char* flags;
   };
-  for (const Stream& s : {Stream{options.tvs_port, &ShardSet::tvs, tvs_, "--tvs-port or --listen"},
-                          Stream{options.http_port, &ShardSet::http, http_, "--http-port or --listen"},
-                          Stream{options.https_port, &ShardSet::https, https_, "--https-port or --listen"}}) {
+  for (const Stream& s : {Stream{options.tvs_port, &ShardSet::tvs, tvs_, kTvsFlags},
+                          Stream{options.http_port, &ShardSet::http, http_, kHttpFlags},
+                          Stream{options.https_port, &ShardSet::https, https_, kHttpsFlags}}) {
     if (s.port.off()) continue;
     io::Address address{.host = host, .port = port_for(s.port, s.bound)};
     if (Status bound = bind_stream(address, s.sockets, s.bound); !bound) return with_remedy(bound, s.flags);
   }
   if (options.tftp_port.off()) return {};
   Status bound = bind_tftp({.host = host, .port = port_for(options.tftp_port, tftp_)});
-  return bound ? bound : with_remedy(bound, "--tftp-port or --listen");
+  return bound ? bound : with_remedy(bound, kTftpFlags);
 }
 
 Status Listeners::bind_stream(io::Address address, StreamSockets sockets, std::vector<io::Address>& bound) {
-  // Ports are shared between shards, so another process of ours could share them
-  // too: an exclusive socket that is closed again finds out.
-  if (address.port != 0) {
-    if (auto alone = io::listen_tcp(address, 1, false); !alone) return std::unexpected(alone.error());
-  }
+  if (Status alone = try_stream(address); !alone) return alone;
   for (ShardSet& shard : shards_) {
     Result<io::Descriptor> listener = io::listen_tcp(address, service::kBacklog, true);
     if (!listener) return std::unexpected(listener.error());
@@ -104,9 +132,7 @@ void Listeners::warn_of_small_buffer() const {
 }
 
 Status Listeners::bind_tftp(io::Address address) {
-  if (address.port != 0) {
-    if (auto alone = io::bind_udp(address, 0, false); !alone) return std::unexpected(alone.error());
-  }
+  if (Status alone = try_datagrams(address); !alone) return alone;
   for (ShardSet& shard : shards_) {
     TftpSet set;
     Result<io::Descriptor> requests = io::bind_udp(address, kRequestBuffer, true);

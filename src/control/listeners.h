@@ -19,6 +19,10 @@ class Listeners {
 
   static Result<Listeners> bind(const Options& options, unsigned shards);
 
+  // What keeps it from binding, one line each: each port is bound alone for a moment. Addresses that this
+  // machine has not are start_checks.h's.
+  static std::vector<std::string> problems(const Options& options);
+
   service::ShardSockets for_shard(unsigned shard) const;
   const std::vector<io::Address>& tvs() const { return tvs_; }
   const std::vector<io::Address>& tftp() const { return tftp_; }

@@ -1,9 +1,7 @@
 #include "anchord/control/server.h"
 
 #include <fmt/format.h>
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -20,6 +18,7 @@
 
 #include "activity.h"
 #include "anchord/base/log.h"
+#include "anchord/control/start_checks.h"
 #include "anchord/io/probe.h"
 #include "anchord/store/service_lock.h"
 #include "builder.h"
@@ -32,6 +31,7 @@
 #include "sizing.h"
 #include "starting.h"
 #include "status_json.h"
+#include "user.h"
 
 namespace anchord::control {
 namespace {
@@ -47,15 +47,6 @@ constexpr Millis kReport = 20'000;
 constexpr Millis kDaily = 24 * 3600 * Millis{1000};
 // A ticket is good for one to two of these.
 constexpr Millis kTicketKeyLife = 12 * 3600 * Millis{1000};
-Status check_descriptors(const Options& options, unsigned shards) {
-  std::size_t needed = descriptors_needed(options, shards);
-  std::size_t allowed = io::raise_descriptor_limit();
-  if (allowed >= needed) return {};
-  return fail(
-      fmt::format("{} open files are allowed and {} needed for {} connections: raise the limit "
-                  "(ulimit -n, LimitNOFILE=) or lower --max-connections",
-                  allowed, needed, options.max_connections));
-}
 
 Result<io::Descriptor> catch_signals() {
   sigset_t set;
@@ -67,17 +58,6 @@ Result<io::Descriptor> catch_signals() {
   io::Descriptor out(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!out) return fail_errno("cannot wait for signals", errno);
   return out;
-}
-
-Status become(const std::string& user) {
-  if (user.empty()) return {};
-  errno = 0;
-  const passwd* entry = ::getpwnam(user.c_str());
-  if (entry == nullptr) return fail(fmt::format("there is no user '{}': see --user", user));
-  if (::initgroups(user.c_str(), entry->pw_gid) != 0 || ::setgid(entry->pw_gid) != 0 ||
-      ::setuid(entry->pw_uid) != 0)
-    return fail_errno(fmt::format("cannot become user '{}'", user), errno);
-  return {};
 }
 
 std::string addresses(const std::vector<io::Address>& list) {
@@ -509,6 +489,7 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   if (!lock) return std::unexpected(lock.error());
   Result<io::Descriptor> signals = catch_signals();
   if (!signals) return std::unexpected(signals.error());
+  if (auto refused = refused_by_machine(options); !refused.empty()) return fail(refused.front().text);
   unsigned shards = shard_count(options);
   if (Status enough = check_descriptors(options, shards); !enough) return std::unexpected(enough.error());
   Result<io::KernelSupport> kernel = io::probe_kernel();

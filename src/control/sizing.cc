@@ -1,5 +1,6 @@
 #include "sizing.h"
 
+#include <fmt/format.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -59,6 +60,16 @@ io::UringSettings ring_settings(const Options& options, const io::Waker& waker) 
 std::size_t descriptors_needed(const Options& options, unsigned shards) {
   return Listeners::connections(options, shards) + Listeners::descriptors(options, shards) +
          kOtherDescriptors;
+}
+
+Status check_descriptors(const Options& options, unsigned shards) {
+  const std::size_t needed = descriptors_needed(options, shards);
+  const std::size_t allowed = io::raise_descriptor_limit();
+  if (allowed >= needed) return {};
+  return fail(
+      fmt::format("{} open files are allowed and {} needed for {} connections: raise the limit "
+                  "(ulimit -n, LimitNOFILE=) or lower --max-connections",
+                  allowed, needed, options.max_connections));
 }
 
 }  // namespace anchord::control

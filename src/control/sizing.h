@@ -31,4 +31,7 @@ io::UringSettings ring_settings(const Options& options, const io::Waker& waker);
 // With the sockets, the connections, and what else is open.
 std::size_t descriptors_needed(const Options& options, unsigned shards);
 
+// That so many are allowed; raises the soft limit for it.
+Status check_descriptors(const Options& options, unsigned shards);
+
 }  // namespace anchord::control

@@ -62,6 +62,11 @@ std::string_view to_text(TlsVersion version) {
   return entry(version).text;
 }
 
+Status check_ciphers(const std::string& ciphers) {
+  auto made = make_context(TlsClientSettings{.ciphers = ciphers, .pinned = {}});
+  return made ? Status() : std::unexpected(std::move(made.error()));
+}
+
 TicketKeys TicketKeys::generate() {
   TicketKeys out;
   fill_random(out.current);

@@ -31,12 +31,6 @@ std::size_t size_of(const LogShape& log) {
   return whole_pages(std::size_t{log.record_size} * log.capacity);
 }
 
-std::size_t file_size(const JournalShape& shape) {
-  std::size_t size = kPage;
-  for (const LogShape& log : shape) size += size_of(log);
-  return size;
-}
-
 template <std::size_t kSize>
 std::string text_in(const std::array<char, kSize>& field) {
   return {field.data(), ::strnlen(field.data(), kSize)};
@@ -142,12 +136,18 @@ Status write_head(int file, Bytes head, const std::filesystem::path& path) {
 
 }  // namespace
 
+std::size_t journal_size(const JournalShape& shape) {
+  std::size_t size = kPage;
+  for (const LogShape& log : shape) size += size_of(log);
+  return size;
+}
+
 Result<JournalFile> JournalFile::open(const std::filesystem::path& path, const JournalShape& shape,
                                       std::string_view program) {
   auto file = open_file(path, 0);
   if (!file) return std::unexpected(file.error());
   struct stat info{};
-  const std::size_t size = file_size(shape);
+  const std::size_t size = journal_size(shape);
   if (::fstat(file->get(), &info) != 0) return fail_errno("cannot stat " + quoted(path), errno);
   if (info.st_size != static_cast<off_t>(size))
     return fail(fmt::format("it has {} bytes instead of {}", info.st_size, size));
@@ -165,7 +165,7 @@ Result<JournalFile> JournalFile::make(const std::filesystem::path& path, const J
                                       const JournalOwner& owner, UnixSeconds missing_since) {
   auto file = open_file(path, O_CREAT);
   if (!file) return std::unexpected(file.error());
-  const std::size_t size = file_size(shape);
+  const std::size_t size = journal_size(shape);
   if (Status allocated = allocate(file->get(), size, path); !allocated)
     return std::unexpected(allocated.error());
   alignas(JournalHead) std::array<std::uint8_t, kPage> page{};

@@ -33,6 +33,13 @@ std::optional<pid_t> holder(int file) {
   return lock.l_pid;
 }
 
+constexpr int kOpening = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+
+std::unexpected<Error> cannot_open(const std::filesystem::path& path, int reason) {
+  return fail_errno(fmt::format("cannot open {} (run as the owner of the state directory)", quoted(path)),
+                    reason);
+}
+
 // Root makes it before it becomes the user whose state it is.
 void give_to_owner(int file, const std::filesystem::path& state) {
   struct stat info{};
@@ -47,11 +54,8 @@ Result<ServiceLock> ServiceLock::take(const std::filesystem::path& state) {
   std::error_code ignored;
   if (!std::filesystem::exists(state / kDatabaseName, ignored))
     if (auto none = Store::open(state); !none) return std::unexpected(none.error());
-  FileDescriptor file(
-      ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600));
-  if (!file)
-    return fail_errno(fmt::format("cannot open {} (run as the owner of the state directory)", quoted(path)),
-                      errno);
+  FileDescriptor file(::open(path.c_str(), kOpening | O_CREAT, 0600));
+  if (!file) return cannot_open(path, errno);
   give_to_owner(file.get(), state);
   for (int attempt = 0; attempt < kLockTries; ++attempt) {
     struct flock lock = whole_file();
@@ -61,6 +65,14 @@ Result<ServiceLock> ServiceLock::take(const std::filesystem::path& state) {
       return fail(fmt::format("another anchord (pid {}) serves from {}: end it first", *pid, quoted(state)));
   }
   return fail(fmt::format("cannot lock {}: other processes take it again and again", quoted(path)));
+}
+
+Status ServiceLock::may_take(const std::filesystem::path& state) {
+  const std::filesystem::path path = state / kLockName;
+  FileDescriptor file(::open(path.c_str(), kOpening));
+  if (file) return {};
+  if (errno != ENOENT) return cannot_open(path, errno);
+  return ::access(state.c_str(), W_OK | X_OK) == 0 ? Status() : cannot_open(path, errno);
 }
 
 ServiceLock::~ServiceLock() {

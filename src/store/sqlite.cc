@@ -20,10 +20,11 @@ std::string one_line(std::string_view message) {
 
 }  // namespace
 
-Result<Database> Database::open(const std::filesystem::path& path, int flags) {
+Result<Database> Database::open(const std::filesystem::path& path, int flags, const std::string& uri) {
   Database database(path);
   sqlite3* handle = nullptr;
-  int result = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const char* opened = uri.empty() ? path.c_str() : uri.c_str();
+  int result = sqlite3_open_v2(opened, &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   database.handle_.reset(handle);
   if (result != SQLITE_OK) return database.failure();
   sqlite3_extended_result_codes(handle, 1);

@@ -18,8 +18,9 @@ namespace anchord::store {
 
 class Database {
  public:
-  // `flags` are SQLite's. Waits for other writers up to kBusySeconds.
-  static Result<Database> open(const std::filesystem::path& path, int flags);
+  // `flags` are SQLite's. Waits for other writers up to kBusySeconds. `uri` opens the file in SQLite's
+  // own way, with SQLITE_OPEN_URI; errors name `path`.
+  static Result<Database> open(const std::filesystem::path& path, int flags, const std::string& uri = {});
 
   sqlite3* handle() const { return handle_.get(); }
   Status run(const std::string& sql);  // any number of statements without results

@@ -14,6 +14,7 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/store/hosts.h"
+#include "anchord/store/inspect.h"
 #include "change_log.h"
 #include "identities.h"
 #include "impl.h"
@@ -27,6 +28,7 @@ namespace {
 using trust::Service;
 
 constexpr std::size_t kShortHashDigits = 8;
+constexpr char kIncomplete[] = "the own certificates are not complete";
 
 Status check_files(const std::filesystem::path& directory) {
   struct stat info{};
@@ -176,7 +178,7 @@ Result<trust::Cluster> assemble(const Database& database, std::vector<trust::Hos
   if (hosts.empty() || tvs.size() != hosts.size() || identities.size() != hosts.size() + 4 ||
       of(Service::tftp) == nullptr || of(Service::tftp_ec) == nullptr || of(Service::capf) == nullptr ||
       of(Service::recovery) == nullptr)
-    return database.damaged("the own certificates are not complete");
+    return database.damaged(kIncomplete);
   return trust::Cluster{.hosts = std::move(hosts),
                         .tvs = std::move(tvs),
                         .tftp = of(Service::tftp)->identity,
@@ -216,17 +218,20 @@ Result<LoadedCluster> read_state(Database& database, const std::vector<IdentityR
   return LoadedCluster{std::move(*cluster), row.integer(4)};
 }
 
+Status take_key(const std::filesystem::path& directory, IdentityRow& row) {
+  const std::string owner = row.key_file.substr(0, row.key_file.rfind('-'));
+  auto key = read_key(key_folder(directory) / row.key_file, row.identity.certificate, owner);
+  if (!key) return std::unexpected(key.error());
+  row.identity.key = std::move(*key);
+  return {};
+}
+
 Result<LoadedCluster> read_own(const std::filesystem::path& directory, Database& database, KeyUse keys) {
   auto identities = read_identities(database);
   if (!identities) return std::unexpected(identities.error());
-  if (keys == KeyUse::with_keys) {
-    for (IdentityRow& row : *identities) {
-      std::string owner = row.key_file.substr(0, row.key_file.rfind('-'));
-      auto key = read_key(key_folder(directory) / row.key_file, row.identity.certificate, owner);
-      if (!key) return std::unexpected(key.error());
-      row.identity.key = std::move(*key);
-    }
-  }
+  if (keys == KeyUse::with_keys)
+    for (IdentityRow& row : *identities)
+      if (Status taken = take_key(directory, row); !taken) return std::unexpected(taken.error());
   return read_state(database, *identities);
 }
 
@@ -325,26 +330,61 @@ Result<Store> Store::open(const std::filesystem::path& directory) {
   return Store(std::make_unique<Impl>(directory, std::move(*database)));
 }
 
+namespace {
+
+struct Looked {
+  Database database;
+  int version = 0;
+};
+
 // Where no log of changes is, nobody has the database open, and SQLite would make files beside it
 // even to read: it is told that the file does not change.
-Result<std::vector<trust::Host>> read_hosts(const std::filesystem::path& directory) {
+Result<Looked> open_to_look(const std::filesystem::path& directory) {
   if (auto found = check_files(directory); !found) return std::unexpected(found.error());
   const std::filesystem::path file = directory / kDatabaseName;
-  std::filesystem::path opened = file;
-  int flags = SQLITE_OPEN_READONLY;
+  std::string uri;
   std::error_code ignored;
   if (!std::filesystem::exists(file.string() + "-wal", ignored)) {
-    std::string uri = "file:";
+    uri = "file:";
     for (char c : std::filesystem::absolute(file).string())
       uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
-    opened = uri + "?immutable=1";
-    flags |= SQLITE_OPEN_URI;
+    uri += "?immutable=1";
   }
-  auto database = Database::open(opened, flags);
+  auto database = Database::open(file, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, uri);
   if (!database) return std::unexpected(database.error());
   if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
-  if (auto version = schema_version(*database, file); !version) return std::unexpected(version.error());
-  return read_hosts(*database);
+  auto version = schema_version(*database, file);
+  if (!version) return std::unexpected(version.error());
+  return Looked{std::move(*database), *version};
+}
+
+}  // namespace
+
+Result<std::vector<trust::Host>> read_hosts(const std::filesystem::path& directory) {
+  auto looked = open_to_look(directory);
+  if (!looked) return std::unexpected(looked.error());
+  auto hosts = read_hosts(looked->database);
+  if (hosts && hosts->empty()) return looked->database.damaged(kIncomplete);
+  return hosts;
+}
+
+Result<Inspected> inspect(const std::filesystem::path& directory) {
+  auto looked = open_to_look(directory);
+  if (!looked) return std::unexpected(looked.error());
+  Database& database = looked->database;
+  if (auto whole = check_structure(database); !whole) return std::unexpected(whole.error());
+  if (looked->version < kSchemaVersion) return Inspected{};
+  auto identities = read_identities(database);
+  if (!identities) return std::unexpected(identities.error());
+  Inspected out;
+  for (IdentityRow& row : *identities)
+    if (Status taken = take_key(directory, row); !taken) out.problems.push_back(taken.error().text);
+  auto loaded = read_state(database, *identities);
+  if (!loaded) return std::unexpected(loaded.error());
+  if (auto done = read_all_known(database, loaded->cluster.known); !done)
+    return std::unexpected(done.error());
+  out.cluster = std::move(loaded->cluster);
+  return out;
 }
 
 Result<LoadedCluster> read_cluster(const std::filesystem::path& directory, Database& database, KeyUse keys) {

@@ -1,8 +1,9 @@
 """What anchord refuses at its start: one line that says what and what to do, exit 1 (2 for the command line),
-and nothing changed."""
+and nothing changed. --explain has named it before."""
 
 import errno
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -32,8 +33,19 @@ class Refusals(harness.Case):
     def start(self, *flags, state=None, ports=PORTS, anchord=None, **how):
         return run(anchord or harness.program("anchord"), "--state", state or self.state, *ports, *flags, **how)
 
-    def refused(self, *flags, says, code=1, may_change=(), **how):
+    def foreseen(self, *flags, says, state=None, ports=PORTS, anchord=None, **how):
+        """--explain names it, as a start would."""
+        asked = ("--state", state or self.state, *ports, *flags, "--explain", "--json")
+        result = run(anchord or harness.program("anchord"), *asked, **how)
+        self.assertEqual((result.returncode, result.stderr), (1, b""), result.stdout.decode())
+        problems = json.loads(result.stdout)["problems"]
+        self.assertTrue(any(all(words in problem for words in says) for problem in problems), (says, problems))
+
+    def refused(self, *flags, says, code=1, may_change=(), foreseen=True, **how):
         before = picture(self.folder)
+        says = [says] if isinstance(says, str) else says
+        if code == 1 and foreseen:
+            self.foreseen(*flags, says=says, **how)
         result = self.start(*flags, **how)
         error = result.stderr.decode()
         self.assertEqual(result.returncode, code, error)
@@ -42,7 +54,7 @@ class Refusals(harness.Case):
         self.assertEqual(len(lines), 1, error)
         self.assertTrue(lines[0].startswith("anchord: "), error)
         self.assertTrue(error.endswith(lines[0] + "\n"), "the reason is the last that is said: " + error)
-        for words in [says] if isinstance(says, str) else says:
+        for words in says:
             self.assertIn(words, lines[0])
         after = picture(self.folder)
         # The lock's file stays, for who removed it could remove another's; the journal is made before the first
@@ -108,7 +120,7 @@ class State(Refusals):
                 content = bytearray(whole)
                 content[page * 4096:page * 4096 + 512] = seeded.randbytes(512)
                 (self.state / "anchord.db").write_bytes(content)
-                self.refused(says=["anchord.db", "damaged", "backup"])
+                self.refused(says=["anchord.db", "damaged", "backup"], foreseen=page % 8 == 1)
         (self.state / "anchord.db").write_bytes(whole[:len(whole) // 2])
         self.refused(says=["anchord.db", "damaged"])
 
@@ -148,6 +160,30 @@ class State(Refusals):
         self.refused(says=[key.name, "chmod 600"])
         key.unlink()
         self.refused(says=[key.name, "missing"])
+
+    def test_every_key_that_is_wrong_is_foreseen(self):
+        keys = sorted((self.state / "keys").iterdir())
+        for key in keys:
+            key.chmod(0o644)
+        for key in keys:
+            self.foreseen(says=[key.name, "chmod 600"])
+
+    def test_what_is_in_the_way(self):
+        socket_name = self.state / "control.sock"
+        socket_name.write_text("")
+        self.refused(says=["control.sock", "remove it"])
+        socket_name.unlink()
+        for folder in ("devices", "provisioning"):
+            (self.state / folder).rmdir()
+            (self.state / folder).write_text("")
+            self.refused(says=[str(self.state / folder), "Not a directory"])
+            (self.state / folder).unlink()
+        (self.state / "journal").write_text("")
+        self.refused(says=[str(self.state / "journal")])
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can become somebody else")
+    def test_of_somebody_else(self):
+        self.refused("--user", "nobody", says=["control.sock", "Permission denied", "owner of the state directory"])
 
     def test_unknown_host(self):
         self.refused("--host", "cucm3", says=["cucm3", "cucm1, cucm2"])
@@ -209,7 +245,8 @@ class System(Refusals):
 
     def test_state_of_another_anchord(self):
         with Service(self.state) as service:
-            self.refused(says=["another anchord", str(self.state)])
+            # That is told as a warning: with the service ended, it would start.
+            self.refused(says=["another anchord", str(self.state)], foreseen=False)
             self.assertIsNone(service.process.poll())
             self.assertEqual(service.status()["draining"], False)
 
@@ -236,6 +273,20 @@ class System(Refusals):
 
     def test_unknown_user(self):
         self.refused("--user", "nobody-of-that-name", says=["nobody-of-that-name", "--user"])
+
+    def test_several_at_once_are_foreseen(self):
+        flags = ("--user", "nobody-of-that-name", "--tls-ciphers", "NONSENSE", "--listen", "192.0.2.77", "--host", "cucm3")
+        for says in ("nobody-of-that-name", "NONSENSE", "192.0.2.77", "cucm3"):
+            self.foreseen(*flags, says=[says])
+
+    def test_one_port_for_two(self):
+        self.refused("--tvs-port", "8443", "--https-port", "8443", ports=("--listen", "127.0.0.1"),
+                     says=["--tvs-port", "--https-port 8443", "its own"])
+
+    def test_one_address_twice(self):
+        for first, second in (("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "::ffff:127.0.0.1"), ("0.0.0.0", "127.0.0.1"),
+                              ("::1", "::")):
+            self.refused(ports=("--listen", first, "--listen", second), says="--listen")
 
     def test_everything_off(self):
         self.refused(*(f"--{service}-port=0" for service in ("tvs", "tftp", "http", "https")), ports=(),

@@ -19,8 +19,8 @@ from harness import Service, Tvs, der, is_valid, run, verify_request
 CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_LEASE = 10, 12, 28
 PR_CAPBSET_DROP = 24
 MIB = 1 << 20
-# For who may not have port 69.
-ANY_TFTP = ("--tftp-port", "auto")
+# For who may not have port 69; and another test may have the others just now.
+ANY_PORTS = tuple(word for service in ("tvs", "tftp", "http", "https") for word in (f"--{service}-port", "auto"))
 
 
 def drop(*capabilities):
@@ -108,43 +108,40 @@ class Settings(harness.Case):
 
 class Nothing(harness.Case):
     def test_is_served_or_changed(self):
-        """Its ports may be in use, and nothing in the state directory changes."""
         before = {p: p.stat().st_mtime_ns for p in self.state.rglob("*")}
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            taken.listen()
-            facts = explain("--state", self.state, "--listen", "127.0.0.1", *ANY_TFTP, "--tvs-port",
-                            taken.getsockname()[1])
+        facts = explain("--state", self.state, "--listen", "127.0.0.1", *ANY_PORTS)
         self.assertEqual(facts["problems"], [])
         self.assertEqual({p: p.stat().st_mtime_ns for p in self.state.rglob("*")}, before)
 
     def test_is_needed_of_the_state_directory(self):
-        self.assertEqual(explain(*ANY_TFTP)["problems"], [])
+        (problem,) = explain(*ANY_PORTS)["problems"]
+        self.assertIn("--state or ANCHORD_STATE", problem)
         absent = self.folder / "absent"
-        (problem,) = explain("--state", absent, *ANY_TFTP)["problems"]
+        (problem,) = explain("--state", absent, *ANY_PORTS)["problems"]
         self.assertIn(str(absent), problem)
         self.assertFalse(absent.exists())
 
     def test_a_host_that_is_none_of_the_cluster(self):
-        flags = ("--state", self.state, *ANY_TFTP, "--host")
+        flags = ("--state", self.state, *ANY_PORTS, "--host")
         (problem,) = explain(*flags, "cucm3")["problems"]
         self.assertEqual(problem, "host 'cucm3' is not one of the cluster's: --host takes cucm1, cucm2")
         facts = explain(*flags, "cucm2")
         self.assertEqual((facts["problems"], facts["host"]), ([], "cucm2"))
 
     def test_an_address_that_is_not_this_machines(self):
-        flags = ("--listen", "127.0.0.1", "--listen", "192.0.2.77", *ANY_TFTP)
-        (problem,) = explain(*flags)["problems"]
+        flags = ("--listen", "127.0.0.1", "--listen", "192.0.2.77", *ANY_PORTS)
+        (problem,) = explain("--state", self.state, *flags)["problems"]
         self.assertIn("--listen 192.0.2.77: this machine has no such address", problem)
-        refused = run(harness.program("anchord"), "--state", self.state, *flags, "--tvs-port", "auto", "--http-port", "0",
-                      "--https-port", "0")
+        refused = run(harness.program("anchord"), "--state", self.state, *flags)
         self.assertEqual(refused.returncode, 1)
         self.assertRegex(refused.stderr.decode(), r"192\.0\.2\.77.*this machine has no such address: look at --listen\n\Z")
 
     def test_stops_it_while_a_service_runs(self):
         with Service(self.state) as service:
-            self.assertEqual(explain("--state", self.state, *ANY_TFTP)["problems"], [])
-            self.assertTrue(service.status()["pid"])
+            facts = explain("--state", self.state, "--listen", "127.0.0.1", *ANY_PORTS[2:], "--tvs-port",
+                            service.tvs[0][1])
+            self.assertEqual(facts["problems"], [])
+            self.assertTrue([w for w in facts["warnings"] if f"pid {service.status()['pid']}" in w], facts["warnings"])
 
 
 class Configuration(harness.Case):
@@ -160,15 +157,16 @@ class Configuration(harness.Case):
         return result.returncode, result.stdout.decode(), result.stderr.decode().replace(str(self.config), "FILE")
 
     def test_a_good_one(self):
-        for text in ('# ours\nstate = "/var/lib/anchord"\n\nlisten = ["192.0.2.11",\n  "::1"]\nno-pin = true\n',
-                     "tls-min = '1.2'\nshards = 3\nallow = [\"10.0.0.0/8\"]\n"):
+        for text in (f'# ours\nstate = "{self.state}"\n\nlisten = ["127.0.0.1", # one\n  "::1",\n]\nno-pin = true\n',
+                     "tls-min = '1.2'\nshards = 3\nallow = [\"10.0.0.0/8\"]\n",
+                     "\ufefftls-min = '1.2'\r\nuser = \"root\"\r\n\"max-connections\" = 10_000 # all\r\n"):
             code, out, error = self.check(text)
             self.assertEqual((code, error), (0, ""))
             self.assertIn(": 3 settings, nothing wrong\n", out)
         self.assertIn(": 0 settings", self.check("")[1])
 
     def test_every_mistake_is_named_with_its_line(self):
-        code, out, error = self.check('# ours\nstate = "/x"\n\nudp-buffers = 100\nlisten = ["127.0.0.1",\n "localhost"]\n'
+        code, out, error = self.check(f'# ours\nstate = "{self.state}"\n\nudp-buffers = 100\nlisten = ["127.0.0.1",\n "localhost"]\n'
                                       'frobnicate = 1\ntvs-port = "x"\nshards = 0\nlog-level = "loud"\n'
                                       '[tvs]\nudp-buffers = 512\nudp-buffers = 256\nexplain = true\n')
         self.assertEqual((code, out), (2, ""))
@@ -180,6 +178,45 @@ class Configuration(harness.Case):
             self.assertTrue(line.startswith(f"anchord: FILE:{number}: "), line)
             self.assertIn(words, line)
         self.assertNotIn("INI", error)
+
+    def test_what_this_machine_has_not_is_named_with_its_line(self):
+        good = f'state = "{self.state}"\n'
+        for text, number, says in (
+                ('user = "nobody-of-that-name"\n', 2, "there is no user 'nobody-of-that-name'"),
+                ('# x\ntls-ciphers = "NONSENSE"\n', 3, "NONSENSE"), ('listen = ["127.0.0.1",\n"192.0.2.77"]\n', 2, "192.0.2.77"),
+                ('host = "cucm3"\n', 2, "--host takes cucm1, cucm2"), ("tvs-port = 6970\n", 2, "--http-port 6970"),
+                ('listen = ["127.0.0.1", "::ffff:127.0.0.1"]\n', 2, "given twice")):
+            code, _, error = self.check(good + text)
+            self.assertEqual(code, 2, text)
+            self.assertRegex(error, rf"\Aanchord: FILE:{number}: .*{re.escape(says)}.*\n\Z")
+            if "tvs-port" in text:
+                continue
+            result = run(harness.program("anchord"), "--config", self.config, *ANY_PORTS)
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stderr.decode().replace(str(self.config), "FILE"), error, text)
+        code, _, error = self.check('\nstate = "/none"\nhost = "cucm3"\n')
+        self.assertRegex(error, r"\Aanchord: FILE:2: there is no state directory '/none'.*anchorctl init.*\n\Z")
+        code, _, error = self.check('host = "cucm3"\n', "--state", self.state)
+        self.assertRegex(error, r"\Aanchord: FILE:1: .*cucm1, cucm2\n\Z")
+
+    def test_what_no_start_takes(self):
+        """What is said twice, and what is no text: a start, SIGHUP and --check-config say the same."""
+        for content, number, says in (
+                (b"shards = 2\nshards = 3\n", 2, "'shards' is set a second time, after line 1"),
+                (b"pin = true\nno-pin = true\n", 2, "'no-pin' is set a second time"),
+                (b'listen = "127.0.0.1"\nlisten = "::1"\n', 2, "'listen' is set a second time"),
+                (b"\n\0\x01ELF\n", 2, "0x00 is no text"), (b"\xff\xfes\0h\0", 1, "UTF-16"),
+                (b'user = "\xe4"\n', 1, "UTF-8"), (b'\nuser = "root\n', 2, 'no end: " is missing'),
+                (b'allow = ["10.0.0.0/8",\n', 1, "']' is missing"), (b"shards =\n", 1, "the value is missing"),
+                (b"shards = 2 3\n", 1, "there is more behind the value of 'shards': '3'"),
+                (b"shards 2\n", 1, "'shards 2' is no setting")):
+            config = self.folder / "anchord.toml"
+            config.write_bytes(content)
+            asked = [run(harness.program("anchord"), "--config", config, *more)
+                     for more in (("--check-config",), ("--state", self.state, *ANY_PORTS))]
+            self.assertEqual([(r.returncode, r.stdout) for r in asked], 2 * [(2, b"")], content)
+            for error in (r.stderr.decode() for r in asked):
+                self.assertRegex(error, rf"\Aanchord: {re.escape(str(config))}:{number}: .*{re.escape(says)}.*\n\Z")
 
     def test_what_is_no_file(self):
         absent = self.folder / "absent"
@@ -213,6 +250,8 @@ class Configuration(harness.Case):
             log = told('hold-removals = 5\nlog-level = "debug"\n', "that needs a restart")
             self.assertNotIn("in force", log.replace("settings in force", ""))
             told("\nfrobnicate = 1\n", f"all settings stay as they are: {self.config}:2: there is no setting")
+            told("shards = 1\nshards = 1\n", f"all settings stay as they are: {self.config}:2: 'shards' is set a second")
+            told('\nuser = "nobody-of-that-name"\n', f"a restart would fail: {self.config}:2: there is no user")
             self.config.unlink()
             seen = len(service.log())
             service.signal(1)
@@ -290,7 +329,7 @@ class Configuration(harness.Case):
                    "--host", "two=127.0.0.2")
         self.assertEqual(made.returncode, 0, made.stderr.decode())
         for address, host in (("127.0.0.1", "one"), ("127.0.0.2", "two"), ("127.0.0.3", "one")):
-            self.assertEqual(explain("--state", state, "--listen", address, *ANY_TFTP)["host"], host)
+            self.assertEqual(explain("--state", state, "--listen", address, *ANY_PORTS)["host"], host)
             with Service(state, listen=(address,)) as service:
                 self.assertEqual(service.status()["host"], host)
 
@@ -389,13 +428,13 @@ class Truth(harness.Case):
         self.assertEqual(explain()["shards"]["each"]["busy_poll_us"], 0)
         config = self.folder / "anchord.toml"
         config.write_text("busy-poll = 50\n")
-        facts = explain("--config", config, *ANY_TFTP)
+        facts = explain("--state", self.state, "--config", config, *ANY_PORTS)
         self.assertEqual(setting(facts, "--busy-poll"), ("50", "config file"))
         self.assertEqual(facts["shards"]["each"]["busy_poll_us"], 50)
         if not facts["kernel"]["busy_poll"]:
             (problem,) = facts["problems"]
             self.assertIn("--busy-poll", problem)
-            refused = run(harness.program("anchord"), "--state", self.state, "--config", config, *ANY_TFTP)
+            refused = run(harness.program("anchord"), "--state", self.state, "--config", config, *ANY_PORTS)
             self.assertEqual(refused.returncode, 1)
             self.assertTrue(refused.stderr.decode().endswith(f"anchord: {problem}\n"))
             return
@@ -448,10 +487,9 @@ class Truth(harness.Case):
                 resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
                 os.setuid(user)
 
-            result = run(harness.program("anchord"), "--explain", "--json", "--shards", shards, *ANY_TFTP, preexec_fn=few)
-            found = json.loads(result.stdout)["problems"]
-            self.assertEqual(result.returncode, 1 if found else 0)
-            return found
+            result = run(harness.program("anchord"), "--explain", "--json", "--shards", shards, *ANY_PORTS, preexec_fn=few)
+            self.assertEqual(result.returncode, 1)
+            return [p for p in json.loads(result.stdout)["problems"] if "--state" not in p]  # it has none
 
         first = 60_000 + os.getpid() % 1000 * 3  # what a user's last process had is given back some time later
         is_counted = bool(problems(1, 4096, first))

@@ -67,6 +67,9 @@ struct JournalHead {
 };
 static_assert(sizeof(JournalHead) == 576 && std::atomic<std::int64_t>::is_always_lock_free);
 
+// Bytes of such a file.
+std::size_t journal_size(const JournalShape& shape);
+
 class JournalFile {
  public:
   // Maps the file as it is. Its error says what is wrong with it.

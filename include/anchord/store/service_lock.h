@@ -18,6 +18,8 @@ class ServiceLock {
  public:
   // Fails with one line that names the process which holds it.
   static Result<ServiceLock> take(const std::filesystem::path& state);
+  // Whether this process may lock it at all, without doing so. Makes no file.
+  static Status may_take(const std::filesystem::path& state);
 
   ServiceLock(ServiceLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
   ServiceLock& operator=(ServiceLock&&) = delete;

@@ -235,7 +235,7 @@ std::string text_of(const CLI::ParseError& error) {
   constexpr std::string_view kUnknown = "INI was not able to parse ";
   std::string text = error.what();
   if (!text.starts_with(kUnknown)) return text;
-  return "there is no setting '" + text.substr(kUnknown.size()) + "'";
+  return "there is no setting '" + text.substr(kUnknown.size()) + "': see anchord --help";
 }
 
 }  // namespace anchord::app

@@ -39,6 +39,7 @@ struct Settings {
   CLI::App app{"Trust verification and provisioning for IP phones."};
   Flags flags;
   control::Options options;
+  std::shared_ptr<ConfigReader> reader = std::make_shared<ConfigReader>();
   int code = 0;  // that help and version end with, when they are wanted
   bool ended = false;
 
@@ -48,40 +49,51 @@ struct Settings {
     const CLI::Option* option = app.get_config_ptr();
     return option->count() == 0 ? std::string() : option->as<std::string>();
   }
-
- private:
-  std::string where(std::string text) const;
+  std::string at(const ConfigMistake& mistake) const {
+    return config() + ":" + std::to_string(mistake.line) + ": " + mistake.what;
+  }
+  // What a start has said, with the file and line that it is about.
+  std::string where(const std::string& text) const;
 };
 
-std::string Settings::where(std::string text) const {
-  if (config().empty()) return text;
-  auto check = check_config(config());
-  return check && !check->problems.empty() ? check->problems.front() : text;
+std::string Settings::where(const std::string& text) const {
+  if (!reader->text()) return text;
+  for (const ConfigMistake& mistake : check_config(*reader->text(), flags.state).mistakes)
+    if (mistake.what == text) return at(mistake);
+  return text;
 }
 
 Status Settings::read(int argc, char** argv) {
   define(app, flags);
+  app.config_formatter(reader);
+  Status good;
   try {
     app.parse(argc, argv);
+    auto understood = options_from(flags);
+    if (understood) {
+      options = std::move(*understood);
+    } else {
+      good = std::unexpected(understood.error());
+    }
   } catch (const CLI::ParseError& e) {
     ended = e.get_exit_code() == 0;
     if (ended) code = app.exit(e);
     if (ended) return {};
-    return fail(where(text_of(e) + " (see anchord --help)"));
+    good = fail(text_of(e) + " (see anchord --help)");
   }
-  auto understood = options_from(flags);
-  if (!understood) return fail(where(understood.error().text));
-  options = std::move(*understood);
-  return {};
+  // What the file says twice, the library takes.
+  if (reader->text())
+    if (ConfigCheck check = check_settings(*reader->text()); !check.mistakes.empty())
+      return fail(at(check.mistakes.front()));
+  return good;
 }
 
 // Every mistake, one a line.
-int check(const std::string& file) {
-  auto found = check_config(file);
-  if (!found) return complain(found.error().text, kWrongSettings);
-  for (const std::string& problem : found->problems) complain(problem, kWrongSettings);
-  if (!found->problems.empty()) return kWrongSettings;
-  return print(file + ": " + std::to_string(found->settings) + " settings, nothing wrong\n", 0);
+int check(const Settings& settings) {
+  const ConfigCheck found = check_config(*settings.reader->text(), settings.flags.state);
+  for (const ConfigMistake& mistake : found.mistakes) complain(settings.at(mistake), kWrongSettings);
+  if (!found.mistakes.empty()) return kWrongSettings;
+  return print(settings.config() + ": " + std::to_string(found.settings) + " settings, nothing wrong\n", 0);
 }
 
 // At SIGHUP: the log level is taken at once, everything else at the next start.
@@ -94,6 +106,7 @@ class Reread {
     Settings now;
     if (Status read = now.read(argc_, argv_); !read)
       return log::error("all settings stay as they are: " + read.error().text);
+    warn_of_restart(now);
     const std::vector<control::Setting> wanted = settings_in_force(now.app, now.flags);
     bool changed = false;
     for (std::size_t i = 0; i < wanted.size(); ++i) changed |= take(in_force_[i], wanted[i]);
@@ -101,6 +114,13 @@ class Reread {
   }
 
  private:
+  // What is right by itself, and what a start would refuse all the same.
+  static void warn_of_restart(const Settings& now) {
+    if (!now.reader->text()) return;
+    for (const ConfigMistake& mistake : check_config(*now.reader->text(), now.flags.state).mistakes)
+      log::error("a restart would fail: " + now.at(mistake));
+  }
+
   static bool take(control::Setting& old, const control::Setting& wanted) {
     if (old.value == wanted.value) return false;
     auto shown = [](const std::string& value) { return value.empty() ? std::string("-") : value; };
@@ -125,7 +145,7 @@ class Reread {
 int serve(int argc, char** argv, const Settings& settings) {
   Reread reread(argc, argv, settings_in_force(settings.app, settings.flags));
   auto server = control::Server::start(settings.options);
-  if (!server) return complain(server.error().text, kFailed);
+  if (!server) return complain(settings.where(server.error().text), kFailed);
   (*server)->at_reload(reread);
   std::printf("ready %s\n", (*server)->listening().c_str());
   std::fflush(stdout);
@@ -136,13 +156,13 @@ int serve(int argc, char** argv, const Settings& settings) {
 int main_of(int argc, char** argv) {
   Settings settings;
   if (Status read = settings.read(argc, argv); !read) {
-    const bool checks = settings.app.count("--check-config") > 0 && !settings.config().empty();
-    const int code = checks ? check(settings.config()) : 0;
+    const bool checks = settings.app.count("--check-config") > 0 && settings.reader->text();
+    const int code = checks ? check(settings) : 0;
     return code != 0 ? code : complain(read.error().text, kWrongSettings);
   }
   if (settings.ended) return settings.code;
   const Flags& flags = settings.flags;
-  if (flags.check_config) return check(settings.config());
+  if (flags.check_config) return check(settings);
   const auto format = flags.log_format == "json" ? log::Format::json : log::Format::text;
   if (Status configured = log::configure(flags.log_level, format); !configured)
     return complain(configured.error().text, kWrongSettings);
