@@ -1,6 +1,5 @@
 #include "anchord/crypto/self_signed.h"
 
-#include <arpa/inet.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <openssl/bytestring.h>
@@ -12,6 +11,7 @@
 #include <span>
 
 #include "anchord/base/ascii.h"
+#include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
 #include "attribute_type.h"
 #include "boringssl.h"
@@ -135,10 +135,8 @@ bool add_alternative_names(CBB* out, const SelfSignedRequest& request) {
     if (!add_bytes(&names, kDns, as_bytes(name))) return false;
   }
   for (const std::string& text : request.addresses) {
-    std::array<std::uint8_t, 16> address;
-    std::size_t size = inet_pton(AF_INET, text.c_str(), address.data()) == 1 ? 4 : 16;
-    if (size == 16 && inet_pton(AF_INET6, text.c_str(), address.data()) != 1) return false;
-    if (!add_bytes(&names, kAddress, Bytes(address).first(size))) return false;
+    const auto address = parse_ip_address(text);
+    if (!address || !add_bytes(&names, kAddress, address->shortest())) return false;
   }
   return CBB_flush(out) == 1;
 }
@@ -239,10 +237,7 @@ Status check(const SelfSignedRequest& request) {
     if (!ok) return fail(fmt::format("'{}' is not a host name: give it in ASCII without blanks", name));
   }
   for (const std::string& text : request.addresses) {
-    std::array<std::uint8_t, 16> address;
-    bool ok = inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
-              inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
-    if (!ok) return fail(fmt::format("'{}' is not an IPv4 or IPv6 address", text));
+    if (!parse_ip_address(text)) return fail(fmt::format("'{}' is not an IPv4 or IPv6 address", text));
   }
   UnixSeconds end = request.not_before + UnixSeconds{request.days} * kSecondsPerDay + request.spread;
   if (request.days == 0 || request.not_before < kYear1950 || end >= kYear10000) {

@@ -9,20 +9,11 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
-#include <span>
 
 namespace anchord::io {
 namespace {
 
-constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-constexpr unsigned kMappedBits = 8 * kMapped.size();
-
-Host mapped(const in_addr& v4) {
-  Host host;
-  std::ranges::copy(kMapped, host.bytes.begin());
-  std::memcpy(host.bytes.data() + kMapped.size(), &v4, sizeof v4);
-  return host;
-}
+constexpr unsigned kMappedBits = 8 * Host::kV4At;
 
 std::optional<unsigned> parse_number(std::string_view text, unsigned limit) {
   unsigned value = 0;
@@ -41,19 +32,8 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
-bool Host::is_v4() const {
-  return std::equal(kMapped.begin(), kMapped.end(), bytes.begin());
-}
-
 bool Host::is_any() const {
-  auto significant = std::span(bytes).subspan(is_v4() ? kMapped.size() : 0);
-  return std::ranges::all_of(significant, [](std::uint8_t b) { return b == 0; });
-}
-
-std::string Host::text() const {
-  char out[INET6_ADDRSTRLEN];
-  if (is_v4()) return inet_ntop(AF_INET, bytes.data() + kMapped.size(), out, sizeof out);
-  return inet_ntop(AF_INET6, bytes.data(), out, sizeof out);
+  return std::ranges::all_of(shortest(), [](std::uint8_t b) { return b == 0; });
 }
 
 std::string Address::text() const {
@@ -63,13 +43,7 @@ std::string Address::text() const {
 }
 
 Result<Host> parse_host(std::string_view text) {
-  const std::string zero_terminated(text);
-  in_addr v4{};
-  Host host;
-  if (zero_terminated.size() == std::strlen(zero_terminated.c_str())) {
-    if (inet_pton(AF_INET, zero_terminated.c_str(), &v4) == 1) return mapped(v4);
-    if (inet_pton(AF_INET6, zero_terminated.c_str(), host.bytes.data()) == 1) return host;
-  }
+  if (auto address = parse_ip_address(text)) return Host{*address};
   return fail(fmt::format("\"{}\" is not an IP address: write 192.0.2.1 or 2001:db8::1", text));
 }
 
@@ -131,7 +105,8 @@ Address from_kernel(const sockaddr_storage& from) {
   if (from.ss_family == AF_INET) {
     sockaddr_in v4;
     std::memcpy(&v4, &from, sizeof v4);
-    out.host = mapped(v4.sin_addr);
+    out.host =
+        Host{IpAddress::from_v4({reinterpret_cast<const std::uint8_t*>(&v4.sin_addr), sizeof v4.sin_addr})};
     out.port = ntohs(v4.sin_port);
   } else if (from.ss_family == AF_INET6) {
     sockaddr_in6 v6;
@@ -150,7 +125,7 @@ socklen_t to_kernel(const Address& address, bool v4_socket, sockaddr_storage& ou
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
     v4.sin_port = htons(address.port);
-    std::memcpy(&v4.sin_addr, address.host.bytes.data() + kMapped.size(), sizeof v4.sin_addr);
+    std::memcpy(&v4.sin_addr, address.host.bytes.data() + Host::kV4At, sizeof v4.sin_addr);
     std::memcpy(&out, &v4, sizeof v4);
     return sizeof v4;
   }

@@ -213,7 +213,7 @@ Status put_adopted(Database& database, const InitRequest& request,
   auto done = keep_handed_out(database, trust::kItlFileName, request.adopted.itl, request.now);
   if (done)
     done = execute(database, "INSERT INTO ledger_gaps (began, ended, unkept, why) VALUES (0, ?, 0, ?)",
-                   request.now, "the cluster was adopted");
+                   request.now, kAdoptedGap);
   return done;
 }
 

@@ -11,6 +11,9 @@
 
 namespace anchord::store {
 
+// What the ledger says of the time before.
+constexpr char kAdoptedGap[] = "the cluster was adopted";
+
 // That each has its key, and that nothing is given twice or for a host that there is not.
 Status check_adopted(const InitRequest& request);
 

@@ -22,6 +22,7 @@
 #include "guard.h"
 #include "impl.h"
 #include "keys.h"
+#include "no_rights.h"
 #include "store_copy.h"
 
 namespace anchord::store {
@@ -94,16 +95,16 @@ Result<Place> look_at(const std::filesystem::path& given) {
     return fail(fmt::format("{} cannot be a state directory: name another place", quoted(given)));
   struct stat info{}, above{};
   if (::stat(place.state.parent_path().c_str(), &above) != 0)
-    return fail_errno("cannot look at " + quoted(place.state.parent_path()), errno);
+    return fail_at("cannot look at " + quoted(place.state.parent_path()), errno, place.state.parent_path());
   if (::stat(place.state.c_str(), &info) != 0) {
     if (errno == ENOENT) return place;
-    return fail_errno("cannot look at " + quoted(place.state), errno);
+    return fail_at("cannot look at " + quoted(place.state), errno, place.state.parent_path());
   }
   if (!S_ISDIR(info.st_mode)) return fail(quoted(place.state) + " is not a directory: name another place");
   place.there = true;
   if (::geteuid() == 0) place.owner = FileOwner{info.st_uid, info.st_gid};
   place.empty = std::filesystem::is_empty(place.state, problem);
-  if (problem) return fail(fmt::format("cannot read {}: {}", quoted(place.state), problem.message()));
+  if (problem) return fail_at("cannot read " + quoted(place.state), problem.value(), place.state);
   if (!place.empty)
     if (auto good = check_can_be_replaced(place, info.st_dev != above.st_dev); !good)
       return std::unexpected(good.error());
@@ -268,7 +269,7 @@ Status fill(const Place& place, const TemporaryFolder& folder) {
       continue;
     int error = errno;
     for (std::size_t k = 0; k < i; ++k) std::filesystem::remove_all(place.state / names[k], problem);
-    return fail_errno("cannot fill " + quoted(place.state), error);
+    return fail_at("cannot fill " + quoted(place.state), error, place.state);
   }
   sync_folder(place.state);
   return {};
@@ -277,7 +278,9 @@ Status fill(const Place& place, const TemporaryFolder& folder) {
 // Where the old state is then. The new one gets the old one's name first, so that the exchange
 // is the only step that matters.
 Result<std::filesystem::path> put_in_place(const Place& place, TemporaryFolder& folder, UnixSeconds now) {
-  auto problem = [&] { return fail_errno(fmt::format("cannot replace {}", quoted(place.state)), errno); };
+  auto problem = [&] {
+    return fail_at("cannot replace " + quoted(place.state), errno, place.state.parent_path());
+  };
   unsigned how = place.there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
   std::filesystem::path old;
   if (place.there) {

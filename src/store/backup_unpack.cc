@@ -13,6 +13,7 @@
 #include "anchord/trust/trust_list.h"
 #include "archive.h"
 #include "backup_impl.h"
+#include "no_rights.h"
 #include "sealed_file.h"
 
 namespace anchord::store {
@@ -104,7 +105,8 @@ Result<LoadedCluster> check_store(const std::filesystem::path& folder) {
 Result<TemporaryFolder> TemporaryFolder::make(const std::filesystem::path& pattern) {
   std::string name = pattern.string();
   if (::mkdtemp(name.data()) == nullptr)
-    return fail_errno(fmt::format("cannot make a folder in '{}'", pattern.parent_path().string()), errno);
+    return fail_at(fmt::format("cannot make a folder in '{}'", pattern.parent_path().string()), errno,
+                   pattern.parent_path());
   return TemporaryFolder(name);
 }
 

@@ -1,6 +1,5 @@
 #include "identities.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <array>
@@ -9,6 +8,7 @@
 
 #include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
+#include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
 #include "anchord/crypto/self_signed.h"
 #include "anchord/store/store.h"
@@ -28,17 +28,6 @@ constexpr UnixSeconds kSpread = kSecondsPerDay;
 // A phone's clock may be behind ours when it sees the certificate for the first time.
 constexpr UnixSeconds kClockSlack = 3600;
 
-// Empty: it is none.
-Buffer address_bytes(const std::string& text) {
-  Buffer out(sizeof(in6_addr));
-  if (::inet_pton(AF_INET, text.c_str(), out.data()) == 1) {
-    out.resize(sizeof(in_addr));
-  } else if (::inet_pton(AF_INET6, text.c_str(), out.data()) != 1) {
-    out.clear();
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string new_cluster_id() {
@@ -48,11 +37,7 @@ std::string new_cluster_id() {
 }
 
 bool is_address(const std::string& text) {
-  return !address_bytes(text).empty();
-}
-
-bool same_address(const std::string& a, const std::string& b) {
-  return address_bytes(a) == address_bytes(b);
+  return parse_ip_address(text).has_value();
 }
 
 std::string addresses_text(const std::vector<std::string>& addresses) {

@@ -31,8 +31,7 @@ struct NewIdentity {
 
 std::string new_cluster_id();
 
-bool is_address(const std::string& text);                       // IPv4 or IPv6
-bool same_address(const std::string& a, const std::string& b);  // of both, in any spelling
+bool is_address(const std::string& text);  // IPv4 or IPv6
 
 // Hosts' addresses as their column has them, a comma between.
 std::string addresses_text(const std::vector<std::string>& addresses);

@@ -8,16 +8,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 
 #include "adopt.h"
 #include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
+#include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
 #include "anchord/trust/trust_list.h"
 #include "file_descriptor.h"
 #include "identities.h"
 #include "impl.h"
 #include "keys.h"
+#include "no_rights.h"
 #include "schema.h"
 
 namespace anchord::store {
@@ -47,14 +50,20 @@ Status check_host(const trust::Host& host) {
 
 // One that two hosts have would not say which of them this is.
 Status check_addresses(const std::vector<trust::Host>& hosts) {
-  std::vector<std::string> seen;
+  std::set<std::string> seen;
   for (const trust::Host& host : hosts)
-    for (const std::string& address : host.addresses) {
-      if (std::ranges::any_of(seen, [&](const std::string& one) { return same_address(one, address); }))
+    for (const std::string& address : host.addresses)
+      if (!seen.insert(address).second)
         return fail(fmt::format("the address '{}' is given twice: each is one host's", address));
-      seen.push_back(address);
-    }
   return {};
+}
+
+// Addresses in one spelling, so that one that is written in two ways is one.
+InitRequest normalised(InitRequest request) {
+  for (trust::Host& host : request.hosts)
+    for (std::string& address : host.addresses)
+      if (auto parsed = parse_ip_address(address)) address = parsed->text();
+  return request;
 }
 
 Status check_request(const InitRequest& request) {
@@ -226,10 +235,12 @@ Status Site::check_empty() const {
 Status Site::prepare() {
   made_directory_ = ::mkdir(directory_.c_str(), 0700) == 0;
   if (!made_directory_ && errno != EEXIST)
-    return fail_errno(fmt::format("cannot make the state directory '{}'", directory_.string()), errno);
+    return fail_at(fmt::format("cannot make the state directory '{}'", directory_.string()), errno,
+                   std::filesystem::absolute(directory_).parent_path());
   lock_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock_ < 0)
-    return fail_errno(fmt::format("cannot open the state directory '{}'", directory_.string()), errno);
+    return fail_at(fmt::format("cannot open the state directory '{}'", directory_.string()), errno,
+                   directory_);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
     return fail(fmt::format("another 'anchorctl init' is making a cluster in '{}': wait for it",
                             directory_.string()));
@@ -272,10 +283,10 @@ Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& i
 }  // namespace
 
 Result<Store> Store::init(const std::filesystem::path& directory, const InitRequest& given) {
-  if (auto good = check_request(given); !good) return std::unexpected(good.error());
-  auto signing = adopted_signing(given);
+  InitRequest request = normalised(given);
+  if (auto good = check_request(request); !good) return std::unexpected(good.error());
+  auto signing = adopted_signing(request);
   if (!signing) return std::unexpected(signing.error());
-  InitRequest request = given;
   request.signing = *signing;
   if (auto good = check_adopted(request); !good) return std::unexpected(good.error());
   {

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "adopt.h"
 #include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "former_keys.h"
@@ -84,39 +85,116 @@ Result<bool> has_retired(Database& database, UnixSeconds before) {
   return some;
 }
 
-// Phones that count, of models that a test picks.
-struct OfModels {
-  std::size_t count = 0;
-  std::vector<std::string> first;
-  std::set<std::string> models;
-};
-
-Result<OfModels> phones_of_models(Database& database, const std::filesystem::path& state,
-                                  const Cluster& cluster, const ModelTest& test) {
+// The present model of each phone that counts; empty: nobody has said.
+Result<std::map<std::string, std::string>> models_of_phones(Database& database,
+                                                            const std::filesystem::path& state,
+                                                            const Cluster& cluster) {
   auto expected = read_expected(database, state);
   if (!expected) return std::unexpected(expected.error());
   auto entries = read_entries(database);
   if (!entries) return std::unexpected(entries.error());
   std::map<std::string, std::string> models;
+  for (const std::string& device : *expected) models[device];
   for (const LedgerEntry& entry : *entries)
     if (expected->contains(entry.device) || (entry.belief.proven && !entry.removed))
       models[entry.device] = entry.model;
   // What an administrator has said of a phone is not what it called itself once.
   for (const trust::Phone& phone : cluster.phones)
     if (std::string& model = models[phone.name]; !phone.model.empty()) model = phone.model;
-  OfModels out;
-  for (const auto& [name, model] : models) {
-    if (model.empty() || !test(model)) continue;
-    ++out.count;
-    if (out.first.size() < kNamedPhones) out.first.push_back(name);
-    out.models.insert(model);
+  return models;
+}
+
+// Whether phones were ever given a list that is signed otherwise: who goes on with it does not know
+// SHA-1 only.
+Result<bool> signed_with_sha1_only(Database& database) {
+  Statement row(database, "SELECT content FROM handed_out");
+  bool only = true;
+  while (only && row.next())
+    if (auto list = wire::parse_trust_list(row.blob(0))) only = list->header.digest == wire::Digest::sha1;
+  if (!row.ok()) return row.failure();
+  return only;
+}
+
+// Of whom nothing was heard yet, or all: they came with the list that was adopted.
+Result<bool> was_adopted(Database& database) {
+  Statement row(database, "SELECT 1 FROM ledger_gaps WHERE why = ? LIMIT 1", kAdoptedGap);
+  const bool adopted = row.next();
+  if (!row.ok()) return row.failure();
+  return adopted;
+}
+
+struct Some {
+  std::size_t count = 0;
+  std::vector<std::string> first;
+  std::set<std::string> models;  // "" for none
+
+  void add(const std::string& name, const std::string& model) {
+    ++count;
+    if (first.size() < kNamedPhones) first.push_back(name);
+    models.insert(model.empty() ? "not said" : model);
+  }
+  std::string phones() const { return trust::phones_text(count, first); }
+};
+
+struct Sha512Doubts {
+  Some refusing;  // of models that know SHA-1 only
+  Some unknown;
+  bool nobody_known = false;  // adopted, with a list of SHA-1, and no phone was heard of yet
+
+  std::string why() const;  // empty: there are none
+  std::string noted() const;
+};
+
+std::string Sha512Doubts::why() const {
+  if (refusing.count > 0)
+    return fmt::format(
+        "setting the digest to sha512 would keep {} from taking lists and files: "
+        "phones of model {} know SHA-1 only (see 'anchorctl report features')",
+        refusing.phones(), joined(refusing.models, ", "));
+  if (unknown.count > 0)
+    return fmt::format(
+        "setting the digest to sha512 might keep {} from taking lists and files: whether phones "
+        "of their models ({}) know more than SHA-1 is not known (see 'anchorctl report features'); "
+        "say which they are with 'anchorctl phone add SEP... --model MODEL'",
+        unknown.phones(), joined(unknown.models, ", "));
+  if (nobody_known)
+    return "setting the digest to sha512 might keep phones from taking lists and files: they hold an adopted "
+           "list that is signed with SHA-1, and none has booted since; let them boot, and say of which "
+           "models "
+           "they are with 'anchorctl phone add SEP... --model MODEL'";
+  return {};
+}
+
+// Behind what the audit says of a change that was made by force.
+std::string Sha512Doubts::noted() const {
+  std::string out;
+  if (refusing.count > 0) out += "; of a model that knows SHA-1 only: " + refusing.phones();
+  if (unknown.count > 0) out += "; perhaps knows SHA-1 only: " + unknown.phones();
+  if (nobody_known) out += "; no phone was known";
+  return out;
+}
+
+Result<Sha512Doubts> doubts_of_sha512(Database& database, const std::filesystem::path& state,
+                                      const Cluster& cluster, const ModelTest& takes) {
+  auto models = models_of_phones(database, state, cluster);
+  if (!models) return std::unexpected(models.error());
+  auto sha1_only = signed_with_sha1_only(database);
+  if (!sha1_only) return std::unexpected(sha1_only.error());
+  auto adopted = was_adopted(database);
+  if (!adopted) return std::unexpected(adopted.error());
+  Sha512Doubts out{.refusing = {}, .unknown = {}, .nobody_known = models->empty() && *adopted && *sha1_only};
+  for (const auto& [name, model] : *models) {
+    if (model.empty() && !*sha1_only) continue;
+    const TakesSha512 takes_it = model.empty() ? TakesSha512::unknown : takes(model);
+    if (takes_it == TakesSha512::no) out.refusing.add(name, model);
+    if (takes_it == TakesSha512::unknown) out.unknown.add(name, model);
   }
   return out;
 }
 
 }  // namespace
 
-Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& may_know_sha1_only,
+Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& takes_sha512,
                         const ChangeRequest& request) {
   return make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
     if (cluster.signing.digest == digest) return std::nullopt;
@@ -125,18 +203,11 @@ Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& may_
           "a rollback is prepared, during which files are not signed: run 'anchorctl rollback cancel' first");
     std::string what = fmt::format("set the digest to {}", wire::digest_name(digest));
     if (digest != wire::Digest::sha1) {
-      auto limited =
-          phones_of_models(Inside::database(store), Inside::directory(store), cluster, may_know_sha1_only);
-      if (!limited) return std::unexpected(limited.error());
-      if (limited->count > 0) {
-        std::string who = trust::phones_text(limited->count, limited->first);
-        if (!request.force)
-          return refuse(fmt::format(
-              "setting the digest to {} would keep {} from taking lists and files: "
-              "phones of model {} are not known to take SHA-512 (see 'anchorctl report features')",
-              wire::digest_name(digest), who, joined(limited->models, ", ")));
-        what += fmt::format("; of a model that is not known to take SHA-512: {}", who);
-      }
+      auto doubts =
+          doubts_of_sha512(Inside::database(store), Inside::directory(store), cluster, takes_sha512);
+      if (!doubts) return std::unexpected(doubts.error());
+      if (std::string why = doubts->why(); !why.empty() && !request.force) return refuse(why);
+      what += doubts->noted();
     }
     Cluster after = trust::with_digest(cluster, digest);
     return make_plan(std::move(cluster), std::move(after),

@@ -1,4 +1,5 @@
 #include "sealed_file.h"
+#include "no_rights.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -105,7 +106,9 @@ Result<SealedWriter> SealedWriter::create(const std::filesystem::path& file, Sea
   if (!seal) return std::unexpected(seal.error());
   std::string aside = file.string() + ".new-XXXXXX";
   FileDescriptor fd(::mkostemp(aside.data(), O_CLOEXEC));
-  if (!fd) return fail_errno("cannot create a file beside " + quoted(file), errno);
+  if (!fd)
+    return fail_at("cannot create a file beside " + quoted(file), errno,
+                   std::filesystem::absolute(file).parent_path());
   SealedWriter writer(file, std::move(aside), std::move(fd), std::move(*seal));
   if (auto done = writer.put(writer.seal_.in_the_clear); !done) return std::unexpected(done.error());
   return writer;

@@ -2,7 +2,6 @@
 #include "anchord/store/store.h"
 
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "impl.h"
 #include "keys.h"
 #include "ledger_rows.h"
+#include "no_rights.h"
 #include "schema.h"
 
 namespace anchord::store {
@@ -236,12 +236,7 @@ Result<LoadedCluster> read_own(const std::filesystem::path& directory, Database&
 }
 
 std::string user_name() {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::array<char, 4096> room;
-  std::string name = std::to_string(::geteuid());
-  if (::getpwuid_r(::geteuid(), &entry, room.data(), room.size(), &found) == 0 && found != nullptr)
-    name = found->pw_name;
+  std::string name = name_of_user(::geteuid());
   // With sudo everybody would be root.
   if (const char* behind = std::getenv("SUDO_USER")) name += fmt::format(" (sudo by {})", behind);
   return name;

@@ -1,11 +1,11 @@
 // Making trust lists.
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cassert>
 
+#include "anchord/base/ip_address.h"
 #include "anchord/base/writer.h"
 #include "anchord/crypto/digest.h"
 #include "anchord/trust/trust_list.h"
@@ -23,8 +23,10 @@ struct RecordNames {
 };
 
 std::optional<std::array<std::uint8_t, 4>> ipv4(const std::string& address) {
+  const auto parsed = parse_ip_address(address);
+  if (!parsed || !parsed->is_v4()) return std::nullopt;
   std::array<std::uint8_t, 4> bytes{};
-  if (::inet_pton(AF_INET, address.c_str(), bytes.data()) != 1) return std::nullopt;
+  std::ranges::copy(parsed->shortest(), bytes.begin());
   return bytes;
 }
 

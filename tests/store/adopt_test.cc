@@ -3,6 +3,7 @@
 
 #include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
+#include "anchord/store/lifecycle.h"
 #include "anchord/trust/lifecycle.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
@@ -139,6 +140,24 @@ TEST_F(Adopt, TheListsDigestVersionAndSpellingStay) {
   EXPECT_EQ(list.header.digest, wire::Digest::sha1);
   EXPECT_EQ(list.header.signer_version, (wire::Version{1, 0}));
   EXPECT_EQ(list.header.signer_name, "CN=sast,O=sast,OU=sast");
+}
+
+TEST_F(Adopt, Sha512IsAskedForByNobodyWhoMayKnowSha1Only) {
+  ASSERT_TRUE(make({.signers = {field_identity("adopt-sast.pem")}, .itl = field_file("adopt-ITLFile.tlv")}));
+  auto store = Store::open(dir_).value();
+  const ModelTest takes = [](std::string_view model) {
+    return model == "8861" ? TakesSha512::yes : TakesSha512::unknown;
+  };
+  const ChangeRequest agreed{.hosts_agree = true};
+  auto asked = [&] {
+    auto set = set_digest(store, wire::Digest::sha512, takes, agreed);
+    return set ? std::string("done") : set.error().text;
+  };
+  expect_text(asked(),
+              {"adopted list", "SHA-1", "let them boot", "--model", "; --force does it all the same"});
+  std::vector<trust::Phone> phones{{.name = "SEP001122334455", .model = "8861"}, {.name = "SEP0011223344AA"}};
+  ASSERT_TRUE(store.put_phones(phones));
+  expect_text(asked(), {"1 phone", "SEP0011223344AA", "not said", "--model"});
 }
 
 TEST_F(Adopt, TheListsDigestIsNotChosenOtherwise) {

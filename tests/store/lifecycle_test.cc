@@ -25,7 +25,10 @@ const ChangeRequest kForced{.force = true};
 const ChangeRequest kAgreed{.hosts_agree = true};
 constexpr wire::Digest kSha1 = wire::Digest::sha1;
 constexpr wire::Digest kSha512 = wire::Digest::sha512;
-const ModelTest kAll = [](std::string_view model) { return model == "7941"; };
+const ModelTest kAll = [](std::string_view model) {
+  if (model == "7941") return TakesSha512::no;
+  return model == "8861" ? TakesSha512::yes : TakesSha512::unknown;
+};
 
 class Lifecycle : public StoreTest {
  protected:
@@ -450,6 +453,29 @@ TEST_F(Lifecycle, DigestThatPhonesDoNotKnowIsRefused) {
   expect_text(last().what, {"sha512", "2 phones", kPhone});
   // The other way round nobody is asked.
   EXPECT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+}
+
+TEST_F(Lifecycle, ModelsOfWhichNothingIsKnownCountAsThoseThatKnowSha1Only) {
+  ASSERT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+  std::vector<trust::Phone> phones{{.name = kPhone, .model = "8816"},
+                                   {.name = "SEP0011223344AA", .model = "8861"}};
+  ASSERT_TRUE(store_.put_phones(phones));
+  auto asked = [&] { return refused([&] { return set_digest(store_, kSha512, kAll, kAgreed); }); };
+  std::string error = asked();
+  expect_text(error, {"might keep 1 phone", kPhone, "8816", "phone add", "--model"});
+  EXPECT_EQ(error.find("AA"), error.npos) << error;
+  EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
+  phones.front().model = "8861";
+  ASSERT_TRUE(store_.put_phones(phones));
+  // Nor is the model of one that has booted; the cluster never signed otherwise.
+  boot("SEP0011223344BB");
+  expect_text(asked(), {"might keep 1 phone", "SEP0011223344BB", "not said"});
+  ASSERT_TRUE(set_digest(store_, kSha512, kAll, kForced).value());
+  expect_text(last().what, {"perhaps knows SHA-1 only: 1 phone", "SEP0011223344BB"});
+  boot("SEP0011223344BB");
+  // Who has gone on with lists of SHA-512 is asked no more.
+  ASSERT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+  EXPECT_TRUE(set_digest(store_, kSha512, kAll, kAgreed).value());
 }
 
 TEST_F(Lifecycle, RollbackIsPreparedAndCancelled) {

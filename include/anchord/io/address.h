@@ -1,7 +1,5 @@
-// Where a packet or a connection comes from: an IPv4 or IPv6 address and a port.
-//
-// IPv4 is kept in its IPv4-mapped IPv6 form, so that one host compares equal on
-// a dual-stack socket and on an IPv4 one.
+// Where a packet or a connection comes from: an IPv4 or IPv6 address and a port. One host compares
+// equal on a dual-stack socket and on an IPv4 one.
 #pragma once
 
 #include <sys/socket.h>
@@ -13,15 +11,12 @@
 #include <string_view>
 
 #include "anchord/base/error.h"
+#include "anchord/base/ip_address.h"
 
 namespace anchord::io {
 
-struct Host {
-  std::array<std::uint8_t, 16> bytes{};
-
-  bool is_v4() const;
+struct Host : IpAddress {
   bool is_any() const;
-  std::string text() const;  // "192.0.2.1", "2001:db8::1"
   auto operator<=>(const Host&) const = default;
 };
 

@@ -57,11 +57,13 @@ Result<Regenerated> regenerate(Store& store, trust::Service service, std::string
 Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& request);
 
 // With which digest lists and files are signed from now on: sha1 or sha512. False: it was so
-// already. Refused while a rollback is prepared, since nothing is signed then, and for sha512
-// while phones that count (the cluster expects them, or they have booted whole) are of a model
-// of which `may_know_sha1_only` says so.
-using ModelTest = std::function<bool(std::string_view model)>;
-Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& may_know_sha1_only,
+// already. Refused while a rollback is prepared, since nothing is signed then. For sha512 each phone that
+// counts (the cluster expects it, or it has booted whole) must be of a model that is known to take that. One
+// of which no model is known must only where the cluster never signed otherwise than with SHA-1, and there
+// must be one that is known, where the cluster was adopted so.
+enum class TakesSha512 : std::uint8_t { yes, no, unknown };
+using ModelTest = std::function<TakesSha512(std::string_view model)>;
+Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& takes_sha512,
                         const ChangeRequest& request);
 
 // False: it was so already. Refused in mixed mode: the CTL would still hold.

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <limits>
 #include <memory>
 
+#include "../number_range.h"
 #include "confirm.h"
 #include "describe.h"
 #include "failure.h"
@@ -170,6 +172,8 @@ void add_cert_add(CLI::App& group, Session& session) {
       ->required()
       ->type_name("ROLE[,ROLE]");
   command.add_option("--ttl", options->ttl, "How long a phone may keep the answer (default 86400)")
+      ->check(
+          app::in_range(std::uint32_t{0}, std::numeric_limits<std::uint32_t>::max(), "a number of seconds"))
       ->type_name("SECONDS");
   add_change_options(command, options->change);
   session.add_json_flag(command);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "../number_range.h"
 #include "anchord/store/store.h"
 
 namespace anchord::ctl {
@@ -13,7 +14,7 @@ inline void add_days_option(CLI::App& command, unsigned& days, const std::string
   command
       .add_option("--days", days,
                   "For how many days certificates are valid, and part of one more (default: " + unless + ")")
-      ->check(CLI::Range(1u, store::kMaxDays))
+      ->check(app::in_range(1u, store::kMaxDays, "a number of days"))
       ->type_name("DAYS");
 }
 

@@ -1,5 +1,7 @@
 #include <csignal>
 #include <exception>
+#include <set>
+#include <string>
 
 #include "output.h"
 #include "session.h"
@@ -57,6 +59,23 @@ void describe(CLI::App& app, Session& session) {
   add_tvs_commands(app, session);
 }
 
+// An empty value is a variable that was not set, and would mean "all" or nothing. Parts of a name may be left
+// out so.
+void refuse_empty_values(CLI::App& app) {
+  static const std::set<std::string> kMayBeEmpty{"organization", "unit", "country"};
+  const CLI::Validator not_empty(
+      [](const std::string& text) {
+        return text.empty() ? "it is empty: give a value, or leave it out" : std::string();
+      },
+      "");
+  for (CLI::Option* option : app.get_options()) {
+    const bool named = !option->get_lnames().empty();
+    if (option->get_expected_max() > 0 && !(named && kMayBeEmpty.contains(option->get_lnames().front())))
+      option->check(not_empty);
+  }
+  for (CLI::App* command : app.get_subcommands({})) refuse_empty_values(*command);
+}
+
 int leave_with(const Outcome& outcome) {
   if (!outcome) {
     print_error(outcome.error().text);
@@ -73,6 +92,7 @@ int run(int argc, char** argv) {
   CLI::App app{"Administers a cluster of phones' trust: certificates, trust lists, signed files."};
   Session session;
   describe(app, session);
+  refuse_empty_values(app);
   try {
     app.parse(argc, argv);
     int code = leave_with(session.run());

@@ -11,6 +11,7 @@
 #include "known_phones.h"
 #include "output.h"
 #include "phone.h"
+#include "phone_models.h"
 #include "phone_selection.h"
 #include "session.h"
 
@@ -117,6 +118,8 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
     wrong_usage("--certificate: every phone has its own: name exactly one phone with it");
   }
   session.state_dir();
+  if (!options.model.empty())
+    if (std::string unknown = unknown_model_warning(options.model); !unknown.empty()) warn(unknown);
   std::vector<Phone> phones;
   for (std::string& name : names) phones.push_back({std::move(name), options.model, {}});
   if (!options.certificate.empty()) {

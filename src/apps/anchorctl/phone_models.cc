@@ -1,6 +1,10 @@
 #include "phone_models.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "anchord/base/ascii.h"
 
@@ -35,6 +39,43 @@ const Data& data() {
   return kData;
 }
 
+// Letters to change, leave out or add to make one of the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string plain_name(std::string_view text) {
+  std::string name = upper_case(text);
+  if (name.starts_with("CP-")) name.erase(0, 3);
+  return name;
+}
+
+// The nearest few, nearest first.
+std::vector<std::string> near_models(std::string_view text) {
+  constexpr std::size_t kNear = 2;
+  constexpr std::size_t kNamed = 3;
+  const std::string name = plain_name(text);
+  std::vector<std::pair<std::size_t, std::string>> near;
+  for (const PhoneModel& model : phone_models())
+    if (std::size_t apart = distance(name, model.model); apart <= kNear)
+      near.emplace_back(apart, model.model);
+  std::ranges::sort(near);
+  std::vector<std::string> out;
+  for (const auto& [apart, model] : near)
+    if (out.size() < kNamed) out.push_back(model);
+  return out;
+}
+
 const PhoneModel* find_exactly(std::string_view model) {
   auto at = std::ranges::find(phone_models(), model, &PhoneModel::model);
   return at == phone_models().end() ? nullptr : &*at;
@@ -50,9 +91,25 @@ const Json& phone_model_sources() {
   return data().sources;
 }
 
+store::TakesSha512 takes_sha512(std::string_view model) {
+  using enum store::TakesSha512;
+  const PhoneModel* found = find_phone_model(model);
+  if (found == nullptr) return unknown;
+  if (found->sha512 == "yes" || found->security_by_default == "no") return yes;
+  return found->sha512 == "no" ? no : unknown;
+}
+
+std::string unknown_model_warning(std::string_view model) {
+  if (find_phone_model(model) != nullptr) return {};
+  const std::vector<std::string> near = near_models(model);
+  return fmt::format(
+      "nothing is known of a model '{}'{}: such phones count as those that know SHA-1 only; see "
+      "'anchorctl report features'",
+      model, near.empty() ? "" : " (near it are " + joined(near, ", ") + ")");
+}
+
 const PhoneModel* find_phone_model(std::string_view text) {
-  std::string name = upper_case(text);
-  if (name.starts_with("CP-")) name.erase(0, 3);
+  const std::string name = plain_name(text);
   // The longest name that the text begins with, so that "7941G-GE" is not a "7941", but a
   // digit more makes it another model.
   for (std::size_t length = name.size(); length > 0; --length) {

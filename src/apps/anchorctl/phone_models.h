@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "anchord/store/lifecycle.h"
 #include "output.h"
 
 namespace anchord::ctl {
@@ -22,6 +23,14 @@ struct PhoneModel {
 
 const std::vector<PhoneModel>& phone_models();  // by model
 const Json& phone_model_sources();              // name to text
+
+// Of "8861", or whatever somebody calls it: who checks no signatures takes any. What the data does not say
+// is unknown.
+store::TakesSha512 takes_sha512(std::string_view model);
+
+// What to say to who names a model that the data does not know, with those that are spelt nearly so. Empty:
+// it does.
+std::string unknown_model_warning(std::string_view model);
 
 // The entry of "8861", "CP-8861", "8861-K9", "7941G"; nullptr for none.
 const PhoneModel* find_phone_model(std::string_view text);

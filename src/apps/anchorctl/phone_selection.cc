@@ -66,6 +66,8 @@ Status select(store::Store& store, const PhoneSelection& selection, UnixSeconds 
     if (selection.unseen_for == 0) return false;
     return known.entry == nullptr || known.entry->seen == 0 || known.entry->seen >= silent_since;
   });
+  if (phones.empty() && !selection.model.empty())
+    if (std::string unknown = unknown_model_warning(selection.model); !unknown.empty()) warn(unknown);
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "../number_range.h"
 #include "control_client.h"
 #include "failure.h"
 #include "output.h"
@@ -86,7 +87,7 @@ void add_phone_trace(CLI::App& phone_group, Session& session) {
       ->required()
       ->type_name("");
   command.add_option("--seconds", options->seconds, "Go on for so long, and have every request recorded")
-      ->check(CLI::Range(0u, kLongestTrace))
+      ->check(app::in_range(0u, kLongestTrace, "a number of seconds"))
       ->type_name("N");
   session.add_json_flag(command);
   session.on(command, [&session, options] { return trace_phone(session, *options); });

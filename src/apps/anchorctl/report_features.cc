@@ -93,7 +93,7 @@ Outcome report_features(const Session& session, const std::string& wanted) {
   if (!wanted.empty()) {
     const PhoneModel* found = find_phone_model(wanted);
     if (found == nullptr) {
-      return fail(fmt::format("nothing is known of a model '{}': see anchorctl report features", wanted));
+      return fail(unknown_model_warning(wanted));
     }
     models = {found};
   }

@@ -8,13 +8,6 @@ namespace {
 
 using By = Step::By;
 
-// Who does not check what it is served does not care how it is signed. What nobody knows of a
-// model could keep its phones from all that they boot with.
-bool may_know_sha1_only(std::string_view model) {
-  const PhoneModel* found = find_phone_model(model);
-  return found == nullptr || (found->sha512 != "yes" && found->security_by_default != "no");
-}
-
 std::string digest_consequence(const std::string& value) {
   return value == "sha512" ? "Phones whose firmware knows SHA-1 only take no list and no file from then on."
                            : "All lists and files are signed with SHA-1, which is weak.";
@@ -46,7 +39,7 @@ Setting digest_setting() {
           .change =
               [](store::Store& store, const std::string& value, const store::ChangeRequest& request) {
                 return store::set_digest(store, value == "sha1" ? wire::Digest::sha1 : wire::Digest::sha512,
-                                         may_know_sha1_only, request);
+                                         takes_sha512, request);
               },
           .steps = digest_steps};
 }

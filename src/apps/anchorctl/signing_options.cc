@@ -1,5 +1,8 @@
 #include "signing_options.h"
 
+#include <limits>
+
+#include "../number_range.h"
 #include "choice.h"
 #include "failure.h"
 #include "files.h"
@@ -23,6 +26,8 @@ void add_signing_options(CLI::App& command, SigningOptions& options) {
       {{"vendor", crypto::NameSpelling::vendor}, {"open", crypto::NameSpelling::open}},
       "Spelling of names (default: the cluster's, else vendor)");
   command.add_option("--timestamp", options.timestamp, "Time to write in it (default: now)")
+      ->check(app::in_range(std::uint32_t{0}, std::numeric_limits<std::uint32_t>::max(),
+                            "a number of seconds since 1970"))
       ->type_name("UNIX");
 }
 

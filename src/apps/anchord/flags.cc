@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "../number_range.h"
 #include "anchord/io/uring.h"
 
 namespace anchord::app {
@@ -85,56 +86,56 @@ void define(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--busy-poll", o.busy_poll,
                  "microseconds that a shard polls its network queues before it sleeps; 0: none")
-      ->check(CLI::Range(0u, io::kMaxBusyPoll))
+      ->check(in_range(0u, io::kMaxBusyPoll, "a number of microseconds"))
       ->capture_default_str();
   app.add_option("--max-connections", o.max_connections,
                  "connections at once, for each of TVS, HTTP and HTTPS")
-      ->check(CLI::Range(1u, 1u << 20))
+      ->check(in_range(1u, 1u << 20, "a number of connections"))
       ->capture_default_str();
   app.add_option("--max-per-address", o.max_per_address, "of those, from one IPv4 address or IPv6 /64")
-      ->check(CLI::Range(1u, 1u << 20))
+      ->check(in_range(1u, 1u << 20, "a number of connections"))
       ->capture_default_str();
   app.add_option("--max-strangers", o.shard.max_strangers,
                  "devices that do not exist that one address may ask for before it is slowed; 0: any number")
-      ->check(CLI::Range(0u, service::kMaxStrangers))
+      ->check(in_range(0u, service::kMaxStrangers, "a number of devices"))
       ->capture_default_str();
   app.add_option("--max-transfers", o.max_transfers, "TFTP transfers at once")
-      ->check(CLI::Range(1u, 1u << 20))
+      ->check(in_range(1u, 1u << 20, "a number of transfers"))
       ->capture_default_str();
   app.add_option("--tls-min", flags.tls_min, "oldest TLS version: 1.0, 1.1, 1.2 or 1.3")
       ->capture_default_str();
   app.add_option("--tls-ciphers", o.tls_ciphers, "for TLS 1.2 and older, in OpenSSL's notation");
   app.add_option("--handshake-timeout", o.shard.stream.handshake_timeout,
                  "milliseconds from accept to its end")
-      ->check(CLI::Range(10, 3'600'000))
+      ->check(in_range(10, 3'600'000, "a number of milliseconds"))
       ->capture_default_str();
   app.add_option("--request-timeout", o.shard.stream.request_timeout,
                  "milliseconds from there to the first request")
-      ->check(CLI::Range(10, 3'600'000))
+      ->check(in_range(10, 3'600'000, "a number of milliseconds"))
       ->capture_default_str();
   app.add_option("--idle-timeout", o.shard.stream.idle_timeout,
                  "milliseconds from one answer to the next, and for a part of a large file to be taken")
-      ->check(CLI::Range(10, 3'600'000))
+      ->check(in_range(10, 3'600'000, "a number of milliseconds"))
       ->capture_default_str();
   app.add_option("--tftp-timeout", o.shard.tftp.retry_timeout, "milliseconds until a TFTP packet is repeated")
-      ->check(CLI::Range(10, 60'000))
+      ->check(in_range(10, 60'000, "a number of milliseconds"))
       ->capture_default_str();
   app.add_option("--tftp-retries", o.shard.tftp.retries, "repetitions before a transfer is given up")
-      ->check(CLI::Range(0, 100))
+      ->check(in_range(0, 100, "a number of repetitions"))
       ->capture_default_str();
   app.add_option("--drain-timeout", o.shard.drain_timeout,
                  "milliseconds that SIGTERM leaves to what is under way")
-      ->check(CLI::Range(0, 3'600'000))
+      ->check(in_range(0, 3'600'000, "a number of milliseconds"))
       ->capture_default_str();
   app.add_option("--max-file-size", o.max_file_size, "bytes of the largest file in the provisioning folder")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
+      ->check(in_range(std::uint64_t{1}, std::uint64_t{1} << 40, "a number of bytes"))
       ->capture_default_str();
   app.add_option("--max-folder-size", o.max_folder_size, "bytes of all its files: they are held in memory")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 44))
+      ->check(in_range(std::uint64_t{1}, std::uint64_t{1} << 44, "a number of bytes"))
       ->capture_default_str();
   app.add_option("--hold-removals", o.hold_removals,
                  "seconds for which many files that go at once stay in service; 0: they go at once")
-      ->check(CLI::Range(0, 86'400))
+      ->check(in_range(0, 86'400, "a number of seconds"))
       ->capture_default_str();
   app.add_flag("--refuse-expired", o.refuse_expired,
                "answer phones' questions about added certificates that have expired as unknown");
