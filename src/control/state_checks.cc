@@ -19,6 +19,7 @@
 #include "anchord/store/inspect.h"
 #include "anchord/store/service_lock.h"
 #include "control_socket.h"
+#include "folder_watch.h"
 #include "host_choice.h"
 #include "journal.h"
 #include "sizing.h"
@@ -66,7 +67,9 @@ class Look {
   void look_at_folder(const std::filesystem::path& folder) {
     const io::Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!opened && errno != ENOENT)
-      take(fail_errno(fmt::format("cannot open the folder {}", quoted(folder)), errno));
+      return take(fail_errno(fmt::format("cannot open the folder {}", quoted(folder)), errno));
+    watches_.push_back(FolderWatch::open(folder));
+    if (!watches_.back()) take(std::unexpected(watches_.back().error()));
   }
 
   void look_at_journal() {
@@ -108,6 +111,7 @@ class Look {
   }
 
   const Options& options_;
+  std::vector<Result<FolderWatch>> watches_;  // kept: the service has both at once
   StateFindings out_;
 };
 

@@ -343,7 +343,8 @@ class Blocks(harness.Case):
         self.assertFalse(wrong, "\n".join(wrong))
 
     def test_configuration_files_have_no_mistakes(self):
-        """Nor have single settings in backquotes."""
+        """Nor have single settings in backquotes; their addresses and folders are another machine's."""
+        others = re.compile(r"this machine has no such address|there is no state directory")
         file = self.folder / "anchord.toml"
         for document in NAMES:
             texts = [(block, "\n".join(block.lines)) for block in blocks(document) if block.language == "toml"]
@@ -352,4 +353,5 @@ class Blocks(harness.Case):
             for where, text in texts:
                 file.write_text(text + "\n")
                 result = harness.run(program("anchord"), "--config", file, "--check-config")
-                self.assertEqual(result.returncode, 0, f"{where}: {result.stderr.decode()}")
+                wrong = [line for line in result.stderr.decode().splitlines() if not others.search(line)]
+                self.assertFalse(wrong or result.returncode not in (0, 2), f"{where}: {wrong}")

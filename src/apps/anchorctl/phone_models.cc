@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
-#include <utility>
+#include <tuple>
 
 #include "anchord/base/ascii.h"
 
@@ -39,19 +38,20 @@ const Data& data() {
   return kData;
 }
 
-// Letters to change, leave out or add to make one of the other.
+// Letters to change, leave out, add, or swap with their neighbours to make one of the other.
 std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+  std::vector<std::vector<std::size_t>> of(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      std::size_t& here = of[i][j] = std::max(i, j);
+      if (i == 0 || j == 0) continue;
+      here =
+          std::min({of[i - 1][j] + 1, of[i][j - 1] + 1, of[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        here = std::min(here, of[i - 2][j - 2] + 1);
     }
   }
-  return row.back();
+  return of[a.size()][b.size()];
 }
 
 std::string plain_name(std::string_view text) {
@@ -64,6 +64,7 @@ std::string plain_name(std::string_view text) {
 std::vector<std::string> near_models(std::string_view text) {
   constexpr std::size_t kNear = 2;
   constexpr std::size_t kNamed = 3;
+  constexpr std::size_t kLongest = 16;  // no model's name is longer
   const std::string name = plain_name(text);
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const PhoneModel& model : phone_models())
