@@ -263,6 +263,16 @@ class Prepared(Case):
         for words in (str(self.above), "Permission denied", "as root"):
             self.assertIn(words, result.stderr.decode())
 
+    def test_a_folder_that_may_not_be_written_names_the_remedy(self):
+        before = self.prepared.stat()
+        os.chown(self.prepared, 0, 0)
+        self.prepared.chmod(0o555)
+        result = self.restore()
+        os.chown(self.prepared, before.st_uid, before.st_gid)
+        self.assertEqual((result.returncode, result.stdout, result.stderr.count(b"\n")), (1, b"", 1))
+        for words in (str(self.prepared), "Permission denied", "is root's, run it as root"):
+            self.assertIn(words, result.stderr.decode())
+
     def test_damage_leaves_the_folder_empty(self):
         content = (self.open / "backup").read_bytes()
         (self.open / "backup").write_bytes(content[:-1])

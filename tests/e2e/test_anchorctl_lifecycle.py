@@ -670,6 +670,17 @@ class Digest(Case):
         (model,) = self.facts("report", "features", "--model", "7965")["models"]
         self.assertEqual(model["sha512"], "no")
 
+    def test_a_model_that_nobody_knows_counts_as_one_that_does_not(self):
+        self.ctl("set", "digest", "sha1")
+        said = run(program("anchorctl"), "--state", self.state, "phone", "add", FIRST, "--model", "8816").stderr.decode()
+        self.assertRegex(said, r"warning: nothing is known of a model '8816' \(near it are 8811, 8861, .*SHA-1 only")
+        self.refused(1, "set", "digest", "sha512", says=["1 phone", FIRST, "(8816)", "phone add", "--model", "--force"])
+        self.ctl("phone", "add", FIRST, "--model", "8861")
+        self.ctl("phone", "add", SECOND)
+        self.refused(1, "set", "digest", "sha512", says=["1 phone", SECOND, "not said"])
+        self.ctl("phone", "add", SECOND, "--model", "7940")  # checks no signature
+        self.ctl("set", "digest", "sha512")
+
     def test_chosen_at_the_start(self):
         state = self.folder / "chosen"
         base = (program("anchorctl"), "--state", state, "init", "--name", "n", "--host", "h")

@@ -118,8 +118,6 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
     wrong_usage("--certificate: every phone has its own: name exactly one phone with it");
   }
   session.state_dir();
-  if (!options.model.empty())
-    if (std::string unknown = unknown_model_warning(options.model); !unknown.empty()) warn(unknown);
   std::vector<Phone> phones;
   for (std::string& name : names) phones.push_back({std::move(name), options.model, {}});
   if (!options.certificate.empty()) {
@@ -132,6 +130,8 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
   if (!store) return failure_of(store);
   if (Status done = store->put_phones(phones); !done) return failure_of(done);
   session.tell_changed();
+  if (!options.model.empty())
+    if (std::string unknown = unknown_model_warning(options.model); !unknown.empty()) warn(unknown);
   if (phones.front().certificate) warn_of_sharing(session, *store, phones.front());
   return print_added(session, *store, phones);
 }

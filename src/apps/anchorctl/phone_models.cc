@@ -65,15 +65,16 @@ std::vector<std::string> near_models(std::string_view text) {
   constexpr std::size_t kNear = 2;
   constexpr std::size_t kNamed = 3;
   constexpr std::size_t kLongest = 16;  // no model's name is longer
-  const std::string name = plain_name(text);
-  std::vector<std::pair<std::size_t, std::string>> near;
+  const std::string name = plain_name(text).substr(0, kLongest);
+  // Of those that are as near, of the same series first.
+  std::vector<std::tuple<std::size_t, bool, std::string>> near;
   for (const PhoneModel& model : phone_models())
     if (std::size_t apart = distance(name, model.model); apart <= kNear)
-      near.emplace_back(apart, model.model);
+      near.emplace_back(apart, !model.model.starts_with(name.substr(0, 2)), model.model);
   std::ranges::sort(near);
   std::vector<std::string> out;
-  for (const auto& [apart, model] : near)
-    if (out.size() < kNamed) out.push_back(model);
+  for (const auto& one : near)
+    if (out.size() < kNamed) out.push_back(std::get<std::string>(one));
   return out;
 }
 
