@@ -16,6 +16,7 @@
 #include "anchord/base/file.h"
 #include "anchord/control/start_checks.h"
 #include "anchord/io/socket.h"
+#include "anchord/store/hosts.h"
 #include "anchord/store/inspect.h"
 #include "anchord/store/service_lock.h"
 #include "control_socket.h"
@@ -60,6 +61,8 @@ class Look {
     auto inspected = store::inspect(options_.state);
     if (!inspected) return take(std::unexpected(inspected.error()));
     out_.problems.insert(out_.problems.end(), inspected->problems.begin(), inspected->problems.end());
+    if (auto hosts = store::read_hosts(options_.state))  // of any version
+      if (auto host = choose_host(options_, *hosts)) out_.host = *host;
     if (inspected->cluster) look_at_cluster(*inspected->cluster);
   }
 
@@ -94,10 +97,8 @@ class Look {
   }
 
   void look_at_cluster(const trust::Cluster& cluster) {
-    auto host = choose_host(options_, cluster.hosts);
-    if (!host) return;  // named with the settings
-    out_.host = *host;
-    const auto me = std::ranges::find(cluster.hosts, *host, &trust::Host::name);
+    if (out_.host.empty()) return;  // named with the settings
+    const auto me = std::ranges::find(cluster.hosts, out_.host, &trust::Host::name);
     for (const trust::Identity* identity :
          {&cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())], &cluster.tftp_ec}) {
       if (!identity->key || !crypto::check_ciphers(options_.tls_ciphers)) continue;  // named already

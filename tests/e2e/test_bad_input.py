@@ -237,8 +237,9 @@ class System(Refusals):
         with Service(self.state) as service:
             tvs, tftp = service.tvs[0][1], service.tftp[0][1]
             for listen in (self.ONLY_THESE, self.ONLY_THESE[2:]):
-                self.refused("--tvs-port", tvs, "--tftp-port", 0, state=other, ports=listen, says="--tvs-port")
-                self.refused("--tvs-port", 0, "--tftp-port", tftp, state=other, ports=listen, says="--tftp-port")
+                how = {"state": other, "ports": listen, "may_change": ("state/anchord.db",)}  # its service reports
+                self.refused("--tvs-port", tvs, "--tftp-port", 0, says="--tvs-port", **how)
+                self.refused("--tvs-port", 0, "--tftp-port", tftp, says="--tftp-port", **how)
 
     def test_address_of_another_machine(self):
         self.refused(ports=("--listen", "192.0.2.1"), says=["192.0.2.1", "--listen"])
