@@ -97,7 +97,7 @@ class Phone(Case):
         self.assertTrue(self.listed()[0]["encrypted"])
 
     def test_what_is_not_a_name(self):
-        for name in ("", "SEP", "SEP00112233445", "SEP0011223344556", "SEP00112233445G", "00-11-22-33-44-55",
+        for name in ("SEP", "SEP00112233445", "SEP0011223344556", "SEP00112233445G", "00-11-22-33-44-55",
                      "SEP00:11:22:33:44:55", "ATA001122334455", f"{FIRST}.cnf.xml", f" {FIRST}", "../../etc/passwd",
                      "*", "SEP\N{FULLWIDTH DIGIT ONE}11111111111"):
             for command in (["add", SECOND], ["show"], ["remove", "--yes"]):
