@@ -4,8 +4,12 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
+
+#include "anchord/base/printable.h"
+#include "line_limits.h"
 
 namespace anchord::log {
 namespace {
@@ -14,8 +18,8 @@ namespace {
 class JsonMessage : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    std::string quoted = nlohmann::json(std::string(message.payload.data(), message.payload.size()))
-                             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const std::string quoted =
+        json_text(nlohmann::json(std::string(message.payload.data(), message.payload.size())));
     out.append(quoted.data(), quoted.data() + quoted.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
@@ -26,7 +30,8 @@ class JsonMessage : public spdlog::custom_flag_formatter {
 class TextMessage : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    for (char c : message.payload) out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c);
+    const std::string line = printable({message.payload.data(), message.payload.size()});
+    out.append(line.data(), line.data() + line.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<TextMessage>(); }
 };
@@ -41,6 +46,29 @@ spdlog::logger& logger() {
     return made;
   }();
   return *instance;
+}
+
+LineLimits& limits() {
+  static LineLimits instance;
+  return instance;
+}
+
+// What the count of a kind is of.
+constexpr std::array<const char*, LineLimits::kKinds> kLeftOut{
+    "more TLS handshakes failed within a minute (tvs_handshake_failures, https_handshake_failures and "
+    "..._handshakes_dropped count all)",
+    "more questions of phones for signers that are not there within a minute (tvs_query_not_found counts "
+    "all)",
+    "more times a source asked for many devices that do not exist within a minute (http_slowed, https_slowed "
+    "and tftp_slowed count what was not told)",
+    "more connections could not be begun within a minute",
+    "more times that the ledger may lack something of within a minute",
+    "more times within a minute the ledger was not written as fast as phones are given files",
+    "more times the kernel would not have another backlog within a minute",
+};
+
+void write_limited(Peers kind, spdlog::level::level_enum level, std::string_view line) {
+  logger().log(limits().allow(kind, monotonic_now()) ? level : spdlog::level::debug, line);
 }
 
 }  // namespace
@@ -73,6 +101,19 @@ void warn(std::string_view line) {
 }
 void error(std::string_view line) {
   logger().error(line);
+}
+
+void warn(Peers kind, std::string_view line) {
+  write_limited(kind, spdlog::level::warn, line);
+}
+void error(Peers kind, std::string_view line) {
+  write_limited(kind, spdlog::level::err, line);
+}
+
+void tell_left_out(Millis now) {
+  const auto left_out = limits().take_left_out(now);
+  for (std::size_t kind = 0; kind < left_out.size(); ++kind)
+    if (left_out.at(kind) > 0) warn(std::to_string(left_out.at(kind)) + " " + kLeftOut.at(kind));
 }
 
 }  // namespace anchord::log

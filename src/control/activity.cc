@@ -25,7 +25,8 @@ bool has_configuration(std::string_view device, const index::FileTable& files) {
 }
 
 void warn_of(const store::LedgerGap& gap) {
-  log::warn(fmt::format("what phones were given may be missing from the ledger: {}", gap.why));
+  log::warn(log::Peers::ledger_gaps,
+            fmt::format("what phones were given may be missing from the ledger: {}", gap.why));
 }
 
 }  // namespace
@@ -109,6 +110,7 @@ void Activity::take(const Served& served, bool all) {
     trace(log, served, now);
   }
   tracer_.tick(monotonic_now());
+  log::tell_left_out();
   settle_journal(now);
 }
 
@@ -196,6 +198,7 @@ void Activity::note_nameless(const Read& read, bool repeated) {
 void Activity::note(const service::Guessing& guessing, UnixSeconds now) {
   const std::string from = guessing.from.text();
   log::warn(
+      log::Peers::guessing,
       fmt::format("{} asks for many devices that do not exist: it is told of more only slowly, of one a "
                   "second at most (--max-strangers)",
                   from));
@@ -231,6 +234,7 @@ Status Activity::end(const Served& served) {
   take(served, true);
   Status written = ledger_.stop();
   settle_journal(calendar_now());
+  log::tell_left_out(kNever);
   if (written) return {};
   return fail(
       fmt::format("ended without having written down all that phones were given ({}): it is in the journal, "

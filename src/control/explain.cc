@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "anchord/base/file.h"
+#include "anchord/base/printable.h"
 #include "anchord/control/start_checks.h"
 #include "anchord/io/probe.h"
 #include "listeners.h"
@@ -455,7 +456,7 @@ Explained explain(const Options& options, const std::vector<Setting>& settings, 
   const Explanation explanation(options, settings);
   const Json& facts = explanation.facts();
   const bool starts = facts["problems"].empty();
-  if (as_json) return {facts.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", starts};
+  if (as_json) return {json_text(facts, 2) + "\n", starts};
   std::string out = fmt::format("anchord {}\n", facts["version"].get<std::string>());
   write_settings(out, facts);
   write_list(out, fmt::format("kernel {}", facts["kernel"]["release"].get<std::string>()).c_str(),
@@ -465,7 +466,7 @@ Explained explain(const Options& options, const std::vector<Setting>& settings, 
   write_limits(out, facts["limits"]);
   write_list(out, "keeps it from starting", facts["problems"]);
   write_list(out, "makes it slower, or less than it could be", facts["warnings"]);
-  return {std::move(out), starts};
+  return {printable_lines(out), starts};
 }
 
 }  // namespace anchord::control

@@ -220,7 +220,8 @@ void Journal::release_for_room(std::uint64_t noted, UnixSeconds now) {
         shard->log.downloads.used() < DownloadLog::kCapacity / 2)
       continue;
     if (!missing_)
-      log::warn("the ledger is not written as fast as phones are given files: a kill would lose some of it");
+      log::warn(log::Peers::ledger_speed,
+                "the ledger is not written as fast as phones are given files: a kill would lose some of it");
     miss_since(*shard, std::min(settled_at_, now));
     missing_until_ = noted;
     shard->questions = shard->log.questions.read_until();

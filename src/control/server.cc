@@ -18,6 +18,7 @@
 
 #include "activity.h"
 #include "anchord/base/log.h"
+#include "anchord/base/printable.h"
 #include "anchord/control/start_checks.h"
 #include "anchord/io/probe.h"
 #include "anchord/store/service_lock.h"
@@ -428,7 +429,7 @@ std::string Server::Impl::status() {
         {"recent", std::move(recent)},
         {"guessing", activity_.guessing()}}},
   };
-  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(out, 2) + "\n";
 }
 
 Status Server::Impl::run() {

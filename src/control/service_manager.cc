@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <ctime>
 
+#include "anchord/base/printable.h"
+
 namespace anchord::control {
 namespace {
 
@@ -47,14 +49,14 @@ void ServiceManager::reloaded() {
 void ServiceManager::status(std::string_view line) {
   line_ = line;
   progress_.clear();
-  ::sd_notify(0, fmt::format("STATUS={}", line).c_str());
+  ::sd_notify(0, fmt::format("STATUS={}", printable(line)).c_str());
 }
 
 void ServiceManager::progress(std::string_view line, Millis now) {
   if (line == progress_ || now < progress_due_) return;
   progress_ = line;
   progress_due_ = now + kProgress;
-  std::string told = fmt::format("STATUS={}", line.empty() ? line_ : line);
+  std::string told = fmt::format("STATUS={}", printable(line.empty() ? line_ : line));
   if (!ready_) told += fmt::format("\nEXTEND_TIMEOUT_USEC={}", kMoreTime * 1000);
   ::sd_notify(0, told.c_str());
 }

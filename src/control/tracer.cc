@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "anchord/base/log.h"
+#include "anchord/base/printable.h"
 #include "device_log.h"
 
 namespace anchord::control {
@@ -157,11 +158,12 @@ void Tracer::note(const Question& question, bool is_served) {
   if (log::debug_enabled())
     log::debug(fmt::format("tvs: {} {} asked: {} {}", question.from.text(), name, what, outcome));
   if (is_served && question.kind == QuestionKind::query && !question.answered_yes) {
-    warn(signers_, question.at,
-         fmt::format(
-             "tvs: {} at {} asked for the signer {} of '{}', and there is none: it refuses what that one "
-             "signed ('anchorctl phone trace' says what it was)",
-             name, question.from.text(), question.serial.text(), question.issuer.text()));
+    log::warn(
+        log::Peers::signers,
+        fmt::format(
+            "tvs: {} at {} asked for the signer {} of '{}', and there is none: it refuses what that one "
+            "signed ('anchorctl phone trace' says what it was)",
+            name, question.from.text(), question.serial.text(), question.issuer.text()));
   }
   trace_.note_device(trace_key(name), {.at = question.at,
                                        .from = question.from,
@@ -176,7 +178,7 @@ void Tracer::note(const Trouble& trouble, const std::optional<crypto::Certificat
                                               std::span(tvs->sha256()).first<sizeof trouble.presented>());
   std::string text = trouble_text(trouble, is_present ? tvs->not_before() : 0);
   const char* protocol = is_tvs ? "tvs" : "https";
-  warn(handshakes_, trouble.at, fmt::format("{}: {}: {}", protocol, trouble.from.text(), text));
+  log::warn(log::Peers::handshakes, fmt::format("{}: {}: {}", protocol, trouble.from.text(), text));
   trace_.note_address({.at = trouble.at,
                        .from = trouble.from,
                        .protocol = protocol,
@@ -184,26 +186,7 @@ void Tracer::note(const Trouble& trouble, const std::optional<crypto::Certificat
                        .outcome = std::move(text)});
 }
 
-// At level debug all of them.
-void Tracer::warn(LineLimit& limit, Millis now, const std::string& line) {
-  if (limit.allow(now)) {
-    log::warn(line);
-  } else if (log::debug_enabled()) {
-    log::debug(line);
-  }
-}
-
 void Tracer::tick(Millis now) {
-  if (std::uint64_t left_out = handshakes_.take_left_out(now))
-    log::warn(
-        fmt::format("{} more TLS handshakes failed within a minute (tvs_handshake_failures, "
-                    "https_handshake_failures and ..._handshakes_dropped count all)",
-                    left_out));
-  if (std::uint64_t left_out = signers_.take_left_out(now))
-    log::warn(
-        fmt::format("{} more questions of phones for signers that are not there within a minute "
-                    "(tvs_query_not_found counts all)",
-                    left_out));
   if (now >= until_) until_ = 0;
 }
 
@@ -228,7 +211,7 @@ std::string Tracer::answer(std::string_view arguments, Millis now) {
                       {"outcome", event.outcome}});
   }
   nlohmann::json out = {{"device", *device}, {"last", trace_.last()}, {"events", std::move(events)}};
-  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(out) + "\n";
 }
 
 }  // namespace anchord::control

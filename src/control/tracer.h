@@ -1,7 +1,7 @@
 // What becomes of the single requests that shards tell of: the log, and each device's trace.
 //
-// At level debug every request is logged. At info only trouble is, so many lines of each kind
-// a minute and then how many were left out. Used on the control thread alone.
+// At level debug every request is logged. At info only trouble is, with limits (log::Peers). Used on the
+// control thread alone.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,6 @@
 #include "anchord/crypto/certificate.h"
 #include "anchord/service/activity_log.h"
 #include "device_trace.h"
-#include "line_limit.h"
 
 namespace anchord::control {
 
@@ -27,7 +26,7 @@ class Tracer {
   void note(const service::Question& question, bool is_served);
   // `tvs`: what this host presents now.
   void note(const service::Trouble& trouble, const std::optional<crypto::Certificate>& tvs);
-  // Once in a while: says how many lines were left out.
+  // Once in a while: ends the recording of requests in time.
   void tick(Millis now);
 
   // Whether requests are to be recorded, for a trace or for the log.
@@ -37,12 +36,8 @@ class Tracer {
   std::string answer(std::string_view arguments, Millis now);
 
  private:
-  void warn(LineLimit& limit, Millis now, const std::string& line);
-
   DeviceTrace trace_;
   Millis until_ = 0;  // requests are recorded
-  LineLimit handshakes_;
-  LineLimit signers_;
 };
 
 // What the peer's alert says, as an operator would: "it does not trust ...". `tvs_since`: since

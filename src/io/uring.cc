@@ -161,7 +161,8 @@ LiveRing::Accept& LiveRing::accept_of(std::uint64_t tag) {
 // was shut down would listen again: nobody may ask for that.
 void LiveRing::set_backlog(int listener, int length) {
   if (::listen(listener, length) != 0)
-    log::warn(fmt::format("cannot set a backlog: {}", std::generic_category().message(errno)));
+    log::warn(log::Peers::backlogs,
+              fmt::format("cannot set a backlog: {}", std::generic_category().message(errno)));
 }
 
 void LiveRing::connect(int socket, const Address& to, std::uint64_t tag) {

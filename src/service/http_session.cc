@@ -252,7 +252,8 @@ bool HttpProtocol::start(std::uint32_t slot, const io::Host& peer) {
     context = &contexts[shard_.shard];
   }
   Status started = sessions_[slot].start(context, peer);
-  if (!started) log::error("https: cannot begin a TLS connection: " + started.error().text);
+  if (!started)
+    log::error(log::Peers::connections, "https: cannot begin a TLS connection: " + started.error().text);
   return started.has_value();
 }
 

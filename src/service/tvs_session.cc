@@ -148,7 +148,8 @@ TvsProtocol::TvsProtocol(ShardContext& shard)
 
 bool TvsProtocol::start(std::uint32_t slot, const io::Host& peer) {
   Status started = sessions_[slot].start(shard_.pins.current(), shard_.shard, peer);
-  if (!started) log::error("tvs: cannot begin a TLS connection: " + started.error().text);
+  if (!started)
+    log::error(log::Peers::connections, "tvs: cannot begin a TLS connection: " + started.error().text);
   return started.has_value();
 }
 

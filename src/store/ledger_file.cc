@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "anchord/base/hex.h"
+#include "anchord/base/printable.h"
 #include "impl.h"
 #include "ledger_rows.h"
 
@@ -163,7 +164,7 @@ Result<std::string> export_ledger(Store& store, UnixSeconds now) {
                               {"ok", report.ok},
                               {"message", report.message},
                               {"serves", report.serves}});
-  return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(out, 1) + "\n";
 }
 
 Result<ImportedLedger> import_ledger(Store& store, std::string_view text, UnixSeconds now) {

@@ -119,17 +119,5 @@ TEST(DeviceTrace, IsBounded) {
   EXPECT_EQ(trace.events("SEP0", 0).size(), 1u);
 }
 
-TEST(LineLimit, SaysHowManyItLeftOut) {
-  LineLimit limit;
-  unsigned allowed = 0;
-  for (unsigned i = 0; i < 100; ++i) allowed += limit.allow(1'000 + i) ? 1 : 0;
-  EXPECT_EQ(allowed, LineLimit::kLines);
-  EXPECT_EQ(limit.take_left_out(30'000), 0u);
-  EXPECT_EQ(limit.take_left_out(61'000), 100 - LineLimit::kLines);
-  EXPECT_EQ(limit.take_left_out(61'000), 0u);
-  EXPECT_TRUE(limit.allow(61'001));
-  EXPECT_EQ(limit.take_left_out(200'000), 0u);
-}
-
 }  // namespace
 }  // namespace anchord::control

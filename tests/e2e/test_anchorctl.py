@@ -333,6 +333,15 @@ class Cert(Case):
         self.assertNotIn(b"\x1b", result.stdout + result.stderr)
         self.assertNotIn("\x1b", self.ctl("cert", "list"))
 
+    def test_names_cannot_turn_the_line_round(self):
+        evil = der("app-ec").replace(b"tomcat-ec", "\u202eta\u009bme".encode()[:9])
+        name = "\\u202eta\\u009bme"
+        self.assertIn(f"CN={name}", self.ctl("cert", "add", self.path("evil.der", evil), "--role", "tvs"))
+        self.assertIn(f"CN={name}", self.ctl("cert", "list"))
+        # Programs read what it was, and who looks at the document sees it.
+        self.assertTrue(any("\u202eta\u009bme" in one["subject"] for one in self.listed()))
+        self.assertIn(name, self.ctl("cert", "list", "--json"))
+
     def test_show_what_is_not_there(self):
         self.refused(1, "--state", self.state, "cert", "show", "00000000")
         self.refused(1, "--state", self.state, "cert", "show", "xyz")

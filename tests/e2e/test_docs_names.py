@@ -314,7 +314,7 @@ def logged():
     found = []
     for path in sorted((ROOT / "src").rglob("*.cc")):
         code = path.read_text()
-        for call in re.finditer(r"log::(?:warn|error|info)\(", code):
+        for call in re.finditer(r"log::(?:warn|error|info)\(\s*(?:log::Peers::\w+,\s*)?", code):
             statement = re.match(r'(?:"(?:[^"\\\n]|\\.)*"|[^";])*', code[call.end():]).group()
             parts = re.findall(r'"((?:[^"\\\n]|\\.)*)"(\s*\+)?', re.split(r",\n? *[a-z]", statement)[0])
             if not parts:

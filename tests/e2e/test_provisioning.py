@@ -6,6 +6,7 @@ import lzma
 import os
 import pathlib
 import random
+import re
 import shutil
 import socket
 import ssl
@@ -582,6 +583,28 @@ class Http(Folder):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+
+class Guessers(Folder):
+    def test_many_guessers_write_a_few_lines(self):
+        self.serve("--max-strangers", "1")
+        sources = [f"127.0.2.{i}" for i in range(1, 41)]
+        for at, source in enumerate(sources):
+            connection = http.client.HTTPConnection(*self.service.http[0], timeout=harness.BOUND,
+                                                    source_address=(source, 0))
+            for i in range(3000):
+                connection.request("GET", f"/SEP{at:06X}{i:06X}.cnf.xml")
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 503:
+                    break
+            connection.close()
+            self.assertEqual(answer.status, 503)
+        wait_for(lambda: set(sources) <= set(self.service.status()["devices"]["guessing"]), "they are reported")
+        self.assertLessEqual(self.service.log().count("asks for many devices that do not exist"), 10)
+        self.service.stop()
+        left_out = re.findall(r"(\d+) more times a source asked for many devices that do not exist", self.service.log())
+        self.assertGreaterEqual(sum(map(int, left_out)), 30)
 
 
 class Tftp(Folder):

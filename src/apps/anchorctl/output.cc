@@ -9,29 +9,6 @@
 namespace anchord::ctl {
 namespace {
 
-// The length of the well-formed UTF-8 character at the front of `text`, 0 for none.
-// Control characters of Latin-1 (U+0080 to U+009F) steer some terminals, so they
-// count as not well formed.
-std::size_t character_length(std::string_view text) {
-  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned char first = byte(0);
-  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
-  std::size_t length = first >= 0xc2 && first <= 0xdf   ? 2
-                       : (first & 0xf0) == 0xe0         ? 3
-                       : first >= 0xf0 && first <= 0xf4 ? 4
-                                                        : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if (first == 0xc2 && byte(1) < 0xa0) return 0;
-  if (first == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
-  if (first == 0xed && byte(1) > 0x9f) return 0;  // surrogate
-  if (first == 0xf0 && byte(1) < 0x90) return 0;  // overlong
-  if (first == 0xf4 && byte(1) > 0x8f) return 0;  // beyond U+10FFFF
-  return length;
-}
-
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
@@ -51,22 +28,6 @@ void print_to_error(std::string_view text) {
 void print_aside(std::string_view text) {
   (void)std::fwrite(text.data(), 1, text.size(), stderr);
   (void)std::fflush(stderr);
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    std::size_t length = character_length(text);
-    if (length == 0) {
-      out += '?';
-      text.remove_prefix(1);
-    } else {
-      out += text.substr(0, length);
-      text.remove_prefix(length);
-    }
-  }
-  return out;
 }
 
 std::string time_text(UnixSeconds time) {
@@ -98,7 +59,7 @@ void print_line(std::string_view text) {
 }
 
 void print_json(const Json& document) {
-  print(document.dump(2, ' ', false, Json::error_handler_t::replace));
+  print(json_text(document, 2));
   print("\n");
 }
 

@@ -1,7 +1,7 @@
 // What commands print: text for people, JSON for programs, both safe to show.
 //
 // Names in certificates and answers of servers were written by others: text for a
-// terminal goes through printable(), and JSON replaces what is not UTF-8.
+// terminal goes through printable(), and JSON through json_text().
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,15 +12,12 @@
 #include "anchord/base/ascii.h"
 #include "anchord/base/bytes.h"
 #include "anchord/base/clock.h"
+#include "anchord/base/printable.h"
 
 namespace anchord::ctl {
 
 // Fields come out in the order they were put in.
 using Json = nlohmann::ordered_json;
-
-// Control characters and bytes that are not UTF-8 become `?`, so that a name cannot
-// steer the terminal.
-std::string printable(std::string_view text);
 
 // "2026-11-23T05:33:38Z", the one spelling of times in all output.
 std::string time_text(UnixSeconds time);

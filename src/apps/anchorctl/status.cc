@@ -346,7 +346,7 @@ void flatten(const std::string& name, const Json& value,
   } else if (value.is_array()) {
     out.emplace_back(name, fmt::format("{} entries, see --json", value.size()));
   } else {
-    out.emplace_back(name, value.dump(-1, ' ', false, Json::error_handler_t::replace));
+    out.emplace_back(name, json_text(value));
   }
 }
 

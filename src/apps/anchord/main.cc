@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "anchord/base/log.h"
+#include "anchord/base/printable.h"
 #include "anchord/control/explain.h"
 #include "anchord/control/server.h"
 #include "config_file.h"
@@ -19,7 +20,7 @@ constexpr int kFailed = 1;
 constexpr int kWrongSettings = 2;
 
 int complain(const std::string& text, int code) {
-  std::fprintf(stderr, "anchord: %s\n", text.c_str());
+  std::fprintf(stderr, "anchord: %s\n", printable(text).c_str());
   return code;
 }
 
@@ -93,7 +94,7 @@ int check(const Settings& settings) {
   const ConfigCheck found = check_config(*settings.reader->text(), settings.flags.state);
   for (const ConfigMistake& mistake : found.mistakes) complain(settings.at(mistake), kWrongSettings);
   if (!found.mistakes.empty()) return kWrongSettings;
-  return print(settings.config() + ": " + std::to_string(found.settings) + " settings, nothing wrong\n", 0);
+  return print(printable(settings.config()) + ": " + std::to_string(found.settings) + " settings, nothing wrong\n", 0);
 }
 
 // At SIGHUP: the log level is taken at once, everything else at the next start.

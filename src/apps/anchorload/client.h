@@ -12,6 +12,7 @@
 #include <string>
 
 #include "anchord/base/error.h"
+#include "anchord/base/printable.h"
 #include "anchord/io/ring.h"
 
 namespace anchord::load {
@@ -70,7 +71,7 @@ class Protocol {
   virtual std::string facts_text() const {
     std::string out;
     const Json all = facts();
-    for (const auto& [name, value] : all.items()) out += "  " + name + ": " + value.dump() + "\n";
+    for (const auto& [name, value] : all.items()) out += "  " + name + ": " + json_text(value) + "\n";
     return out;
   }
   // Copies of files that were not compared with others.

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "anchord/base/file.h"
+#include "anchord/base/printable.h"
 #include "report.h"
 #include "runner.h"
 
@@ -63,7 +64,7 @@ void define_requests(CLI::App& app, Flags& f) {
 }
 
 int complain(const std::string& line, int code) {
-  std::fprintf(stderr, "anchorload: %s\n", line.c_str());
+  std::fprintf(stderr, "anchorload: %s\n", printable(line).c_str());
   return code;
 }
 
@@ -96,9 +97,8 @@ Result<crypto::Certificate> read_certificate(const std::string& file) {
 int measure(const Flags& f, Protocol& protocol) {
   auto outcome = run(f.plan, protocol);
   if (!outcome) return complain(outcome.error().text, kFailed);
-  const std::string document =
-      json_report(f.plan, *outcome, protocol).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  const std::string text = f.json ? document : text_report(f.plan, *outcome, protocol);
+  const std::string document = json_text(json_report(f.plan, *outcome, protocol), 2) + "\n";
+  const std::string text = f.json ? document : printable_lines(text_report(f.plan, *outcome, protocol));
   if (!f.out.empty()) {
     if (Status written = write_file(f.out, as_bytes(document), 0644); !written) {
       return complain(written.error().text, kFailed);

@@ -6,7 +6,7 @@
 
 #include "anchord/base/clock.h"
 
-namespace anchord::control {
+namespace anchord {
 
 class LineLimit {
  public:
@@ -31,4 +31,4 @@ class LineLimit {
   std::uint64_t count_ = 0;  // in this period
 };
 
-}  // namespace anchord::control
+}  // namespace anchord
