@@ -7,22 +7,10 @@
 #include <cerrno>
 #include <string>
 
+#include "anchord/base/file_descriptor.h"
+
 namespace anchord {
 namespace {
-
-class OpenFile {
- public:
-  explicit OpenFile(int fd) : fd_(fd) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 int write_all(int fd, Bytes content) {
   while (!content.empty()) {
@@ -37,17 +25,21 @@ int write_all(int fd, Bytes content) {
 }  // namespace
 
 Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit) {
-  OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (file.fd() < 0) return fail_errno("cannot open " + quoted(path), errno);
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!file) return fail_errno("cannot open " + quoted(path), errno);
+  return read_descriptor(file.get(), path, limit);
+}
+
+Result<Buffer> read_descriptor(int file, const std::filesystem::path& path, std::size_t limit) {
   struct stat info{};
-  if (::fstat(file.fd(), &info) != 0) return fail_errno("cannot stat " + quoted(path), errno);
+  if (::fstat(file, &info) != 0) return fail_errno("cannot stat " + quoted(path), errno);
   if (S_ISDIR(info.st_mode)) return fail("cannot read " + quoted(path) + ": it is a folder");
   // Read to the end rather than trust the size: pipes have none, and a file may grow.
   Buffer out;
   std::size_t filled = 0;
   for (;;) {
     out.resize(filled + 64 * 1024);
-    ssize_t n = ::read(file.fd(), out.data() + filled, out.size() - filled);
+    ssize_t n = ::read(file, out.data() + filled, out.size() - filled);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno("cannot read " + quoted(path), errno);
     if (n == 0) break;
@@ -61,9 +53,9 @@ Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit) {
 
 Status write_file(const std::filesystem::path& path, Bytes content, unsigned mode) {
   std::string aside = path.string() + ".new-XXXXXX";
-  OpenFile file(::mkostemp(aside.data(), O_CLOEXEC));
-  if (file.fd() < 0) return fail_errno("cannot create a file beside " + quoted(path), errno);
-  int problem = ::fchmod(file.fd(), mode) == 0 ? write_all(file.fd(), content) : errno;
+  FileDescriptor file(::mkostemp(aside.data(), O_CLOEXEC));
+  if (!file) return fail_errno("cannot create a file beside " + quoted(path), errno);
+  int problem = ::fchmod(file.get(), mode) == 0 ? write_all(file.get(), content) : errno;
   if (problem == 0 && ::rename(aside.c_str(), path.c_str()) != 0) problem = errno;
   if (problem != 0) {
     ::unlink(aside.c_str());
@@ -71,8 +63,8 @@ Status write_file(const std::filesystem::path& path, Bytes content, unsigned mod
   }
   // The rename itself must survive a power cut.
   std::filesystem::path folder = path.parent_path().empty() ? "." : path.parent_path();
-  OpenFile directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.fd() >= 0) ::fsync(directory.fd());
+  FileDescriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory) ::fsync(directory.get());
   return {};
 }
 

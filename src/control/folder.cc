@@ -3,9 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,19 +12,13 @@
 #include <system_error>
 #include <vector>
 
+#include "anchord/base/trusted_folder.h"
+
 namespace anchord::control {
 namespace {
 
 // More than the pauses of somebody who copies a file, and less than anybody waits for it.
 constexpr std::int64_t kQuietNanos = 300'000'000;
-
-io::Descriptor open_below(int folder, const std::string& name, int flags) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  return io::Descriptor(
-      static_cast<int>(::syscall(SYS_openat2, folder, name.empty() ? "." : name.c_str(), &how, sizeof how)));
-}
 
 std::string reason_of(int error) {
   if (error == EXDEV) return "is a link that leads out of the folder";
@@ -84,11 +76,14 @@ bool is_visible(std::string_view name) {
 Result<Folder> Folder::open(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directory(path, error);  // the state directory is there
-  io::Descriptor root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  auto above = TrustedFolder::open(path.parent_path());
+  auto folder = above ? above->folder(path.filename().string(), Sharing::group) : std::move(above);
+  if (!folder) return std::unexpected(folder.error());
+  FileDescriptor root(::openat(folder->descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // To list it is one permission, and to look at what is in it another.
   if (!root || !open_below(root.get(), ".", O_PATH))
     return fail_errno(fmt::format("cannot open the folder '{}'", path.string()), errno);
-  return Folder(path, std::move(root));
+  return Folder(path, std::move(root), folder->owner());
 }
 
 void Folder::walk(const Visitor& visitor) const {
@@ -102,7 +97,7 @@ void Folder::walk(const Visitor& visitor) const {
     auto [folder, depth] = std::move(folders.back());
     folders.pop_back();
     visitor.enter(folder);
-    io::Descriptor opened = open_below(root_.get(), folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    FileDescriptor opened = open_below(root_.get(), folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     std::unique_ptr<DIR, int (*)(DIR*)> list(opened ? ::fdopendir(opened.get()) : nullptr, ::closedir);
     if (!list) {
       if (errno != ENOENT) visitor.problem(folder, reason_of(errno));
@@ -133,7 +128,7 @@ void Folder::walk(const Visitor& visitor) const {
       }
       if (S_ISLNK(found.st_mode)) {
         // A version of a link is a version of what it leads to; read() says what is wrong with one.
-        if (io::Descriptor target = open_below(root_.get(), name, O_PATH); target)
+        if (FileDescriptor target = open_below(root_.get(), name, O_PATH); target)
           ::fstat(target.get(), &found);
       }
       visitor.see(std::move(name), stamp_of(found));
@@ -153,7 +148,7 @@ ReadFile Folder::read(const std::string& name, const SizeLimit& limit) const {
     return out;
   };
   // Not blocked by a pipe's missing other end.
-  io::Descriptor file = open_below(root_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  FileDescriptor file = open_below(root_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct stat found{};
   if (!file) {
     int error = errno;
@@ -170,6 +165,9 @@ ReadFile Folder::read(const std::string& name, const SizeLimit& limit) const {
     return link ? refuse("is a link to a folder") : out;
   }
   if (!S_ISREG(found.st_mode)) return refuse("is no ordinary file");
+  if (is_link_of_another(found, owner_))
+    return refuse(fmt::format("is another name (a hard link) of a file of {}: put a copy there",
+                              user_text(found.st_uid)));
   if (out.stamp.size > limit.bytes)
     return refuse(fmt::format("has {} bytes; the limit is {} ({})", out.stamp.size, limit.bytes, limit.name));
   out.state = ReadFile::State::unfinished;

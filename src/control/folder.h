@@ -6,6 +6,8 @@
 // are followed inside of the folder only, and to files only.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -14,7 +16,7 @@
 
 #include "anchord/base/bytes.h"
 #include "anchord/base/error.h"
-#include "anchord/io/socket.h"
+#include "anchord/base/file_descriptor.h"
 
 namespace anchord::control {
 
@@ -58,7 +60,8 @@ class Folder {
   // In all. Phones, four files each, of the largest cluster there is.
   static constexpr std::size_t kMaxFiles = 1'000'000;
 
-  // Makes the folder when there is none.
+  // Makes the folder when there is none. The folder and what is above it must be trusted
+  // (TrustedFolder), but a group may write to it.
   static Result<Folder> open(const std::filesystem::path& path);
 
   // Every file below: `see(name, stamp)`; and each folder before what is in it, ""
@@ -78,10 +81,12 @@ class Folder {
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  Folder(std::filesystem::path path, io::Descriptor root) : path_(std::move(path)), root_(std::move(root)) {}
+  Folder(std::filesystem::path path, FileDescriptor root, uid_t owner)
+      : path_(std::move(path)), root_(std::move(root)), owner_(owner) {}
 
   std::filesystem::path path_;
-  io::Descriptor root_;
+  FileDescriptor root_;
+  uid_t owner_;
 };
 
 // Whether a name, or a part of one, is of a file that is to be looked at.

@@ -485,6 +485,8 @@ Status Server::run() {
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Options& options) {
+  if (Status may = store::check_service_user(options.state, options.user); !may)
+    return std::unexpected(may.error());
   // Before anything is bound or read: another service may be using it.
   Result<store::ServiceLock> lock = store::ServiceLock::take(options.state);
   if (!lock) return std::unexpected(lock.error());

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "anchord/base/hex.h"
+#include "anchord/base/trusted_folder.h"
 #include "anchord/store/lifecycle.h"
 #include "backup_impl.h"
 #include "sealed_file.h"
@@ -64,6 +65,11 @@ Status Packer::add(const std::filesystem::path& directory, const Found& found) {
     struct stat info{};
     if (!fd && errno == ENOENT) return {};
     if (!fd || ::fstat(fd.get(), &info) != 0) return fail_errno("cannot read " + named, errno);
+    struct stat of_folder{};
+    if (::fstatat(found.folder, "", &of_folder, AT_EMPTY_PATH) != 0 ||
+        is_link_of_another(info, of_folder.st_uid))
+      return fail(fmt::format("{} is another name (a hard link) of a file of {}: put a copy there", named,
+                              user_text(info.st_uid)));
     entry.size = static_cast<std::uint64_t>(info.st_size);
     entry.mtime = info.st_mtime;
   }

@@ -23,6 +23,7 @@
 #include "impl.h"
 #include "keys.h"
 #include "no_rights.h"
+#include "state_folder.h"
 #include "store_copy.h"
 
 namespace anchord::store {
@@ -97,10 +98,13 @@ Result<Place> look_at(const std::filesystem::path& given) {
   if (::stat(place.state.parent_path().c_str(), &above) != 0)
     return fail_at("cannot look at " + quoted(place.state.parent_path()), errno, place.state.parent_path());
   if (::stat(place.state.c_str(), &info) != 0) {
-    if (errno == ENOENT) return place;
-    return fail_at("cannot look at " + quoted(place.state), errno, place.state.parent_path());
+    if (errno != ENOENT)
+      return fail_at("cannot look at " + quoted(place.state), errno, place.state.parent_path());
+    if (auto safe = TrustedFolder::check_above(given); !safe) return std::unexpected(safe.error());
+    return place;
   }
   if (!S_ISDIR(info.st_mode)) return fail(quoted(place.state) + " is not a directory: name another place");
+  if (auto safe = TrustedFolder::open(place.state); !safe) return std::unexpected(safe.error());
   place.there = true;
   if (::geteuid() == 0) place.owner = FileOwner{info.st_uid, info.st_gid};
   place.empty = std::filesystem::is_empty(place.state, problem);

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "anchord/base/file.h"
+#include "anchord/base/trusted_folder.h"
 #include "anchord/trust/cluster.h"
 #include "device_folder.h"
 
@@ -21,11 +22,12 @@ bool is_temporary(const std::string& name) {
 }
 
 // Nothing but files is opened: a pipe would keep who reads waiting.
-Result<Buffer> content_of(const std::filesystem::path& path) {
+Result<Buffer> content_of(const Result<TrustedFolder>& folder, const std::filesystem::path& path) {
   std::error_code problem;
   if (!std::filesystem::is_regular_file(path, problem))
     return problem ? fail("cannot be looked at: " + problem.message()) : fail("is not a file");
-  return read_file(path, kMaxDeviceFile);
+  if (!folder) return std::unexpected(folder.error());
+  return folder->read(path.filename().string(), kMaxDeviceFile);
 }
 
 // Sorted. Folders in it are the service's to name, unless they are called what a certificate is.
@@ -46,8 +48,8 @@ Result<std::vector<std::string>> file_names(const std::filesystem::path& state) 
   return names;
 }
 
-void read_into(DeviceFile& out, const std::filesystem::path& path) {
-  auto content = content_of(path);
+void read_into(DeviceFile& out, const Result<TrustedFolder>& folder, const std::filesystem::path& path) {
+  auto content = content_of(folder, path);
   auto certificate = content ? device_certificate(out.device, *content)
                              : Result<crypto::Certificate>(std::unexpected(content.error()));
   if (certificate) {
@@ -111,6 +113,8 @@ std::string second_file_problem(std::string_view first) {
 Result<std::vector<DeviceFile>> read_device_files(const std::filesystem::path& state) {
   auto names = file_names(state);
   if (!names) return std::unexpected(names.error());
+  auto above = TrustedFolder::open(state);
+  auto folder = above ? above->folder(kDeviceFolder, Sharing::group) : std::move(above);
   std::vector<DeviceFile> out;
   std::vector<DeviceFile> misnamed;
   std::map<std::string, std::string> first;  // file by device
@@ -118,7 +122,7 @@ Result<std::vector<DeviceFile>> read_device_files(const std::filesystem::path& s
     const std::filesystem::path path = state / kDeviceFolder / name;
     auto device = device_of_file(name);
     if (!device) {
-      auto content = content_of(path);
+      auto content = content_of(folder, path);
       const auto devices = devices_in(name, content ? Bytes(*content) : Bytes());
       for (const std::string& one : devices)
         misnamed.push_back({.file = name, .device = one, .problem = misnamed_file_problem(devices)});
@@ -126,7 +130,7 @@ Result<std::vector<DeviceFile>> read_device_files(const std::filesystem::path& s
     }
     DeviceFile one{.file = name, .device = *device, .certificate = {}, .problem = {}};
     if (auto [at, added] = first.try_emplace(one.device, name); added) {
-      read_into(one, path);
+      read_into(one, folder, path);
     } else {
       one.problem = second_file_problem(at->second);
     }

@@ -1,4 +1,4 @@
-// A file descriptor that is closed at its end, and what is done with one again and again.
+// What is done with file descriptors again and again.
 #pragma once
 
 #include <fcntl.h>
@@ -6,32 +6,11 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <utility>
 
 #include "anchord/base/bytes.h"
+#include "anchord/base/file_descriptor.h"
 
 namespace anchord::store {
-
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 // 0, or what errno said.
 inline int write_fully(int fd, Bytes bytes) {

@@ -9,6 +9,7 @@
 #include "anchord/crypto/secret.h"
 #include "impl.h"
 #include "keys.h"
+#include "state_folder.h"
 
 namespace anchord::store {
 namespace {
@@ -17,7 +18,9 @@ constexpr char kSealingKey[] = "former.sealing";
 
 Result<crypto::Secret> sealing_key(const std::filesystem::path& directory, bool make) {
   std::filesystem::path file = key_folder(directory) / kSealingKey;
-  auto read = read_file(file, crypto::kAeadKey);
+  auto folder = open_keys(directory);
+  if (!folder) return std::unexpected(folder.error());
+  auto read = folder->read(kSealingKey, crypto::kAeadKey);
   if (read && read->size() == crypto::kAeadKey) return crypto::Secret(std::move(*read));
   if (!make) return fail("there is no key that opens former keys");
   Buffer fresh(crypto::kAeadKey);

@@ -12,6 +12,7 @@
 
 #include "adopt.h"
 #include "anchord/base/ascii.h"
+#include "anchord/base/file.h"
 #include "anchord/base/hex.h"
 #include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
@@ -22,6 +23,7 @@
 #include "keys.h"
 #include "no_rights.h"
 #include "schema.h"
+#include "state_folder.h"
 
 namespace anchord::store {
 namespace {
@@ -232,7 +234,18 @@ Status Site::check_empty() const {
   return {};
 }
 
+// Who makes a cluster will run it: what root makes in another user's directory that one cannot read.
+Status check_owner(const TrustedFolder& state) {
+  if (state.owner() == ::geteuid() || ::geteuid() != 0) return {};
+  return fail(fmt::format("{} belongs to {}, and this is root: run 'anchorctl init' as that user",
+                          quoted(state.path()), user_text(state.owner())));
+}
+
 Status Site::prepare() {
+  struct stat above{};
+  const std::filesystem::path parent = std::filesystem::absolute(directory_).parent_path();
+  if (::stat(directory_.c_str(), &above) != 0 && ::stat(parent.c_str(), &above) == 0)
+    if (auto safe = TrustedFolder::check_above(directory_); !safe) return safe;
   made_directory_ = ::mkdir(directory_.c_str(), 0700) == 0;
   if (!made_directory_ && errno != EEXIST)
     return fail_at(fmt::format("cannot make the state directory '{}'", directory_.string()), errno,
@@ -244,6 +257,9 @@ Status Site::prepare() {
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
     return fail(fmt::format("another 'anchorctl init' is making a cluster in '{}': wait for it",
                             directory_.string()));
+  auto state = open_state(directory_);
+  if (!state) return std::unexpected(state.error());
+  if (auto ours = check_owner(*state); !ours) return ours;
   return check_empty();
 }
 

@@ -1,5 +1,6 @@
 #include "keys.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,19 +45,26 @@ Status add_key(const std::filesystem::path& directory, const std::string& name,
   return done;
 }
 
-Result<crypto::PrivateKey> read_key(const std::filesystem::path& file, const crypto::Certificate& certificate,
-                                    std::string_view owner) {
+Result<crypto::PrivateKey> read_key(const TrustedFolder& keys, const std::string& name,
+                                    const crypto::Certificate& certificate, std::string_view owner) {
+  const std::filesystem::path file = keys.path() / name;
   std::string described = fmt::format("the private key of {} in '{}'", owner, file.string());
   struct stat info{};
-  if (::stat(file.c_str(), &info) != 0) {
+  if (::fstatat(keys.descriptor(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return fail(described + " is missing: restore it from a backup");
     return fail_errno(described + " cannot be read (run as the owner of the state directory)", errno);
   }
-  if (!S_ISREG(info.st_mode)) return fail(described + " is not a file: restore it from a backup");
+  if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
+    return fail(described + " is not a file: restore it from a backup");
+  if (::faccessat(keys.descriptor(), name.c_str(), R_OK, AT_EACCESS) != 0)
+    return fail_errno(described + " cannot be read (run as the owner of the state directory)", errno);
+  auto opened = keys.file(name, O_RDONLY);
+  if (!opened) return std::unexpected(opened.error());
+  if (::fstat(opened->get(), &info) != 0) return fail_errno("cannot stat " + quoted(file), errno);
   if ((info.st_mode & 077) != 0)
     return fail(fmt::format("{0} can be used by others (mode {1:04o}): run \"chmod 600 '{2}'\"", described,
                             info.st_mode & 07777, file.string()));
-  auto read = read_file(file, kMaxKeyFile);
+  auto read = read_descriptor(opened->get(), file, kMaxKeyFile);
   if (!read) return fail(fmt::format("{}: {}", described, read.error().text));
   crypto::Secret pem(std::move(*read));
   auto key = crypto::PrivateKey::from_pem_or_der(pem.bytes());

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "anchord/base/error.h"
+#include "anchord/base/trusted_folder.h"
 #include "anchord/crypto/certificate.h"
 #include "anchord/crypto/private_key.h"
 #include "anchord/trust/cluster.h"
@@ -34,7 +35,7 @@ Status add_key(const std::filesystem::path& directory, const std::string& name,
 
 // `owner` names the service in errors. The file must be readable by its owner
 // alone, and its key be the certificate's.
-Result<crypto::PrivateKey> read_key(const std::filesystem::path& file, const crypto::Certificate& certificate,
-                                    std::string_view owner);
+Result<crypto::PrivateKey> read_key(const TrustedFolder& keys, const std::string& name,
+                                    const crypto::Certificate& certificate, std::string_view owner);
 
 }  // namespace anchord::store

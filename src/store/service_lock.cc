@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "anchord/base/file.h"
 #include "file_descriptor.h"
 #include "impl.h"
+#include "state_folder.h"
 
 namespace anchord::store {
 namespace {
@@ -41,10 +43,9 @@ std::unexpected<Error> cannot_open(const std::filesystem::path& path, int reason
 }
 
 // Root makes it before it becomes the user whose state it is.
-void give_to_owner(int file, const std::filesystem::path& state) {
-  struct stat info{};
-  if (::geteuid() == 0 && ::stat(state.c_str(), &info) == 0) [[maybe_unused]]
-    int ignored = ::fchown(file, info.st_uid, info.st_gid);
+void give_to_owner(int file, const TrustedFolder& state) {
+  if (::geteuid() == 0) [[maybe_unused]]
+    int ignored = ::fchown(file, state.owner(), state.group());
 }
 
 }  // namespace
@@ -54,9 +55,17 @@ Result<ServiceLock> ServiceLock::take(const std::filesystem::path& state) {
   std::error_code ignored;
   if (!std::filesystem::exists(state / kDatabaseName, ignored))
     if (auto none = Store::open(state); !none) return std::unexpected(none.error());
-  FileDescriptor file(::open(path.c_str(), kOpening | O_CREAT, 0600));
+  auto folder = open_state(state);
+  if (!folder) return std::unexpected(folder.error());
+  if (auto good = folder->check_entry(kLockName); !good) return std::unexpected(good.error());
+  FileDescriptor file(::openat(folder->descriptor(), kLockName, kOpening | O_CREAT, 0600));
+  if (!file && errno == EROFS)
+    return fail(
+        fmt::format("the state directory {} is on a read-only file system, and the service keeps its "
+                    "ledger there: mount it so that it can be written to",
+                    quoted(state)));
   if (!file) return cannot_open(path, errno);
-  give_to_owner(file.get(), state);
+  give_to_owner(file.get(), *folder);
   for (int attempt = 0; attempt < kLockTries; ++attempt) {
     struct flock lock = whole_file();
     if (::fcntl(file.get(), F_SETLK, &lock) == 0) return ServiceLock(file.release());
@@ -73,6 +82,20 @@ Status ServiceLock::may_take(const std::filesystem::path& state) {
   if (file) return {};
   if (errno != ENOENT) return cannot_open(path, errno);
   return ::access(state.c_str(), W_OK | X_OK) == 0 ? Status() : cannot_open(path, errno);
+}
+
+Status check_service_user(const std::filesystem::path& state, const std::string& user) {
+  struct stat info{};
+  if (::geteuid() != 0 || ::stat(state.c_str(), &info) != 0) return {};  // what opens it says more
+  const passwd* entry = user.empty() ? nullptr : ::getpwnam(user.c_str());
+  if (!user.empty() && (entry == nullptr || entry->pw_uid == info.st_uid))
+    return {};  // none: become() says it
+  if (user.empty() && info.st_uid == 0) return {};
+  const std::string owner = user_text(info.st_uid);
+  return fail(
+      fmt::format("the state directory {} belongs to {}, and the service would run as {}: start it as "
+                  "that user, or as root with --user {}",
+                  quoted(state), owner, user.empty() ? "root" : "'" + user + "'", owner));
 }
 
 ServiceLock::~ServiceLock() {

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "anchord/base/trusted_folder.h"
 #include "file_descriptor.h"
 
 namespace anchord::store {
@@ -58,8 +59,15 @@ Result<std::vector<std::string>> Walk::names_in(int folder, const std::string& p
 }
 
 Status Walk::into(int folder, const std::string& path, const std::string& name, bool follow) {
-  FileDescriptor inner(
-      ::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW)));
+  if (follow) {
+    // Links of others are not followed: what they lead to would be in the backup.
+    auto above = TrustedFolder::open(directory_);
+    auto target = above ? above->folder(name, Sharing::group) : std::move(above);
+    if (!target) return std::unexpected(target.error());
+    FileDescriptor inner(::openat(target->descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return inner ? through(inner.get(), path) : cannot_read(path);
+  }
+  FileDescriptor inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!inner) return errno == ENOENT ? Status{} : cannot_read(path);
   return through(inner.get(), path);
 }

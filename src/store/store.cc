@@ -1,8 +1,8 @@
 // Opening the store, and reading the state of the cluster.
 #include "anchord/store/store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +21,7 @@
 #include "ledger_rows.h"
 #include "no_rights.h"
 #include "schema.h"
+#include "state_folder.h"
 
 namespace anchord::store {
 namespace {
@@ -30,22 +31,16 @@ using trust::Service;
 constexpr std::size_t kShortHashDigits = 8;
 constexpr char kIncomplete[] = "the own certificates are not complete";
 
-Status check_files(const std::filesystem::path& directory) {
-  struct stat info{};
-  if (::stat(directory.c_str(), &info) != 0) {
-    if (errno == ENOENT)
-      return fail(fmt::format("there is no state directory '{}': run 'anchorctl init' to make a cluster",
-                              directory.string()));
-    return fail_errno(fmt::format("cannot read the state directory '{}'", directory.string()), errno);
-  }
-  if (!S_ISDIR(info.st_mode))
-    return fail(fmt::format("the state directory '{}' is not a directory", directory.string()));
-  std::filesystem::path file = directory / kDatabaseName;
-  if (::access(file.c_str(), R_OK | W_OK) == 0) return {};
+// Open, with a database in it.
+Result<TrustedFolder> find_state(const std::filesystem::path& directory) {
+  auto state = open_state(directory);
+  if (!state) return state;
+  if (::faccessat(state->descriptor(), kDatabaseName, R_OK | W_OK, AT_EACCESS) == 0) return state;
   if (errno == ENOENT)
     return fail(
         fmt::format("there is no cluster in '{}': run 'anchorctl init' to make one", directory.string()));
-  return fail_errno(fmt::format("cannot open '{}' (run as the owner of the state directory)", file.string()),
+  return fail_errno(fmt::format("cannot open '{}' (run as the owner of the state directory)",
+                                (directory / kDatabaseName).string()),
                     errno);
 }
 
@@ -218,9 +213,9 @@ Result<LoadedCluster> read_state(Database& database, const std::vector<IdentityR
   return LoadedCluster{std::move(*cluster), row.integer(4)};
 }
 
-Status take_key(const std::filesystem::path& directory, IdentityRow& row) {
+Status take_key(const TrustedFolder& folder, IdentityRow& row) {
   const std::string owner = row.key_file.substr(0, row.key_file.rfind('-'));
-  auto key = read_key(key_folder(directory) / row.key_file, row.identity.certificate, owner);
+  auto key = read_key(folder, row.key_file, row.identity.certificate, owner);
   if (!key) return std::unexpected(key.error());
   row.identity.key = std::move(*key);
   return {};
@@ -229,9 +224,12 @@ Status take_key(const std::filesystem::path& directory, IdentityRow& row) {
 Result<LoadedCluster> read_own(const std::filesystem::path& directory, Database& database, KeyUse keys) {
   auto identities = read_identities(database);
   if (!identities) return std::unexpected(identities.error());
-  if (keys == KeyUse::with_keys)
+  if (keys == KeyUse::with_keys) {
+    auto folder = open_keys(directory);
+    if (!folder) return std::unexpected(folder.error());
     for (IdentityRow& row : *identities)
-      if (Status taken = take_key(directory, row); !taken) return std::unexpected(taken.error());
+      if (Status taken = take_key(*folder, row); !taken) return std::unexpected(taken.error());
+  }
   return read_state(database, *identities);
 }
 
@@ -308,9 +306,11 @@ Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
 Result<Store> Store::open(const std::filesystem::path& directory) {
-  if (auto found = check_files(directory); !found) return std::unexpected(found.error());
+  auto state = find_state(directory);
+  if (!state) return std::unexpected(state.error());
   std::filesystem::path file = directory / kDatabaseName;
-  auto database = Database::open(file, SQLITE_OPEN_READWRITE);
+  // Its path without links, none of whose folders others can change.
+  auto database = Database::open(state->real() / kDatabaseName, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
   if (!database) return std::unexpected(database.error());
   if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
   auto version = schema_version(*database, file);
@@ -335,17 +335,18 @@ struct Looked {
 // Where no log of changes is, nobody has the database open, and SQLite would make files beside it
 // even to read: it is told that the file does not change.
 Result<Looked> open_to_look(const std::filesystem::path& directory) {
-  if (auto found = check_files(directory); !found) return std::unexpected(found.error());
-  const std::filesystem::path file = directory / kDatabaseName;
+  auto state = find_state(directory);
+  if (!state) return std::unexpected(state.error());
+  const std::filesystem::path file = state->real() / kDatabaseName;
   std::string uri;
   std::error_code ignored;
   if (!std::filesystem::exists(file.string() + "-wal", ignored)) {
     uri = "file:";
-    for (char c : std::filesystem::absolute(file).string())
+    for (char c : file.string())
       uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
     uri += "?immutable=1";
   }
-  auto database = Database::open(file, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, uri);
+  auto database = Database::open(file, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_URI, uri);
   if (!database) return std::unexpected(database.error());
   if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
   auto version = schema_version(*database, file);
@@ -371,9 +372,11 @@ Result<Inspected> inspect(const std::filesystem::path& directory) {
   if (looked->version < kSchemaVersion) return Inspected{};
   auto identities = read_identities(database);
   if (!identities) return std::unexpected(identities.error());
+  auto folder = open_keys(directory);
+  if (!folder) return std::unexpected(folder.error());
   Inspected out;
   for (IdentityRow& row : *identities)
-    if (Status taken = take_key(directory, row); !taken) out.problems.push_back(taken.error().text);
+    if (Status taken = take_key(*folder, row); !taken) out.problems.push_back(taken.error().text);
   auto loaded = read_state(database, *identities);
   if (!loaded) return std::unexpected(loaded.error());
   if (auto done = read_all_known(database, loaded->cluster.known); !done)

@@ -12,6 +12,7 @@
 #include "anchord/store/lifecycle.h"
 #include "impl.h"
 #include "keys.h"
+#include "state_folder.h"
 
 namespace anchord::store {
 namespace {
@@ -37,11 +38,13 @@ Status copy_keys(const std::filesystem::path& from, const std::filesystem::path&
   std::error_code problem;
   std::filesystem::create_directory(to, problem);
   if (problem) return fail(fmt::format("cannot make '{}': {}", to.string(), problem.message()));
-  std::filesystem::directory_iterator files(from, problem);
+  auto keys = open_keys(from.parent_path());
+  if (!keys) return std::unexpected(keys.error());
+  std::filesystem::directory_iterator files(keys->real(), problem);
   if (problem) return fail(fmt::format("cannot read '{}': {}", from.string(), problem.message()));
   for (const auto& file : files) {
-    if (!file.is_regular_file(problem)) continue;
-    auto content = read_file(file.path(), kMaxKeyFile);
+    if (!std::filesystem::is_regular_file(file.symlink_status(problem))) continue;
+    auto content = keys->read(file.path().filename().string(), kMaxKeyFile);
     if (!content) return std::unexpected(content.error());
     crypto::Secret key(std::move(*content));
     if (auto done = write_file(to / file.path().filename(), key.bytes(), 0600); !done) return done;

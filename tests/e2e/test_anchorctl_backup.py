@@ -252,6 +252,9 @@ class Prepared(Case):
             self.assertEqual((path.stat().st_uid, path.stat().st_gid), (before.st_uid, before.st_gid), path)
         listed = run(self.ctl_program, "--state", self.prepared, "cert", "list", **self.how)
         self.assertEqual(listed.returncode, 0, listed.stderr.decode())
+        # Root serves nothing of another user's, and this one has no name for --user.
+        for path in (self.prepared, *self.prepared.rglob("*")):
+            os.chown(path, os.geteuid(), os.getegid())
         with Service(self.prepared, ports=("auto",) * 3) as service:
             self.assertTrue(harness.tftp_get(service.tftp[0], b"ITLFile.tlv")[0])
 

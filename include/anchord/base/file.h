@@ -17,6 +17,8 @@ inline std::string quoted(const std::filesystem::path& path) {
 
 // Fails, naming the file and the limit, when it holds more than `limit` bytes.
 Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit);
+// The same of one that is open; `path` is for the error.
+Result<Buffer> read_descriptor(int file, const std::filesystem::path& path, std::size_t limit);
 
 // Writes aside in the same folder, syncs, and renames over `path`: at any moment
 // there is either the old file or the new one, never a part. `mode` as chmod.

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "anchord/base/error.h"
@@ -16,7 +17,8 @@ namespace anchord::store {
 
 class ServiceLock {
  public:
-  // Fails with one line that names the process which holds it.
+  // Fails with one line that names the process which holds it, or what is wrong with the
+  // directory (TrustedFolder).
   static Result<ServiceLock> take(const std::filesystem::path& state);
   // Whether this process may lock it at all, without doing so. Makes no file.
   static Status may_take(const std::filesystem::path& state);
@@ -29,6 +31,10 @@ class ServiceLock {
   explicit ServiceLock(int file) : file_(file) {}
   int file_;
 };
+
+// Root serves nothing of another user's, who could have it read what is root's alone. `user`: whom
+// the service becomes; empty: nobody else.
+Status check_service_user(const std::filesystem::path& state, const std::string& user);
 
 // The process that serves from there, as this process's namespace numbers it (0: it is in none
 // that can be seen); nothing when there is none. Not for the process that holds the lock: it
