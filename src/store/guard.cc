@@ -128,6 +128,23 @@ Status check_hosts(Database& database, const Change& change, const AllHolders& h
   return require_agreement(change.doing, change.before, holders, request.hosts_agree);
 }
 
+// A phone with a list of its own fetches that, whatever the cluster's is: no reset helps while it is stale.
+template <class Counted>
+std::string cure(const Counted& phones) {
+  constexpr std::string_view kReset =
+      "reset them so that they fetch the present lists first (see 'anchorctl report itl')";
+  constexpr std::string_view kGone = ", and remove those that are gone ('anchorctl phone remove')";
+  if (phones.with_own == 0) return fmt::format("{}{}", kReset, kGone);
+  const std::string own = phones.with_own == phones.count
+                              ? std::string("they are served lists of their own")
+                              : fmt::format("{} of them are served lists of their own", phones.with_own);
+  return fmt::format(
+      "{}, and a reset fetches those again: make them anew or remove them first "
+      "(provisioning/ITLSEP....tlv and CTLSEP....tlv, or those of 'anchorctl phone recover'), "
+      "then {}{}",
+      own, kReset, kGone);
+}
+
 // What the change takes away, and a phone may need later: the virtual phone, which is asked about
 // today, would let it go.
 Status check_known(const Change& change, const AllHolders& holders, const ChangeRequest& request) {
@@ -135,11 +152,9 @@ Status check_known(const Change& change, const AllHolders& holders, const Change
   for (const trust::KnownCertificate& known : change.before.known) {
     if (known.own || !loses_roles(known, find_known(change.after, known.certificate))) continue;
     if (auto needed = trust::who_needs(known.certificate, holders.groups))
-      return refuse(fmt::format(
-          "{} could lock {}: lists that they may hold carry {}; reset them so that they fetch the present "
-          "lists first (see 'anchorctl report itl'), and remove those that are gone ('anchorctl phone "
-          "remove')",
-          change.doing, trust::phones_text(needed->count, needed->first), describe(known.certificate)));
+      return refuse(fmt::format("{} could lock {}: lists that they may hold carry {}; {}", change.doing,
+                                trust::phones_text(needed->count, needed->first), describe(known.certificate),
+                                cure(*needed)));
     if (auto needed = trust::who_could_not_move(known, holders.groups))
       return refuse(fmt::format(
           "{} would lock those of {} that are on their way to the cluster whose lists {} signs: nobody "
@@ -252,12 +267,9 @@ Result<std::optional<trust::Locked>> check_change(Database& database, const Chan
     return locked;
   }
   const trust::Locked& who = **locked;
-  return refuse(
-      fmt::format("{} would lock {}: {}; reset them so that they fetch the present lists first (see "
-                  "'anchorctl report itl'), "
-                  "and remove those that are gone ('anchorctl phone remove')",
-                  change.doing, trust::phones_text(who.count, who.first),
-                  who.of_tvs ? "they may hold lists that name no present verification service" : who.reason));
+  return refuse(fmt::format(
+      "{} would lock {}: {}; {}", change.doing, trust::phones_text(who.count, who.first),
+      who.of_tvs ? "they may hold lists that name no present verification service" : who.reason, cure(who)));
 }
 
 Status write_change(Database& database, const Change& change, const std::optional<trust::Locked>& locked,

@@ -87,6 +87,7 @@ std::optional<VirtualPhone::Done> locked_end(const Holders& group, const Served&
 template <class Counted>
 void count_in(Counted& counted, const Holders& group) {
   counted.count += group.count;
+  if (!group.own_ctl.empty() || !group.own_itl.empty()) counted.with_own += group.count;
   for (const std::string& name : group.first)
     if (counted.first.size() < kNamedPhones) counted.first.push_back(name);
 }

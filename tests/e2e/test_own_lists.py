@@ -70,7 +70,10 @@ class OwnList(Served):
             self.assertEqual(self.served(service, OWN), own.read_bytes())
             self.all_fine(service, 2)
             # Its phone may hold it: its signer stays.
-            self.assertIn("could lock 1 phone (SEP001122000000)", self.refusal("cert", "remove", former, "--yes"))
+            refusal = self.refusal("cert", "remove", former, "--yes")
+            self.assertIn("could lock 1 phone (SEP001122000000)", refusal)
+            # A reset would fetch it again.
+            self.assertIn("they are served lists of their own, and a reset fetches those again: make them anew", refusal)
             # By force it goes, and the list that it signed with it: who has not taken it is spared.
             self.ctl("cert", "remove", former, "--force", "--yes")
             self.assertNotEqual(self.served(service, OWN), own.read_bytes())

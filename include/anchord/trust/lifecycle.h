@@ -44,6 +44,7 @@ struct Holders {
 
 struct Locked {
   std::size_t count = 0;
+  std::size_t with_own = 0;        // of them are served a list of their own
   std::vector<std::string> first;  // a few names, for an error line
   std::string reason;              // the virtual phone's, of the largest group
   bool of_tvs = false;             // no verification service is trusted any more by what they hold
@@ -63,6 +64,7 @@ std::optional<Locked> who_would_lock(const Served& before, const Served& after,
 // Phones whose lists carry the certificate: while there are some, it should stay known.
 struct Needed {
   std::size_t count = 0;
+  std::size_t with_own = 0;  // of them are served a list of their own
   std::vector<std::string> first;
 };
 std::optional<Needed> who_needs(const crypto::Certificate& certificate, std::span<const Holders> holders);
