@@ -12,6 +12,8 @@
 namespace anchord {
 namespace {
 
+constexpr std::string_view kAside = ".new-";
+
 int write_all(int fd, Bytes content) {
   while (!content.empty()) {
     ssize_t n = ::write(fd, content.data(), content.size());
@@ -52,7 +54,11 @@ Result<Buffer> read_descriptor(int file, const std::filesystem::path& path, std:
 }
 
 Status write_file(const std::filesystem::path& path, Bytes content, unsigned mode) {
-  std::string aside = path.string() + ".new-XXXXXX";
+  // Root could put a file in the place of a device.
+  struct stat there{};
+  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
+    return fail("cannot write " + quoted(path) + ": it is no ordinary file; name another place");
+  std::string aside = path.string() + std::string(kAside) + "XXXXXX";
   FileDescriptor file(::mkostemp(aside.data(), O_CLOEXEC));
   if (!file) return fail_errno("cannot create a file beside " + quoted(path), errno);
   int problem = ::fchmod(file.get(), mode) == 0 ? write_all(file.get(), content) : errno;
@@ -66,6 +72,12 @@ Status write_file(const std::filesystem::path& path, Bytes content, unsigned mod
   FileDescriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory) ::fsync(directory.get());
   return {};
+}
+
+bool is_written_aside(std::string_view name) {
+  constexpr std::size_t kChosen = 6;
+  return name.size() > kAside.size() + kChosen &&
+         name.substr(name.size() - kChosen - kAside.size(), kAside.size()) == kAside;
 }
 
 }  // namespace anchord

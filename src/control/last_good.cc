@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
 #include "anchord/base/file.h"
 #include "anchord/base/log.h"
@@ -25,15 +26,21 @@ Status make_folder(const std::filesystem::path& path) {
 
 LastGood::LastGood(std::filesystem::path folder) : folder_(std::move(folder)) {
   std::error_code error;
+  std::vector<std::filesystem::path> left;  // parts of copies, by a service that was killed
   for (std::filesystem::recursive_directory_iterator file(folder_, error), end; !error && file != end;
        file.increment(error)) {
     std::error_code gone;
-    if (file->is_regular_file(gone) && !file->is_symlink(gone))
+    if (!file->is_regular_file(gone) || file->is_symlink(gone)) continue;
+    if (is_written_aside(file->path().filename().string())) {
+      left.push_back(file->path());
+    } else {
       names_.insert(file->path().lexically_relative(folder_).string());
+    }
   }
   if (error && error != std::errc::no_such_file_or_directory)
     log::warn(fmt::format("cannot look into '{}': {}; what it holds of broken files is not served",
                           folder_.string(), error.message()));
+  for (const std::filesystem::path& part : left) std::filesystem::remove(part, error);
 }
 
 Result<Buffer> LastGood::read(const std::string& name, std::uint64_t max_size) const {

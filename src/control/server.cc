@@ -17,10 +17,12 @@
 #include <utility>
 
 #include "activity.h"
+#include "anchord/base/file.h"
 #include "anchord/base/log.h"
 #include "anchord/base/printable.h"
 #include "anchord/control/start_checks.h"
 #include "anchord/io/probe.h"
+#include "anchord/store/leftovers.h"
 #include "anchord/store/service_lock.h"
 #include "builder.h"
 #include "control_socket.h"
@@ -509,6 +511,9 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   (*starting)->step("reading the store");
   Result<store::Store> store = store::Store::open(options.state);
   if (!store) return std::unexpected(store.error());
+  for (const std::filesystem::path& left : store::remove_leftovers(options.state))
+    log::warn(fmt::format("{} was left by a command that was killed and cannot be removed: remove it",
+                          quoted(left)));
   if (options.tls_min < crypto::TlsVersion::v1_2)
     log::warn(fmt::format("TLS {} is accepted, for the oldest phones: weak, and chosen with --tls-min",
                           crypto::to_text(options.tls_min)));

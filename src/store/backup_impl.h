@@ -6,6 +6,7 @@
 #include "anchord/crypto/scrypt.h"
 #include "anchord/store/backup.h"
 #include "anchord/trust/cluster.h"
+#include "temporary_folder.h"
 
 namespace anchord::store {
 
@@ -16,23 +17,6 @@ Result<BackupFacts> write_backup(const std::filesystem::path& state, const std::
 
 // But for files and bytes.
 BackupFacts facts_of(const trust::Cluster& cluster, UnixSeconds made_at);
-
-// A folder that goes away with the object unless kept.
-class TemporaryFolder {
- public:
-  // `pattern` ends in XXXXXX. Mode 0700.
-  static Result<TemporaryFolder> make(const std::filesystem::path& pattern);
-  TemporaryFolder(TemporaryFolder&&) = default;
-  ~TemporaryFolder();
-
-  const std::filesystem::path& path() const { return path_; }
-  void moved_to(std::filesystem::path path) { path_ = std::move(path); }
-  void keep() { path_.clear(); }
-
- private:
-  explicit TemporaryFolder(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;
-};
 
 struct FileOwner {
   unsigned user = 0;

@@ -37,8 +37,6 @@ std::string time_text(UnixSeconds time) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-constexpr std::string_view kInsidePrefix = ".restoring-";
-
 // Where the state goes, and what is there now.
 struct Place {
   std::filesystem::path state;  // absolute, no links in it, no slash at its end
@@ -249,7 +247,7 @@ std::filesystem::path name_for_old(const std::filesystem::path& state, UnixSecon
 
 Result<TemporaryFolder> make_folder(const Place& place) {
   if (place.is_filled()) return TemporaryFolder::make(place.state / (std::string(kInsidePrefix) + "XXXXXX"));
-  auto folder = TemporaryFolder::make(place.state.string() + ".restoring-XXXXXX");
+  auto folder = TemporaryFolder::make(place.state.string() + std::string(kBesidePrefix) + "XXXXXX");
   if (!folder && place.there)
     return fail(
         fmt::format("{}: what is there is put aside, beside it; restore as root, who leaves all to "

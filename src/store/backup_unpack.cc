@@ -102,19 +102,6 @@ Result<LoadedCluster> check_store(const std::filesystem::path& folder) {
 
 }  // namespace
 
-Result<TemporaryFolder> TemporaryFolder::make(const std::filesystem::path& pattern) {
-  std::string name = pattern.string();
-  if (::mkdtemp(name.data()) == nullptr)
-    return fail_at(fmt::format("cannot make a folder in '{}'", pattern.parent_path().string()), errno,
-                   pattern.parent_path());
-  return TemporaryFolder(name);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-}
-
 Result<Unpacked> unpack(const std::filesystem::path& file, Bytes passphrase,
                         const std::filesystem::path& folder, bool only_store,
                         const std::optional<FileOwner>& owner, const BackupProgress& progress) {
@@ -154,7 +141,7 @@ Result<BackupFacts> verify_backup(const std::filesystem::path& file, Bytes passp
   std::error_code problem;
   std::filesystem::path temporary = std::filesystem::temp_directory_path(problem);
   if (problem) temporary = file.parent_path();
-  auto folder = TemporaryFolder::make(temporary / "anchord-verify-XXXXXX");
+  auto folder = TemporaryFolder::make(temporary / (std::string(kVerifyPrefix) + "XXXXXX"));
   if (!folder) return std::unexpected(folder.error());
   auto unpacked = unpack(file, passphrase, folder->path(), true, {}, progress);
   if (!unpacked) return std::unexpected(unpacked.error());

@@ -25,6 +25,11 @@ Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, Uni
   if (!saved) return std::unexpected(saved.error());
   if (*saved && same_bytes((*saved)->input_digest, input_digest)) return std::move(**saved);
 
+  if (database.read_only()) {
+    auto built = build(now);
+    if (!built) return std::unexpected(built.error());
+    return SavedList{to_buffer(input_digest), std::move(*built), now};
+  }
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   // Another process may have built it while this one waited.

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "anchord/base/reader.h"
 #include "anchord/base/writer.h"
 #include "anchord/crypto/random.h"
+#include "temporary_folder.h"
 
 namespace anchord::store {
 namespace {
@@ -89,6 +91,27 @@ crypto::AeadNonce ChunkSeal::next_nonce(bool last) {
 
 // --- writing
 
+namespace {
+
+constexpr std::string_view kAside = ".new-";
+
+void remove_left_beside(const std::filesystem::path& file) {
+  const std::string prefix = file.filename().string() + std::string(kAside);
+  std::error_code problem;
+  const std::filesystem::path folder = file.parent_path().empty() ? "." : file.parent_path();
+  for (std::filesystem::directory_iterator at(folder, problem), end; !problem && at != end;
+       at.increment(problem)) {
+    struct stat info{};
+    if (!is_temporary_name(at->path().filename().string(), prefix)) continue;
+    FileDescriptor left(::open(at->path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (left && ::fstat(left.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == ::geteuid() &&
+        ::flock(left.get(), LOCK_EX | LOCK_NB) == 0)
+      ::unlink(at->path().c_str());
+  }
+}
+
+}  // namespace
+
 SealedWriter::SealedWriter(std::filesystem::path file, std::string aside, FileDescriptor fd, ChunkSeal seal)
     : file_(std::move(file)), aside_(std::move(aside)), fd_(std::move(fd)), seal_(std::move(seal)) {
   chunk_.reserve(kSealedChunk + crypto::kAeadTag);
@@ -104,9 +127,14 @@ Result<SealedWriter> SealedWriter::create(const std::filesystem::path& file, Sea
   crypto::fill_random(header.nonce);
   auto seal = ChunkSeal::make(header, passphrase);
   if (!seal) return std::unexpected(seal.error());
-  std::string aside = file.string() + ".new-XXXXXX";
+  struct stat there{};
+  if (::stat(file.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
+    return fail("cannot write " + quoted(file) + ": it is no ordinary file; name another place");
+  remove_left_beside(file);
+  std::string aside = file.string() + std::string(kAside) + "XXXXXX";
   FileDescriptor fd(::mkostemp(aside.data(), O_CLOEXEC));
-  if (!fd)
+  // Held while it is written: one that nobody holds was left by a killed command.
+  if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
     return fail_at("cannot create a file beside " + quoted(file), errno,
                    std::filesystem::absolute(file).parent_path());
   SealedWriter writer(file, std::move(aside), std::move(fd), std::move(*seal));

@@ -20,11 +20,12 @@ std::string one_line(std::string_view message) {
 
 }  // namespace
 
-Result<Database> Database::open(const std::filesystem::path& path, int flags, const std::string& uri) {
-  Database database(path);
+Result<Database> Database::open(const std::filesystem::path& path, int flags,
+                                const std::filesystem::path& shown) {
+  Database database(shown.empty() ? path : shown);
+  database.read_only_ = (flags & SQLITE_OPEN_READONLY) != 0;
   sqlite3* handle = nullptr;
-  const char* opened = uri.empty() ? path.c_str() : uri.c_str();
-  int result = sqlite3_open_v2(opened, &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  int result = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   database.handle_.reset(handle);
   if (result != SQLITE_OK) return database.failure();
   sqlite3_extended_result_codes(handle, 1);
@@ -69,6 +70,11 @@ std::unexpected<Error> Database::failure() const {
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_AUTH:
+      if (read_only_)
+        return fail(
+            fmt::format("'{}' cannot be written to: the file system is read-only, or the mode of the "
+                        "state directory; what is there can be shown, and nothing changed",
+                        file));
       return fail(fmt::format("cannot open '{}' for writing ({}): run as the owner of the state directory",
                               file, message));
     default:

@@ -18,9 +18,12 @@ namespace anchord::store {
 
 class Database {
  public:
-  // `flags` are SQLite's. Waits for other writers up to kBusySeconds. `uri` opens the file in SQLite's
-  // own way, with SQLITE_OPEN_URI; errors name `path`.
-  static Result<Database> open(const std::filesystem::path& path, int flags, const std::string& uri = {});
+  // `flags` are SQLite's. Waits for other writers up to kBusySeconds. Errors name `shown`; empty:
+  // `path`.
+  static Result<Database> open(const std::filesystem::path& path, int flags,
+                               const std::filesystem::path& shown = {});
+
+  bool read_only() const { return read_only_; }
 
   sqlite3* handle() const { return handle_.get(); }
   Status run(const std::string& sql);  // any number of statements without results
@@ -35,6 +38,7 @@ class Database {
   };
   explicit Database(std::filesystem::path path) : path_(std::move(path)) {}
   std::filesystem::path path_;
+  bool read_only_ = false;
   std::unique_ptr<sqlite3, Close> handle_;
 };
 

@@ -22,6 +22,8 @@
 #include "no_rights.h"
 #include "schema.h"
 #include "state_folder.h"
+#include "store_copy.h"
+#include "temporary_folder.h"
 
 namespace anchord::store {
 namespace {
@@ -32,16 +34,79 @@ constexpr std::size_t kShortHashDigits = 8;
 constexpr char kIncomplete[] = "the own certificates are not complete";
 
 // Open, with a database in it.
-Result<TrustedFolder> find_state(const std::filesystem::path& directory) {
+Result<TrustedFolder> open_with_database(const std::filesystem::path& directory) {
   auto state = open_state(directory);
   if (!state) return state;
-  if (::faccessat(state->descriptor(), kDatabaseName, R_OK | W_OK, AT_EACCESS) == 0) return state;
+  if (::faccessat(state->descriptor(), kDatabaseName, R_OK, AT_EACCESS) == 0) return state;
   if (errno == ENOENT)
     return fail(
         fmt::format("there is no cluster in '{}': run 'anchorctl init' to make one", directory.string()));
   return fail_errno(fmt::format("cannot open '{}' (run as the owner of the state directory)",
                                 (directory / kDatabaseName).string()),
                     errno);
+}
+
+// The log of changes and its index lie beside the database, and are made even to read it.
+bool can_write(const TrustedFolder& state) {
+  return ::faccessat(state.descriptor(), kDatabaseName, W_OK, AT_EACCESS) == 0 &&
+         ::faccessat(state.descriptor(), ".", W_OK, AT_EACCESS) == 0;
+}
+
+off_t size_of(const TrustedFolder& state, const std::string& name) {
+  struct stat info{};
+  return ::fstatat(state.descriptor(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_size : -1;
+}
+
+// SQLite is told that the file does not change: it would make files beside it even to read.
+Result<Database> open_unchanging(const std::filesystem::path& file, const std::filesystem::path& shown) {
+  std::string uri = "file:";
+  for (char c : file.string())
+    uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
+  return Database::open(uri + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_URI,
+                        shown);
+}
+
+Status copy_file(const TrustedFolder& state, const std::string& name, const std::filesystem::path& to) {
+  auto from = state.file(name, O_RDONLY);
+  if (!from) return std::unexpected(from.error());
+  FileDescriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!out) return fail_errno(fmt::format("cannot make '{}'", to.string()), errno);
+  Buffer piece(std::size_t{1} << 18);
+  for (;;) {
+    const ssize_t count = read_fully(from->get(), piece);
+    if (count < 0) return fail_errno(fmt::format("cannot read '{}'", (state.path() / name).string()), errno);
+    if (count == 0) return {};
+    if (int problem = write_fully(out.get(), Bytes(piece).first(static_cast<std::size_t>(count)));
+        problem != 0)
+      return fail_errno(fmt::format("cannot write '{}'", to.string()), problem);
+  }
+}
+
+// A log that nobody can fold in where it is: in a copy, which is gone again once that is open.
+Result<Database> open_copy(const TrustedFolder& state) {
+  std::error_code problem;
+  const std::filesystem::path temporary = std::filesystem::temp_directory_path(problem);
+  if (problem) return fail("there is no folder for temporary files: set TMPDIR");
+  auto folder = TemporaryFolder::make(temporary / (std::string(kReadPrefix) + "XXXXXX"));
+  if (!folder) return std::unexpected(folder.error());
+  const std::filesystem::path file = folder->path() / kDatabaseName;
+  for (const char* suffix : {"", "-wal"})
+    if (auto copied = copy_file(state, std::string(kDatabaseName) + suffix, file.string() + suffix); !copied)
+      return std::unexpected(copied.error());
+  if (auto folded = fold_log(folder->path()); !folded) return std::unexpected(folded.error());
+  return open_unchanging(file, state.path() / kDatabaseName);
+}
+
+// Where nothing can be written. With a log and its index beside it somebody may be writing, on
+// another mount, and SQLite reads both.
+Result<Database> open_to_read(const TrustedFolder& state) {
+  const std::filesystem::path file = state.real() / kDatabaseName;
+  const std::filesystem::path shown = state.path() / kDatabaseName;
+  const off_t log = size_of(state, std::string(kDatabaseName) + "-wal");
+  const bool has_index = size_of(state, std::string(kDatabaseName) + "-shm") >= 0;
+  if (log >= 0 && (has_index || can_write(state)))
+    return Database::open(file, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, shown);
+  return log > 0 ? open_copy(state) : open_unchanging(file, shown);
 }
 
 Result<std::int64_t> read_number(Database& database, const char* sql) {
@@ -305,12 +370,18 @@ Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
+bool Store::read_only() const {
+  return impl_->database.read_only();
+}
+
 Result<Store> Store::open(const std::filesystem::path& directory) {
-  auto state = find_state(directory);
+  auto state = open_with_database(directory);
   if (!state) return std::unexpected(state.error());
   std::filesystem::path file = directory / kDatabaseName;
   // Its path without links, none of whose folders others can change.
-  auto database = Database::open(state->real() / kDatabaseName, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
+  auto database = can_write(*state) ? Database::open(state->real() / kDatabaseName,
+                                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, file)
+                                    : open_to_read(*state);
   if (!database) return std::unexpected(database.error());
   if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
   auto version = schema_version(*database, file);
@@ -319,6 +390,12 @@ Result<Store> Store::open(const std::filesystem::path& directory) {
   // and changes are far too rare for the sync to cost anything.
   if (auto done = database->run("PRAGMA synchronous = FULL"); !done) return std::unexpected(done.error());
   if (auto whole = check_structure(*database); !whole) return std::unexpected(whole.error());
+  if (database->read_only() && *version < kSchemaVersion)
+    return fail(
+        fmt::format("'{}' was made by an older Anchord, and is read-only: open it once where it can be "
+                    "written to, or use that version",
+                    file.string()));
+  if (database->read_only()) return Store(std::make_unique<Impl>(directory, std::move(*database)));
   if (*version < kSchemaVersion)
     if (auto done = migrate(directory, *database); !done) return std::unexpected(done.error());
   if (auto done = ensure_change_log(*database); !done) return std::unexpected(done.error());
@@ -332,21 +409,11 @@ struct Looked {
   int version = 0;
 };
 
-// Where no log of changes is, nobody has the database open, and SQLite would make files beside it
-// even to read: it is told that the file does not change.
 Result<Looked> open_to_look(const std::filesystem::path& directory) {
-  auto state = find_state(directory);
+  auto state = open_with_database(directory);
   if (!state) return std::unexpected(state.error());
-  const std::filesystem::path file = state->real() / kDatabaseName;
-  std::string uri;
-  std::error_code ignored;
-  if (!std::filesystem::exists(file.string() + "-wal", ignored)) {
-    uri = "file:";
-    for (char c : file.string())
-      uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
-    uri += "?immutable=1";
-  }
-  auto database = Database::open(file, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_URI, uri);
+  const std::filesystem::path file = directory / kDatabaseName;
+  auto database = open_to_read(*state);
   if (!database) return std::unexpected(database.error());
   if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
   auto version = schema_version(*database, file);

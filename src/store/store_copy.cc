@@ -9,6 +9,7 @@
 #include "anchord/base/file.h"
 #include "anchord/base/hex.h"
 #include "anchord/crypto/secret.h"
+#include "anchord/store/leftovers.h"
 #include "anchord/store/lifecycle.h"
 #include "impl.h"
 #include "keys.h"
@@ -17,7 +18,6 @@
 namespace anchord::store {
 namespace {
 
-constexpr char kFolderPrefix[] = ".backup-";
 // A certificate may be regenerated while its old key is being copied.
 constexpr int kTries = 5;
 
@@ -52,7 +52,8 @@ Status copy_keys(const std::filesystem::path& from, const std::filesystem::path&
   return {};
 }
 
-// All of it in the main file: a backup holds that alone.
+}  // namespace
+
 Status fold_log(const std::filesystem::path& folder) {
   auto database = Database::open(folder / kDatabaseName, SQLITE_OPEN_READWRITE);
   if (!database) return std::unexpected(database.error());
@@ -61,8 +62,6 @@ Status fold_log(const std::filesystem::path& folder) {
   if (row.integer(0) != 0) return database->damaged("its copy is in use");
   return {};
 }
-
-}  // namespace
 
 Result<FileDescriptor> lock_state(const std::filesystem::path& state) {
   FileDescriptor lock(::open(state.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -73,23 +72,19 @@ Result<FileDescriptor> lock_state(const std::filesystem::path& state) {
   return lock;
 }
 
-StoreCopy::~StoreCopy() {
-  std::error_code ignored;
-  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
-}
-
 Status StoreCopy::copy(const std::filesystem::path& state) {
-  std::string folder = (state / (std::string(kFolderPrefix) + "XXXXXX")).string();
-  if (::mkdtemp(folder.data()) == nullptr)
-    return fail_errno(fmt::format("cannot make a folder in '{}'", state.string()), errno);
-  folder_ = folder;
-  if (auto done = copy_database(state / kDatabaseName, folder_ / kDatabaseName); !done) return done;
-  return copy_keys(key_folder(state), key_folder(folder_));
+  auto made = TemporaryFolder::make(state / (std::string(kCopyPrefix) + "XXXXXX"));
+  if (!made) return std::unexpected(made.error());
+  folder_.emplace(std::move(*made));
+  // What root makes in another user's directory is that user's, as the directory.
+  if (auto done = give_to_owner(folder(), state); !done) return done;
+  if (auto done = copy_database(state / kDatabaseName, folder() / kDatabaseName); !done) return done;
+  return copy_keys(key_folder(state), key_folder(folder()));
 }
 
 Status StoreCopy::finish(UnixSeconds now) {
   {
-    auto store = Store::open(folder_);
+    auto store = Store::open(folder());
     if (!store) return std::unexpected(store.error());
     auto loaded = store->load(KeyUse::with_keys);
     if (!loaded) return std::unexpected(loaded.error());
@@ -97,16 +92,13 @@ Status StoreCopy::finish(UnixSeconds now) {
     if (auto noted = note_backup(*store, now, tftp); !noted) return noted;
     cluster_ = std::move(*loaded);
   }
-  return fold_log(folder_);
+  return fold_log(folder());
 }
 
 Result<StoreCopy> StoreCopy::make(Store& store, const std::filesystem::path& state, UnixSeconds now) {
   auto lock = lock_state(state);
   if (!lock) return std::unexpected(lock.error());
-  std::error_code ignored;
-  for (const auto& left : std::filesystem::directory_iterator(state, ignored))
-    if (left.path().filename().string().starts_with(kFolderPrefix))
-      std::filesystem::remove_all(left.path(), ignored);
+  remove_leftovers(state);
   for (int attempt = 1;; ++attempt) {
     auto before = store.change_counter();
     if (!before) return std::unexpected(before.error());

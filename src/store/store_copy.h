@@ -3,11 +3,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
 #include "anchord/store/store.h"
 #include "file_descriptor.h"
+#include "temporary_folder.h"
 
 namespace anchord::store {
 
@@ -16,12 +18,10 @@ class StoreCopy {
   // In the state directory, so that the secrets in it are as safe there as they were; it
   // also takes away what a killed one left. One at a time.
   static Result<StoreCopy> make(Store& store, const std::filesystem::path& state, UnixSeconds now);
-  StoreCopy(StoreCopy&&) = default;
-  ~StoreCopy();
 
   // A state directory of its own, with nothing but anchord.db and keys/. The store in it says
   // that it is in a backup.
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return folder_->path(); }
   const trust::Cluster& cluster() const { return cluster_->cluster; }
 
  private:
@@ -30,9 +30,12 @@ class StoreCopy {
   Status finish(UnixSeconds now);
 
   FileDescriptor lock_;
-  std::filesystem::path folder_;
+  std::optional<TemporaryFolder> folder_;
   std::optional<LoadedCluster> cluster_;
 };
+
+// Brings all of a database that nobody else uses into its main file.
+Status fold_log(const std::filesystem::path& folder);
 
 // For what is made and what is restored in a state directory: held until closed.
 Result<FileDescriptor> lock_state(const std::filesystem::path& state);

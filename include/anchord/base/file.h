@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "anchord/base/bytes.h"
 #include "anchord/base/error.h"
@@ -23,5 +24,9 @@ Result<Buffer> read_descriptor(int file, const std::filesystem::path& path, std:
 // Writes aside in the same folder, syncs, and renames over `path`: at any moment
 // there is either the old file or the new one, never a part. `mode` as chmod.
 Status write_file(const std::filesystem::path& path, Bytes content, unsigned mode);
+
+// Whether a name is of a file that write_file() writes aside: with nobody who writes, one that a
+// kill has left.
+bool is_written_aside(std::string_view name);
 
 }  // namespace anchord

@@ -162,7 +162,11 @@ class Store {
   // Fails when the directory or the database is missing, unreadable, damaged, not
   // ours, or made by a newer version. Reads the whole database to know. One that an
   // older version made is first brought to this one's form; that version refuses it then.
+  // Where nothing can be written, as on a read-only file system, it is opened to be read.
   static Result<Store> open(const std::filesystem::path& directory);
+
+  // Whoever may read it cannot change it here: changes fail, and say so.
+  bool read_only() const;
 
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
@@ -224,7 +228,8 @@ class Store {
   // builds and both hand out the same bytes. The timestamp that `build` gets is
   // `now`, or the last one plus one second where the clock has not moved on. `build`
   // runs while the store is held for writing, and must not use it. What was built is
-  // kept among the lists that were handed out (ledger.h), too.
+  // kept among the lists that were handed out (ledger.h), too. A read-only store keeps nothing:
+  // what is built there is shown, and nobody is given it.
   Result<SavedList> list_for(std::string_view name, Bytes input_digest, UnixSeconds now,
                              const std::function<Result<Buffer>(UnixSeconds timestamp)>& build);
 

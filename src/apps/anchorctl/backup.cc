@@ -117,6 +117,7 @@ Outcome verify(const Session& session, const BackupOptions& options) {
 
 Outcome restore(const Session& session, BackupOptions options) {
   auto state = session.state_dir();
+  session.remove_leftovers();
   std::error_code ignored;
   if (std::filesystem::exists(state, ignored) && !std::filesystem::is_empty(state, ignored) &&
       !may_go_on(options.yes, "restoring over " + quoted(session.state),

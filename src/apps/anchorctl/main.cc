@@ -95,7 +95,9 @@ int run(int argc, char** argv) {
   refuse_empty_values(app);
   try {
     app.parse(argc, argv);
-    int code = leave_with(session.run());
+    const Outcome outcome = session.run();
+    int code = leave_with(outcome);
+    if (outcome) session.warn_of_read_only();
     // A failure is one line and no more.
     if (code == 0) session.warn_of_backup();
     return code;

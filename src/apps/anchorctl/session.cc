@@ -1,5 +1,9 @@
 #include "session.h"
 
+#include <fmt/format.h>
+
+#include "anchord/base/file.h"
+#include "anchord/store/leftovers.h"
 #include "control_client.h"
 #include "failure.h"
 #include "output.h"
@@ -30,7 +34,25 @@ std::filesystem::path Session::state_dir() const {
 }
 
 Result<store::Store> Session::open_store() const {
-  return store::Store::open(state_dir());
+  auto store = store::Store::open(state_dir());
+  if (!store) return store;
+  read_only_ = store->read_only();
+  if (!read_only_) remove_leftovers();
+  return store;
+}
+
+void Session::warn_of_read_only() const {
+  if (read_only_)
+    warn(fmt::format("{} is read-only here: what it holds is shown, and nothing can be changed",
+                     quoted(state_dir())));
+}
+
+void Session::remove_leftovers() const {
+  for (const std::filesystem::path& left : store::remove_leftovers(state_dir()))
+    warn(fmt::format(
+        "{} was left by a command that was killed, may hold keys and cannot be removed: remove it "
+        "as its owner",
+        quoted(left)));
 }
 
 Result<trust::Cluster> Session::load_cluster(store::KeyUse keys) const {

@@ -43,6 +43,12 @@ class Session {
   Result<store::Store> open_store() const;
   Result<trust::Cluster> load_cluster(store::KeyUse keys) const;
 
+  // What every command that had an answer says at its end where the store could only be read.
+  void warn_of_read_only() const;
+
+  // Takes away what commands that were killed have left, and names what it cannot.
+  void remove_leftovers() const;
+
   // Tells a running anchord that the store has changed. It polls too, so nothing
   // is lost when it cannot be told.
   void tell_changed() const;
@@ -50,6 +56,9 @@ class Session {
   // What every command that succeeded says at its end, when it has a state directory
   // whose TFTP key is in no backup.
   void warn_of_backup() const;
+
+ private:
+  mutable bool read_only_ = false;  // of the store that was opened
 };
 
 // The one wording of it; nothing while a backup holds the present TFTP key.

@@ -19,6 +19,7 @@ namespace {
 
 // Everything that status tells, gathered before anything is printed.
 struct Facts {
+  bool read_only = false;
   trust::Cluster cluster;
   std::optional<store::SavedList> itl;
   store::BackupState backup;
@@ -64,7 +65,8 @@ Result<Facts> gather(const Session& session) {
   if (!late) return failure_of(late);
   auto phones = provisioned_phones(session.state_dir(), loaded->cluster.phones);
   if (!phones) return failure_of(phones);
-  Facts facts{.cluster = std::move(loaded->cluster),
+  Facts facts{.read_only = store->read_only(),
+              .cluster = std::move(loaded->cluster),
               .itl = std::move(*itl),
               .backup = *backup,
               .ledger = std::move(*ledger),
@@ -283,13 +285,10 @@ Json phones_json(const Facts& facts) {
 
 Json status_json(const Session& session, const Facts& facts) {
   const trust::Cluster& cluster = facts.cluster;
-  Json out{{"state", session.state},
-           {"cluster", cluster.name},
-           {"mode", trust::mode_name(cluster.mode)},
-           {"ctl", cluster.has_ctl},
-           {"evidence", trust::evidence_name(cluster.evidence)},
-           {"rollback", rollback_json(facts)},
-           {"backup", backup_json(facts)},
+  Json out{{"state", session.state},           {"read_only", facts.read_only},
+           {"cluster", cluster.name},          {"mode", trust::mode_name(cluster.mode)},
+           {"ctl", cluster.has_ctl},           {"evidence", trust::evidence_name(cluster.evidence)},
+           {"rollback", rollback_json(facts)}, {"backup", backup_json(facts)},
            {"hosts", hosts_json(cluster)}};
   out["own_certificates"] = Json::array();
   for (const OwnCertificate& own : own_certificates(cluster)) {
