@@ -9,6 +9,7 @@
 #include "anchord/crypto/tls.h"
 #include "anchord/io/socket.h"
 #include "anchord/store/hosts.h"
+#include "anchord/store/service_lock.h"
 #include "host_choice.h"
 #include "user.h"
 
@@ -89,6 +90,8 @@ std::vector<Refusal> refused_by_state(const Options& options) {
   if (options.state.empty())
     return {
         {{"--state"}, "there is no state directory to serve from: give it with --state or ANCHORD_STATE"}};
+  if (Status may = store::check_service_user(options.state, options.user); !may)
+    return {{{"--user", "--state"}, may.error().text}};
   auto hosts = store::read_hosts(options.state);
   if (!hosts) return {{{"--state"}, hosts.error().text}};
   auto host = choose_host(options, *hosts);

@@ -227,7 +227,7 @@ Result<std::optional<std::string>> late_host(Store& store, UnixSeconds now) {
 }
 
 Status require_agreement(std::string_view doing, const Cluster& cluster, const AllHolders& holders,
-                    bool hosts_agree) {
+                         bool hosts_agree) {
   if (cluster.hosts.size() == 1 || hosts_agree) return {};
   return refuse(fmt::format(
       "{} was judged by the {} phones of this host alone, and the cluster has {} hosts: bring the others "

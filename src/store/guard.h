@@ -29,7 +29,7 @@ Result<std::optional<trust::Locked>> check_change(Database& database, const Chan
 
 // On a cluster of several hosts: that an administrator has said that they agree.
 Status require_agreement(std::string_view doing, const trust::Cluster& cluster, const AllHolders& holders,
-                    bool hosts_agree);
+                         bool hosts_agree);
 
 // Whether a certificate that is not the cluster's own loses roles, or is known no more.
 bool takes_roles(const Change& change);

@@ -1,5 +1,4 @@
 #include "sealed_file.h"
-#include "no_rights.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,6 +15,7 @@
 #include "anchord/base/reader.h"
 #include "anchord/base/writer.h"
 #include "anchord/crypto/random.h"
+#include "no_rights.h"
 #include "temporary_folder.h"
 
 namespace anchord::store {

@@ -1,4 +1,4 @@
-// The text of a configuration file: settings in TOML, one a line, without sections.
+// The text of a configuration file: settings in TOML, without sections.
 #pragma once
 
 #include <string>
@@ -23,8 +23,7 @@ struct ConfigText {
   std::vector<ConfigMistake> mistakes;
 };
 
-// A byte order mark is passed over, as are Windows' line ends. What is no text is one mistake.
-// Besides TOML a value of one word needs no quotes, a name alone means true, and ";" begins a comment.
+// A byte order mark is passed over, as are Windows' line ends. What is no TOML is one mistake.
 ConfigText read_config_text(std::string_view text);
 
 }  // namespace anchord::app

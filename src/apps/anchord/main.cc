@@ -94,7 +94,8 @@ int check(const Settings& settings) {
   const ConfigCheck found = check_config(*settings.reader->text(), settings.flags.state);
   for (const ConfigMistake& mistake : found.mistakes) complain(settings.at(mistake), kWrongSettings);
   if (!found.mistakes.empty()) return kWrongSettings;
-  return print(printable(settings.config()) + ": " + std::to_string(found.settings) + " settings, nothing wrong\n", 0);
+  return print(
+      printable(settings.config()) + ": " + std::to_string(found.settings) + " settings, nothing wrong\n", 0);
 }
 
 // At SIGHUP: the log level is taken at once, everything else at the next start.
