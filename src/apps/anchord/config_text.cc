@@ -30,7 +30,8 @@ std::string read(const toml::node& node, ConfigSetting& setting) {
   if (const toml::array* several = node.as_array()) {
     for (const toml::node& one : *several) {
       auto text = value_text(one);
-      if (!text) return fmt::format("the array '{}' holds what is no text, number, true or false", setting.name);
+      if (!text)
+        return fmt::format("the array '{}' holds what is no text, number, true or false", setting.name);
       setting.values.push_back(std::move(*text));
     }
     return {};
@@ -48,7 +49,9 @@ ConfigText read_config_text(std::string_view text) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    out.mistakes.push_back({line_of(error.source()), fmt::format("this cannot be read as TOML, where text stands in quotes: {}", error.description())});
+    out.mistakes.push_back(
+        {line_of(error.source()),
+         fmt::format("this cannot be read as TOML, where text stands in quotes: {}", error.description())});
     return out;
   }
   for (const auto& [key, node] : parsed.table()) {
