@@ -15,7 +15,9 @@ constexpr std::size_t kSha1Digits = 40;
 
 // What others print in front of a hash.
 std::string_view without_heading(std::string_view typed) {
-  if (std::size_t sign = typed.find('='); sign != typed.npos) typed.remove_prefix(sign + 1);
+  std::size_t sign = typed.find('=');
+  if (sign != typed.npos && lower_case(typed.substr(0, sign)).ends_with("fingerprint"))
+    typed.remove_prefix(sign + 1);
   for (std::string_view heading : {"sha256:", "sha-256:", "0x"})
     if (starts_ignoring_case(typed, heading)) typed.remove_prefix(heading.size());
   return typed;
