@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "anchord/base/file.h"
+#include "anchord/base/printable.h"
 #include "anchord/control/start_checks.h"
 #include "anchord/io/socket.h"
 #include "anchord/store/hosts.h"
@@ -117,10 +118,9 @@ class Look {
 };
 
 std::string text_of(const StateFindings& findings) {
-  return Json{{"host", findings.host},
-              {"serving", findings.serving ? Json(*findings.serving) : Json()},
-              {"problems", findings.problems}}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(Json{{"host", findings.host},
+                        {"serving", findings.serving ? Json(*findings.serving) : Json()},
+                        {"problems", findings.problems}});
 }
 
 std::optional<StateFindings> from_text(const std::string& text) {

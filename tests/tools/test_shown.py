@@ -7,7 +7,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Lines that go into the log as often as they are asked for, and why no peer can ask for them: by file, so many.
 UNLIMITED = {
-    "src/apps/anchord/main.cc": (5, "flags, and SIGHUP"),
+    "src/apps/anchord/main.cc": (6, "flags, and SIGHUP"),
     "src/control/activity.cc": (2, "once, at start"),
     "src/control/control_socket.cc": (2, "somebody took the socket's file away: who owns the state directory"),
     "src/control/journal.cc": (1, "once for each file, at start"),
@@ -16,10 +16,11 @@ UNLIMITED = {
                                         "of the cluster's own certificates"),
     "src/control/listeners.cc": (1, "once, at start"),
     "src/control/own_lists.cc": (1, "a list that an administrator has changed, or the service has made for a phone"),
-    "src/control/provisioner.cc": (3, "files in the folders"),
+    "src/control/provisioner.cc": (2, "files in the folders"),
+    "src/control/provisioner_looks.cc": (1, "once, at start"),
     "src/control/provisioner_removals.cc": (2, "files in the folders"),
     "src/control/provisioner_report.cc": (2, "files in the folders"),
-    "src/control/server.cc": (14, "changes, certificates that expire, signals, the machine"),
+    "src/control/server.cc": (15, "changes, certificates that expire, signals, the machine"),
     "src/control/shard_threads.cc": (1, "once, at start"),
     "src/io/uring.cc": (1, "the end of the process"),
 }
