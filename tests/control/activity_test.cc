@@ -1,10 +1,10 @@
 // Whom what phones did is noted for, when it does not say who they are.
 #include "activity.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 #include <string_view>
 
@@ -45,11 +45,7 @@ class ActivityTest : public State {
   }
   // So many phones speak from there. What they ask for is nothing that the ledger keeps.
   void crowd(std::string_view from, std::size_t count) {
-    char name[16];
-    for (std::size_t i = 0; i < count; ++i) {
-      std::snprintf(name, sizeof(name), "SEP%012zX", i);
-      tell(from, name, "firmware.loads", 1);
-    }
+    for (std::size_t i = 0; i < count; ++i) tell(from, fmt::format("SEP{:012X}", i), "firmware.loads", 1);
   }
   void end() { ASSERT_TRUE(activity_->end(served_)); }
   bool may_hold_list(std::string_view device) {

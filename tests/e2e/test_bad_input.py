@@ -176,7 +176,7 @@ class State(Refusals):
         for folder in ("devices", "provisioning"):
             (self.state / folder).rmdir()
             (self.state / folder).write_text("")
-            self.refused(says=[str(self.state / folder), "Not a directory"])
+            self.refused(says=[str(self.state / folder), "is not a directory"])
             (self.state / folder).unlink()
             (self.state / folder).mkdir()
         (self.state / "journal").write_text("")
@@ -184,7 +184,7 @@ class State(Refusals):
 
     @unittest.skipIf(os.geteuid() != 0, "only root can become somebody else")
     def test_of_somebody_else(self):
-        self.refused("--user", "nobody", says=["control.sock", "Permission denied", "owner of the state directory"])
+        self.refused("--user", "nobody", says=["belongs to 'root'", "would run as 'nobody'", "start it as that user"])
 
     def test_unknown_host(self):
         self.refused("--host", "cucm3", says=["cucm3", "cucm1, cucm2"])

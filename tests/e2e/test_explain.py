@@ -251,7 +251,7 @@ class Configuration(harness.Case):
             log = told('hold-removals = 5\nlog-level = "debug"\n', "that needs a restart")
             self.assertNotIn("in force", log.replace("settings in force", ""))
             told("\nfrobnicate = 1\n", f"all settings stay as they are: {self.config}:2: there is no setting")
-            told("shards = 1\nshards = 1\n", f"all settings stay as they are: {self.config}:2: 'shards' is set a second")
+            told("shards = 1\nshards = 1\n", f"all settings stay as they are: {self.config}:2: this cannot be read as TOML")
             told('\nuser = "nobody-of-that-name"\n', f"a restart would fail: {self.config}:2: there is no user")
             self.config.unlink()
             seen = len(service.log())
