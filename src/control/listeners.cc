@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <system_error>
+#include <thread>
 
 #include "anchord/base/log.h"
 #include "sizing.h"
@@ -24,16 +26,20 @@ std::size_t stream_services(const Options& options) {
          static_cast<std::size_t>(!options.https_port.off());
 }
 
+bool is_for(const Error& error, std::errc reason) {
+  return error.text.ends_with(std::make_error_code(reason).message());
+}
+
 // What helps depends on why. The ports of the service below 1024 are for those with the right to them.
 Status with_remedy(Status failed, std::string_view flag) {
   std::string& text = failed.error().text;
-  auto is = [&](std::errc code) { return text.ends_with(std::make_error_code(code).message()); };
-  if (is(std::errc::permission_denied)) {
+  if (is_for(failed.error(), std::errc::permission_denied)) {
     text += fmt::format(
         "; it needs CAP_NET_BIND_SERVICE: start as root with --user, or from systemd "
         "(AmbientCapabilities=CAP_NET_BIND_SERVICE), or choose another with {}",
         flag);
-  } else if (is(std::errc::address_not_available)) {  // it has gone since it was looked at
+  } else if (is_for(failed.error(),
+                    std::errc::address_not_available)) {  // it has gone since it was looked at
     text += "; this machine has no such address: look at --listen";
   } else {
     text += fmt::format("; end what has the port, or choose another with {}", flag);
@@ -58,6 +64,20 @@ Status try_datagrams(const io::Address& address) {
   if (address.port == 0) return {};
   auto alone = io::bind_udp(address, 0, false);
   return alone ? Status() : std::unexpected(alone.error());
+}
+
+// The kernel closes what an io_uring holds on a thread of its own, when whoever had it is gone already:
+// after a crash, the port that is waited for is our own.
+constexpr auto kOthersEnd = std::chrono::seconds(5);
+
+Status wait_for_port(const io::Address& address, Status (*attempt)(const io::Address&)) {
+  const auto end = std::chrono::steady_clock::now() + kOthersEnd;
+  for (;;) {
+    Status tried = attempt(address);
+    if (tried || !is_for(tried.error(), std::errc::address_in_use)) return tried;
+    if (std::chrono::steady_clock::now() > end) return tried;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 }  // namespace
@@ -110,7 +130,7 @@ Status Listeners::bind_host(const io::Host& host, const Options& options) {
 }
 
 Status Listeners::bind_stream(io::Address address, StreamSockets sockets, std::vector<io::Address>& bound) {
-  if (Status alone = try_stream(address); !alone) return alone;
+  if (Status alone = wait_for_port(address, try_stream); !alone) return alone;
   for (ShardSet& shard : shards_) {
     Result<io::Descriptor> listener = io::listen_tcp(address, service::kBacklog, true);
     if (!listener) return std::unexpected(listener.error());
@@ -132,7 +152,7 @@ void Listeners::warn_of_small_buffer() const {
 }
 
 Status Listeners::bind_tftp(io::Address address) {
-  if (Status alone = try_datagrams(address); !alone) return alone;
+  if (Status alone = wait_for_port(address, try_datagrams); !alone) return alone;
   for (ShardSet& shard : shards_) {
     TftpSet set;
     Result<io::Descriptor> requests = io::bind_udp(address, kRequestBuffer, true);
