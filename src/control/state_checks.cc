@@ -21,6 +21,7 @@
 #include "anchord/store/inspect.h"
 #include "anchord/store/service_lock.h"
 #include "control_socket.h"
+#include "folder.h"
 #include "folder_watch.h"
 #include "host_choice.h"
 #include "journal.h"
@@ -69,9 +70,8 @@ class Look {
 
   // The service makes it where there is none.
   void look_at_folder(const std::filesystem::path& folder) {
-    const io::Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!opened && errno != ENOENT)
-      return take(fail_errno(fmt::format("cannot open the folder {}", quoted(folder)), errno));
+    if (std::filesystem::exists(std::filesystem::symlink_status(folder)))
+      if (auto opened = Folder::open(folder); !opened) return take(std::unexpected(opened.error()));
     watches_.push_back(FolderWatch::open(folder));
     if (!watches_.back()) take(std::unexpected(watches_.back().error()));
   }
