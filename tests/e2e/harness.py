@@ -378,6 +378,9 @@ def tftp_get(address, name, pause=0, on_block=None):
         content, expected = b"", 1
         while True:
             packet, peer = s.recvfrom(70000)
+            if packet[:2] == b"\0\5" and b"ask again" in packet and not content:
+                s.sendto(b"\0\1" + name + b"\0octet\0", address)
+                continue
             if packet[:2] == b"\0\5":
                 raise OSError(f"error {packet[3]}: {packet[4:-1].decode()}")
             block = struct.unpack(">H", packet[2:4])[0]

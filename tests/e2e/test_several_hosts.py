@@ -183,6 +183,7 @@ class RollbackStatus(Case):
     def test_while_a_host_hands_out_the_full_list(self):
         self.bring_ledger("b", "a")
         self.on("a", "rollback", "prepare", "--hosts-agree")
+        self.pass_time("a")
         with self.service("a") as a:
             boot(a, PHONE, tvs=False)
             wait_for(lambda: self.facts_of("a", "rollback", "status", code=1)["taken"] == 1, "it holds the empty list")

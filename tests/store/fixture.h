@@ -12,6 +12,7 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/crypto/self_signed.h"
+#include "anchord/store/lifecycle.h"
 #include "anchord/store/store.h"
 #include "sqlite.h"
 
@@ -39,6 +40,14 @@ inline InitRequest example_request() {
           .unit = "Voice",
           .country = "us",
           .key = crypto::KeyKind::p256};
+}
+
+// How changes are asked for, now: a request that is older than five minutes is refused for its time.
+inline ChangeRequest agreed() {
+  return {.hosts_agree = true};
+}
+inline ChangeRequest forced() {
+  return {.force = true};
 }
 
 class StoreTest : public testing::Test {

@@ -172,17 +172,14 @@ void boot(Store& store, const std::string& phone) {
   ASSERT_TRUE(boot_whole(store, phone));
 }
 
-const ChangeRequest kAgreed{.hosts_agree = true};
-
 class KillRegenerate : public Kill, public testing::WithParamInterface<Service> {};
 
 // With the key made before: what takes its time writes nothing.
 TEST_P(KillRegenerate, HappensWhollyOrNotAtAll) {
-  const ChangeRequest& request = kAgreed;
   Store store = open();
   boot(store, "SEP001122334455");
-  auto prepared = prepare_regeneration(store, GetParam(), "", request.now).value();
-  kill_everywhere([&](Store& killed) { return put_in_place(killed, prepared, request).has_value(); });
+  auto prepared = prepare_regeneration(store, GetParam(), "", calendar_now()).value();
+  kill_everywhere([&](Store& killed) { return put_in_place(killed, prepared, agreed()).has_value(); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Services, KillRegenerate,
@@ -197,16 +194,16 @@ INSTANTIATE_TEST_SUITE_P(Services, KillRegenerate,
 TEST_F(Kill, SetMode) {
   Store store = open();
   boot(store, "SEP001122334455");
-  kill_everywhere([](Store& killed) { return set_mode(killed, Mode::mixed, kAgreed).value_or(false); });
+  kill_everywhere([](Store& killed) { return set_mode(killed, Mode::mixed, agreed()).value_or(false); });
 }
 
 TEST_F(Kill, PrepareRollback) {
-  kill_everywhere([](Store& killed) { return prepare_rollback(killed, kAgreed).value_or(false); });
+  kill_everywhere([](Store& killed) { return prepare_rollback(killed, agreed()).value_or(false); });
 }
 
 TEST_F(Kill, CancelRollback) {
-  ASSERT_TRUE(prepare_rollback(*std::make_unique<Store>(open()), kAgreed).value());
-  kill_everywhere([](Store& killed) { return cancel_rollback(killed, kAgreed).value_or(false); });
+  ASSERT_TRUE(prepare_rollback(*std::make_unique<Store>(open()), agreed()).value());
+  kill_everywhere([](Store& killed) { return cancel_rollback(killed, agreed()).value_or(false); });
 }
 
 TEST_F(Kill, RemoveAndAddCertificates) {
@@ -214,7 +211,7 @@ TEST_F(Kill, RemoveAndAddCertificates) {
   auto other = example_known("other");
   ASSERT_TRUE(store.add_certificate(other));
   std::string hash = hash_of(other.certificate);
-  kill_everywhere([&](Store& killed) { return remove_known(killed, hash, kAgreed).has_value(); });
+  kill_everywhere([&](Store& killed) { return remove_known(killed, hash, agreed()).has_value(); });
 }
 
 TEST_F(Kill, ManyCertificatesAtOnce) {

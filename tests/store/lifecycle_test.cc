@@ -21,8 +21,6 @@ using wire::Role;
 
 constexpr UnixSeconds kDay = 86400;
 constexpr char kPhone[] = "SEP001122334455";
-const ChangeRequest kForced{.force = true};
-const ChangeRequest kAgreed{.hosts_agree = true};
 constexpr wire::Digest kSha1 = wire::Digest::sha1;
 constexpr wire::Digest kSha512 = wire::Digest::sha512;
 const ModelTest kAll = [](std::string_view model) {
@@ -139,16 +137,16 @@ TEST_F(Lifecycle, RegeneratedCertificateIsLikeTheOldAndTheOldStaysKnown) {
 
 TEST_F(Lifecycle, ARegeneratedCertificateLastsAsLongAsItsPredecessorOrAsAsked) {
   auto days = [](const crypto::Certificate& one) { return (one.not_after() - one.not_before()) / 86400; };
-  auto asked = regenerate(store_, Service::capf, "", kAgreed, 10);
+  auto asked = regenerate(store_, Service::capf, "", agreed(), 10);
   ASSERT_TRUE(asked) << asked.error().text;
   EXPECT_EQ(days(asked->after), 10);
-  auto again = regenerate(store_, Service::capf, "", kAgreed);
+  auto again = regenerate(store_, Service::capf, "", agreed());
   ASSERT_TRUE(again) << again.error().text;
   EXPECT_EQ(days(again->after), 10);
-  auto longest = regenerate(store_, Service::capf, "", kAgreed, kMaxDays);
+  auto longest = regenerate(store_, Service::capf, "", agreed(), kMaxDays);
   ASSERT_TRUE(longest) << longest.error().text;
   EXPECT_EQ(days(longest->after), kMaxDays);
-  auto refused = regenerate(store_, Service::capf, "", kAgreed, kMaxDays + 1);
+  auto refused = regenerate(store_, Service::capf, "", agreed(), kMaxDays + 1);
   ASSERT_FALSE(refused);
   expect_text(refused.error().text, {"7306 days", "7305"});
 }
@@ -182,16 +180,17 @@ TEST_F(Lifecycle, UnusedKeysGoWithTheNextRegeneration) {
 }
 
 TEST_F(Lifecycle, RegeneratingNamesWhatIsWrong) {
-  expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm9", kAgreed); }),
+  expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm9", agreed()); }),
               {"cucm9", "status"});
-  expect_text(refused([&] { return regenerate(store_, Service::capf, "cucm2", kAgreed); }), {"capf", "host"});
+  expect_text(refused([&] { return regenerate(store_, Service::capf, "cucm2", agreed()); }),
+              {"capf", "host"});
 }
 
 TEST_F(Lifecycle, OfTwoWhoRegenerateOneDoes) {
   auto first = prepare_regeneration(store_, Service::capf, "", calendar_now()).value();
   auto second = prepare_regeneration(store_, Service::capf, "", calendar_now()).value();
-  ASSERT_TRUE(put_in_place(store_, first, kAgreed));
-  expect_text(refused([&] { return put_in_place(store_, second, kAgreed); }),
+  ASSERT_TRUE(put_in_place(store_, first, agreed()));
+  expect_text(refused([&] { return put_in_place(store_, second, agreed()); }),
               {"somebody else", "capf", "cert list"});
   EXPECT_EQ(load().capf.certificate, first.made.identity.certificate);
 }
@@ -199,7 +198,7 @@ TEST_F(Lifecycle, OfTwoWhoRegenerateOneDoes) {
 TEST_F(Lifecycle, ChangeThatLocksIsRefusedAndNamesTheOrder) {
   for (int i = 0; i < 4; ++i) boot("SEP00112233445" + std::to_string(i));
   replace_both_tvs();
-  std::string error = refused([&] { return regenerate(store_, Service::tftp, "", kAgreed); });
+  std::string error = refused([&] { return regenerate(store_, Service::tftp, "", agreed()); });
   expect_text(error, {"regenerating tftp would lock 4 phones", "SEP001122334450", "SEP001122334452 and more",
                       "no present verification service", "reset them", "report itl", "phone remove"});
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
@@ -211,7 +210,7 @@ TEST_F(Lifecycle, ChangeThatLocksIsRefusedAndNamesTheOrder) {
 TEST_F(Lifecycle, ForceLocksAndSaysSoInTheAudit) {
   boot();
   replace_both_tvs();
-  auto done = regenerated(Service::tftp, "", kForced);
+  auto done = regenerated(Service::tftp, "", forced());
   ASSERT_TRUE(done.locked);
   EXPECT_EQ(done.locked->count, 1U);
   EXPECT_EQ(done.locked->first, std::vector<std::string>{kPhone});
@@ -227,7 +226,7 @@ TEST_F(Lifecycle, OneAnchorAtATimeIsAlwaysAllowed) {
   regenerated(Service::tftp_ec);
   regenerated(Service::tvs, "cucm2");
   // That would be the last of what the phone trusts.
-  expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm1.example.com", kAgreed); }),
+  expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm1.example.com", agreed()); }),
               {"regenerating tvs of cucm1.example.com would lock 1 phone", kPhone});
   boot();
   regenerated(Service::tvs, "cucm1.example.com");
@@ -235,14 +234,14 @@ TEST_F(Lifecycle, OneAnchorAtATimeIsAlwaysAllowed) {
 
 TEST_F(Lifecycle, WhoHoldsAListThatIsNotKeptCannotBeJudged) {
   hold_unknown_list();
-  std::string error = refused([&] { return regenerate(store_, Service::tftp, "", kAgreed); });
+  std::string error = refused([&] { return regenerate(store_, Service::tftp, "", agreed()); });
   expect_text(error, {"might lock 1 phone", kPhone, "not kept", std::string("phone remove ") + kPhone});
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
   std::string phone = kPhone;
   ASSERT_TRUE(store_.remove_phones({&phone, 1}));
   regenerated(Service::tftp);
   hold_unknown_list();
-  EXPECT_FALSE(regenerated(Service::tftp, "", kForced).locked);
+  EXPECT_FALSE(regenerated(Service::tftp, "", forced()).locked);
   EXPECT_TRUE(last().forced);
 }
 
@@ -282,7 +281,7 @@ TEST_F(Lifecycle, GivenIsNotAccepted) {
   boot_without_tvs();
   ASSERT_EQ(ledger_entry(store_, kPhone)->value().may_hold(trust::ListKind::itl).size(), 2U);
   replace_both_tvs_but_last();
-  std::string error = refused([&] { return regenerate(store_, Service::tvs, "cucm2", kAgreed); });
+  std::string error = refused([&] { return regenerate(store_, Service::tvs, "cucm2", agreed()); });
   expect_text(error, {"would lock 1 phone", kPhone});
   boot();
   regenerated(Service::tvs, "cucm2");
@@ -297,9 +296,9 @@ TEST_F(Lifecycle, AServiceThatIsBehindDoesNotVouch) {
                       .message = {},
                       .serves = "0123"};
   ASSERT_TRUE(store_.report_status(report));
-  std::string error = refused([&] { return regenerate(store_, Service::capf, "", kAgreed); });
+  std::string error = refused([&] { return regenerate(store_, Service::capf, "", agreed()); });
   expect_text(error, {"cucm2", "has not taken over"});
-  expect_text(refused([&] { return set_digest(store_, kSha1, kAll, kAgreed); }),
+  expect_text(refused([&] { return set_digest(store_, kSha1, kAll, agreed()); }),
               {"setting the digest to sha1", "cucm2", "has not taken over"});
   report.serves = to_hex(trust::state_digest(load()));
   ASSERT_TRUE(store_.report_status(report));
@@ -320,14 +319,14 @@ TEST_F(Lifecycle, AnImportedSignerIsNotTakenFromPhonesOnTheirWay) {
   ASSERT_TRUE(store_.add_certificate(other));
   boot();
   std::string hash = hash_of(other.certificate);
-  expect_text(refused([&] { return remove_known(store_, hash, kAgreed); }),
+  expect_text(refused([&] { return remove_known(store_, hash, agreed()); }),
               {"would lock those of 1 phone", "on their way", "CN=other cluster"});
   auto changed = other;
   changed.roles = {Role::tftp};
-  expect_text(refused([&] { return add_known(store_, {&changed, 1}, kAgreed); }), {"on their way"});
+  expect_text(refused([&] { return add_known(store_, {&changed, 1}, agreed()); }), {"on their way"});
   EXPECT_EQ(known(load(), other.certificate)->roles.size(), 2U);
   EXPECT_TRUE(add_known(store_, {&other, 1}, {}));
-  EXPECT_TRUE(add_known(store_, {&changed, 1}, kForced));
+  EXPECT_TRUE(add_known(store_, {&changed, 1}, forced()));
 }
 
 TEST_F(Lifecycle, ARemovedPhoneThatIsSeenAgainMayHoldWhatItHeld) {
@@ -371,9 +370,9 @@ TEST_F(Lifecycle, ListOverItsSizeIsRefusedBeforeAnythingIsWritten) {
 TEST_F(Lifecycle, MixedModeMakesACtlThatStays) {
   boot();
   EXPECT_FALSE(load().has_ctl);
-  EXPECT_FALSE(set_mode(store_, Mode::nonsecure, kAgreed).value());
+  EXPECT_FALSE(set_mode(store_, Mode::nonsecure, agreed()).value());
   auto count = counter();
-  EXPECT_TRUE(set_mode(store_, Mode::mixed, kAgreed).value());
+  EXPECT_TRUE(set_mode(store_, Mode::mixed, agreed()).value());
   EXPECT_EQ(counter(), count + 1);
   expect_text(last().what, {"mode", "mixed"});
   trust::Cluster cluster = load();
@@ -385,10 +384,10 @@ TEST_F(Lifecycle, MixedModeMakesACtlThatStays) {
   EXPECT_EQ(store_.saved_list("CTLFile.tlv").value()->content, ctl->content);
   EXPECT_EQ(handed_out_lists(store_).value().size(), 2U);
   EXPECT_TRUE(trust::verify_trust_list(ctl->content, cluster.tftp.certificate));
-  EXPECT_FALSE(set_mode(store_, Mode::mixed, kAgreed).value());
+  EXPECT_FALSE(set_mode(store_, Mode::mixed, agreed()).value());
   EXPECT_EQ(counter(), count + 1);
   boot();
-  EXPECT_TRUE(set_mode(store_, Mode::nonsecure, kAgreed).value());
+  EXPECT_TRUE(set_mode(store_, Mode::nonsecure, agreed()).value());
   cluster = load();
   EXPECT_EQ(cluster.mode, Mode::nonsecure);
   EXPECT_TRUE(cluster.has_ctl);
@@ -398,23 +397,23 @@ TEST_F(Lifecycle, MixedModeMakesACtlThatStays) {
 TEST_F(Lifecycle, ModeThatLocksIsRefused) {
   boot();
   replace_both_tvs();
-  regenerated(Service::tftp, "", kForced);
+  regenerated(Service::tftp, "", forced());
   // Locked already: nothing that the change does.
-  EXPECT_TRUE(set_mode(store_, Mode::mixed, kAgreed).value());
-  EXPECT_TRUE(set_mode(store_, Mode::nonsecure, kAgreed).value());
+  EXPECT_TRUE(set_mode(store_, Mode::mixed, agreed()).value());
+  EXPECT_TRUE(set_mode(store_, Mode::nonsecure, agreed()).value());
   hold_unknown_list("SEP001122334499");
-  expect_text(refused([&] { return set_mode(store_, Mode::mixed, kAgreed); }),
+  expect_text(refused([&] { return set_mode(store_, Mode::mixed, agreed()); }),
               {"changing to mixed mode might lock 1 phone", "--force"});
-  EXPECT_TRUE(set_mode(store_, Mode::mixed, kForced).value());
+  EXPECT_TRUE(set_mode(store_, Mode::mixed, forced()).value());
   EXPECT_TRUE(last().forced);
 }
 
 TEST_F(Lifecycle, DigestIsThatOfListsAndFilesFromThenOn) {
   boot();
   auto list = [&] { return current_itl(store_, load(), calendar_now()).value().content; };
-  EXPECT_FALSE(set_digest(store_, kSha512, kAll, kAgreed).value());
+  EXPECT_FALSE(set_digest(store_, kSha512, kAll, agreed()).value());
   auto count = counter();
-  EXPECT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+  EXPECT_TRUE(set_digest(store_, kSha1, kAll, agreed()).value());
   EXPECT_EQ(counter(), count + 1);
   expect_text(last().what, {"set the digest to sha1"});
   EXPECT_FALSE(last().forced);
@@ -423,16 +422,16 @@ TEST_F(Lifecycle, DigestIsThatOfListsAndFilesFromThenOn) {
   EXPECT_EQ(wire::parse_trust_list(content)->header.digest, kSha1);
   EXPECT_EQ(wire::parse_trust_list(content)->header.signer_version, (wire::Version{1, 0}));
   boot();
-  EXPECT_TRUE(set_digest(store_, kSha512, kAll, kAgreed).value());
+  EXPECT_TRUE(set_digest(store_, kSha512, kAll, agreed()).value());
   content = list();
   EXPECT_EQ(wire::parse_trust_list(content)->header.digest, kSha512);
   expect_text(refused([&] { return set_digest(store_, kSha1, kAll, {}); }), {"2 hosts", "--hosts-agree"});
-  ASSERT_TRUE(prepare_rollback(store_, kAgreed).value());
-  expect_text(refused([&] { return set_digest(store_, kSha1, kAll, kAgreed); }), {"rollback cancel"});
+  ASSERT_TRUE(prepare_rollback(store_, agreed()).value());
+  expect_text(refused([&] { return set_digest(store_, kSha1, kAll, agreed()); }), {"rollback cancel"});
 }
 
 TEST_F(Lifecycle, DigestThatPhonesDoNotKnowIsRefused) {
-  ASSERT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+  ASSERT_TRUE(set_digest(store_, kSha1, kAll, agreed()).value());
   // One that an administrator has named, one that has told its model and booted, and two that do not count.
   std::vector<trust::Phone> phones{{.name = kPhone, .model = "7941"}, {.name = "SEP0011223344AA"}};
   ASSERT_TRUE(store_.put_phones(phones));
@@ -444,23 +443,23 @@ TEST_F(Lifecycle, DigestThatPhonesDoNotKnowIsRefused) {
   tells("SEP0011223344AA", "8861");
   tells("SEP0011223344BB", "7941");
   tells("SEP0011223344CC", "7941");
-  std::string error = refused([&] { return set_digest(store_, kSha512, kAll, kAgreed); });
+  std::string error = refused([&] { return set_digest(store_, kSha512, kAll, agreed()); });
   expect_text(error, {"2 phones", kPhone, "SEP0011223344BB", "7941", "SHA-1 only", "report features"});
   EXPECT_EQ(error.find("CC"), error.npos) << error;
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
-  EXPECT_TRUE(set_digest(store_, kSha512, kAll, kForced).value());
+  EXPECT_TRUE(set_digest(store_, kSha512, kAll, forced()).value());
   EXPECT_TRUE(last().forced);
   expect_text(last().what, {"sha512", "2 phones", kPhone});
   // The other way round nobody is asked.
-  EXPECT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+  EXPECT_TRUE(set_digest(store_, kSha1, kAll, agreed()).value());
 }
 
 TEST_F(Lifecycle, ModelsOfWhichNothingIsKnownCountAsThoseThatKnowSha1Only) {
-  ASSERT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
+  ASSERT_TRUE(set_digest(store_, kSha1, kAll, agreed()).value());
   std::vector<trust::Phone> phones{{.name = kPhone, .model = "8816"},
                                    {.name = "SEP0011223344AA", .model = "8861"}};
   ASSERT_TRUE(store_.put_phones(phones));
-  auto asked = [&] { return refused([&] { return set_digest(store_, kSha512, kAll, kAgreed); }); };
+  auto asked = [&] { return refused([&] { return set_digest(store_, kSha512, kAll, agreed()); }); };
   std::string error = asked();
   expect_text(error, {"might keep 1 phone", kPhone, "8816", "phone add", "--model"});
   EXPECT_EQ(error.find("AA"), error.npos) << error;
@@ -470,44 +469,44 @@ TEST_F(Lifecycle, ModelsOfWhichNothingIsKnownCountAsThoseThatKnowSha1Only) {
   // Nor is the model of one that has booted; the cluster never signed otherwise.
   boot("SEP0011223344BB");
   expect_text(asked(), {"might keep 1 phone", "SEP0011223344BB", "not said"});
-  ASSERT_TRUE(set_digest(store_, kSha512, kAll, kForced).value());
+  ASSERT_TRUE(set_digest(store_, kSha512, kAll, forced()).value());
   expect_text(last().what, {"perhaps knows SHA-1 only: 1 phone", "SEP0011223344BB"});
   boot("SEP0011223344BB");
   // Who has gone on with lists of SHA-512 is asked no more.
-  ASSERT_TRUE(set_digest(store_, kSha1, kAll, kAgreed).value());
-  EXPECT_TRUE(set_digest(store_, kSha512, kAll, kAgreed).value());
+  ASSERT_TRUE(set_digest(store_, kSha1, kAll, agreed()).value());
+  EXPECT_TRUE(set_digest(store_, kSha512, kAll, agreed()).value());
 }
 
 TEST_F(Lifecycle, RollbackIsPreparedAndCancelled) {
   boot();
   auto full = current_itl(store_, load(), calendar_now()).value();
-  EXPECT_FALSE(cancel_rollback(store_, kAgreed).value());
-  EXPECT_TRUE(prepare_rollback(store_, kAgreed).value());
+  EXPECT_FALSE(cancel_rollback(store_, agreed()).value());
+  EXPECT_TRUE(prepare_rollback(store_, agreed()).value());
   expect_text(last().what, {"prepared the rollback"});
   EXPECT_TRUE(load().rolling_back);
-  EXPECT_FALSE(prepare_rollback(store_, kAgreed).value());
+  EXPECT_FALSE(prepare_rollback(store_, agreed()).value());
   auto empty = current_itl(store_, load(), calendar_now()).value();
   EXPECT_LT(empty.content.size(), full.content.size());
-  expect_text(refused([&] { return set_mode(store_, Mode::mixed, kAgreed); }), {"rollback cancel"});
+  expect_text(refused([&] { return set_mode(store_, Mode::mixed, agreed()); }), {"rollback cancel"});
   boot();
-  EXPECT_TRUE(cancel_rollback(store_, kAgreed).value());
+  EXPECT_TRUE(cancel_rollback(store_, agreed()).value());
   expect_text(last().what, {"cancelled the rollback"});
   EXPECT_FALSE(load().rolling_back);
   EXPECT_GT(current_itl(store_, load(), calendar_now())->built_at, empty.built_at);
 }
 
 TEST_F(Lifecycle, RollbackIsRefusedInMixedModeAndWhenItLocks) {
-  ASSERT_TRUE(set_mode(store_, Mode::mixed, kAgreed).value());
-  for (const ChangeRequest& request : {kAgreed, kForced})
+  ASSERT_TRUE(set_mode(store_, Mode::mixed, agreed()).value());
+  for (const ChangeRequest& request : {agreed(), forced()})
     expect_text(refused([&] { return prepare_rollback(store_, request); }),
                 {"mixed mode", "CTL", "nonsecure"});
-  ASSERT_TRUE(set_mode(store_, Mode::nonsecure, kAgreed).value());
+  ASSERT_TRUE(set_mode(store_, Mode::nonsecure, agreed()).value());
   boot();
   regenerated(Service::tftp);
   // The phone would need to ask for the new signer, and nobody would vouch for it.
-  expect_text(refused([&] { return prepare_rollback(store_, kAgreed); }),
+  expect_text(refused([&] { return prepare_rollback(store_, agreed()); }),
               {"preparing the rollback would lock 1 phone", kPhone, "--force"});
-  EXPECT_TRUE(prepare_rollback(store_, kForced).value());
+  EXPECT_TRUE(prepare_rollback(store_, forced()).value());
   expect_text(last().what, {"rollback", "locking 1 phone"});
 }
 
@@ -529,7 +528,7 @@ TEST_F(Lifecycle, LastVerificationServiceIsNamedAsSuch) {
   request.hosts.resize(1);
   dir_ = folder_.path / "single";
   store_ = Store::init(dir_, request).value();
-  expect_text(refused([&] { return remove_known(store_, hash_of(load().tvs[0].certificate), kAgreed); }),
+  expect_text(refused([&] { return remove_known(store_, hash_of(load().tvs[0].certificate), agreed()); }),
               {"the last of the verification services", "cert regenerate tvs --host cucm1.example.com"});
 }
 
@@ -539,24 +538,24 @@ TEST_F(Lifecycle, OthersAreRemoved) {
   ASSERT_TRUE(store_.add_certificate(other));
   boot();
   auto count = counter();
-  ASSERT_TRUE(remove_known(store_, hash, kAgreed));
+  ASSERT_TRUE(remove_known(store_, hash, agreed()));
   EXPECT_EQ(counter(), count + 1);
   expect_text(last().what, {"removed certificate", "CN=other"});
   EXPECT_EQ(known(load(), other.certificate), nullptr);
-  expect_text(refused([&] { return remove_known(store_, hash, kAgreed); }), {"no certificate", "cert list"});
-  expect_text(refused([&] { return remove_known(store_, hash.substr(1), kAgreed); }), {"whole SHA-256"});
+  expect_text(refused([&] { return remove_known(store_, hash, agreed()); }), {"no certificate", "cert list"});
+  expect_text(refused([&] { return remove_known(store_, hash.substr(1), agreed()); }), {"whole SHA-256"});
 }
 
 TEST_F(Lifecycle, RetiredOneThatAPhoneNeedsIsNotRemoved) {
   boot();
   std::string hash = hash_of(regenerated(Service::tftp).before);
-  std::string error = refused([&] { return remove_known(store_, hash, kAgreed); });
+  std::string error = refused([&] { return remove_known(store_, hash, agreed()); });
   expect_text(error, {"could lock 1 phone", kPhone, "lists that they may hold carry", "report itl"});
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
   boot();
-  ASSERT_TRUE(remove_known(store_, hash, kAgreed));
+  ASSERT_TRUE(remove_known(store_, hash, agreed()));
   hash = hash_of(regenerated(Service::tftp).before);
-  ASSERT_TRUE(remove_known(store_, hash, kForced));
+  ASSERT_TRUE(remove_known(store_, hash, forced()));
   EXPECT_TRUE(last().forced);
 }
 
@@ -604,7 +603,7 @@ TEST_F(Lifecycle, RetiredOnesStayOnSeveralHosts) {
   EXPECT_TRUE(drop_unneeded(store_, now + 2 * kDay)->empty());
   EXPECT_NE(known(load(), old), nullptr);
   expect_text(refused([&] { return remove_known(store_, hash_of(old), {}); }), {"2 hosts", "--hosts-agree"});
-  EXPECT_TRUE(remove_known(store_, hash_of(old), kAgreed));
+  EXPECT_TRUE(remove_known(store_, hash_of(old), agreed()));
 }
 
 TEST_F(Lifecycle, RetiredOnesStayWhileNobodyKnowsWhatPhonesHold) {

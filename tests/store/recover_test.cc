@@ -21,13 +21,12 @@ using trust::ListKind;
 using trust::Service;
 
 constexpr char kPhone[] = "SEP001122334455";
-const ChangeRequest kForced{.force = true};
 
 class Recover : public StoreTest {
  protected:
   trust::Cluster load() { return store_.load(KeyUse::with_keys).value().cluster; }
   void force(Service service, std::string_view host = {}) {
-    auto done = regenerate(store_, service, host, kForced);
+    auto done = regenerate(store_, service, host, forced());
     ASSERT_TRUE(done) << done.error().text;
   }
   // The phone holds a list that knows none of the present keys but, perhaps, the recovery key.
@@ -195,7 +194,7 @@ class ByItself : public StoreTest {
   trust::Cluster load() { return store_->load(KeyUse::with_keys).value().cluster; }
   Buffer cluster_list() { return current_itl(*store_, load(), calendar_now()).value().content; }
   void force(Service service) {
-    auto done = regenerate(*store_, service, "", kForced);
+    auto done = regenerate(*store_, service, "", forced());
     ASSERT_TRUE(done) << done.error().text;
   }
   // It is given the list, and goes on; nobody sees it ask.
