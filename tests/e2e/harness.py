@@ -374,12 +374,14 @@ def tftp_get(address, name, pause=0, on_block=None):
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as s:
         s.settimeout(BOUND)
-        s.sendto(b"\0\1" + name + b"\0octet\0", address)
+        request = b"\0\1" + name + b"\0octet\0"
+        s.sendto(request, address)
         content, expected = b"", 1
         while True:
             packet, peer = s.recvfrom(70000)
-            if packet[:2] == b"\0\5" and b"ask again" in packet and not content:
-                s.sendto(b"\0\1" + name + b"\0octet\0", address)
+            if packet[:2] == b"\0\5" and b"ask again" in packet:  # of what was replaced before its first block had come
+                s.sendto(request, address)
+                content, expected = b"", 1
                 continue
             if packet[:2] == b"\0\5":
                 raise OSError(f"error {packet[3]}: {packet[4:-1].decode()}")
