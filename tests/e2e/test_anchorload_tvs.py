@@ -33,7 +33,8 @@ class Tvs(Load):
             self.assertEqual(self.ask(service, *flags, "--threads", 3)["failed"], 0)
             self.assertEqual(service.counters()["tvs_refused_address"], 0)
             self.assertGreater(self.ask(service, *flags, "--one-address")["errors"]["closed"], 0)
-            self.assertGreater(service.counters()["tvs_refused_address"], 0)
+            counters = service.counters()  # whoever has said nothing yet gives way, if there is one
+            self.assertGreater(counters["tvs_refused_address"] + counters["tvs_evicted"], 0)
 
     def test_what_is_known(self):
         self.add("app-ec")
