@@ -155,7 +155,7 @@ class Modes(Case):
         self.ctl("cert", "list")
 
     def test_the_database_and_keys_are_no_links(self):
-        key = next((self.state / "keys").glob("tftp-[!e]*"))
+        key = next((self.state / "keys").glob("tftp-????????.key"))
         for path, command in ((self.state / "anchord.db", ("cert", "list")), (key, ("mode", "set", "mixed", "--yes"))):
             with self.subTest(path):
                 moved = self.folder / "moved"
