@@ -39,16 +39,15 @@ class Case(test_procedures.Case):
         for hit in (ends["off"], sum(faults["unreachable"].values()), sum(faults["cut"].values())):
             self.assertGreater(hit, 0, ends)
 
-    def lists_of_their_own(self, state):
-        """How many lists of their own there are; 0 until all phones whose boots do not tell what they hold have one
-        that they were not given before: what they may hold already they have nothing to ask about."""
+    def nobody_waits_for_a_list(self, state):
+        """All phones whose boots do not tell what they hold, if there are any, have a list of their own that they were
+        not given before: what they may hold already they have nothing to ask about."""
         with sqlite3.connect(f"file:{state}/anchord.db?mode=ro", uri=True) as db:
             (count,), = db.execute("""
                 SELECT count(*) FROM ledger WHERE removed = 0 AND itl_given <> 0 AND itl_acted_ms <> 0
                 AND NOT EXISTS (SELECT 1 FROM recovery_lists WHERE name = 'ITL' || device || '.tlv'
                                 AND version <> itl_given)""").fetchall()
-            made, = db.execute("SELECT count(*) FROM recovery_lists").fetchone()
-        return made if count == 0 else 0
+        return count == 0
 
     def is_served(self, service):
         """What is stored now; the ledger is no part of it, lists that phones have of their own are."""
@@ -70,7 +69,7 @@ class Case(test_procedures.Case):
             self.is_believed(service.state)  # this waits for the ledger, as changes do
             if accepted() if accepted else not (why := self.refuses(service, *change)):
                 return
-            wait_for(lambda: self.lists_of_their_own(service.state), "lists of their own are made")
+            wait_for(lambda: self.nobody_waits_for_a_list(service.state), f"lists of their own are made, as {why}")
             wait_for(lambda: self.is_served(service), "lists of their own are served")
         self.fail(f"after {MOST_BOOTS} boots of everybody: {why}")
 
