@@ -185,8 +185,10 @@ class RollbackStatus(Case):
         self.on("a", "rollback", "prepare", "--hosts-agree")
         self.pass_time("a")
         with self.service("a") as a:
-            boot(a, PHONE, tvs=False)
-            wait_for(lambda: self.facts_of("a", "rollback", "status", code=1)["taken"] == 1, "it holds the empty list")
+            def taken():
+                boot(a, PHONE, tvs=False)
+                return self.facts_of("a", "rollback", "status", code=1)["taken"] == 1
+            wait_for(taken, "it holds the empty list")
             with self.service("b"):
                 self.bring_ledger("b", "a")
             self.assertIn("the service on b has not taken over", self.status("--hosts-agree")[1])
