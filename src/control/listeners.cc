@@ -38,8 +38,8 @@ Status with_remedy(Status failed, std::string_view flag) {
         "; it needs CAP_NET_BIND_SERVICE: start as root with --user, or from systemd "
         "(AmbientCapabilities=CAP_NET_BIND_SERVICE), or choose another with {}",
         flag);
-  } else if (is_for(failed.error(),
-                    std::errc::address_not_available)) {  // it has gone since it was looked at
+  } else if (is_for(failed.error(), std::errc::address_not_available)) {
+    // It has gone since it was looked at.
     text += "; this machine has no such address: look at --listen";
   } else {
     text += fmt::format("; end what has the port, or choose another with {}", flag);
@@ -68,15 +68,17 @@ Status try_datagrams(const io::Address& address) {
 
 // The kernel closes what an io_uring holds on a thread of its own, when whoever had it is gone already:
 // after a crash, the port that is waited for is our own.
-constexpr auto kOthersEnd = std::chrono::seconds(5);
+constexpr auto kPortWait = std::chrono::seconds(5);
+constexpr auto kPortPause = std::chrono::milliseconds(20);
 
 Status wait_for_port(const io::Address& address, Status (*attempt)(const io::Address&)) {
-  const auto end = std::chrono::steady_clock::now() + kOthersEnd;
-  for (;;) {
+  const auto end = std::chrono::steady_clock::now() + kPortWait;
+  for (bool told = false;; told = true) {
     Status tried = attempt(address);
     if (tried || !is_for(tried.error(), std::errc::address_in_use)) return tried;
     if (std::chrono::steady_clock::now() > end) return tried;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (!told) log::info(fmt::format("{} is in use: waiting {} s for it", address.text(), kPortWait.count()));
+    std::this_thread::sleep_for(kPortPause);
   }
 }
 
