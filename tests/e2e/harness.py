@@ -369,6 +369,9 @@ def ask_once(address, request, **how):
         return tvs.ask(request)
 
 
+MOST_REPLACED = 3  # times in a row that a file is replaced just then: more is no accident
+
+
 def tftp_get(address, name, pause=0, on_block=None):
     """A file by TFTP, block by block, and the address that answered."""
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -376,12 +379,13 @@ def tftp_get(address, name, pause=0, on_block=None):
         s.settimeout(BOUND)
         request = b"\0\1" + name + b"\0octet\0"
         s.sendto(request, address)
-        content, expected = b"", 1
+        content, expected, again = b"", 1, 0
         while True:
             packet, peer = s.recvfrom(70000)
-            if packet[:2] == b"\0\5" and b"ask again" in packet:  # of what was replaced before its first block had come
+            # What was replaced before its first block had come is asked for anew.
+            if packet[:2] == b"\0\5" and b"ask again" in packet and again < MOST_REPLACED:
                 s.sendto(request, address)
-                content, expected = b"", 1
+                content, expected, again = b"", 1, again + 1
                 continue
             if packet[:2] == b"\0\5":
                 raise OSError(f"error {packet[3]}: {packet[4:-1].decode()}")
