@@ -14,7 +14,7 @@ UNLIMITED = {
     "src/control/last_good.cc": (1, "once, at start"),
     "src/control/ledger_writer.cc": (6, "another problem of the disk; once a look, of all phones together; once, at the end; "
                                         "of the cluster's own certificates"),
-    "src/control/listeners.cc": (1, "once, at start"),
+    "src/control/listeners.cc": (2, "at start: once, and once for each port"),
     "src/control/own_lists.cc": (1, "a list that an administrator has changed, or the service has made for a phone"),
     "src/control/provisioner.cc": (2, "files in the folders"),
     "src/control/provisioner_looks.cc": (1, "once, at start"),
