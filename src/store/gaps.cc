@@ -85,6 +85,11 @@ Status add_gap(Database& database, const LedgerGap& gap) {
                  gap.began, gap.ended, gap.unkept, gap.why);
 }
 
+// A phone that booted for the first time in a gap is heard of within this time: it looks for its
+// firmware and settings, and is restarted by whoever sets it up. A name first heard of later is a
+// new phone's, of which each would else be unsure for as long as the cluster lives.
+constexpr UnixSeconds kFirstHeardOf = 7 * 24 * 3600;
+
 // They are concerned too, although nothing was heard of them yet.
 Status note_expected(Database& database, const std::filesystem::path& state, UnixSeconds when) {
   auto expected = read_expected(database, state);
@@ -132,7 +137,7 @@ std::optional<ListName> list_name(std::string_view file) {
   return std::nullopt;
 }
 
-Result<Gaps> Gaps::read(Database& database) {
+Result<Gaps> Gaps::read(Database& database, std::span<const LedgerGap> without) {
   Gaps out;
   auto gaps = read_gaps(database);
   if (!gaps) return std::unexpected(gaps.error());
@@ -143,6 +148,7 @@ Result<Gaps> Gaps::read(Database& database) {
   auto served = read_served(database);
   if (!served) return std::unexpected(served.error());
   for (NumberedGap& one : *gaps) {
+    if (std::ranges::find(without, one.gap) != without.end()) continue;
     Gap& made = out.gaps_.emplace_back(one.number, std::move(one.gap), trust::Unrecorded());
     for (const Served& list : *served) {
       auto name = list_name(list.name);
@@ -160,15 +166,23 @@ Result<Gaps> Gaps::read(Database& database) {
 trust::Unrecorded Gaps::of(const LedgerEntry& entry) const {
   trust::Unrecorded out;
   for (const Gap& one : gaps_) {
-    // A name that was first heard of after a gap has nothing from it, unless the gap is all of
-    // the time before there was a ledger.
-    if (one.gap.began != 0 && entry.created_gap >= one.number) continue;
+    // The time before there was a ledger concerns everybody.
+    if (one.gap.began != 0 && entry.created > one.gap.ended + kFirstHeardOf) continue;
     for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) {
       if (entry.accepted_gap[kind] >= one.number) continue;
       add(out, one.lists, kind);
     }
   }
   return out;
+}
+
+std::int64_t Gaps::last_before(UnixSeconds time) const {
+  std::int64_t number = 0;
+  for (const Gap& one : gaps_) {
+    if (one.gap.ended >= time) break;
+    number = one.number;
+  }
+  return number;
 }
 
 Status note_gap(Store& store, const LedgerGap& gap) {

@@ -18,7 +18,6 @@ using trust::ListVersion;
 constexpr std::size_t kNamed = 3;
 
 // After every gap that has an end.
-constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max();
 
 void count(std::size_t& number, std::vector<std::string>& first, const std::string& device) {
   ++number;
@@ -81,8 +80,7 @@ class Grouping {
 
 // One that was never heard of: of it is only known that there may have been a time before.
 LedgerEntry never_heard_of(const std::string& device, const Gaps& gaps) {
-  LedgerEntry unseen{
-      .device = device, .given = {}, .model = {}, .created_gap = kEver, .belief = {}, .unrecorded = {}};
+  LedgerEntry unseen{.device = device, .given = {}, .model = {}, .belief = {}, .unrecorded = {}};
   unseen.unrecorded = gaps.of(unseen);
   return unseen;
 }

@@ -55,7 +55,6 @@ class Notebook {
     LedgerEntry entry = found->value_or(
         LedgerEntry{.device = *device, .given = {}, .model = {}, .belief = {}, .unrecorded = {}});
     bool was_proven = entry.belief.proven;
-    if (!*found) entry.created_gap = gaps_.last();
     take_facts(entry, change);
     trust::observe(entry.belief, change.seen, session, shelf_, gaps_.of(entry), entry.seen, evidence_);
     for (std::size_t kind = 0; kind < trust::kListKinds; ++kind)

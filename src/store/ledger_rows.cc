@@ -16,10 +16,10 @@ using trust::ListVersion;
 
 constexpr std::size_t kVersionDigits = 16;
 
-constexpr char kColumns[] = R"(device, model, questions, last_asked, created, created_gap, seen, proven,
+constexpr char kColumns[] = R"(device, model, questions, last_asked, created, seen, proven,
   removed, session, address, vouched, itl_may, itl_accepted, itl_gap, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
   ctl_may, ctl_accepted, ctl_gap, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms, home)";
-constexpr int kFirstOfKind = 12;
+constexpr int kFirstOfKind = 11;
 constexpr int kColumnsOfKind = 7;
 constexpr int kHome = kFirstOfKind + kColumnsOfKind * static_cast<int>(trust::kListKinds);
 
@@ -72,15 +72,14 @@ LedgerEntry entry_of(const Statement& row) {
                     .questions = static_cast<std::uint64_t>(row.integer(2)),
                     .last_asked = row.integer(3),
                     .created = row.integer(4),
-                    .created_gap = row.integer(5),
-                    .seen = row.integer(6),
-                    .removed = row.integer(8) != 0,
+                    .seen = row.integer(5),
+                    .removed = row.integer(7) != 0,
                     .belief = {},
                     .unrecorded = {}};
-  entry.belief.proven = row.integer(7) != 0;
-  entry.belief.session = static_cast<std::uint64_t>(row.integer(9));
-  entry.belief.address = row.text(10);
-  entry.belief.vouched = vouchers_from_text(row.text(11));
+  entry.belief.proven = row.integer(6) != 0;
+  entry.belief.session = static_cast<std::uint64_t>(row.integer(8));
+  entry.belief.address = row.text(9);
+  entry.belief.vouched = vouchers_from_text(row.text(10));
   entry.belief.home = row.text(kHome);
   for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) read_kind(entry, row, kind);
   return entry;
@@ -123,11 +122,10 @@ LedgerRows::LedgerRows(Database& database)
     : read_(database, fmt::format("SELECT {} FROM ledger WHERE device = ?", kColumns)),
       // Not replaced: what was given hangs on the row.
       write_(database, fmt::format(R"(INSERT INTO ledger ({})
-                                      VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                                      VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                                       ON CONFLICT (device) DO UPDATE SET
                                         model = excluded.model, questions = excluded.questions,
                                         last_asked = excluded.last_asked, created = excluded.created,
-                                        created_gap = excluded.created_gap,
                                         seen = excluded.seen, proven = excluded.proven,
                                         removed = excluded.removed, session = excluded.session,
                                         address = excluded.address, vouched = excluded.vouched,
@@ -162,12 +160,11 @@ Status LedgerRows::write(const LedgerEntry& entry) {
   const Belief& belief = entry.belief;
   const Belief::Kind& itl = belief.of(ListKind::itl);
   const Belief::Kind& ctl = belief.of(ListKind::ctl);
-  write_.restart(entry.device, entry.model, entry.questions, entry.last_asked, entry.created,
-                 entry.created_gap, entry.seen, belief.proven, entry.removed, belief.session, belief.address,
-                 vouchers_text(belief.vouched), versions_text(itl.may), itl.accepted_at,
-                 entry.accepted_gap[0], itl.asked, itl.given, itl.given_at, itl.acted_at,
-                 versions_text(ctl.may), ctl.accepted_at, entry.accepted_gap[1], ctl.asked, ctl.given,
-                 ctl.given_at, ctl.acted_at, belief.home);
+  write_.restart(entry.device, entry.model, entry.questions, entry.last_asked, entry.created, entry.seen,
+                 belief.proven, entry.removed, belief.session, belief.address, vouchers_text(belief.vouched),
+                 versions_text(itl.may), itl.accepted_at, entry.accepted_gap[0], itl.asked, itl.given,
+                 itl.given_at, itl.acted_at, versions_text(ctl.may), ctl.accepted_at, entry.accepted_gap[1],
+                 ctl.asked, ctl.given, ctl.given_at, ctl.acted_at, belief.home);
   while (write_.next()) {
   }
   return write_.ok() ? Status() : write_.failure();

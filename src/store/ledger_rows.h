@@ -39,9 +39,12 @@ Result<std::vector<LedgerEntry>> read_entries(Database& database, std::string_vi
 // Lists that a phone may hold since records are missing, worked out once for all.
 class Gaps {
  public:
-  static Result<Gaps> read(Database& database);
+  // Those of `without` are left out.
+  static Result<Gaps> read(Database& database, std::span<const LedgerGap> without = {});
   trust::Unrecorded of(const LedgerEntry& entry) const;
   std::int64_t last() const { return last_; }  // its number; 0: there is none
+  // The number of the last that had ended, as all before it had, before this time.
+  std::int64_t last_before(UnixSeconds time) const;
 
  private:
   struct Gap {

@@ -1,6 +1,8 @@
 // Two copies of a ledger become one: nothing that a phone may hold by either is lost.
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <string_view>
 
 #include "impl.h"
 #include "ledger_rows.h"
@@ -20,8 +22,15 @@ struct Merging {
   bool is_after(UnixSeconds accepted, UnixSeconds seen) const { return accepted - clocks_apart > seen; }
 };
 
-// What one copy knows to be accepted after all that the other has seen holds for both. Gaps have
-// numbers of each copy's own: what a phone may hold by theirs is part of what it may hold.
+Versions united(const Versions& one, const Versions& other) {
+  Versions both;
+  std::ranges::set_union(one, other, std::back_inserter(both));
+  if (both.size() > Belief::kMaxMay) both = {trust::kUnkeptList};
+  return both;
+}
+
+// What one copy knows to be accepted after all that the other has seen holds for both. What a phone may hold
+// by the other's gaps is part of what it may hold.
 void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, const Merging& how) {
   Belief::Kind& kind = mine.belief.kinds[which];
   const Belief::Kind& other = theirs.belief.kinds[which];
@@ -29,13 +38,7 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, cons
   if (how.is_after(kind.accepted_at, theirs.seen)) return;
   const bool theirs_is_right = how.is_after(other.accepted_at, mine.seen);
   Versions both = theirs.may_hold(list_kind);
-  if (!theirs_is_right) {
-    Versions own = mine.may_hold(list_kind);
-    Versions united;
-    std::ranges::set_union(own, both, std::back_inserter(united));
-    both = std::move(united);
-  }
-  if (both.size() > Belief::kMaxMay) both = {trust::kUnkeptList};
+  if (!theirs_is_right) both = united(mine.may_hold(list_kind), both);
   kind.may = std::move(both);
   kind.accepted_at = theirs_is_right ? other.accepted_at : std::min(kind.accepted_at, other.accepted_at);
   kind.given = trust::kNoList;
@@ -60,16 +63,51 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs, const Merging& how) {
   mine.seen = std::max(mine.seen, theirs.seen);
 }
 
-// One that was never heard of here.
-LedgerEntry taken_over(const LedgerEntry& theirs, std::int64_t last_gap) {
+// One that was never heard of here, though it may have been here in a gap.
+LedgerEntry taken_over(const LedgerEntry& theirs, const Gaps& here, const Merging& how) {
   LedgerEntry entry = theirs;
-  entry.created_gap = last_gap;
-  entry.accepted_gap.fill(last_gap);
-  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) {
-    entry.belief.kinds[kind].may = theirs.may_hold(static_cast<trust::ListKind>(kind));
-    entry.belief.kinds[kind].given = trust::kNoList;
+  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind)
+    entry.accepted_gap[kind] = here.last_before(theirs.belief.kinds[kind].accepted_at - how.clocks_apart);
+  const trust::Unrecorded unrecorded = here.of(entry);
+  for (std::size_t which = 0; which < trust::kListKinds; ++which) {
+    auto list_kind = static_cast<trust::ListKind>(which);
+    Belief::Kind& kind = entry.belief.kinds[which];
+    kind.may = united(theirs.may_hold(list_kind), trust::may_hold(theirs.belief, list_kind, unrecorded));
+    kind.given = trust::kNoList;
   }
+  entry.accepted_gap.fill(how.last_gap);
   return entry;
+}
+
+// One that only this copy has heard of: whether it has accepted a list since all of their gaps.
+void pass_gaps(LedgerEntry& mine, std::int64_t last_here, std::span<const LedgerGap> theirs,
+               const Merging& how) {
+  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) {
+    const UnixSeconds accepted = mine.belief.kinds[kind].accepted_at;
+    auto is_passed = [&](const LedgerGap& gap) { return how.is_after(accepted, gap.ended); };
+    if (mine.accepted_gap[kind] == last_here && std::ranges::all_of(theirs, is_passed))
+      mine.accepted_gap[kind] = how.last_gap;
+  }
+}
+
+Result<std::int64_t> last_gap(Database& database) {
+  Statement row(database, "SELECT ifnull(max(id), 0) FROM ledger_gaps");
+  if (!row.next()) return row.failure();
+  return row.integer(0);
+}
+
+// Gaps have numbers of each copy's own. Theirs concern phones that only this copy has heard of, too: they
+// may have been there meanwhile.
+Status add_gaps(Database& database, std::span<const LedgerGap> gaps) {
+  for (const LedgerGap& gap : gaps)
+    if (auto done = execute(database, R"(INSERT INTO ledger_gaps (began, ended, unkept, why)
+                                         SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (
+                                           SELECT 1 FROM ledger_gaps
+                                           WHERE began = ?1 AND ended = ?2 AND unkept = ?3 AND why = ?4))",
+                            gap.began, gap.ended, gap.unkept, gap.why);
+        !done)
+      return done;
+  return {};
 }
 
 Status put(LedgerRows& rows, const LedgerEntry& entry) {
@@ -94,28 +132,34 @@ Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::spa
       done = execute(database, R"(INSERT INTO handed_out (name, version, built_at, content)
                                   VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING)",
                      list.name, list.version, list.built_at, Bytes(list.content));
-  // Of the others, what phones may hold by them comes with the phones.
-  for (const LedgerGap& gap : gaps)
-    if (done && gap.began == 0)
-      done = execute(database, R"(INSERT INTO ledger_gaps (began, ended, unkept, why)
-                                  SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (
-                                    SELECT 1 FROM ledger_gaps
-                                    WHERE began = ?1 AND ended = ?2 AND unkept = ?3 AND why = ?4))",
-                     gap.began, gap.ended, gap.unkept, gap.why);
   if (!done) return done;
+  auto mine = read_entries(database);
+  if (!mine) return std::unexpected(mine.error());
+  auto here = Gaps::read(database, gaps);
+  if (!here) return std::unexpected(here.error());
+  auto last_here = last_gap(database);
+  if (!last_here) return std::unexpected(last_here.error());
+  if (done = add_gaps(database, gaps); !done) return done;
+  auto last = last_gap(database);
+  if (!last) return std::unexpected(last.error());
+  const Merging how{.last_gap = *last, .clocks_apart = clocks_apart};
   {
-    auto mine = read_entries(database);
-    if (!mine) return std::unexpected(mine.error());
-    auto known_gaps = Gaps::read(database);
-    if (!known_gaps) return std::unexpected(known_gaps.error());
-    const Merging how{.last_gap = known_gaps->last(), .clocks_apart = clocks_apart};
     LedgerRows rows(database);
+    std::set<std::string_view> in_both;
     for (const LedgerEntry& theirs : entries) {
       if (trust::phone_name(theirs.device) != theirs.device) continue;
       auto at = std::ranges::lower_bound(*mine, theirs.device, {}, &LedgerEntry::device);
       bool known = at != mine->end() && at->device == theirs.device;
-      if (known) merge(*at, theirs, how);
-      if (done = put(rows, known ? *at : taken_over(theirs, how.last_gap)); !done) return done;
+      if (known) {
+        merge(*at, theirs, how);
+        in_both.insert(at->device);
+      }
+      if (done = put(rows, known ? *at : taken_over(theirs, *here, how)); !done) return done;
+    }
+    for (LedgerEntry& only_mine : *mine) {
+      if (how.last_gap == *last_here || in_both.contains(only_mine.device)) continue;
+      pass_gaps(only_mine, *last_here, gaps, how);
+      if (done = rows.write(only_mine); !done) return done;
     }
   }
   return writing->commit();

@@ -85,10 +85,10 @@ Status keep_former_ledger(Database& database) {
         SELECT device, kind, '0000000000000000' AS version FROM ledger_given_3
         UNION SELECT device, kind, printf('%016x', version) FROM ledger_given_3
         UNION SELECT device, kind, printf('%016x', unsure) FROM ledger_given_3;
-      INSERT INTO ledger (device, model, questions, last_asked, created, created_gap, seen, proven, removed, session,
+      INSERT INTO ledger (device, model, questions, last_asked, created, seen, proven, removed, session,
         address, vouched, itl_may, itl_accepted, itl_gap, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
         ctl_may, ctl_accepted, ctl_gap, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms)
-      SELECT device, model, questions, last_asked, 1, 0, seen, 1, 0, 0, '', '',
+      SELECT device, model, questions, last_asked, 1, seen, 1, 0, 0, '', '',
         ifnull((SELECT group_concat(version, ' ') FROM
                   (SELECT version FROM may_3 WHERE device = l.device AND kind = 0 ORDER BY version)),
                '0000000000000000'), 0, 0, 0, 0, 0, 0,
@@ -128,7 +128,8 @@ Status bring_up(Database& database, int version, const std::optional<NewIdentity
   if (version < 2) done = to_version_2(database);
   if (done && version < 3) done = to_version_3(database);
   if (done && version < 4) done = to_version_4(database, version);
-  if (done) done = to_version_5(database);
+  if (done && version < 5) done = to_version_5(database);
+  if (done && version >= 4) done = database.run("ALTER TABLE ledger DROP COLUMN created_gap");
   if (done && added) done = put_identity(database, *added);
   if (done && version < 3) done = keep_saved_lists(database);
   if (done) done = database.run(fmt::format("PRAGMA user_version = {}", kSchemaVersion));

@@ -7,9 +7,9 @@ constexpr int kApplicationId = 0x414e4348;  // "ANCH"
 
 // 1: without phones, signatures and the service tftp-ec. 2: without the cluster's id, lists
 // that were handed out and the ledger. 3: with a ledger of what was given last, which took that
-// for what phones hold. 4: where every whole boot counts, from whatever address. migrate() brings all
-// of them to 5.
-constexpr int kSchemaVersion = 5;
+// for what phones hold. 4: where every whole boot counts, from whatever address. 5: where a name first
+// heard of after a gap of the ledger has nothing from it. migrate() brings all of them to 6.
+constexpr int kSchemaVersion = 6;
 
 // SHA-256 are lower-case hexadecimal where people may type them, else bytes. What
 // the checks here refuse, load() need not expect.
@@ -161,7 +161,6 @@ CREATE TABLE ledger (
   questions INTEGER NOT NULL,
   last_asked INTEGER NOT NULL,
   created INTEGER NOT NULL,
-  created_gap INTEGER NOT NULL,
   seen INTEGER NOT NULL,
   proven INTEGER NOT NULL CHECK (proven IN (0, 1)),
   removed INTEGER NOT NULL CHECK (removed IN (0, 1)),

@@ -122,11 +122,12 @@ TEST_F(EvidenceStore, ComesToAStoreOfVersion4) {
   {
     auto database = Database::open(database_, SQLITE_OPEN_READWRITE).value();
     ASSERT_TRUE(database.run(R"(ALTER TABLE ledger DROP COLUMN home;
+                                ALTER TABLE ledger ADD COLUMN created_gap INTEGER NOT NULL DEFAULT 0;
                                 ALTER TABLE cluster DROP COLUMN evidence;
                                 PRAGMA user_version = 4)"));
   }
   store_ = open();
-  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 5);
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 6);
   EXPECT_EQ(load().evidence, Evidence::ordinary);
   EXPECT_EQ(entry().belief.home, kPhoneAddress);
   EXPECT_TRUE(set_evidence(store_, Evidence::strict).value());

@@ -242,7 +242,10 @@ TEST_F(Ledger, AGapConcernsWhoeverHasNotAcceptedAListSince) {
   EXPECT_EQ(std::ranges::count(itls(phone(2)), within), 1)
       << "it was never heard of, and may have been there";
   ask(phone(3), after, 2700);
-  EXPECT_EQ(std::ranges::count(itls(phone(3)), within), 0) << "it was first heard of later";
+  EXPECT_EQ(std::ranges::count(itls(phone(3)), within), 1) << "it may have booted there for the first time";
+  constexpr UnixSeconds kWeek = 7 * 24 * 3600;
+  ask(phone(4), after, 2600 + kWeek + 1);
+  EXPECT_EQ(std::ranges::count(itls(phone(4)), within), 0) << "it is a new phone";
 }
 
 TEST_F(Ledger, BeforeThereWasALedgerAnybodyMayHaveBeenGivenAnything) {
@@ -281,6 +284,29 @@ TEST_F(Ledger, MergingLosesNothing) {
   EXPECT_EQ(std::ranges::count(itls(phone(3)), a), 1);
   EXPECT_EQ(holders(store_)->unknown.count, 0U);
   EXPECT_EQ(kept().size(), 2U);
+}
+
+// Each copy has gaps of its own, and phones that the other may have seen in them.
+TEST_F(Ledger, MergingTakesGapsForPhonesThatOnlyTheOtherHasHeardOf) {
+  std::uint64_t list = keep("ITLFile.tlv", {1}, 1000);
+  std::uint64_t later = keep("ITLFile.tlv", {2}, 5000);
+  fs::copy(dir_, folder_.path / "copy", fs::copy_options::recursive);
+  Store other = Store::open(folder_.path / "copy").value();
+  ASSERT_TRUE(note_gap(store_, {.began = 2000, .ended = 2500, .why = "power here"}));
+  ASSERT_TRUE(note_gap(other, {.began = 3000, .ended = 3500, .why = "power there"}));
+  ASSERT_TRUE(boot_whole(store_, phone(1), 3510));
+  ASSERT_TRUE(boot_whole(store_, phone(2), 9000));
+  ASSERT_TRUE(boot_whole(other, phone(3), 2510));
+  ASSERT_TRUE(boot_whole(other, phone(4), 9000));
+  ASSERT_TRUE(merge_ledger(store_, ledger(other).value(), handed_out_lists(other).value(),
+                           ledger_gaps(other).value(), 300));
+  auto may_hold_it = [&](int number) { return std::ranges::count(itls(phone(number)), list) == 1; };
+  EXPECT_TRUE(may_hold_it(1)) << "it may have been there in the other's gap";
+  EXPECT_FALSE(may_hold_it(2)) << "it has accepted a list since";
+  EXPECT_TRUE(may_hold_it(3)) << "it may have been here in this one's gap";
+  EXPECT_FALSE(may_hold_it(4)) << "it has accepted a list since";
+  ask(phone(5), later, 9000);
+  EXPECT_TRUE(may_hold_it(5)) << "it may have been there for the first time";
 }
 
 TEST_F(Ledger, ListsAreKeptByVersionNewestFirst) {

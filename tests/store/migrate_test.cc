@@ -7,6 +7,7 @@
 
 #include "anchord/store/lifecycle.h"
 #include "anchord/trust/trust_list.h"
+#include "boots.h"
 #include "fixture.h"
 
 namespace anchord::store {
@@ -77,7 +78,7 @@ TEST_F(Migrate, HasTheTablesOfANewStore) {
 TEST_F(Migrate, IsAChangeAndHappensOnce) {
   auto store = Store::open(dir_).value();
   EXPECT_EQ(store.change_counter().value(), 3);
-  expect_text(store.audit(1).value()[0].what, {"version 5", "tftp-ec"});
+  expect_text(store.audit(1).value()[0].what, {"version 6", "tftp-ec"});
   EXPECT_TRUE(store.check());
   auto again = Store::open(dir_).value();
   EXPECT_EQ(again.change_counter().value(), 3);
@@ -117,7 +118,7 @@ TEST_F(MigrateFrom2, KeepsEverything) {
   ASSERT_EQ(ask_database(dir_, "PRAGMA user_version"), 2);
   auto store = Store::open(dir_);
   ASSERT_TRUE(store) << store.error().text;
-  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 5);
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 6);
   auto loaded = store->load(KeyUse::with_keys);
   ASSERT_TRUE(loaded) << loaded.error().text;
   const trust::Cluster& cluster = loaded->cluster;
@@ -136,7 +137,7 @@ TEST_F(MigrateFrom2, KeepsEverything) {
   EXPECT_TRUE(hash_of(*cluster.phones[0].certificate).starts_with("6c52fb46"));
   auto audit = store->audit(100).value();
   ASSERT_EQ(audit.size(), 6U);
-  expect_text(audit[0].what, {"version 5"});
+  expect_text(audit[0].what, {"version 6"});
   EXPECT_EQ(audit[0].what.find("tftp-ec"), std::string::npos);
   expect_text(audit[5].what, {"made the cluster 'Example'"});
   EXPECT_FALSE(audit[5].forced);
@@ -190,7 +191,7 @@ TEST_F(Migrate, FailureLeavesTheOldVersion) {
   std::ofstream(dir_ / "keys") << "not a folder";
   auto store = Store::open(dir_);
   ASSERT_FALSE(store);
-  expect_text(store.error().text, {dir_.string(), "to version 5", "tftp-ec-"});
+  expect_text(store.error().text, {dir_.string(), "to version 6", "tftp-ec-"});
   EXPECT_EQ(version(), 1);
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
   EXPECT_EQ(ask_database(dir_, "SELECT change_counter FROM cluster"), 2);
@@ -209,7 +210,7 @@ TEST_F(Migrate, FailureAfterTheKeyTakesItAway) {
   }
   auto store = Store::open(dir_);
   ASSERT_FALSE(store);
-  expect_text(store.error().text, {"to version 5", "phones"});
+  expect_text(store.error().text, {"to version 6", "phones"});
   EXPECT_EQ(version(), 1);
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
   EXPECT_EQ(keys(), before);
@@ -250,7 +251,7 @@ class MigrateFrom3 : public testing::Test {
 TEST_F(MigrateFrom3, WhatWasGivenIsNoMoreThanThat) {
   auto store = Store::open(dir_);
   ASSERT_TRUE(store) << store.error().text;
-  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 5);
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 6);
   auto entry = ledger_entry(*store, "SEP001122334455").value();
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->may_hold(trust::ListKind::itl), (std::vector<trust::ListVersion>{0, 153471116490281926}));
@@ -273,6 +274,25 @@ TEST_F(MigrateFrom3, HasTheFormOfANewOne) {
     ASSERT_TRUE(Store::init(fresh, example_request()));
   }
   EXPECT_EQ(tables_of(dir_), tables_of(fresh));
+}
+
+TEST(MigrateFrom5, NoNameIsTakenForNewByTheGapsBeforeIt) {
+  Folder folder;
+  fs::path dir = folder.path / "state";
+  {
+    Store store = Store::init(dir, example_request()).value();
+    ASSERT_TRUE(note_gap(store, {.began = 1000, .ended = 2000, .why = "power"}));
+    Seen seen("SEP000000000001", 3000);
+    ASSERT_TRUE(note(store, seen.asked(trust::ListKind::itl)));
+  }
+  std::set<std::string> tables = tables_of(dir);
+  ask_database(dir, "ALTER TABLE ledger ADD COLUMN created_gap INTEGER NOT NULL DEFAULT 1");
+  ask_database(dir, "PRAGMA user_version = 5");
+  ASSERT_NE(tables_of(dir), tables);
+  auto store = Store::open(dir);
+  ASSERT_TRUE(store) << store.error().text;
+  EXPECT_EQ(tables_of(dir), tables);
+  EXPECT_EQ(ledger_entry(*store, "SEP000000000001").value()->created, 3000);
 }
 
 }  // namespace

@@ -84,8 +84,8 @@ TEST_F(Open, UnreadableOneNamesTheOwner) {
 }
 
 TEST_F(Open, NewerVersionAsksForAnUpgrade) {
-  put_u32(kUserVersionAt, 6);
-  expect_text(open_error(), {"newer Anchord", "its version is 6", "upgrade"});
+  put_u32(kUserVersionAt, 7);
+  expect_text(open_error(), {"newer Anchord", "its version is 7", "upgrade"});
   put_u32(kUserVersionAt, 0);
   expect_text(open_error(), {"damaged"});
 }

@@ -53,9 +53,7 @@ struct LedgerEntry {
   std::uint64_t questions = 0;
   UnixSeconds last_asked = 0;
   UnixSeconds created = 0;  // first heard of
-  // The last gap (below) that was known when it was first heard of, and when it last accepted a
-  // list of each kind.
-  std::int64_t created_gap = 0;
+  // The last gap (below) that was known when it last accepted a list of each kind.
   std::array<std::int64_t, trust::kListKinds> accepted_gap{};
   UnixSeconds seen = 0;  // last heard of
   bool removed = false;  // by an administrator, and not heard of since
@@ -107,6 +105,8 @@ struct LedgerGap {
   UnixSeconds ended = 0;
   std::string why;      // "the machine lost power"
   bool unkept = false;  // lists that are not kept were served, too
+
+  bool operator==(const LedgerGap&) const = default;
 };
 Status note_gap(Store& store, const LedgerGap& gap);
 Result<std::vector<LedgerGap>> ledger_gaps(Store& store);
