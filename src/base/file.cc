@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::string_view kAside = ".new-";
 
+// As much as files of the kernel's own say that they hold, at most.
+constexpr std::size_t kPage = 4096;
+
 int write_all(int fd, Bytes content) {
   while (!content.empty()) {
     ssize_t n = ::write(fd, content.data(), content.size());
@@ -36,18 +39,28 @@ Result<Buffer> read_descriptor(int file, const std::filesystem::path& path, std:
   struct stat info{};
   if (::fstat(file, &info) != 0) return fail_errno("cannot stat " + quoted(path), errno);
   if (S_ISDIR(info.st_mode)) return fail("cannot read " + quoted(path) + ": it is a folder");
-  // Read to the end rather than trust the size: pipes have none, and a file may grow.
+  auto too_large = [&] {
+    return fail("cannot read " + quoted(path) + ": it holds more than " + std::to_string(limit) + " bytes");
+  };
+  // What has no blocks may be the kernel's own, as in /sys, which says more than there is; or it is all
+  // a hole, and as long as it says.
+  const std::size_t said = S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) : 0;
+  const std::size_t size = info.st_blocks > 0 || said > kPage ? said : 0;
+  if (size > limit) return too_large();
+  // Read to the end rather than trust the size: pipes have none, and a file may grow. What is known is
+  // taken at once: memory that grows by and by is there twice.
+  constexpr std::size_t kPiece = 64 * 1024;
   Buffer out;
+  if (size > 0) out.reserve(size + kPiece);
   std::size_t filled = 0;
   for (;;) {
-    out.resize(filled + 64 * 1024);
+    out.resize(filled + kPiece);
     ssize_t n = ::read(file, out.data() + filled, out.size() - filled);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno("cannot read " + quoted(path), errno);
     if (n == 0) break;
     filled += static_cast<std::size_t>(n);
-    if (filled > limit)
-      return fail("cannot read " + quoted(path) + ": it holds more than " + std::to_string(limit) + " bytes");
+    if (filled > limit) return too_large();
   }
   out.resize(filled);
   return out;

@@ -65,6 +65,9 @@ constexpr std::array<const char*, LineLimits::kKinds> kLeftOut{
     "more times that the ledger may lack something of within a minute",
     "more times within a minute the ledger was not written as fast as phones are given files",
     "more times the kernel would not have another backlog within a minute",
+    "more times there was not enough memory for a step within a minute (memory.failures counts all)",
+    "more times within a minute slow readers of files that were replaced gave way (memory_gave_way counts "
+    "all)",
 };
 
 void write_limited(Peers kind, spdlog::level::level_enum level, std::string_view line) {

@@ -139,6 +139,7 @@ void Activity::note_downloads(const Served* served) {
   });
   const std::set<const Read*> repeated = repeated_nameless(in_order);
   for (Read* read : in_order) {
+    if (read->noted) continue;  // and for one behind it there was no memory
     service::Download& download = read->download;
     std::string_view name = download.device.text();
     if (name.empty()) {
@@ -148,6 +149,7 @@ void Activity::note_downloads(const Served* served) {
     }
     if (download.device.text().empty()) {
       note_nameless(*read, repeated.contains(read));
+      read->noted = true;
       continue;
     }
     if (served != nullptr && download.end != service::DownloadEnd::begun) {
@@ -155,6 +157,7 @@ void Activity::note_downloads(const Served* served) {
       devices_.note(download, read->time);
     }
     ledger_.note(download, read->time);
+    read->noted = true;
   }
   read_.clear();
 }

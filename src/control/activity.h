@@ -68,6 +68,7 @@ class Activity {
   struct Read {
     service::Download download;
     UnixSeconds time = 0;
+    bool noted = false;
   };
   void take_in(const service::Question& question, UnixSeconds now, const Served* served);
   void take_in(const service::Download& download, UnixSeconds now, const Served* served);

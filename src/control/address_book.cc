@@ -19,8 +19,10 @@ void AddressBook::heard(const io::Host& from, std::string_view device, UnixSecon
     by_time_.splice(by_time_.begin(), by_time_, known->second);
     by_time_.front().last = now;
   } else {
-    by_time_.push_front({.from = from, .device = name, .last = now});
-    there.emplace(std::move(name), by_time_.begin());
+    std::list<Entry> added;  // so that there is neither or both, should there be no memory
+    added.push_front({.from = from, .device = name, .last = now});
+    there.emplace(std::move(name), added.begin());
+    by_time_.splice(by_time_.begin(), added);
   }
   // Those that are too old say nothing any more, and keep an address from being one phone's.
   while (!is_recent(by_time_.back(), now)) forget_oldest();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <set>
 
 #include "anchord/base/hex.h"
@@ -52,6 +53,21 @@ void Builder::rotate_ticket_keys() {
 }
 
 Status Builder::stage() {
+  try {
+    Status staged = stage_next();
+    if (staged) from_nothing_ = false;
+    return staged;
+  } catch (const std::bad_alloc&) {
+    // What is known of the store may be half of the last state and half of this one.
+    own_.clear();
+    others_.clear();
+    mark_ = {};
+    from_nothing_ = true;
+    throw;
+  }
+}
+
+Status Builder::stage_next() {
   // A failed attempt is repeated when the store changes, not four times a second.
   if (Result<std::int64_t> counter = store_.change_counter(); counter) asked_for_ = *counter;
   Result<store::LoadedChanges> loaded = store_.load_changes(store::KeyUse::with_keys, others_, mark_);
@@ -84,6 +100,7 @@ Status Builder::stage() {
   if (!made) return std::unexpected(made.error());
   next.made_lists = std::move(*made);
   for (const trust::Identity& one : cluster.tvs) next.verifiers.push_back(one.certificate);
+  auto context = context_of(cluster);
 
   if (own_.empty()) {
     expiry_.watch(cluster);
@@ -101,11 +118,11 @@ Status Builder::stage() {
   asked_for_ = loaded->change_counter;
   ticket_keys_changed_ = false;
   staged_ = std::move(next);
-  context_ = context_of(cluster);
+  context_ = std::move(context);
   return {};
 }
 
-void Builder::apply(Provisioner::Update update) {
+void Builder::apply(Provisioner::Update& update) {
   own_lists_.take_from(update.changes);
   files_ = files_.with(update.changes);
   made_from_ = update.generation;
@@ -114,8 +131,9 @@ void Builder::apply(Provisioner::Update update) {
 std::unique_ptr<const service::View> Builder::view() {
   assert(ready());
   if (staged_) {
+    index::FileTable files = files_.with(staged_->lists);  // the one thing that can fail
     certificates_ = std::move(staged_->certificates);
-    files_ = files_.with(staged_->lists);
+    files_ = std::move(files);
     standing_ = staged_->standing;
     tvs_ = std::move(staged_->tvs);
     https_ = std::move(staged_->https);
@@ -125,7 +143,13 @@ std::unique_ptr<const service::View> Builder::view() {
     own_lists_.begin_state();
     staged_.reset();
   }
-  files_ = files_.with(own_lists_.judge(store_, [this] { return found_by_phones(); }));
+  try {
+    files_ = files_.with(own_lists_.judge(store_, [this] { return found_by_phones(); }));
+  } catch (const std::bad_alloc&) {
+    own_lists_.judge_again();
+    throw;
+  }
+  own_lists_.are_served();
   auto view = std::make_unique<service::View>();
   view->version = ++version_;
   view->certificates = certificates_;
@@ -268,6 +292,7 @@ Result<index::CertificateIndex> Builder::updated_index(const Difference& differe
                        .serial_key = index::serial_key(certificate.serial()),
                        .ends = options_.refuse_expired && trust::is_added(known)});
   }
+  if (from_nothing_) return index::CertificateIndex().with(changes);
   return (staged_ ? staged_->certificates : certificates_).with(changes);
 }
 

@@ -39,14 +39,18 @@ class Builder {
   Status choose_host();
   const std::string& host() const { return host_; }
 
+  // Where there is no memory (std::bad_alloc) nothing has changed either.
   Status stage();
   // What files must be made from now; after the first stage().
   const std::shared_ptr<const ProvisioningContext>& context() const { return context_; }
-  // What the provisioner has made, in its order.
-  void apply(Provisioner::Update update);
+  // What the provisioner has made, in its order. When there is no memory for it (std::bad_alloc) it is to
+  // be applied again before a view is made.
+  void apply(Provisioner::Update& update);
+  void apply(Provisioner::Update&& update) { apply(update); }
   // Whether a view can be made: the files are of the staged context.
   bool ready() const { return context_ != nullptr && made_from_ == context_->generation; }
-  // What was staged and applied, as a view with the next version. Only when ready().
+  // What was staged and applied, as a view with the next version. Only when ready(). When there is no
+  // memory for it (std::bad_alloc), the next call makes it.
   std::unique_ptr<const service::View> view();
 
   // Lists of single phones, as of the last view.
@@ -94,6 +98,7 @@ class Builder {
     std::int64_t change_counter = 0;
   };
 
+  Status stage_next();
   Difference difference(const store::LoadedChanges& loaded) const;
   Result<index::CertificateIndex> updated_index(const Difference& difference) const;
   void take(Difference difference);
@@ -118,6 +123,7 @@ class Builder {
   store::KnownStates own_;
   store::KnownStates others_;
   store::ChangeMark mark_;
+  bool from_nothing_ = false;  // they were lost: the next index is made of all that is loaded
   std::shared_ptr<const ProvisioningContext> context_;
   std::optional<Staged> staged_;
   std::uint64_t made_from_ = 0;  // the context of what was applied last

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <new>
 
 #include "anchord/base/log.h"
 
@@ -102,7 +103,13 @@ void ControlSocket::serve(Millis now, const std::function<std::string(std::strin
     if (!next) break;
     clients_.push_back({.descriptor = std::move(next), .deadline = now + kClientTimeout});
   }
-  std::erase_if(clients_, [&](Client& client) { return now >= client.deadline || !advance(client, answer); });
+  std::erase_if(clients_, [&](Client& client) {
+    try {
+      return now >= client.deadline || !advance(client, answer);
+    } catch (const std::bad_alloc&) {
+      return true;  // it asks again
+    }
+  });
 }
 
 // False when the client is done with, or not worth keeping.

@@ -3,35 +3,61 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace anchord::control {
 
 void Copies::put_encrypted(const std::string& name, trust::ConfigTraits traits) {
-  forget(name);
-  for (std::uint64_t value : traits.values) ++secrets_[value];
   std::string device = configured_device(name).value_or("");
-  ++configured_[device];
-  files_.emplace(name, File{std::move(traits), std::move(device)});
+  decltype(files_)::iterator file;
+  try {
+    for (std::uint64_t value : traits.values) secrets_.try_emplace(value, 0);
+    configured_.try_emplace(device, 0);
+    file = files_.try_emplace(name).first;
+  } catch (const std::bad_alloc&) {
+    forget_uncounted(traits, device);
+    throw;
+  }
+  // Nothing fails from here on.
+  for (std::uint64_t value : traits.values) ++secrets_.find(value)->second;
+  ++configured_.find(device)->second;
+  count_out(file->second);
+  suspects_.erase(name);
+  file->second = {std::move(traits), std::move(device)};
 }
 
 void Copies::put_other(const std::string& name, trust::ConfigTraits traits) {
-  forget(name);
-  if (traits.values.empty() && traits.packed.empty()) return;
-  files_.emplace(name, File{std::move(traits), {}});
-  suspects_.insert(name);
+  if (traits.values.empty() && traits.packed.empty()) return forget(name);
+  std::set<std::string> suspect{name};
+  auto file = files_.try_emplace(name).first;
+  // Nothing fails from here on.
+  count_out(file->second);
+  suspects_.merge(suspect);
+  file->second = {std::move(traits), {}};
 }
 
 void Copies::forget(const std::string& name) {
   auto file = files_.find(name);
   if (file == files_.end()) return;
   suspects_.erase(name);
-  if (const std::string& device = file->second.device; !device.empty()) {
-    for (std::uint64_t value : file->second.traits.values)
-      if (auto counted = secrets_.find(value); --counted->second == 0) secrets_.erase(counted);
-    if (auto counted = configured_.find(device); --counted->second == 0) configured_.erase(counted);
-  }
+  count_out(file->second);
   files_.erase(file);
+}
+
+void Copies::count_out(const File& file) {
+  if (file.device.empty()) return;
+  for (std::uint64_t value : file.traits.values)
+    if (auto counted = secrets_.find(value); --counted->second == 0) secrets_.erase(counted);
+  if (auto counted = configured_.find(file.device); --counted->second == 0) configured_.erase(counted);
+}
+
+void Copies::forget_uncounted(const trust::ConfigTraits& traits, const std::string& device) {
+  for (std::uint64_t value : traits.values)
+    if (auto known = secrets_.find(value); known != secrets_.end() && known->second == 0)
+      secrets_.erase(known);
+  if (auto known = configured_.find(device); known != configured_.end() && known->second == 0)
+    configured_.erase(known);
 }
 
 std::string Copies::problem(const std::string& name, const DeviceCertificates& devices) const {

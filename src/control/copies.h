@@ -16,7 +16,8 @@ namespace anchord::control {
 
 class Copies {
  public:
-  // A configuration that goes out encrypted, whatever was said of that name before.
+  // A configuration that goes out encrypted, whatever was said of that name before: which still holds
+  // where there is no memory.
   void put_encrypted(const std::string& name, trust::ConfigTraits traits);
   // Any other file.
   void put_other(const std::string& name, trust::ConfigTraits traits);
@@ -37,6 +38,8 @@ class Copies {
     std::string device;  // whose it is, where it goes out encrypted; else empty
   };
 
+  void count_out(const File& file);
+  void forget_uncounted(const trust::ConfigTraits& traits, const std::string& device);
   std::string copied(const trust::ConfigTraits& traits) const;
   std::string device_without_configuration(const DeviceCertificates& devices) const;
 

@@ -29,8 +29,10 @@ DeviceLog::Device& DeviceLog::heard_of(std::string_view name) {
     by_phone_.erase(key_of(devices_.back().name));
     devices_.pop_back();
   }
-  devices_.push_front({.name = std::string(name)});
-  by_phone_.emplace(std::move(key), devices_.begin());
+  std::list<Device> added;  // so that there is neither or both, should there be no memory
+  added.push_front({.name = std::string(name)});
+  by_phone_.emplace(std::move(key), added.begin());
+  devices_.splice(devices_.begin(), added);
   return devices_.front();
 }
 

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <new>
@@ -21,8 +20,10 @@
 #include "anchord/control/start_checks.h"
 #include "anchord/io/probe.h"
 #include "listeners.h"
+#include "memory_plan.h"
 #include "sizing.h"
 #include "state_checks.h"
+#include "system_text.h"
 
 namespace anchord::control {
 namespace {
@@ -34,45 +35,11 @@ constexpr unsigned kNetBindService = 10;
 constexpr unsigned kNetAdmin = 12;
 constexpr unsigned kLease = 28;
 
-// A small file of /proc or /sys; empty when there is none.
-std::string proc(const std::string& path) {
-  auto content = read_file(path, std::size_t{1} << 20);
-  if (!content) return {};
-  return {content->begin(), content->end()};
-}
-
-// The word behind "KEY" at the beginning of a line.
-std::string word_after(const std::string& text, const std::string& key) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(key)) continue;
-    std::istringstream words(line.substr(key.size()));
-    std::string word;
-    words >> word;
-    return word;
-  }
-  return {};
-}
-
-std::optional<std::uint64_t> number(const std::string& text, int base = 10) {
-  std::uint64_t out = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
-  if (error != std::errc{} || end == text.data()) return std::nullopt;
-  return out;
-}
-
-std::string size_text(std::uint64_t bytes) {
-  constexpr std::array kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
-  double amount = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; amount >= 1024 && unit + 1 < kUnits.size(); ++unit) amount /= 1024;
-  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", amount, kUnits[unit]);
-}
-
 // Cores' worth of time that the control group may take; none when it is not limited.
 std::optional<double> core_quota() {
-  std::string limit = proc("/sys/fs/cgroup" + word_after(proc("/proc/self/cgroup"), "0::") + "/cpu.max");
-  if (limit.empty()) limit = proc("/sys/fs/cgroup/cpu.max");
+  std::string limit =
+      system_file("/sys/fs/cgroup" + word_after(system_file("/proc/self/cgroup"), "0::") + "/cpu.max");
+  if (limit.empty()) limit = system_file("/sys/fs/cgroup/cpu.max");
   std::istringstream words(limit);
   double quota = 0;
   double period = 0;
@@ -81,7 +48,7 @@ std::optional<double> core_quota() {
 }
 
 bool is_capable(unsigned capability) {
-  std::uint64_t set = number(word_after(proc("/proc/self/status"), "CapEff:"), 16).value_or(0);
+  std::uint64_t set = system_number(word_after(system_file("/proc/self/status"), "CapEff:"), 16).value_or(0);
   return (set >> capability & 1) != 0;
 }
 
@@ -95,9 +62,9 @@ Memory operator-(const Memory& a, const Memory& b) {
 }
 
 Memory of_this_process() {
-  auto pages = static_cast<std::int64_t>(number(proc("/proc/self/statm")).value_or(0));
+  auto pages = static_cast<std::int64_t>(system_number(system_file("/proc/self/statm")).value_or(0));
   auto kib = static_cast<std::int64_t>(
-      number(word_after(proc("/proc/self/smaps_rollup"), "Anonymous:")).value_or(0));
+      system_number(word_after(system_file("/proc/self/smaps_rollup"), "Anonymous:")).value_or(0));
   return {.reserved = pages * ::sysconf(_SC_PAGESIZE), .touched = kib * 1024};
 }
 
@@ -314,6 +281,13 @@ void Explanation::look_at_descriptors() {
                     {"descriptors_allowed", allowed},
                     {"locked_memory", unlimited ? Json() : Json(locked.rlim_cur)}};
   if (Status enough = check_descriptors(options_, shards_); !enough) problems_.push_back(enough.error().text);
+  const MemoryNeed need = memory_needed(options_, shards_);
+  out_["limits"]["memory_needed"] = {{"address_space", need.address_space}, {"used", need.used}};
+  if (auto plan = plan_memory(memory_limits(options_), need)) {
+    out_["limits"]["memory_limit"] = plan->limit.bytes;
+    out_["limits"]["memory_limited_by"] = plan->limit.name;
+    out_["limits"]["memory_for_files"] = plan->files;
+  }
   auto memory = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                 static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   out_["limits"]["memory"] = memory;
@@ -333,7 +307,8 @@ void Explanation::look_at_ports() {
 
 void Explanation::look_at_sockets() {
   Json& limits = out_["limits"];
-  auto backlog = static_cast<int>(number(proc("/proc/sys/net/core/somaxconn")).value_or(service::kBacklog));
+  auto backlog = static_cast<int>(
+      system_number(system_file("/proc/sys/net/core/somaxconn")).value_or(service::kBacklog));
   limits["backlog_wanted"] = service::kBacklog;
   limits["backlog_given"] = std::min(backlog, service::kBacklog);
   if (backlog < service::kBacklog)
@@ -438,6 +413,9 @@ void write_limits(std::string& out, const Json& limits) {
   out += fmt::format("  locked memory: {}\n",
                      limits["locked_memory"].is_null() ? "not limited" : size_text(value("locked_memory")));
   out += fmt::format("  memory: {}\n", size_text(value("memory")));
+  if (limits.contains("memory_for_files"))
+    out += fmt::format("  memory for files: {}, of {} ({})\n", size_text(value("memory_for_files")),
+                       size_text(value("memory_limit")), limits["memory_limited_by"].get<std::string>());
   out += fmt::format("  connections that wait: {} wanted, {} given\n", value("backlog_wanted"),
                      value("backlog_given"));
   if (limits.contains("udp_receive_wanted")) {

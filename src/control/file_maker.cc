@@ -52,8 +52,9 @@ Buffer input_digest(const std::string& served, Bytes content, const Provisioning
 
 class Maker {
  public:
-  Maker(const ProvisioningContext& context, const SavedSignatures& kept, UnixSeconds now)
-      : context_(context), kept_(kept), now_(now) {}
+  Maker(const ProvisioningContext& context, const SavedSignatures& kept, UnixSeconds now,
+        MemoryBudget::Share room)
+      : context_(context), kept_(kept), now_(now), room_(std::move(room)) {}
 
   Status add_signed(const std::string& name, const index::Blob& content) {
     if (Status added = add_signature(name + std::string(kSigned), content); !added) return added;
@@ -72,7 +73,7 @@ class Maker {
       std::copy_n(saved->content_key.begin() + key.key.size(), key.iv.size(), key.iv.begin());
       Buffer cipher = trust::encrypt_content(content.bytes(), key);
       if (trust::verify_header(served, saved->header, cipher, context_.signer.certificate)) {
-        put(served, {index::Blob(saved->header), index::Blob(std::move(cipher))});
+        put(served, {index::Blob(saved->header), of_room(std::move(cipher))});
         return {};
       }
     }
@@ -83,12 +84,17 @@ class Maker {
     Buffer kept_key(key.key.begin(), key.key.end());
     kept_key.insert(kept_key.end(), key.iv.begin(), key.iv.end());
     out.made.push_back({served, std::move(digest), made->header, std::move(kept_key)});
-    put(served, {index::Blob(std::move(made->header)), index::Blob(std::move(made->content))});
+    put(served, {index::Blob(std::move(made->header)), of_room(std::move(made->content))});
     return {};
   }
 
   void put(std::string served, index::FileBody body) {
     out.files.push_back({std::move(served), std::move(body)});
+  }
+
+  index::Blob of_room(Buffer content) {
+    MemoryBudget::Share share = room_.split(content.size());
+    return index::Blob(std::move(content), std::move(share));
   }
 
   MadeFiles out;
@@ -118,6 +124,7 @@ class Maker {
   const ProvisioningContext& context_;
   const SavedSignatures& kept_;
   UnixSeconds now_;
+  MemoryBudget::Share room_;
 };
 
 // Of a file that is signed already. The vendor's own are served as they are; what would pass
@@ -172,7 +179,7 @@ Result<MadeFiles> make_for_device(Maker& maker, const std::string& name, const i
   maker.out.traits = trust::config_traits(content.bytes());
   maker.out.recipient = device;
   Status added = maker.add_encrypted(name, content, device);
-  if (added) added = maker.add_signed(name, index::Blob(std::move(*reduced)));
+  if (added) added = maker.add_signed(name, maker.of_room(std::move(*reduced)));
   if (!added) return std::unexpected(added.error());
   return std::move(maker.out);
 }
@@ -245,6 +252,21 @@ std::string unsigned_name(std::string_view name) {
   return std::string(name);
 }
 
+// What is XML is perhaps converted, and read by pieces that the parser keeps twice; what is encrypted
+// is reduced as well, in steps that each hold a part. Anything may be a copy, and is looked into.
+std::uint64_t memory_to_make(const std::string& name, Bytes content, const ProvisioningContext& context) {
+  constexpr std::uint64_t kSmall = 64 * 1024;
+  constexpr std::uint64_t kOfXml = 4;
+  constexpr std::uint64_t kOfEncrypted = 7;
+  const std::uint64_t size = content.size();
+  const bool is_xml = lower_case(name).ends_with(".xml") || trust::may_be_xml(content);
+  const std::uint64_t of_traits = trust::memory_of_traits(content);
+  if (!is_xml) return kSmall + of_traits;
+  const auto device = configured_device(name);
+  const bool is_encrypted = device && !context.rolling_back && context.devices.contains(*device);
+  return kSmall + std::max(size * (is_encrypted ? kOfEncrypted : kOfXml), size + of_traits);
+}
+
 Status check_name(const std::string& name) {
   if (!index::is_file_name(name) || name.size() + kEncrypted.size() > index::kMaxFileName)
     return fail(fmt::format("has a name of more than {} bytes", index::kMaxFileName - kEncrypted.size()));
@@ -264,9 +286,9 @@ Status check_name(const std::string& name) {
 }
 
 Result<MadeFiles> make_files(const std::string& name, const index::Blob& content,
-                             const ProvisioningContext& context, const SavedSignatures& kept,
-                             UnixSeconds now) {
-  Maker maker(context, kept, now);
+                             const ProvisioningContext& context, const SavedSignatures& kept, UnixSeconds now,
+                             MemoryBudget::Share room) {
+  Maker maker(context, kept, now, std::move(room));
   if (auto own = trust::own_list_name(name)) {
     if (auto signer = trust::own_list_signer(own->kind, content.bytes()); !signer)
       return std::unexpected(std::move(signer.error()).within("cannot be served"));
@@ -312,9 +334,9 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
 Result<MadeFiles> sign_configuration(const std::string& name, const index::Blob& content,
                                      const std::optional<crypto::Certificate>& recipient,
                                      const ProvisioningContext& context, const SavedSignatures& kept,
-                                     UnixSeconds now) {
+                                     UnixSeconds now, MemoryBudget::Share room) {
   assert(!context.rolling_back);
-  Maker maker(context, kept, now);
+  Maker maker(context, kept, now, std::move(room));
   return recipient ? make_for_device(maker, name, content, *recipient) : make_plain(maker, name, content);
 }
 

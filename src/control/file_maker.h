@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "anchord/base/clock.h"
+#include "anchord/base/memory_budget.h"
 #include "anchord/index/file_table.h"
 #include "anchord/store/store.h"
 #include "anchord/trust/cluster.h"
@@ -63,20 +64,29 @@ struct MadeFiles {
   std::optional<crypto::Certificate> recipient;
 };
 
+// Bytes that a file takes beside its content as long as it is served: its names and signatures, and
+// what is known of it.
+constexpr std::uint64_t kMemoryOfFile = 3 * 1024;
+
+// Bytes that making the files of a content takes beside it and kMemoryOfFile, for the moment or for as
+// long as they are served; rather more than less.
+std::uint64_t memory_to_make(const std::string& name, Bytes content, const ProvisioningContext& context);
+
 // Whether the folder may hold a file of that name; the error is the reason.
 Status check_name(const std::string& name);
 
-// Fails, with the reason, when the content is not what the name says.
+// Fails, with the reason, when the content is not what the name says. Of `room`, memory_to_make() bytes
+// of a budget, what is served besides the content keeps its part.
 Result<MadeFiles> make_files(const std::string& name, const index::Blob& content,
-                             const ProvisioningContext& context, const SavedSignatures& kept,
-                             UnixSeconds now);
+                             const ProvisioningContext& context, const SavedSignatures& kept, UnixSeconds now,
+                             MemoryBudget::Share room = {});
 
 // As `recipient` says, whatever the context says of the device: of a configuration that was made before,
 // and would be refused now, when it must bear another signature. Not while the cluster is rolling back.
 Result<MadeFiles> sign_configuration(const std::string& name, const index::Blob& content,
                                      const std::optional<crypto::Certificate>& recipient,
                                      const ProvisioningContext& context, const SavedSignatures& kept,
-                                     UnixSeconds now);
+                                     UnixSeconds now, MemoryBudget::Share room = {});
 
 // The device whose configuration a file holds, by phone_name(), whatever folder it is in.
 std::optional<std::string> configured_device(std::string_view name);

@@ -25,7 +25,10 @@ void FileNews::odd(std::string_view file, const std::string& reason) {
     ++others_;
     return;
   }
-  odd_[reason].add(file);
+  if (cause != odd_.end()) return cause->second.add(file);
+  Files files;  // so that there is no cause without files, should there be no memory
+  files.add(file);
+  odd_.emplace(reason, std::move(files));
 }
 
 std::vector<FileNews::Line> FileNews::take() {

@@ -8,7 +8,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "anchord/base/clock.h"
 #include "file_news.h"
@@ -48,8 +47,9 @@ class FileProblems {
   bool keeps_last_good(const std::string& file) const;
   const Problems& problems() const { return problems_; }
   const Warnings& warnings() const { return warnings_; }
-  // Whether either has changed since the last call.
-  bool take_changed() { return std::exchange(changed_, false); }
+  // Whether either has changed since that was taken notice of.
+  bool has_changed() const { return changed_; }
+  void take_notice() { changed_ = false; }
 
   FileNews& news() { return news_; }
 

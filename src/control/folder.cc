@@ -140,7 +140,7 @@ bool Folder::holds(const std::string& name) const {
   return static_cast<bool>(open_below(root_.get(), name, O_PATH | O_NOFOLLOW));
 }
 
-ReadFile Folder::read(const std::string& name, const SizeLimit& limit) const {
+ReadFile Folder::read(const std::string& name, const SizeLimit& limit, const Admit& admit) const {
   ReadFile out;
   auto refuse = [&](std::string reason) {
     out.state = ReadFile::State::refused;
@@ -172,6 +172,9 @@ ReadFile Folder::read(const std::string& name, const SizeLimit& limit) const {
     return refuse(fmt::format("has {} bytes; the limit is {} ({})", out.stamp.size, limit.bytes, limit.name));
   out.state = ReadFile::State::unfinished;
   if (is_being_written(file.get(), out.stamp)) return out;
+  if (admit) {
+    if (Status admitted = admit(out.stamp.size); !admitted) return refuse(admitted.error().text);
+  }
   out.content.resize(out.stamp.size);
   bool read = read_all(file.get(), out.content);
   struct stat after{};

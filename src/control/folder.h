@@ -76,7 +76,12 @@ class Folder {
   // Whether there is something of that name, whatever it is.
   bool holds(const std::string& name) const;
 
-  ReadFile read(const std::string& name, const SizeLimit& limit) const;
+  // Before anything of the file is taken into memory: whether so many bytes may be. The error is the
+  // reason why they may not.
+  using Admit = std::function<Status(std::uint64_t bytes)>;
+
+  // A file is taken for as large as it says: of a sparse one nothing is read to find out.
+  ReadFile read(const std::string& name, const SizeLimit& limit, const Admit& admit = {}) const;
 
   const std::filesystem::path& path() const { return path_; }
 

@@ -47,6 +47,12 @@ Result<Buffer> LastGood::read(const std::string& name, std::uint64_t max_size) c
   return read_file(folder_ / name, max_size);
 }
 
+std::uint64_t LastGood::size(const std::string& name) const {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(folder_ / name, error);
+  return error ? 0 : size;
+}
+
 Status LastGood::keep(const std::string& name, Bytes content) {
   Status made = make_folder(folder_);
   for (std::size_t slash = name.find('/'); made && slash != std::string::npos;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "anchord/base/log.h"
@@ -50,6 +51,7 @@ Status LedgerWriter::stop() {
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
   std::lock_guard lock(mutex_);
+  if (unwritten_) return fail("there was no memory for it");
   if (report_.problem.empty()) return {};
   return fail(report_.problem);
 }
@@ -62,14 +64,14 @@ void LedgerWriter::begin(const store::LedgerSession& session) {
 
 void LedgerWriter::note_gap(const store::LedgerGap& gap) {
   std::lock_guard lock(mutex_);
-  ++noted_;
   add_gap(gaps_, gap);
+  ++noted_;
 }
 
 void LedgerWriter::note_gap_after(const store::LedgerGap& gap) {
   std::lock_guard lock(mutex_);
-  ++noted_;
   add_gap(gaps_after_, gap);
+  ++noted_;
 }
 
 void LedgerWriter::noted_until(UnixSeconds time) {
@@ -121,29 +123,42 @@ void LedgerWriter::run() {
   ::pthread_setname_np(::pthread_self(), "ledger");
   give_way_to_shards();
   forget_due_ = help_due_ = monotonic_now();
-  count_devices();
-  for (bool stopping = false; !stopping;) {
+  guard_.attempt("to look at the ledger", [&] { count_devices(); });
+  for (;;) {
     {
       std::unique_lock lock(mutex_);
-      stopping = wake_.wait_for(lock, kBatch, [this] { return stopping_; });
+      if (wake_.wait_for(lock, kBatch, [this] { return stopping_; })) break;
     }
-    if (stopping) return write_the_last();
-    if (write()) {
-      count_devices();
-      forget_due_ = std::min(forget_due_, forgot_at_ + kForgetAfterChange);
-      help_due_ = std::min(help_due_, helped_at_ + kHelpAfterChange);
-    }
-    if (monotonic_now() >= help_due_) help();
-    if (monotonic_now() >= forget_due_) forget_unneeded();
+    guard_.attempt("to write the ledger", [&] { turn(); });
   }
+  write_the_last();
+}
+
+void LedgerWriter::turn() {
+  if (write()) {
+    forget_due_ = std::min(forget_due_, forgot_at_ + kForgetAfterChange);
+    help_due_ = std::min(help_due_, helped_at_ + kHelpAfterChange);
+    count_devices();
+  }
+  if (monotonic_now() >= help_due_) help();
+  if (monotonic_now() >= forget_due_) forget_unneeded();
+}
+
+bool LedgerWriter::has_problem() const {
+  std::lock_guard lock(mutex_);
+  return !report_.problem.empty();
 }
 
 void LedgerWriter::write_the_last() {
   const Millis end = monotonic_now() + kEndWait;
   bool said = false;
   for (;;) {
-    (void)write(true);
-    if (report().problem.empty() || monotonic_now() >= end) return;
+    const bool tried = guard_.attempt("to write the ledger", [&] { (void)write(true); });
+    if ((tried && !has_problem()) || monotonic_now() >= end) {
+      std::lock_guard lock(mutex_);
+      unwritten_ = !tried;
+      return;
+    }
     if (!std::exchange(said, true))
       log::warn(fmt::format("the end waits for the ledger, {} seconds at most", kEndWait / 1000));
     std::this_thread::sleep_for(kBatch);
@@ -161,50 +176,62 @@ void LedgerWriter::add_gap(std::vector<store::LedgerGap>& gaps, store::LedgerGap
 
 void LedgerWriter::note_dropped(UnixSeconds now) {
   if (std::uint64_t dropped = pending_.dropped(); dropped != dropped_known_) {
-    dropped_known_ = dropped;
     add_gap(gaps_, {.began = std::min(dropped_since_, now),
                     .ended = now,
                     .why = "more phones waited for the ledger than there is room for"});
+    dropped_known_ = dropped;
   }
+  if (!lost_) return;
+  // Of those too that were first heard of in what was lost a part of.
+  add_gap(gaps_after_, {.began = std::min(dropped_since_, now),
+                        .ended = now,
+                        .why = "there was no memory for what waited for the ledger"});
+  lost_ = false;
 }
 
-LedgerWriter::Batch LedgerWriter::take(bool last) {
+// Into batch_, behind what there was no memory for before. What may fail comes first.
+void LedgerWriter::take(bool last) {
   std::lock_guard lock(mutex_);
   const UnixSeconds now = calendar_now();
   note_dropped(now);
-  Batch out{.gaps = std::exchange(gaps_, {}),
-            .own = std::exchange(own_, std::nullopt),
-            .changes = pending_.take(),
-            .gaps_after = std::exchange(gaps_after_, {}),
-            .session = std::nullopt,
-            .noted = noted_};
-  bool due = !out.empty() || last || monotonic_now() >= session_due_;
-  if (due && !session_.host.empty()) {
-    out.session = session_;
-    out.session->clean = last;
+  if (batch_.empty()) {
+    batch_.changes = pending_.take();
+    batch_.gaps = std::exchange(gaps_, {});
+    batch_.gaps_after = std::exchange(gaps_after_, {});
+    batch_.own = std::exchange(own_, std::nullopt);
+    batch_.noted = noted_;
   }
-  writing_ = out.changes.size();
-  if (out.empty()) report_.written = out.noted;
-  return out;
+  bool due = !batch_.empty() || last || monotonic_now() >= session_due_;
+  if (due && !session_.host.empty()) {
+    batch_.session = session_;
+    batch_.session->clean = last;
+  }
+  writing_ = batch_.changes.size();
+  if (batch_.empty()) report_.written = batch_.noted;
 }
 
 void LedgerWriter::put_back(Batch batch) {
-  pending_.put_back(std::move(batch.changes));
   if (!own_) own_ = std::move(batch.own);  // newer ones stay
-  for (store::LedgerGap& gap : batch.gaps) add_gap(gaps_, std::move(gap));
-  for (store::LedgerGap& gap : batch.gaps_after) add_gap(gaps_after_, std::move(gap));
+  try {
+    pending_.put_back(std::move(batch.changes));
+    for (store::LedgerGap& gap : batch.gaps) add_gap(gaps_, std::move(gap));
+    for (store::LedgerGap& gap : batch.gaps_after) add_gap(gaps_after_, std::move(gap));
+  } catch (const std::bad_alloc&) {
+    lost_ = true;
+  }
   note_dropped(calendar_now());
 }
 
 // Whether the ledger has changed.
 bool LedgerWriter::write(bool last) {
-  Batch batch = take(last);
-  if (batch.empty()) return false;
-  const bool changed = !batch.changes.empty() || batch.own;
-  Status written = write_to_store(batch);
+  take(last);
+  if (batch_.empty()) return false;
+  const bool changed = !batch_.changes.empty() || batch_.own;
+  Status written = write_to_store(batch_);
   std::string problem = written ? "" : written.error().text;
   std::lock_guard lock(mutex_);
   writing_ = 0;
+  Batch batch = std::exchange(batch_, {});
   if (written) {
     if (changed) report_.last_written = calendar_now();
     report_.written = batch.noted;

@@ -22,6 +22,7 @@
 #include "anchord/index/file_table.h"
 #include "anchord/store/ledger_session.h"
 #include "machine_session.h"
+#include "memory_guard.h"
 #include "pending_ledger.h"
 
 namespace anchord::control {
@@ -86,9 +87,11 @@ class LedgerWriter {
   };
 
   void run();
+  void turn();
   bool write(bool last = false);
+  bool has_problem() const;
   void write_the_last();
-  Batch take(bool last);
+  void take(bool last);
   void put_back(Batch batch);
   Status write_to_store(Batch& batch);
   static void add_gap(std::vector<store::LedgerGap>& gaps, store::LedgerGap gap);
@@ -100,6 +103,8 @@ class LedgerWriter {
   void count_devices();
 
   store::Store store_;  // the thread's own
+  Batch batch_;         // what is being written; some of it is left when there was no memory for it
+  MemoryGuard guard_;
   const std::uint64_t machine_ = machine_session();
   Millis forget_due_ = 0;
   Millis forgot_at_ = 0;
@@ -116,12 +121,14 @@ class LedgerWriter {
   std::vector<store::LedgerGap> gaps_after_;
   std::uint64_t dropped_known_ = 0;  // of the records that found no room, those that are in a gap
   UnixSeconds dropped_since_ = 0;    // or later
+  bool lost_ = false;                // some of it, where there was no memory
   store::LedgerSession session_;     // without a host: there is none
   Millis session_due_ = 0;
   std::size_t writing_ = 0;
   std::uint64_t noted_ = 0;
   Report report_;
   bool stopping_ = false;
+  bool unwritten_ = false;  // at the end there was no memory for the rest
 
   std::thread thread_;  // the last: it uses all of the above
 };

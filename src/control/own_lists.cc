@@ -26,16 +26,24 @@ Bytes list_of(const trust::Served& served, const char* name) {
 }  // namespace
 
 void OwnLists::take_from(std::vector<index::FileChange>& changes) {
-  std::erase_if(changes, [&](index::FileChange& change) {
-    if (!trust::own_list_name(change.name)) return false;
+  auto is_list = [](const index::FileChange& change) {
+    return trust::own_list_name(change.name).has_value();
+  };
+  for (const index::FileChange& change : changes) {
+    if (!is_list(change)) continue;
+    is_judged_ = false;
     if (change.body) {
-      folder_.insert_or_assign(change.name, std::move(change.body->content));
+      folder_.insert_or_assign(change.name, change.body->content);
     } else {
       folder_.erase(change.name);
     }
-    is_judged_ = false;
-    return true;
-  });
+  }
+  std::erase_if(changes, is_list);
+}
+
+void OwnLists::are_served() noexcept {
+  if (wanted_) served_ = std::move(*wanted_);
+  wanted_.reset();
 }
 
 void OwnLists::set_made(std::map<std::string, index::Blob> lists) {
@@ -60,6 +68,7 @@ std::vector<std::string> OwnLists::served() const {
 std::vector<index::FileChange> OwnLists::judge(store::Store& store,
                                                const std::function<Result<Found>()>& found) {
   std::vector<index::FileChange> changes;
+  wanted_.reset();
   if (is_judged_) return changes;
   Lists wanted;
   auto said = std::exchange(withdrawn_, {});
@@ -70,7 +79,7 @@ std::vector<index::FileChange> OwnLists::judge(store::Store& store,
   for (const auto& [name, list] : served_)
     if (!wanted.contains(name)) changes.push_back({name, std::nullopt});
   for (const auto& [name, list] : wanted) changes.push_back({name, index::FileBody{.content = list}});
-  served_ = std::move(wanted);
+  wanted_ = std::move(wanted);
   return changes;
 }
 

@@ -36,7 +36,7 @@ class OwnLists {
   };
 
   // Files of the provisioning folder, in their order: takes the lists out, since judge() says which of them
-  // are served.
+  // are served. May be repeated when there was no memory for it.
   void take_from(std::vector<index::FileChange>& changes);
   // The store's, in place of what it had before.
   void set_made(std::map<std::string, index::Blob> lists);
@@ -47,7 +47,11 @@ class OwnLists {
   // something to judge; what cannot be judged is not served.
   std::vector<index::FileChange> judge(store::Store& store, const std::function<Result<Found>()>& found);
 
-  // As of the last judge().
+  // It is done, or it could not be: the next judge() says all of it again.
+  void are_served() noexcept;
+  void judge_again() noexcept { is_judged_ = false; }
+
+  // As of the last judge() that was done.
   std::vector<std::string> served() const;
   bool serves_some() const { return !served_.empty(); }
   // Why lists are not served; those of the folder with its name in front.
@@ -81,6 +85,7 @@ class OwnLists {
   Lists folder_;
   Lists made_;
   Lists served_;
+  std::optional<Lists> wanted_;  // from judge() until it is done
   std::map<std::string, std::string> withdrawn_;
   bool is_judged_ = true;
 

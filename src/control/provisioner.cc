@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <new>
 
 #include "anchord/base/log.h"
 #include "background.h"
@@ -21,8 +22,8 @@ constexpr Millis kRescanBlind = 2'000;
 // that a kill can lose.
 constexpr std::size_t kChunkFiles = 512;
 constexpr std::uint64_t kChunkBytes = 256u << 20;
-// Fewer than these are quicker done than threads are made.
-constexpr std::size_t kFilesPerHelper = 4;
+// After allocations that failed in a row: each time everything is made anew.
+constexpr Millis kMostRetryMemory = 5'000;
 constexpr Millis kSayProgress = 5'000;
 // For copies of what was last good, before others have their turn, and at the end.
 constexpr Millis kCopyTime = 20;
@@ -34,6 +35,19 @@ unsigned ending_bit(const std::string& name, const std::string& served) {
   for (unsigned i = 0; i < kEndings.size(); ++i)
     if (std::string_view(served).substr(name.size()) == kEndings[i]) return 1u << i;
   return 0;
+}
+
+// What is accounted for of a file's bytes, which several of its names share.
+std::uint64_t memory_of(const index::Blob& content, const MadeFiles& made) {
+  std::uint64_t out = content.accounted();
+  const index::Blob* last = &content;
+  for (const index::FileChange& change : made.files) {
+    const index::Blob& more = change.body->content;
+    if (more.shares_with(content) || more.shares_with(*last)) continue;
+    out += more.accounted();
+    last = &more;
+  }
+  return out;
 }
 
 bool same_signing(const ProvisioningContext& a, const ProvisioningContext& b) {
@@ -135,46 +149,98 @@ void Provisioner::run() {
   ::pthread_setname_np(::pthread_self(), "provisioner");
   give_way_to_shards();
   Millis look_again = 0;
-  for (;;) {
-    copy_last_good(kCopyTime);
-    const Millis now = monotonic_now();
-    Millis wake = to_copy_.empty() ? std::min({look_again, unfinished_.next_look(),
-                                               gone_files_.next_look(now), gone_devices_.next_look(now)})
-                                   : 0;
-    wait_for_work(given_ == nullptr ? kNever : wake);
-    FolderWatch::Events files = file_watch_.take();
-    FolderWatch::Events devices = device_watch_.take();
-    take_unfinished(files.names, devices.names);
-    bool everything = files.rescan || devices.rescan || monotonic_now() >= look_again;
+  for (bool more = true; more;) {
+    try {
+      more = turn(look_again);
+      if (!more) copy_last_good(kCopyTimeAtEnd);
+    } catch (const std::bad_alloc&) {
+      recover();
+      look_again = 0;
+    }
+  }
+}
+
+// False at the end.
+bool Provisioner::turn(Millis& look_again) {
+  copy_last_good(kCopyTime);
+  const Millis now = monotonic_now();
+  Millis wake = to_copy_.empty() ? std::min({look_again, unfinished_.next_look(), gone_files_.next_look(now),
+                                             gone_devices_.next_look(now)})
+                                 : 0;
+  wait_for_work(given_ == nullptr ? kNever : wake);
+  FolderWatch::Events files = file_watch_.take();
+  FolderWatch::Events devices = device_watch_.take();
+  take_unfinished(files.names, devices.names);
+  bool everything = files.rescan || devices.rescan || monotonic_now() >= look_again;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    everything = everything || rescan_asked_;
+    if (std::exchange(removals_confirmed_, false)) {
+      gone_files_.confirm();
+      gone_devices_.confirm();
+    }
+    if (given_ == nullptr && next_ == nullptr) return true;
+  }
+  if (given_ == nullptr) everything = true;
+  look(look_again, everything, files.names, devices.names);
+  return true;
+}
+
+void Provisioner::look(Millis& look_again, bool everything, const std::set<std::string>& files,
+                       const std::set<std::string>& devices) {
+  follow_context();
+  if (doubt_) {
+    take_over_devices(DeviceCertificates(context_->devices));
+    process(remake([](const std::string&) { return false; }));
+    doubt_ = false;
+  }
+  if (everything) {
     {
       std::lock_guard lock(mutex_);
-      if (stopping_) break;
-      everything = everything || rescan_asked_;
-      if (std::exchange(removals_confirmed_, false)) {
-        gone_files_.confirm();
-        gone_devices_.confirm();
-      }
-      if (given_ == nullptr && next_ == nullptr) continue;
+      rescan_asked_ = false;
     }
-    if (given_ == nullptr) everything = true;
-    follow_context();
-    if (everything) {
-      {
-        std::lock_guard lock(mutex_);
-        rescan_asked_ = false;
-      }
-      look_at_everything();
-      look_again = monotonic_now() + (watching_ ? limits_.rescan : kRescanBlind);
-    } else {
-      if (!devices.names.empty()) look_at_devices(devices.names);
-      std::vector<Job> jobs;
-      for (const std::string& name : files.names) jobs.push_back({.name = name});
-      process(std::move(jobs));
-    }
-    do_removals();
-    emit();
+    look_at_everything();
+    look_again = monotonic_now() + (watching_ ? limits_.rescan : kRescanBlind);
+  } else {
+    if (!devices.empty()) look_at_devices(devices);
+    std::vector<Job> jobs;
+    for (const std::string& name : files) jobs.push_back({.name = name});
+    process(std::move(jobs));
   }
-  copy_last_good(kCopyTimeAtEnd);
+  do_removals();
+  emit();
+  pause_ = 0;
+}
+
+// An allocation has failed outside of the making of a file. Half of something must not go out, and what
+// is known of any file may be half of it: all are looked at, and made anew.
+void Provisioner::recover() noexcept {
+  static constexpr const char* kWhat =
+      "provisioning: there is not enough memory to go on: all is served as before, and looked at again";
+  log::error(kWhat);
+  ++failures_;
+  in_hand_ = 0;
+  changes_.erase(changes_.begin() + static_cast<std::ptrdiff_t>(std::min(whole_changes_, changes_.size())),
+                 changes_.end());
+  for (auto at = known_.begin(); at != known_.end();) {
+    Known& known = at->second;
+    known.stamp = {};
+    known.doubtful = true;
+    if (known.settled) {
+      ++at;
+      continue;
+    }
+    bytes_ -= known.content.size();
+    current_ -= known.memory;
+    copies_.forget(at->first);
+    at = known_.erase(at);
+  }
+  for (auto& [name, stamp] : device_files_) stamp = {};
+  doubt_ = true;
+  pause_ = std::clamp(2 * pause_, limits_.retry_memory, kMostRetryMemory);
+  ::poll(nullptr, 0, static_cast<int>(pause_));
+  asked_.wake();  // also where nothing else is waited for
 }
 
 void Provisioner::wait_for_work(Millis until) {
@@ -198,7 +264,19 @@ void Provisioner::follow_context() {
     next = std::move(next_);
   }
   if (next == nullptr) return;
-  std::shared_ptr<const ProvisioningContext> before = std::exchange(given_, std::move(next));
+  std::shared_ptr<const ProvisioningContext> before = std::exchange(given_, next);
+  try {
+    take_over_context(before);
+  } catch (const std::bad_alloc&) {
+    given_ = std::move(before);
+    whole_pass_ = false;
+    std::lock_guard lock(mutex_);
+    if (next_ == nullptr) next_ = std::move(next);
+    throw;
+  }
+}
+
+void Provisioner::take_over_context(const std::shared_ptr<const ProvisioningContext>& before) {
   if (before == nullptr) {
     whole_pass_ = true;  // the first: nothing is known, and a look at everything follows
     merge_devices();
@@ -221,16 +299,14 @@ void Provisioner::follow_context() {
   judge_copies();
   tell();
   // An update even when nothing is different: somebody waits for this generation.
-  std::lock_guard lock(mutex_);
-  updates_.push_back({given_->generation, std::exchange(changes_, {})});
-  updated_.wake();
+  send_update();
 }
 
 std::vector<Provisioner::Job> Provisioner::remake(
     const std::function<bool(const std::string& name)>& wanted) const {
   std::vector<Job> jobs;
   for (const auto& [name, known] : known_)
-    if (wanted(name)) jobs.push_back({.name = name, .known = &known, .from_memory = true});
+    if (known.doubtful || wanted(name)) jobs.push_back({.name = name, .known = &known, .from_memory = true});
   // What was refused may be good now; its newest content is on the disk alone.
   for (const auto& [file, problem] : problems_.problems()) {
     if (!file.starts_with(kFiles)) continue;
@@ -256,13 +332,16 @@ void Provisioner::process(std::vector<Job> jobs) {
       Job& job = jobs[end];
       auto known = known_.find(job.name);
       job.known = known != known_.end() ? &known->second : nullptr;
-      job.troubled = problems_.has(std::string(kFiles) + job.name);
+      job.troubled =
+          (job.known != nullptr && job.known->doubtful) || problems_.has(std::string(kFiles) + job.name);
       bytes += job.from_memory ? job.known->content.size() : std::min(job.read.stamp.size, limits_.max_file);
     }
     std::span<Job> chunk(jobs.data() + at, end - at);
     do_jobs(chunk);
     for (Job& job : chunk) {
       settle(job);
+      whole_changes_ = changes_.size();
+      in_hand_ -= job.in_hand;
       job = {};
     }
     save_signatures();
@@ -286,57 +365,16 @@ bool Provisioner::stopping() const {
   return stopping_;
 }
 
-void Provisioner::do_jobs(std::span<Job> jobs) {
-  std::atomic<std::size_t> next{0};
-  auto work = [&] {
-    for (std::size_t i = next++; i < jobs.size(); i = next++) {
-      do_job(jobs[i]);
-      ++made_;
-    }
-  };
-  std::size_t helpers = std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()),
-                                              (jobs.size() + kFilesPerHelper - 1) / kFilesPerHelper);
-  std::vector<std::jthread> threads;
-  for (std::size_t i = 1; i < helpers; ++i) {
-    threads.emplace_back([&] {
-      give_way_to_shards();
-      work();
-    });
-  }
-  work();
-}
-
-void Provisioner::do_job(Job& job) const {
-  if (job.from_memory) {
-    job.content = job.known->content;
-    job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
-    if (!*job.made && job.must_change) make_as_before(job);
-    return;
-  }
-  Status good = check_name(job.name);
-  if (good) good = check_place(job.name);
-  job.read = files_.read(job.name, {.bytes = good ? limits_.max_file : 0, .name = "--max-file-size"});
-  if (job.read.state == ReadFile::State::missing) return;
-  if (!good) {
-    job.read = {.state = ReadFile::State::refused, .stamp = job.read.stamp, .reason = good.error().text};
-    return;
-  }
-  if (job.read.state == ReadFile::State::whole) {
-    bool same = job.known != nullptr && same_bytes(job.known->content.bytes(), job.read.content);
-    if (same && !job.troubled) return;
-    job.content = index::Blob(std::move(job.read.content));
-    job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
-    if (*job.made) return;
-    job.is_known_content = same;
-    job.read.state = ReadFile::State::refused;
-    job.read.reason = std::exchange(job.made, std::nullopt)->error().text;
-  }
-  if (job.known == nullptr) make_from_copy(job);
-}
-
 // What came of a job, on this thread alone.
 void Provisioner::settle(Job& job) {
   const std::string file = std::string(kFiles) + job.name;
+  if (job.no_memory) {
+    const char* reason = "cannot be read and made: there is not enough memory";
+    if (job.from_memory) job.made = fail(reason);
+    job.read.state = ReadFile::State::refused;
+    job.read.reason = reason;
+  }
+  if (waits_for_room(job)) return unfinished_.found(file, monotonic_now());
   if (job.from_memory && job.must_change && !job.read.reason.empty()) return settle_as_before(job);
   if (job.from_memory && !*job.made) return set_refused(job.name, job.made->error().text);
   if (!job.from_memory && job.read.state != ReadFile::State::unfinished) unfinished_.forget(file);
@@ -384,18 +422,22 @@ Status Provisioner::take_over(Job& job) {
   if (bytes_ - before + job.content.size() > limits_.max_folder)
     return fail(fmt::format("would take the folder beyond {} bytes (--max-folder-size)", limits_.max_folder));
   MadeFiles& made = **job.made;
-  bytes_ += job.content.size() - before;
   if (!job.from_memory && !job.from_copy && given_ != nullptr && !whole_pass_)
     known == known_.end() ? problems_.news().added(std::string(kFiles) + job.name)
                           : problems_.news().changed(std::string(kFiles) + job.name);
   if (known == known_.end()) known = known_.emplace(job.name, Known{}).first;
-  if (!job.from_memory && !job.from_copy) known->second.stamp = job.read.stamp;
-  known->second.content = job.content;
+  // What may fail comes first.
+  std::string warning = made.traits.values.empty() && made.traits.packed.empty() ? "" : made.warning;
+  made.recipient ? copies_.put_encrypted(job.name, std::move(made.traits))
+                 : copies_.put_other(job.name, std::move(made.traits));
   known->second.recipient = std::move(made.recipient);
   known->second.withheld = false;
-  known->second.warning = made.traits.values.empty() && made.traits.packed.empty() ? "" : made.warning;
-  known->second.recipient ? copies_.put_encrypted(job.name, std::move(made.traits))
-                          : copies_.put_other(job.name, std::move(made.traits));
+  known->second.warning = std::move(warning);
+  if (!job.from_memory && !job.from_copy) known->second.stamp = job.read.stamp;
+  const std::uint64_t memory = memory_of(job.content, made);
+  current_ += memory - std::exchange(known->second.memory, memory);
+  bytes_ += job.content.size() - before;
+  known->second.content = job.content;
   unsigned served = 0;
   for (const index::FileChange& change : made.files) {
     if (change.name != job.name) give_up_place(change.name);
@@ -405,6 +447,8 @@ Status Provisioner::take_over(Job& job) {
   }
   drop_endings(job.name, known->second.served & ~served);
   known->second.served = served;
+  known->second.settled = true;
+  known->second.doubtful = false;
   std::uint64_t signed_files = 0;
   for (const index::FileChange& change : made.files) signed_files += change.body->header.size() > 0;
   std::ranges::move(made.files, std::back_inserter(changes_));
@@ -422,14 +466,17 @@ Status Provisioner::take_over(Job& job) {
 void Provisioner::remove(const std::string& name) {
   auto known = known_.find(name);
   if (known == known_.end()) return;
+  const std::string file = std::string(kFiles) + name;
   drop_endings(name, known->second.served);
   bytes_ -= known->second.content.size();
+  current_ -= known->second.memory;
   copies_.forget(name);
   known_.erase(known);
-  problems_.warn(std::string(kFiles) + name, "");
-  problems_.news().gone(std::string(kFiles) + name);
+  whole_changes_ = changes_.size();
+  problems_.warn(file, "");
+  problems_.news().gone(file);
   // Somebody else's signed file may have waited for the place.
-  if (std::string file = name + ".sgn"; problems_.has(std::string(kFiles) + file)) look_again(file);
+  if (problems_.has(file + ".sgn")) look_again(name + ".sgn");
   std::lock_guard lock(mutex_);
   report_.files = known_.size();
   report_.bytes = bytes_;
@@ -471,9 +518,15 @@ void Provisioner::emit() {
 }
 
 void Provisioner::send_changes() {
-  if (changes_.empty()) return;
+  if (!changes_.empty()) send_update();
+}
+
+void Provisioner::send_update() {
   std::lock_guard lock(mutex_);
-  updates_.push_back({given_->generation, std::exchange(changes_, {})});
+  Update& update = updates_.emplace_back();
+  update.generation = given_->generation;
+  update.changes.swap(changes_);
+  whole_changes_ = 0;
   updated_.wake();
 }
 

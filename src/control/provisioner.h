@@ -44,7 +44,9 @@ struct ProvisioningLimits {
   std::uint64_t max_folder = 0;  // of all
   // From one look at everything to the next, which heals lost events.
   Millis rescan = 30'000;
+  Millis retry_memory = 50;  // after an allocation has failed; each time in a row twice as long
   Millis hold_removals = 0;  // for so long many files that go at once stay; 0: they go
+  MemoryBudget memory{};     // what is read and made takes its part of it
 };
 
 class Provisioner {
@@ -96,6 +98,16 @@ class Provisioner {
   std::string progress() const;
   bool at_work() const;  // some of them are still to be made
 
+  // Bytes of former versions of files that readers of old views hold still, or a view that is not
+  // published yet would free. Too little rather than too much while files are made.
+  std::uint64_t superseded() const;
+  // Bytes of the budget that are taken.
+  std::uint64_t held() const { return limits_.memory.held(); }
+  // Whether a file has waited for some of that since this was last asked.
+  bool take_shortage() { return shortage_.exchange(false); }
+  // How often an allocation failed outside of the making of a file.
+  std::uint64_t failures() const { return failures_; }
+
  private:
   // In front of names in the report.
   static constexpr std::string_view kFiles = kProvisioningPrefix;
@@ -113,6 +125,9 @@ class Provisioner {
     std::optional<crypto::Certificate> recipient;  // whom it is encrypted to
     bool withheld = false;                         // it is a copy of one that is encrypted
     std::string warning;                           // to be given if it is not
+    std::uint64_t memory = 0;                      // what all of that takes of the budget
+    bool settled = false;                          // all of that has come to its end once
+    bool doubtful = false;                         // something failed while it was settled: it is made anew
   };
   struct Job {
     std::string name;
@@ -125,6 +140,9 @@ class Provisioner {
     ReadFile read;
     index::Blob content;
     std::optional<Result<MadeFiles>> made;
+    std::uint64_t in_hand = 0;  // bytes of the budget, until it is settled
+    bool no_room = false;       // it does not fit the budget now
+    bool no_memory = false;     // an allocation failed
   };
   struct SaidOfHeld {
     std::size_t in_log = 0;  // of how many it knows
@@ -136,8 +154,13 @@ class Provisioner {
               io::Waker updated);
 
   void run();
+  bool turn(Millis& look_again);
+  void look(Millis& look_again, bool everything, const std::set<std::string>& files,
+            const std::set<std::string>& devices);
+  void recover() noexcept;
   void wait_for_work(Millis until);
   void follow_context();
+  void take_over_context(const std::shared_ptr<const ProvisioningContext>& before);
   void look_at_everything();
   void look_at_devices(const std::set<std::string>& names);
   void read_device(const std::string& name);
@@ -149,6 +172,7 @@ class Provisioner {
   void warn_of_shared_certificates();
   bool takes_device(const std::string& name, const std::string& device);
   void forget_device_file(const std::string& name);
+  void clear_device_problems(const std::string& name);
   void look_at_device_again(const std::string& name);
   bool has_other_certificate(const std::string& name, const DeviceCertificates& before) const;
   void take_unfinished(std::set<std::string>& files, std::set<std::string>& devices);
@@ -160,7 +184,13 @@ class Provisioner {
   void finish_first_look();
   void process(std::vector<Job> jobs);
   void do_jobs(std::span<Job> jobs);
-  void do_job(Job& job) const;
+  void do_job(Job& job) const noexcept;
+  void make(Job& job) const;
+  void make_from_memory(Job& job) const;
+  MemoryBudget::Share take_room(Job& job, std::uint64_t bytes) const;
+  std::string no_room(std::uint64_t bytes) const;
+  void do_again(Job& job) const;
+  bool waits_for_room(const Job& job);
   void settle(Job& job);
   void settle_good(const Job& job);
   void make_as_before(Job& job) const;
@@ -184,6 +214,7 @@ class Provisioner {
   void save_signatures();
   void emit();
   void send_changes();
+  void send_update();
   void tell();
   void publish_report();
   void set_refused(const std::string& name, std::string reason);
@@ -218,6 +249,9 @@ class Provisioner {
   UnfinishedFiles unfinished_;
   std::uint64_t bytes_ = 0;
   std::vector<index::FileChange> changes_;
+  std::size_t whole_changes_ = 0;  // of them: those behind are of something that is not settled yet
+  Millis pause_ = 0;               // after the last allocation that failed, until a look comes to its end
+  bool doubt_ = false;             // an allocation failed, and what is known may be half of it
   std::vector<store::SavedSignature> to_keep_;
   std::set<std::string> to_forget_;
   Copies copies_;
@@ -232,6 +266,10 @@ class Provisioner {
 
   std::atomic<std::size_t> made_{0};  // by all helpers
   std::atomic<std::size_t> to_make_{0};
+  std::atomic<std::uint64_t> current_{0};          // bytes of the budget that what is to be served takes
+  mutable std::atomic<std::uint64_t> in_hand_{0};  // ... and jobs that are not settled
+  std::atomic<bool> shortage_{false};
+  std::atomic<std::uint64_t> failures_{0};
 
   mutable std::mutex mutex_;  // over what follows
   std::shared_ptr<const ProvisioningContext> next_;

@@ -9,13 +9,15 @@ void Provisioner::judge_copies() {
     Known& known = known_.at(name);
     const std::string file = std::string(kFiles) + name;
     if (std::string problem = copies_.problem(name, context_->devices); !problem.empty()) {
-      drop_endings(name, std::exchange(known.served, 0));
+      drop_endings(name, known.served);
+      known.served = 0;
+      whole_changes_ = changes_.size();
       known.withheld = true;
       problems_.warn(file, "");
       problems_.set(file, std::move(problem), Served::nothing);
     } else if (known.withheld) {
-      known.withheld = false;
       look_again(name);  // which makes it anew, and serves it
+      known.withheld = false;
     } else if (known.served != 0 && !known.warning.empty() && !problems_.has(file)) {
       problems_.warn(file, known.warning);
     }

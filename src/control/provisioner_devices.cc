@@ -50,20 +50,31 @@ void Provisioner::look_at_devices(const std::set<std::string>& names) {
 void Provisioner::remove_devices(const std::set<std::string>& names) {
   DeviceCertificates before = context_->devices;
   std::set<std::string> without;  // a file
+  std::vector<std::map<std::string, std::string>::iterator> unused;
   for (const std::string& name : names) {
     auto used = file_of_device_.find(store::device_of_file(name).value_or(""));
     if (used != file_of_device_.end() && used->second == name) {
       without.insert(used->first);
-      file_of_device_.erase(used);
+      unused.push_back(used);
     }
-    if (auto untaken = untaken_.find(name); untaken != untaken_.end()) without.merge(untaken->second);
-    forget_device_file(name);
-    problems_.news().gone(std::string(kDevices) + name);
+    if (auto untaken = untaken_.find(name); untaken != untaken_.end())
+      without.insert(untaken->second.begin(), untaken->second.end());
   }
   // Another file of the same phone takes the place, or would if it could; what was there stays.
   for (const auto& [name, devices] : untaken_) {
+    if (names.contains(name)) continue;
     if (std::erase_if(without, [&](const std::string& device) { return devices.contains(device); }) > 0)
       look_at_device_again(name);
+  }
+  for (const std::string& name : names) {
+    clear_device_problems(name);
+    problems_.news().gone(std::string(kDevices) + name);
+  }
+  // Nothing fails from here on: a certificate without its file would never go.
+  for (auto used : unused) file_of_device_.erase(used);
+  for (const std::string& name : names) {
+    device_files_.erase(name);
+    untaken_.erase(name);
   }
   for (const std::string& device : without)
     if (!file_of_device_.contains(device)) in_folder_.erase(device);
@@ -87,8 +98,12 @@ bool Provisioner::has_other_certificate(const std::string& name, const DeviceCer
 }
 
 void Provisioner::forget_device_file(const std::string& name) {
+  clear_device_problems(name);
   device_files_.erase(name);
   untaken_.erase(name);
+}
+
+void Provisioner::clear_device_problems(const std::string& name) {
   problems_.clear(std::string(kDevices) + name);
   problems_.warn(std::string(kDevices) + name, "");
 }
@@ -98,7 +113,9 @@ bool Provisioner::takes_device(const std::string& name, const std::string& devic
   auto [used, added] = file_of_device_.try_emplace(device, name);
   if (added || used->second == name) return true;
   if (used->second < name) return false;
-  look_at_device_again(std::exchange(used->second, name));
+  std::string file = name;
+  look_at_device_again(used->second);
+  used->second.swap(file);
   return true;
 }
 
@@ -137,11 +154,11 @@ void Provisioner::read_device(const std::string& name) {
     if (devices.empty()) untaken_.erase(name);
     return problems_.set(file, certificate.error().text, keeps ? Served::last_good : Served::nothing);
   }
-  untaken_.erase(name);
   auto [known, added] = in_folder_.try_emplace(*device, *certificate);
   if (!whole_pass_ && added) problems_.news().added(file);
   if (!whole_pass_ && known->second != *certificate) problems_.news().changed(file);
   known->second = std::move(*certificate);
+  untaken_.erase(name);  // not before: the phone would be one that nothing is meant to be encrypted for
   problems_.clear(file);
 }
 

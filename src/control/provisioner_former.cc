@@ -23,7 +23,8 @@ void Provisioner::settle_as_before(Job& job) {
   Known& known = known_.at(job.name);
   if (known.served != 0)
     job.read.reason += "; nothing of it is served any more, as it was made before the cluster changed";
-  drop_endings(job.name, std::exchange(known.served, 0));
+  drop_endings(job.name, known.served);
+  known.served = 0;
   known.stamp = {};  // the next look at everything tries again
   set_refused(job.name, std::move(job.read.reason));
 }

@@ -18,10 +18,16 @@ std::string unnamed(const Error& error) {
 // Of a file that nothing is served of yet. In any of the helpers.
 void Provisioner::make_from_copy(Job& job) const {
   if (!last_good_.holds(job.name)) return;
-  auto copy = last_good_.read(job.name, limits_.max_file);
+  const std::uint64_t size = last_good_.size(job.name);
+  MemoryBudget::Share share = take_room(job, size + kMemoryOfFile);
+  auto copy = share ? last_good_.read(job.name, limits_.max_file)
+                    : Result<Buffer>(fail(no_room(size + kMemoryOfFile)));
   if (copy) {
-    job.content = index::Blob(std::move(*copy));
-    job.made = make_files(job.name, job.content, *context_, kept_, calendar_now());
+    const std::uint64_t needed = memory_to_make(job.name, *copy, *context_);
+    MemoryBudget::Share room = take_room(job, needed);
+    job.content = index::Blob(std::move(*copy), std::move(share));
+    job.made = room ? make_files(job.name, job.content, *context_, kept_, calendar_now(), std::move(room))
+                    : fail(no_room(needed));
     job.from_copy = job.made->has_value();
     if (job.from_copy) return;
   }

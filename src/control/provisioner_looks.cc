@@ -37,8 +37,8 @@ void Provisioner::look_at_everything() {
     kept_.clear();
   }
   save_signatures();
-  whole_pass_ = false;
   if (first) finish_first_look();
+  whole_pass_ = false;
 }
 
 // Those that have gone, too.
@@ -111,9 +111,7 @@ void Provisioner::finish_first_look() {
                         now.signatures_kept, now.signatures_made));
   judge_copies();
   tell();
-  std::lock_guard lock(mutex_);
-  updates_.push_back({given_->generation, std::exchange(changes_, {})});
-  updated_.wake();
+  send_update();
 }
 
 // Those whose time has come. Looks at the ones that were told of begin anew: somebody has

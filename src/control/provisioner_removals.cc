@@ -23,6 +23,7 @@ void Provisioner::give_up_place(const std::string& served) {
   auto known = known_.find(served);
   if (known == known_.end()) return;
   bytes_ -= known->second.content.size();
+  current_ -= known->second.memory;
   copies_.forget(served);
   known_.erase(known);
   look_again(served);  // and refuse it
@@ -64,15 +65,17 @@ void Provisioner::do_removals() {
 
 // A certificate stays for as long as its phone's configuration, which has gone too, is in service.
 std::set<std::string> Provisioner::devices_to_remove(std::set<std::string> due) {
-  due.merge(std::exchange(after_their_files_, {}));
+  due.insert(after_their_files_.begin(), after_their_files_.end());
   if (due.empty()) return due;
   std::set<std::string> waiting;  // devices
   for (const auto& [name, since] : gone_files_.waiting())
     if (auto device = configured_device(name)) waiting.insert(std::move(*device));
+  std::set<std::string> later;
   for (const std::string& name : due)
     if (std::ranges::any_of(devices_of(name), [&](const auto& device) { return waiting.contains(device); }))
-      after_their_files_.insert(name);
-  for (const std::string& name : after_their_files_) due.erase(name);
+      later.insert(name);
+  for (const std::string& name : later) due.erase(name);
+  after_their_files_ = std::move(later);
   return due;
 }
 

@@ -39,13 +39,21 @@ void Provisioner::publish_report() {
   Held held{.files = gone_files_.held(), .certificates = gone_devices_.held()};
   if (until != kNever)
     held.until = calendar_now() + static_cast<UnixSeconds>((until - std::min(now, until)) / 1000);
+  const bool changed = problems_.has_changed();
+  FileProblems::Problems problems;
+  FileProblems::Warnings warnings;
+  if (changed) {
+    problems = problems_.problems();
+    warnings = problems_.warnings();
+  }
   std::lock_guard lock(mutex_);
   report_.held = held;
   report_.gone = gone_files_.waiting().size();
   report_.gone_certificates = gone_devices_.waiting().size() + after_their_files_.size();
-  if (!problems_.take_changed()) return;
-  report_.problems = problems_.problems();
-  report_.warnings = problems_.warnings();
+  if (!changed) return;
+  report_.problems.swap(problems);
+  report_.warnings.swap(warnings);
+  problems_.take_notice();
 }
 
 // Whether something is served of that folder, or file, which has its own folder's name in front.

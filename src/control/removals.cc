@@ -32,10 +32,11 @@ Millis Removals::held_until() const {
 }
 
 std::set<std::string> Removals::take_all(Millis now) {
+  std::set<std::string> out;
+  for (const auto& [name, since] : waiting_) out.insert(name);
   if (held_since_ == kNever && hold_ > 0) done_.emplace_back(now, waiting_.size());
   held_since_ = kNever;
-  std::set<std::string> out;
-  for (const auto& [name, since] : std::exchange(waiting_, {})) out.insert(name);
+  waiting_.clear();
   return out;
 }
 
@@ -43,14 +44,20 @@ std::set<std::string> Removals::take_old(Millis now) {
   std::set<std::string> out;
   for (const auto& [name, since] : waiting_)
     if (now - since >= kLately * hold_) out.insert(name);
-  for (const std::string& name : out) waiting_.erase(name);
   if (!out.empty()) done_.emplace_back(now, out.size());
+  for (const std::string& name : out) waiting_.erase(name);
   return out;
 }
 
+// What may fail comes first: where there is no memory all of them wait still.
 std::set<std::string> Removals::due(std::size_t served, Millis now) {
+  std::set<std::string> out = take_due(served, now);
+  confirmed_ = false;
+  return out;
+}
+
+std::set<std::string> Removals::take_due(std::size_t served, Millis now) {
   while (!done_.empty() && now - done_.front().first >= kLately * hold_) done_.pop_front();
-  const bool confirmed = std::exchange(confirmed_, false);
   if (waiting_.empty()) {
     held_since_ = kNever;
     return {};
@@ -62,7 +69,7 @@ std::set<std::string> Removals::due(std::size_t served, Millis now) {
   } else if (held_since_ == kNever) {
     held_since_ = now;
   }
-  if (confirmed || (many && now >= held_until())) {
+  if (confirmed_ || (many && now >= held_until())) {
     // What was held is known of: it does not count against those to come.
     auto out = take_all(now);
     done_.clear();

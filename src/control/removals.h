@@ -63,6 +63,7 @@ class Removals {
   std::size_t lately() const;
   bool are_many(std::size_t served) const;
   Millis settled_at() const;
+  std::set<std::string> take_due(std::size_t served, Millis now);
   std::set<std::string> take_all(Millis now);
   std::set<std::string> take_old(Millis now);
 

@@ -1,6 +1,7 @@
 #include "anchord/control/server.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -11,9 +12,11 @@
 #include <array>
 #include <cerrno>
 #include <map>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "activity.h"
@@ -28,12 +31,17 @@
 #include "control_socket.h"
 #include "lag.h"
 #include "listeners.h"
+#include "memory_guard.h"
+#include "memory_plan.h"
+#include "memory_reserve.h"
 #include "provisioner.h"
+#include "reader_limit.h"
 #include "service_manager.h"
 #include "shard_threads.h"
 #include "sizing.h"
 #include "starting.h"
 #include "status_json.h"
+#include "system_text.h"
 #include "user.h"
 
 namespace anchord::control {
@@ -48,6 +56,10 @@ constexpr Millis kRetryBuild = 5'000;
 constexpr Millis kReport = 20'000;
 // How often it is looked whether certificates are about to end and keys are in a backup.
 constexpr Millis kDaily = 24 * 3600 * Millis{1000};
+// While files are made for the first time, whether that can come to an end: after so many failures for want
+// of memory, each of which has waited longer, some ten seconds, it cannot.
+constexpr int kLookWhileStarting = 1'000;
+constexpr std::uint64_t kStartFailures = 8;
 // A ticket is good for one to two of these.
 constexpr Millis kTicketKeyLife = 12 * 3600 * Millis{1000};
 
@@ -75,8 +87,10 @@ class Server::Impl {
  public:
   Impl(const Options& options, unsigned shards, store::ServiceLock lock, io::Descriptor signals,
        Listeners listeners, std::unique_ptr<Starting> starting, store::Store store,
-       std::unique_ptr<Provisioner> provisioner, store::Store ledger_store)
+       std::unique_ptr<Provisioner> provisioner, store::Store ledger_store, const MemoryPlan& memory)
       : options_(options),
+        memory_(memory),
+        readers_(memory.files),
         lock_(std::move(lock)),
         signals_(std::move(signals)),
         listeners_(std::move(listeners)),
@@ -124,9 +138,12 @@ class Server::Impl {
 
  private:
   Status wait_for_files();
-  void take(Provisioner::Update update);
   void take_files();
+  void turn();
+  void look();
+  void limit_readers();
   void publish();
+  void say_published();
   void keep_own_lists();
   void announce(bool of_the_store);
   void rebuild(std::string_view why);
@@ -139,10 +156,14 @@ class Server::Impl {
   Activity::Served served() const;
   std::string answer(std::string_view line);
   std::string status();
+  nlohmann::json memory() const;
   void report(bool ok, std::string message);
   Status end();
 
   Options options_;
+  MemoryPlan memory_;
+  MemoryGuard guard_;
+  ReaderLimit readers_;
   store::ServiceLock lock_;  // ends last
   io::Descriptor signals_;
   Listeners listeners_;
@@ -156,17 +177,24 @@ class Server::Impl {
   std::optional<std::map<std::string, std::uint64_t>> own_lists_;
   UnixSeconds started_ = calendar_now();
   UnixSeconds published_at_ = 0;
-  std::string problem_;  // why nothing can be built from what is stored
+  std::string problem_;  // why the newest state cannot be in service
   Lag lag_;
-  std::string unreadable_;  // why the store could not be looked at the last time
-  std::string unreported_;  // why the last status report could not be left
+  std::string unreadable_;       // why the store could not be looked at the last time
+  std::string unreported_;       // why the last status report could not be left
+  std::int64_t announced_ = -1;  // the store's state in the last view
   Millis ticket_keys_due_ = 0;
   Millis report_due_ = 0;
   bool reported_ok_ = true;  // the last time
   Millis daily_due_ = 0;
   Millis retry_build_ = 0;
   bool rebuild_asked_ = false;
-  bool unpublished_ = false;  // the builder has something that no view shows
+  bool unpublished_ = false;                   // the builder has something that no view shows
+  std::optional<Provisioner::Update> update_;  // not applied, or not wholly
+  bool own_lists_due_ = false;                 // the ledger is to be told of a view
+  bool announce_due_ = false;
+  bool announce_state_ = false;
+  bool stage_failed_ = false;  // the last time: what is in service is behind the store
+  std::vector<pollfd> waiting_;
   bool draining_ = false;
   std::function<void()> at_reload_;
   ServiceManager manager_;
@@ -179,22 +207,22 @@ Status Server::Impl::wait_for_files() {
   while (!builder_.ready()) {
     std::array<pollfd, 2> waiting{pollfd{signals_.get(), POLLIN, 0},
                                   pollfd{provisioner_->descriptor(), POLLIN, 0}};
-    ::poll(waiting.data(), waiting.size(), -1);
+    ::poll(waiting.data(), waiting.size(), kLookWhileStarting);
+    if (provisioner_->failures() >= kStartFailures)
+      return fail("there is not enough memory to start: the provisioning folder cannot be read");
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info))
       if (info.ssi_signo != SIGHUP) return fail("ended by a signal before it served");
-    while (auto update = provisioner_->take()) take(std::move(*update));
+    take_files();
   }
   return {};
 }
 
-void Server::Impl::take(Provisioner::Update update) {
-  builder_.apply(std::move(update));
-}
-
+// One for which there is no memory is applied again: none is lost, and none is published half.
 void Server::Impl::take_files() {
-  while (auto update = provisioner_->take()) {
-    take(std::move(*update));
+  while (update_ || (update_ = provisioner_->take())) {
+    builder_.apply(*update_);
+    update_.reset();
     unpublished_ = true;
   }
 }
@@ -210,23 +238,35 @@ void Server::Impl::keep_own_lists() {
     lists.push_back(*list);
   }
   if (own_lists_ == versions) return;
-  own_lists_ = std::move(versions);
   activity_.serve_own(std::move(lists));
+  own_lists_ = std::move(versions);
 }
 
 // Readers that lag keep old views alive: with as many as are allowed, the next look
 // publishes what this one would have.
 void Server::Impl::publish() {
   unpublished_ = true;
-  if (!builder_.ready() || publisher_.reclaim() >= index::kMaxLiveViews) return;
-  unpublished_ = false;
-  std::int64_t before = builder_.built_from();
+  if (update_ || !builder_.ready() || publisher_.reclaim() >= index::kMaxLiveViews) return;
+  const std::int64_t before = announced_;
   publisher_.publish(builder_.view());
+  unpublished_ = false;
   threads_.wake();
-  keep_own_lists();
   published_at_ = calendar_now();
+  own_lists_due_ = true;
   // Before there are shards nothing is in service; whoever started them says it.
-  if (before >= 0) announce(builder_.built_from() != before || !problem_.empty());
+  announce_due_ = before >= 0;
+  // A file that has changed does not mend what could not be built.
+  announce_state_ = builder_.built_from() != before || (!problem_.empty() && !stage_failed_);
+  announced_ = builder_.built_from();
+  say_published();
+}
+
+// What follows from a new view in service, until it is done.
+void Server::Impl::say_published() {
+  if (own_lists_due_) keep_own_lists();
+  own_lists_due_ = false;
+  if (announce_due_) announce(announce_state_);
+  announce_due_ = false;
 }
 
 void Server::Impl::announce(bool of_the_store) {
@@ -260,20 +300,28 @@ void Server::Impl::report(bool ok, std::string message) {
 }
 
 void Server::Impl::rebuild(std::string_view why) {
-  rebuild_asked_ = false;
-  Status staged = builder_.stage();
+  // Until it came to its end: there may be no memory for it.
+  rebuild_asked_ = true;
+  Status staged;
+  const bool had_memory = guard_.attempt("for a new snapshot", [&] { staged = builder_.stage(); });
+  stage_failed_ = !had_memory || !staged;
+  if (!had_memory) staged = fail("there is not enough memory for a new snapshot");
   if (staged) {
-    warn_of_expiry();
     // Files that must be made anew come later, and all of it is published then.
     if (!builder_.ready()) provisioner_->set_context(builder_.context());
+    rebuild_asked_ = false;
+    unpublished_ = true;
+    warn_of_expiry();
     return publish();
   }
-  retry_build_ = monotonic_now() + kRetryBuild;
-  if (staged.error().text == problem_) return;  // said already
-  log::error(fmt::format("snapshot {} stays in service ({}): {}", publisher_.current()->version, why,
-                         staged.error().text));
-  problem_ = staged.error().text;
-  report(false, problem_);
+  retry_build_ = monotonic_now() + (had_memory ? kRetryBuild : kPollStore);
+  if (staged.error().text != problem_) {  // else it was said already
+    log::error(fmt::format("snapshot {} stays in service ({}): {}", publisher_.current()->version, why,
+                           staged.error().text));
+    problem_ = staged.error().text;
+    report(false, problem_);
+  }
+  rebuild_asked_ = false;
 }
 
 // Files of a state that is staged, and not in service yet, are told by their number; a shard that lags
@@ -281,6 +329,7 @@ void Server::Impl::rebuild(std::string_view why) {
 std::pair<Lag::Cause, std::string> Server::Impl::cause_of_lag() {
   if (!unreadable_.empty()) return {Lag::Cause::unreadable, unreadable_};
   if (!problem_.empty()) return {Lag::Cause::refused, problem_};
+  if (update_) return {Lag::Cause::files, "there is not enough memory to take over files that have changed"};
   if (!builder_.ready()) {
     const std::string progress = provisioner_->progress();
     return {Lag::Cause::files, "files are still being made" + (progress.empty() ? "" : ": " + progress)};
@@ -335,7 +384,7 @@ void Server::Impl::follow_store() {
     rebuild("the store has changed");
   } else if (rebuild_asked_) {
     rebuild("asked to");
-  } else if (!problem_.empty() && monotonic_now() >= retry_build_) {
+  } else if (stage_failed_ && monotonic_now() >= retry_build_) {
     rebuild("tried again");
   }
 }
@@ -344,15 +393,15 @@ void Server::Impl::take_signal() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
     if (info.ssi_signo == SIGHUP) {
-      manager_.reloading();
-      if (at_reload_) at_reload_();
       rebuild_asked_ = true;
       provisioner_->rescan();
+      manager_.reloading();
+      if (at_reload_) at_reload_();
     } else if (!draining_) {
-      log::info("draining: nothing new is accepted, what is under way may end");
-      manager_.stopping();
       draining_ = true;
       threads_.drain();
+      log::info("draining: nothing new is accepted, what is under way may end");
+      manager_.stopping();
     }
   }
 }
@@ -362,6 +411,7 @@ Activity::Served Server::Impl::served() const {
 }
 
 std::string Server::Impl::answer(std::string_view line) {
+  const MemoryReserve for_json;
   constexpr std::string_view kTrace = "trace ";
   if (line == "status") {
     activity_.take(served());
@@ -379,6 +429,18 @@ std::string Server::Impl::answer(std::string_view line) {
     return fmt::format("ok {} {}\n", before.gone, before.gone_certificates);
   }
   return "unknown request\n";
+}
+
+nlohmann::json Server::Impl::memory() const {
+  std::uint64_t failures = guard_.failures() + provisioner_->failures();
+  for (unsigned i = 0; i < threads_.size(); ++i) failures += threads_.counters(i).no_memory.get();
+  return {{"limit", memory_.limit.bytes},
+          {"limited_by", memory_.limit.name},
+          {"for_files", memory_.files},
+          {"files", provisioner_->held()},
+          {"superseded", provisioner_->superseded()},
+          {"superseded_limit", readers_.limit()},
+          {"failures", failures}};
 }
 
 std::string Server::Impl::status() {
@@ -419,6 +481,7 @@ std::string Server::Impl::status() {
         {"files", view->files.size()},
         {"problem", lag_.problem()},
         {"behind_since", lag_.since() ? nlohmann::json(*lag_.since()) : nlohmann::json()}}},
+      {"memory", memory()},
       {"provisioning", to_json(provisioner_->report())},
       {"ledger", to_json(activity_.ledger(), activity_.unread())},
       {"own_lists",
@@ -437,35 +500,66 @@ std::string Server::Impl::status() {
 Status Server::Impl::run() {
   manager_.ready();
   Millis look_again = 0;
-  std::vector<pollfd> waiting;
   while (!threads_.finished()) {
-    waiting.assign(
-        {{.fd = signals_.get(), .events = POLLIN}, {.fd = provisioner_->descriptor(), .events = POLLIN}});
-    control_->poll_for(waiting);
     Millis now = monotonic_now();
     // A drain ends on the shards' threads; it is seen a moment later.
     Millis until = draining_ ? now + 10 : std::max(look_again, now);
-    ::poll(waiting.data(), waiting.size(), static_cast<int>(until - now));
-    take_signal();
-    control_->serve(monotonic_now(), [this](std::string_view line) { return answer(line); });
-    take_files();
-    if (unpublished_ && builder_.ready()) publish();
+    guard_.attempt("to wait for everybody", [&] {
+      waiting_.assign(
+          {{.fd = signals_.get(), .events = POLLIN}, {.fd = provisioner_->descriptor(), .events = POLLIN}});
+      control_->poll_for(waiting_);
+    });
+    ::poll(waiting_.data(), waiting_.size(), static_cast<int>(until - now));
+    turn();
     if (monotonic_now() < look_again && !rebuild_asked_) continue;
     look_again = monotonic_now() + kPollStore;
-    control_->look_after();
-    activity_.take(served());
-    publisher_.reclaim();
-    if (!draining_) follow_store();
-    look_for_lag();
-    manager_.reloaded();
-    manager_.progress(provisioner_->at_work() ? provisioner_->progress() : "", monotonic_now());
-    manager_.alive(monotonic_now());
+    look();
   }
   return end();
 }
 
+// What has come. Each step by itself: what finds no memory is done again, and keeps nothing else.
+void Server::Impl::turn() {
+  guard_.attempt("for a signal", [&] { take_signal(); });
+  guard_.attempt("for an answer on the control socket", [&] {
+    control_->serve(monotonic_now(), [this](std::string_view line) {
+      std::string out;
+      guard_.attempt("for an answer on the control socket", [&] { out = answer(line); });
+      return out;
+    });
+  });
+  guard_.attempt("to take over files", [&] { take_files(); });
+  guard_.attempt("to publish", [&] {
+    if (unpublished_ && builder_.ready()) publish();
+    say_published();
+  });
+}
+
+// From time to time.
+void Server::Impl::look() {
+  guard_.attempt("to look after the control socket", [&] { control_->look_after(); });
+  guard_.attempt("to note what phones were given", [&] { activity_.take(served()); });
+  publisher_.reclaim();
+  guard_.attempt("to look after slow readers", [&] { limit_readers(); });
+  if (!draining_) guard_.attempt("to look at the store", [&] { follow_store(); });
+  guard_.attempt("to say what is in service", [&] { look_for_lag(); });
+  guard_.attempt("to tell the service manager", [&] {
+    manager_.reloaded();
+    manager_.progress(provisioner_->at_work() ? provisioner_->progress() : "", monotonic_now());
+  });
+  manager_.alive(monotonic_now());
+  MemoryReserve::refill();
+}
+
+void Server::Impl::limit_readers() {
+  readers_.look(threads_, provisioner_->superseded(), provisioner_->take_shortage(),
+                publisher_.current()->version);
+}
+
 Status Server::Impl::end() {
-  Status ended = activity_.end(served());
+  Status ended;
+  if (!guard_.attempt("to write down what phones were given", [&] { ended = activity_.end(served()); }))
+    ended = fail("ended without memory to write down all that phones were given: it is in the journal");
   if (!ended) {
     log::error(ended.error().text);
     return ended;
@@ -489,13 +583,38 @@ Status Server::run() {
 Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   if (Status may = store::check_service_user(options.state, options.user); !may)
     return std::unexpected(may.error());
+  const unsigned shards = shard_count(options);
+  const MemoryNeed need = memory_needed(options, shards);
+  auto no_memory = [&](const char* what) {
+    return fail(fmt::format(
+        "there is not enough memory {}: a start with these settings needs {} of address space and {} of "
+        "memory, and its files' besides; look at the limits (ulimit -v, LimitAS=, MemoryMax=), or lower "
+        "--max-connections, --max-transfers or --shards",
+        what, size_text(need.address_space), size_text(need.used)));
+  };
+  try {
+    Result<MemoryPlan> plan = plan_memory(memory_limits(options), need);
+    if (!plan) return std::unexpected(plan.error());
+    // An allocator that reserves address space for each thread would take what is promised to files.
+    MemoryReserve::take();
+    if (plan->limit.of_address_space) ::mallopt(M_ARENA_MAX, 1);
+    return begin(options, shards, *plan);
+  } catch (const std::bad_alloc&) {
+    return no_memory("to start");
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again) throw;
+    return no_memory("for another thread");
+  }
+}
+
+Result<std::unique_ptr<Server>> Server::begin(const Options& options, unsigned shards,
+                                              const MemoryPlan& memory) {
   // Before anything is bound or read: another service may be using it.
   Result<store::ServiceLock> lock = store::ServiceLock::take(options.state);
   if (!lock) return std::unexpected(lock.error());
   Result<io::Descriptor> signals = catch_signals();
   if (!signals) return std::unexpected(signals.error());
   if (auto refused = refused_by_machine(options); !refused.empty()) return fail(refused.front().text);
-  unsigned shards = shard_count(options);
   if (Status enough = check_descriptors(options, shards); !enough) return std::unexpected(enough.error());
   Result<io::KernelSupport> kernel = io::probe_kernel();
   if (!kernel) return std::unexpected(kernel.error());
@@ -524,12 +643,13 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   auto provisioner = Provisioner::start(options.state,
                                         {.max_file = options.max_file_size,
                                          .max_folder = options.max_folder_size,
-                                         .hold_removals = options.hold_removals * Millis{1000}},
+                                         .hold_removals = options.hold_removals * Millis{1000},
+                                         .memory = MemoryBudget(memory.files)},
                                         std::move(*own_store));
   if (!provisioner) return std::unexpected(provisioner.error());
   auto impl = std::make_unique<Impl>(options, shards, std::move(*lock), std::move(*signals),
                                      std::move(*listeners), std::move(*starting), std::move(*store),
-                                     std::move(*provisioner), std::move(*ledger_store));
+                                     std::move(*provisioner), std::move(*ledger_store), memory);
   if (Status started = impl->serve_first(); !started) return std::unexpected(started.error());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

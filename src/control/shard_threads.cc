@@ -4,6 +4,8 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <string>
 
 #include "anchord/base/log.h"
@@ -71,22 +73,50 @@ void ShardThreads::run(unsigned number, std::promise<Status> started) {
   ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(number)).c_str());
   std::vector<unsigned> cores = usable_cores();
   if (options_.pin && !cores.empty()) pin_to(cores[number % cores.size()]);
-  auto ring = io::Uring::create(ring_settings(options_, *self.waker));
-  if (!ring) {
+  std::unique_ptr<io::Uring> ring;
+  std::optional<service::Shard> shard;
+  Status made;
+  std::exception_ptr no_memory;
+  try {
+    auto created = io::Uring::create(ring_settings(options_, *self.waker));
+    if (created) {
+      ring = std::move(*created);
+      shard.emplace(number, *ring, settings_of_shard(options_, size()), listeners_.for_shard(number),
+                    publisher_, guard_, secret_seed(), self.counters, *self.activity);
+    } else {
+      made = std::unexpected(created.error());
+    }
+  } catch (const std::bad_alloc&) {
+    no_memory = std::current_exception();  // whoever starts says what is needed
+  }
+  if (!shard) {
     publisher_.release_before(number, index::kReaderGone);
     self.ended.store(true, std::memory_order_release);
-    started.set_value(std::unexpected(ring.error()));
+    no_memory ? started.set_exception(no_memory) : started.set_value(std::move(made));
     return;
   }
-  {
-    service::Shard shard(number, **ring, settings_of_shard(options_, size()), listeners_.for_shard(number),
-                         publisher_, guard_, secret_seed(), self.counters, *self.activity);
-    started.set_value({});
-    do {
-      if (self.drain_asked.load(std::memory_order_acquire)) shard.drain();
-    } while (shard.turn());
-  }
+  started.set_value({});
+  do {
+    if (self.drain_asked.load(std::memory_order_acquire)) shard->drain();
+    if (std::uint64_t version = self.gives_way.load(std::memory_order_acquire); version != 0) {
+      self.gives_way.store(0, std::memory_order_relaxed);
+      self.oldest_reader.store(shard->give_way(version), std::memory_order_release);
+    }
+  } while (shard->turn());
+  shard.reset();
   self.ended.store(true, std::memory_order_release);
+}
+
+void ShardThreads::give_way(std::uint64_t version) {
+  for (auto& thread : threads_) thread->gives_way.store(version, std::memory_order_release);
+  wake();
+}
+
+std::uint64_t ShardThreads::oldest_reader() const {
+  std::uint64_t oldest = service::Shard::kNone;
+  for (const auto& thread : threads_)
+    oldest = std::min(oldest, thread->oldest_reader.load(std::memory_order_acquire));
+  return oldest == service::Shard::kNone ? 0 : oldest;
 }
 
 void ShardThreads::wake() {

@@ -33,6 +33,11 @@ class ShardThreads {
   void drain();
   bool finished() const;
 
+  // Has every shard end who reads replaced files since before that version of the view: Shard::give_way().
+  void give_way(std::uint64_t version);
+  // What the oldest that were left then began with; 0: there are none, or it is not known yet.
+  std::uint64_t oldest_reader() const;
+
   const service::Counters& counters(unsigned shard) const { return threads_[shard]->counters; }
   unsigned size() const { return static_cast<unsigned>(threads_.size()); }
 
@@ -42,6 +47,8 @@ class ShardThreads {
     service::ActivityLog* activity = nullptr;
     std::optional<io::Waker> waker;
     std::atomic<bool> drain_asked{false};
+    std::atomic<std::uint64_t> gives_way{0};  // an order, until it is carried out
+    std::atomic<std::uint64_t> oldest_reader{service::Shard::kNone};
     std::atomic<bool> ended{false};
     std::thread thread;
   };

@@ -11,6 +11,8 @@
 #include "anchord/store/hosts.h"
 #include "anchord/store/service_lock.h"
 #include "host_choice.h"
+#include "memory_plan.h"
+#include "sizing.h"
 #include "user.h"
 
 namespace anchord::control {
@@ -72,6 +74,12 @@ void check_ports(const Options& options, std::vector<Refusal>& out) {
                    "every service is switched off: give one of them a port"});
 }
 
+void check_memory(const Options& options, std::vector<Refusal>& out) {
+  const auto plan = plan_memory(memory_limits(options), memory_needed(options, shard_count(options)));
+  if (!plan)
+    out.push_back({{"--max-memory", "--max-connections", "--max-transfers", "--shards"}, plan.error().text});
+}
+
 }  // namespace
 
 std::vector<Refusal> refused_by_machine(const Options& options) {
@@ -83,6 +91,7 @@ std::vector<Refusal> refused_by_machine(const Options& options) {
   take("--tls-ciphers", crypto::check_ciphers(options.tls_ciphers));
   check_listen(options, out);
   check_ports(options, out);
+  check_memory(options, out);
   return out;
 }
 

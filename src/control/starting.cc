@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pthread.h>
 
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -48,22 +49,32 @@ ControlSocket Starting::end() {
 
 void Starting::run() {
   ::pthread_setname_np(::pthread_self(), "starting");
-  std::vector<pollfd> waiting;
-  for (;;) {
-    waiting.assign({{.fd = ended_.descriptor(), .events = POLLIN}});
-    control_.poll_for(waiting);
-    ::poll(waiting.data(), waiting.size(), kLookEvery);
-    {
-      std::lock_guard lock(mutex_);
-      if (ending_) return;
-      manager_.progress(what_(), monotonic_now());
+  for (bool more = true; more;) {
+    // Whoever starts says that there is no memory; who asks in between asks again.
+    try {
+      more = turn();
+    } catch (const std::bad_alloc&) {
+      ::poll(nullptr, 0, kLookEvery);
     }
-    control_.serve(monotonic_now(), [&](std::string_view line) {
-      if (line == "changed") return std::string("ok\n");
-      std::lock_guard lock(mutex_);
-      return std::string(kAnswer) + what_() + "\n";
-    });
   }
+}
+
+// False at the end.
+bool Starting::turn() {
+  std::vector<pollfd> waiting{{.fd = ended_.descriptor(), .events = POLLIN}};
+  control_.poll_for(waiting);
+  ::poll(waiting.data(), waiting.size(), kLookEvery);
+  {
+    std::lock_guard lock(mutex_);
+    if (ending_) return false;
+    manager_.progress(what_(), monotonic_now());
+  }
+  control_.serve(monotonic_now(), [&](std::string_view line) {
+    if (line == "changed") return std::string("ok\n");
+    std::lock_guard lock(mutex_);
+    return std::string(kAnswer) + what_() + "\n";
+  });
+  return true;
 }
 
 }  // namespace anchord::control

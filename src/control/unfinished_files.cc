@@ -19,6 +19,11 @@ void UnfinishedFiles::found(const std::string& file, Millis now) {
   one.next_look = now + std::min(pause, kLookAtUnfinishedMost);
 }
 
+unsigned UnfinishedFiles::looks(const std::string& file) const {
+  auto known = files_.find(file);
+  return known != files_.end() ? known->second.looks : 0;
+}
+
 std::set<std::string> UnfinishedFiles::due(Millis now) const {
   std::set<std::string> out;
   for (const auto& [file, one] : files_)

@@ -19,6 +19,9 @@ class UnfinishedFiles {
   void look_again(const std::string& file) { files_[file] = {}; }
   void forget(const std::string& file) { files_.erase(file); }
 
+  // How often it was found so in a row.
+  unsigned looks(const std::string& file) const;
+
   // Those whose time has come; they stay until they are forgotten, or found again.
   std::set<std::string> due(Millis now) const;
   Millis next_look() const;

@@ -55,6 +55,27 @@ Entry entry_of(const ListChange& coming) {
   return make_entry(tag_of(coming.place), coming.reference);
 }
 
+// Records that no partition holds yet: where there is no memory for one they go.
+class FreshRecords {
+ public:
+  FreshRecords(RecordPool& pool, std::size_t most) : pool_(pool) { entries_.reserve(most); }
+  ~FreshRecords() { pool_.release(entries_); }
+  FreshRecords(const FreshRecords&) = delete;
+  FreshRecords& operator=(const FreshRecords&) = delete;
+
+  // At most as often as was said.
+  Reference add(const CertificateChange& put, std::uint16_t name_partition, std::uint16_t serial_partition) {
+    const Reference reference = pool_.add(put, name_partition, serial_partition);
+    entries_.push_back(make_entry(0, reference));
+    pool_.hold(std::span(entries_).last(1));
+    return reference;
+  }
+
+ private:
+  RecordPool& pool_;
+  std::vector<Entry> entries_;
+};
+
 }  // namespace
 
 std::uint64_t name_key(std::string_view normal_issuer, Bytes serial) {
@@ -82,11 +103,11 @@ struct CertificateIndex::State {
 
   const CertificateRecord* find(Place place, Bytes der) const;
   std::vector<CertificateChange> all() const;
-  ListChanges change_ders(std::span<const PlacedChange> changes);
+  ListChanges change_ders(std::span<const PlacedChange> changes, FreshRecords& fresh);
   void change_partition(std::span<const PlacedChange> changes, std::vector<Entry>& entries,
-                        ListChanges& lists);
+                        ListChanges& lists, FreshRecords& fresh);
   void change_run(std::span<const PlacedChange> run, std::vector<Entry>& entries, std::size_t run_begin,
-                  ListChanges& lists);
+                  ListChanges& lists, FreshRecords& fresh);
   void change_list(Directory<Partition>& list, std::vector<ListChange> changes);
   Partition remake(const Partition& old, const std::vector<Entry>& entries,
                    std::shared_ptr<RecordPool> owner);
@@ -118,7 +139,8 @@ CertificateIndex CertificateIndex::with(std::span<const CertificateChange> chang
 
   auto next = state_ ? std::make_shared<State>(*state_) : std::make_shared<State>();
   if (!next->pool) next->pool = std::make_shared<RecordPool>();
-  ListChanges lists = next->change_ders(placed);
+  FreshRecords fresh(*next->pool, changes.size());
+  ListChanges lists = next->change_ders(placed, fresh);
   next->change_list(next->by_name, std::move(lists.by_name));
   next->change_list(next->by_serial, std::move(lists.by_serial));
   return CertificateIndex(std::move(next));
@@ -146,7 +168,7 @@ std::vector<CertificateChange> CertificateIndex::State::all() const {
   return puts;
 }
 
-ListChanges CertificateIndex::State::change_ders(std::span<const PlacedChange> changes) {
+ListChanges CertificateIndex::State::change_ders(std::span<const PlacedChange> changes, FreshRecords& fresh) {
   ListChanges lists;
   std::vector<Directory<Partition>::Replacement> replacements;
   std::vector<Entry> entries;
@@ -156,7 +178,7 @@ ListChanges CertificateIndex::State::change_ders(std::span<const PlacedChange> c
                                   [&](const PlacedChange& c) { return partition_of(c.place) != number; });
     const auto here = static_cast<std::size_t>(end - changes.begin());
     entries.clear();
-    change_partition(changes.first(here), entries, lists);
+    change_partition(changes.first(here), entries, lists, fresh);
     replacements.push_back({number, remake(by_der.at(number), entries, pool)});
     changes = changes.subspan(here);
   }
@@ -166,7 +188,8 @@ ListChanges CertificateIndex::State::change_ders(std::span<const PlacedChange> c
 
 // Merges what the partition has with the changes to it, tag by tag.
 void CertificateIndex::State::change_partition(std::span<const PlacedChange> changes,
-                                               std::vector<Entry>& entries, ListChanges& lists) {
+                                               std::vector<Entry>& entries, ListChanges& lists,
+                                               FreshRecords& fresh) {
   const std::span<const Entry> before = by_der.at(partition_of(changes.front().place)).entries();
   auto at = before.begin();
   while (!changes.empty()) {
@@ -177,7 +200,7 @@ void CertificateIndex::State::change_partition(std::span<const PlacedChange> cha
     while (at != before.end() && at->tag < tag_of(place)) entries.push_back(*at++);
     const std::size_t run_begin = entries.size();
     while (at != before.end() && at->tag == tag_of(place)) entries.push_back(*at++);
-    change_run(changes.first(here), entries, run_begin, lists);
+    change_run(changes.first(here), entries, run_begin, lists, fresh);
     changes = changes.subspan(here);
   }
   entries.insert(entries.end(), at, before.end());
@@ -185,7 +208,7 @@ void CertificateIndex::State::change_partition(std::span<const PlacedChange> cha
 
 // All of `run` has one place. entries[run_begin..] are those that were there already.
 void CertificateIndex::State::change_run(std::span<const PlacedChange> run, std::vector<Entry>& entries,
-                                         std::size_t run_begin, ListChanges& lists) {
+                                         std::size_t run_begin, ListChanges& lists, FreshRecords& fresh) {
   for (std::size_t i = 0; i < run.size(); ++i) {
     const CertificateChange& change = *run[i].change;
     // The last change to a certificate decides; so none touches what another one of these made.
@@ -207,7 +230,7 @@ void CertificateIndex::State::change_run(std::span<const PlacedChange> run, std:
     if (change.kind == CertificateChange::Kind::put) {
       const Place name = place_of(change.name_key);
       const Place serial = place_of(change.serial_key);
-      const Reference reference = pool->add(change, partition_of(name), partition_of(serial));
+      const Reference reference = fresh.add(change, partition_of(name), partition_of(serial));
       lists.by_name.push_back({name, reference, false});
       lists.by_serial.push_back({serial, reference, false});
       count(pool->at(reference), true);

@@ -122,7 +122,11 @@ HttpSession::Served HttpSession::answer_front(Bytes& plain, Writer& reply, HttpW
     answered = true;
     if (answer.file != nullptr) {
       const ShardContext& shard = work.service.shard;
-      transfer_ = {.pin = shard.pins.pin(), .answer = answer, .began = shard.ring.now(), .at = answer.begin};
+      transfer_ = {.pin = shard.pins.pin(),
+                   .version = shard.pins.current().version,
+                   .answer = answer,
+                   .began = shard.ring.now(),
+                   .at = answer.begin};
       if (is_recorded_transfer()) work.service.shard.record(download_of_transfer(work.service));
       return Served::file;
     }
@@ -218,6 +222,11 @@ void HttpSession::let_go_of_view(HttpWorkspace& work) {
   transfer_.entry = transfer_.pin->files.hold(*transfer_.answer.file);
   work.service.shard.pins.unpin(transfer_.pin.version);
   transfer_.pin = {};
+}
+
+std::uint64_t HttpSession::reads_since(const ShardContext& shard) const {
+  if (transfer_.entry == nullptr || !shard.is_superseded(*transfer_.entry)) return StreamProtocol::kNoReader;
+  return transfer_.version;
 }
 
 StreamNext HttpSession::close() {

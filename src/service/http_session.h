@@ -60,6 +60,8 @@ class HttpSession {
   std::size_t unread() const { return engine_.active() ? engine_.unread() : input_.size(); }
 
   bool holds_view() const { return static_cast<bool>(transfer_.pin); }
+  // As StreamProtocol's.
+  std::uint64_t reads_since(const ShardContext& shard) const;
   // Goes on with a hold on its file alone: for when a newer view is there.
   void let_go_of_view(HttpWorkspace& work);
 
@@ -76,6 +78,7 @@ class HttpSession {
   struct Transfer {
     Pins::Pin pin;  // none any more: the answer's file is `entry`
     std::shared_ptr<const index::FileEntry> entry{};
+    std::uint64_t version = 0;  // of the view that it began with
     HttpAnswer answer;
     Millis began = 0;
     std::size_t at = 0;  // what has been given to be sent, from answer.begin on
@@ -122,6 +125,7 @@ class HttpProtocol final : public StreamProtocol {
     return sessions_[slot].say_goodbye(room);
   }
   void reset(std::uint32_t slot) override;
+  std::uint64_t reads_since(std::uint32_t slot) const override { return sessions_[slot].reads_since(shard_); }
   void turn() override;
 
  private:

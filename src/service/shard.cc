@@ -164,14 +164,14 @@ bool Shard::turn() {
   std::span<const io::Completion> completions = p.context.ring.wait(wake);
   // A change that was published before a request came is seen by that request.
   p.pins.refresh();
-  for (const io::Completion& completion : completions) dispatch(completion);
+  for (const io::Completion& completion : completions) p.context.with_memory([&] { dispatch(completion); });
   now = p.context.ring.now();
-  for (StreamService* stream : p.streams) stream->turn(now);
+  for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->turn(now); });
   // Whoever keeps buffers gives way, whichever service needs them.
   if (std::ranges::any_of(p.streams, &StreamService::starving))
-    for (StreamService* stream : p.streams) stream->relieve_starvation(now);
+    for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->relieve_starvation(now); });
   p.buffers.freed = false;
-  p.tftp.turn(now);
+  p.context.with_memory([&] { p.tftp.turn(now); });
   return !finish_drain(now);
 }
 
@@ -213,6 +213,12 @@ void Shard::drain() {
   drain_deadline_ = p.context.ring.now() + p.settings.drain_timeout;
   for (StreamService* stream : p.streams) stream->drain();
   p.tftp.drain();
+}
+
+std::uint64_t Shard::give_way(std::uint64_t version) {
+  std::uint64_t oldest = parts_->tftp.give_way_before(version);
+  for (StreamService* stream : parts_->streams) oldest = std::min(oldest, stream->give_way_before(version));
+  return oldest;
 }
 
 // Whether a drain is over.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <new>
 
 #include "anchord/io/ring.h"
 #include "anchord/service/activity_log.h"
@@ -34,6 +35,25 @@ struct ShardContext {
     if (download.end == DownloadEnd::given && !device.empty() && is_list(download.file.text()))
       guard.list_given(download.from, device);
     downloads.record(download, pins.current().version);
+  }
+
+  // What finds no memory is given up; nothing else of the shard is. Whoever calls leaves what it works on
+  // as it was, or ends it.
+  template <class Step>
+  bool with_memory(Step&& step) {
+    try {
+      step();
+      return true;
+    } catch (const std::bad_alloc&) {
+      counters.no_memory.add();
+      return false;
+    }
+  }
+
+  // Whether a file that somebody reads is there no more as it was: its bytes are held for readers alone.
+  bool is_superseded(const index::FileEntry& file) const {
+    const index::FileEntry* now = pins.current().files.find(file.name);
+    return now == nullptr || !now->body.content.shares_with(file.body.content);
   }
 
   void note(const Trouble& trouble) {

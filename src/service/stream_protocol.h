@@ -57,6 +57,10 @@ class StreamProtocol {
   virtual std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) = 0;
   // The connection is gone, and nothing of it is being sent.
   virtual void reset(std::uint32_t slot) = 0;
+  // The version of the view on which the slot began a download of a file that has been replaced since;
+  // kNoReader: it does not.
+  static constexpr std::uint64_t kNoReader = ~std::uint64_t{0};
+  virtual std::uint64_t reads_since(std::uint32_t) const { return kNoReader; }
   // Once in each turn of the shard: there may be a newer view.
   virtual void turn() {}
 };

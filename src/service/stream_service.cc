@@ -105,7 +105,9 @@ void StreamService::admit(int descriptor, const io::Address& peer) {
   }
   std::uint32_t slot = connections_.acquire();
   Connection& c = connections_[slot];
-  if (!protocol_.start(slot, peer.host)) {
+  bool started = false;
+  if (!shard_.with_memory([&] { started = protocol_.start(slot, peer.host); })) protocol_.reset(slot);
+  if (!started) {
     connections_.release(slot);
     shard_.ring.close(descriptor);
     return;
@@ -233,7 +235,7 @@ void StreamService::keep_receiving(std::uint32_t slot) {
 }
 
 void StreamService::turn(Millis now) {
-  protocol_.turn();
+  shard_.with_memory([&] { protocol_.turn(); });
   serve_handshakes(now);
   timers_.advance(now, [&](std::uint32_t slot) { on_deadline(slot, now); });
   look_again(now);
@@ -294,7 +296,10 @@ void StreamService::work(std::uint32_t slot) {
     }
     if (c.output == BufferPool::kNone) c.output = outputs_.acquire();
     c.must_flush = false;
-    StreamProgress progress = protocol_.advance(slot, input, outputs_[c.output]);
+    StreamProgress progress;
+    // What it has read and said by then is not known.
+    if (!shard_.with_memory([&] { progress = protocol_.advance(slot, input, outputs_[c.output]); }))
+      return terminate(slot);
     if (protocol_.unread(slot) == 0 && !c.held.empty()) recycle_front(c);
     note_progress(slot, progress);
     c.output_size = static_cast<std::uint32_t>(progress.produced);
@@ -593,6 +598,21 @@ void StreamService::drain() {
       terminate(slot);
     }
   }
+}
+
+std::uint64_t StreamService::give_way_before(std::uint64_t version) {
+  std::uint64_t oldest = StreamProtocol::kNoReader;
+  for (std::uint32_t slot = 0; slot < connections_.capacity(); ++slot) {
+    if (!connections_.in_use(slot) || connections_[slot].phase == Phase::terminating) continue;
+    const std::uint64_t since = protocol_.reads_since(slot);
+    if (since < version) {
+      shard_.counters.memory_gave_way.add();
+      terminate(slot);
+    } else {
+      oldest = std::min(oldest, since);
+    }
+  }
+  return oldest;
 }
 
 void StreamService::terminate_all() {

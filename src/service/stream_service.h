@@ -76,6 +76,8 @@ class StreamService {
 
   // Stops accepting and closes what is idle; what is under way may end.
   void drain();
+  // As Shard::give_way().
+  std::uint64_t give_way_before(std::uint64_t version);
   // Ends everything at once.
   void terminate_all();
   bool finished() const { return connections_.used() == 0 && armed_listeners_ == 0; }

@@ -109,7 +109,9 @@ void TftpService::on_receive(std::uint32_t socket, const io::Completion& complet
   if (!completion.more) disarmed_.push_back(socket);
   if (!completion.has_buffer) return;
   if (sockets_[socket].requests) {
-    requests_.push_back({socket, completion});
+    // A request that is not kept is lost, as on the way: its peer repeats it.
+    if (!shard_.with_memory([&] { requests_.push_back({socket, completion}); }))
+      shard_.ring.recycle(io::Group::udp, completion.buffer);
   } else {
     take(socket, completion);
   }
@@ -123,10 +125,10 @@ void TftpService::take(std::uint32_t socket, const io::Completion& completion) {
       shard_.counters.tftp_malformed.add();
     } else if (!shard_.allowed(datagram.from.host)) {
       shard_.counters.tftp_refused_network.add();
-    } else if (sockets_[socket].requests) {
-      on_request(socket, datagram);
     } else {
-      on_packet(socket, datagram);
+      // Whatever comes of it, the buffer is given back below.
+      shard_.with_memory(
+          [&] { sockets_[socket].requests ? on_request(socket, datagram) : on_packet(socket, datagram); });
     }
   }
   shard_.ring.recycle(io::Group::udp, completion.buffer);
@@ -361,6 +363,7 @@ void TftpService::begin(const TftpAsked& unproven, const io::Datagram& datagram,
   t.pin = shard_.pins.pin();
   pinning_.push_back(slot);
   t.file = file;
+  t.version = shard_.pins.current().version;
   t.peer = asked.peer;
   t.local = asked.local;
   t.socket = asked.socket;
@@ -502,6 +505,23 @@ std::uint32_t TftpService::choose_transfer_socket(std::uint32_t group, std::uint
   const auto& own = transfer_sockets_[group];
   std::size_t choice = sip_hash(key_, choices_++) % own.size();
   return own[choice] != former ? own[choice] : own[(choice + 1) % own.size()];
+}
+
+std::uint64_t TftpService::give_way_before(std::uint64_t version) {
+  const std::uint64_t current = shard_.pins.current().version;
+  std::uint64_t oldest = ~std::uint64_t{0};
+  for (std::uint32_t slot = 0; slot < transfers_.capacity(); ++slot) {
+    if (!transfers_.in_use(slot)) continue;
+    const Transfer& t = transfers_[slot];
+    if (t.version == current || !shard_.is_superseded(*t.file)) continue;
+    if (t.version >= version) {
+      oldest = std::min(oldest, t.version);
+      continue;
+    }
+    shard_.counters.memory_gave_way.add();
+    end(slot, DownloadEnd::maybe_given);
+  }
+  return oldest;
 }
 
 void TftpService::terminate_all() {

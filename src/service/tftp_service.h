@@ -51,6 +51,8 @@ class TftpService {
   void drain() { draining_ = true; }
   // Who was answered a moment ago may be about to acknowledge it.
   bool idle() const { return transfers_.used() == 0 && shard_.ring.now() >= answered_until_; }
+  // As Shard::give_way().
+  std::uint64_t give_way_before(std::uint64_t version);
   void terminate_all();
 
  private:
@@ -79,6 +81,7 @@ class TftpService {
     Millis progressed = 0;      // when the peer last acknowledged something new
     Millis timer = kNever;      // the wheel's deadline: the transfer's, or an earlier one
     std::uint64_t sent_in = 0;  // in which turn something was last queued
+    std::uint64_t version = 0;  // of the view that it began with
     ShortText<15> device;       // in the name that was asked for
   };
 

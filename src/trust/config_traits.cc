@@ -101,6 +101,7 @@ class TraitReader {
 // Markup that is text in other markup, as in a web page.
 std::string unescaped(std::string_view text) {
   std::string out;
+  out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const std::string_view rest = text.substr(at);
     const bool opens = rest.starts_with("&lt;");
@@ -111,14 +112,25 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
-// Firmware and pictures are cheaply told.
+}  // namespace
+
 bool may_be_xml(Bytes document) {
   constexpr std::string_view kBefore("\xef\xbb\xbf\xfe\xff\0 \t\r\n", 10);
   const std::size_t at = as_text(document).substr(0, 64).find_first_not_of(kBefore);
   return at != std::string_view::npos && document[at] == '<';
 }
 
-}  // namespace
+std::uint64_t memory_of_traits(Bytes document) {
+  // Elements with a value, of which a vector that grows holds up to three times as much.
+  constexpr std::uint64_t kOfValue = 3 * sizeof(std::uint64_t);
+  constexpr std::uint64_t kUnpackedOfElement = 16;
+  const std::string_view text = as_text(document);
+  const std::uint64_t unescaped = text.contains("&lt;") ? text.size() : 0;
+  const std::uint64_t unpacked = most_unpacked(document);
+  const std::uint64_t elements = static_cast<std::uint64_t>(std::ranges::count(text, '<')) +
+                                 unescaped / kUnpackedOfElement + unpacked / kUnpackedOfElement;
+  return unescaped + unpacked + std::min<std::uint64_t>(elements, kMaxValues) * 2 * kOfValue;
+}
 
 ConfigTraits config_traits(Bytes document) {
   ConfigTraits out;

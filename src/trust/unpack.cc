@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 #include <new>
+#include <span>
 #include <utility>
 
 namespace anchord::trust {
@@ -24,7 +25,9 @@ constexpr std::size_t kZipHeader = 30;
 constexpr unsigned kDeflated = 8;
 // What else an entry may be packed with: deflate64, bzip2, LZMA, zstd, xz, PPMd.
 constexpr std::array<unsigned, 6> kZipOtherwise{9, 12, 14, 93, 95, 98};
-constexpr std::size_t kInflatedPiece = 64 << 10;
+constexpr std::size_t kInflatedPiece = 16 << 10;
+// No byte of a deflated one becomes more.
+constexpr std::uint64_t kMostOfByte = 1032;
 // As zlib has it: a window of 32 KiB, behind a header of gzip's, or behind none.
 constexpr int kWithGzipHeader = 15 + 16;
 constexpr int kWithoutHeader = -15;
@@ -32,29 +35,50 @@ constexpr int kWithoutHeader = -15;
 class Inflater {
  public:
   explicit Inflater(int window) {
+    stream_.zalloc = [](void*, unsigned items, unsigned size) {
+      return ::operator new(std::size_t{items} * size, std::nothrow);
+    };
+    stream_.zfree = [](void*, void* memory) { ::operator delete(memory); };
     if (::inflateInit2(&stream_, window) != Z_OK) throw std::bad_alloc();
   }
   ~Inflater() { ::inflateEnd(&stream_); }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  // As far as it is good, and up to `most` bytes.
+  // As far as it is good, and up to `most` bytes. Twice: a buffer that grew would take three times as much.
   Buffer run(Bytes packed, std::size_t most) {
-    Buffer out;
-    stream_.next_in = const_cast<std::uint8_t*>(packed.data());  // which it reads only
-    stream_.avail_in = static_cast<unsigned>(std::min<std::size_t>(packed.size(), 1u << 31));
-    for (int state = Z_OK; state == Z_OK && out.size() < most;) {
-      const std::size_t before = out.size();
-      out.resize(before + std::min(kInflatedPiece, most - before));
-      stream_.next_out = out.data() + before;
-      stream_.avail_out = static_cast<unsigned>(out.size() - before);
-      state = ::inflate(&stream_, Z_NO_FLUSH);
-      out.resize(out.size() - stream_.avail_out);
+    std::array<std::uint8_t, kInflatedPiece> piece{};
+    begin(packed);
+    std::size_t size = 0;
+    for (bool more = true; more && size < most;) {
+      const std::size_t wanted = std::min(piece.size(), most - size);
+      const std::size_t got = inflate(std::span(piece).first(wanted), more);
+      size += got;
     }
+    Buffer out(size);
+    if (size == 0 || ::inflateReset(&stream_) != Z_OK) return {};
+    begin(packed);
+    std::size_t filled = 0;
+    for (bool more = true; more && filled < size;) filled += inflate(std::span(out).subspan(filled), more);
+    out.resize(filled);
     return out;
   }
 
  private:
+  void begin(Bytes packed) {
+    stream_.next_in = const_cast<std::uint8_t*>(packed.data());  // which it reads only
+    stream_.avail_in = static_cast<unsigned>(std::min<std::size_t>(packed.size(), 1u << 31));
+  }
+
+  std::size_t inflate(std::span<std::uint8_t> to, bool& more) {
+    stream_.next_out = to.data();
+    stream_.avail_out = static_cast<unsigned>(to.size());
+    const int state = ::inflate(&stream_, Z_NO_FLUSH);
+    if (state == Z_MEM_ERROR) throw std::bad_alloc();
+    more = state == Z_OK;
+    return to.size() - stream_.avail_out;
+  }
+
   z_stream stream_{};
 };
 
@@ -132,6 +156,11 @@ std::string_view packed_otherwise(Bytes file) {
 }
 
 }  // namespace
+
+std::uint64_t most_unpacked(Bytes file) {
+  if (!as_text(file).contains(kGzip) && !as_text(file).contains(kZipEntry)) return 0;
+  return std::min<std::uint64_t>(kMaxUnpacked, file.size() * kMostOfByte);
+}
 
 std::string_view unpack(Bytes file, const std::function<void(Bytes content)>& take) {
   Unpacker unpacker(take);

@@ -69,6 +69,7 @@ class Own : public State {
       trust::Cluster now = cluster();
       return OwnLists::Found{trust::served_by(now, calendar_now()).value(), now.tftp.certificate};
     }));
+    lists_.are_served();
   }
   bool serves(const std::string& file, Bytes list) {
     const index::FileEntry* found = files_.find(file);

@@ -60,6 +60,7 @@ Buffer file_content(std::uint8_t mark, std::size_t size) {
 
 World::World(WorldSettings settings)
     : sim(settings.ring),
+      between(settings.ring_of ? settings.ring_of(sim) : nullptr),
       listener(sim.add_listener()),
       http_listener(sim.add_listener()),
       https_listener(sim.add_listener()),
@@ -93,8 +94,8 @@ World::World(WorldSettings settings)
       .http = {http_listener},
       .https = {https_listener},
       .tftp = {{.requests = tftp_requests, .transfers = tftp_transfers, .v4 = true}}};
-  shard = std::make_unique<service::Shard>(0, sim, settings.shard, sockets, publisher, guard,
-                                           settings.ring.faults.seed, counters, activity);
+  shard = std::make_unique<service::Shard>(0, between ? *between : sim, settings.shard, sockets, publisher,
+                                           guard, settings.ring.faults.seed, counters, activity);
 }
 
 World::~World() {

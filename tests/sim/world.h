@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct WorldSettings {
   service::ShardSettings shard;
   crypto::TlsVersion tls_min = crypto::TlsVersion::v1_2;
   bool https_ready = true;  // there is a certificate for it
+  // What stands between the shard and its ring; none: nothing.
+  std::function<std::unique_ptr<io::Ring>(io::SimRing&)> ring_of;
 };
 
 // For clients of either version, made once: what is under test is the server.
@@ -58,6 +61,7 @@ class World {
   io::Address peer(unsigned host, std::uint16_t port) const;  // 10.0.x.y:port
 
   io::SimRing sim;
+  std::unique_ptr<io::Ring> between;
   int listener;
   int http_listener;
   int https_listener;

@@ -35,6 +35,8 @@ enum class Peers : std::uint8_t {
   ledger_gaps,   // times that the ledger may lack something of
   ledger_speed,  // the ledger lags behind what phones are given
   backlogs,      // the kernel would not have another backlog
+  memory,        // steps that were given up for want of memory
+  readers,       // slow readers of files that were replaced give way
   count,
 };
 void warn(Peers kind, std::string_view line);

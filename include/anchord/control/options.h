@@ -46,6 +46,9 @@ struct Options {
   service::ShardSettings shard;              // timeouts, networks; the limits are derived from the above
   std::uint64_t max_file_size = 128u << 20;  // bytes, in the provisioning folder
   std::uint64_t max_folder_size = std::uint64_t{8} << 30;  // of all files in it
+  // Bytes that the service may take in all; 0: as much as the machine and its limits give. Files get
+  // what is left.
+  std::uint64_t max_memory = 0;
   // Seconds for which many files that go at once stay in service; 0: they go.
   unsigned hold_removals = 60;
   // Added certificates that have ended are answered as unknown.

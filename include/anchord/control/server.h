@@ -16,6 +16,8 @@
 
 namespace anchord::control {
 
+struct MemoryPlan;
+
 class Server {
  public:
   // Blocks the signals that run() waits for, in this and all later threads.
@@ -34,6 +36,8 @@ class Server {
 
  private:
   class Impl;
+  static Result<std::unique_ptr<Server>> begin(const Options& options, unsigned shards,
+                                               const MemoryPlan& memory);
   explicit Server(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -84,6 +84,8 @@ class Counter {
   X(not_there_unrecorded) /* requests for what is not there, likewise */            \
   X(trace_unrecorded)     /* failed handshakes and traced requests, likewise */     \
   X(tcp_buffers_empty)    /* receives that had to wait for a free buffer */         \
+  X(memory_gave_way)      /* slow downloads of replaced files that were ended */    \
+  X(no_memory)            /* given up for an allocation that failed */              \
   X(tftp_requests)                                                                  \
   X(tftp_duplicates)      /* repeated requests for a transfer under way */          \
   X(tftp_refused_network) /* not in an allowed network */                           \

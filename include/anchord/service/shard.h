@@ -47,6 +47,12 @@ class Shard {
   // longer than the settings' drain_timeout.
   void drain();
 
+  // Ends who still reads a file that has been replaced, and began on a view older than `version`: its
+  // bytes are held for nobody else. The version that the oldest of the others began on; kNone when
+  // there are none.
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  std::uint64_t give_way(std::uint64_t version);
+
  private:
   struct Parts;
 

@@ -29,6 +29,13 @@ struct ConfigTraits {
   bool operator==(const ConfigTraits&) const = default;
 };
 
+// Whether what is there begins as XML does, in whatever encoding: firmware and pictures are large, and
+// told at a glance.
+bool may_be_xml(Bytes document);
+
+// Bytes that config_traits() takes for the moment, beside what any XML takes; rather more than less.
+std::uint64_t memory_of_traits(Bytes document);
+
 // Elements are told by what they look like: nothing need be well-formed. Looks into gzip and ZIP,
 // one in the other too and wherever they begin, up to a limit.
 ConfigTraits config_traits(Bytes document);

@@ -133,6 +133,10 @@ void define(CLI::App& app, Flags& flags) {
   app.add_option("--max-folder-size", o.max_folder_size, "bytes of all its files: they are held in memory")
       ->check(in_range(std::uint64_t{1}, std::uint64_t{1} << 44, "a number of bytes"))
       ->capture_default_str();
+  app.add_option("--max-memory", o.max_memory,
+                 "bytes that the service may take in all, with its files; 0: what this machine gives")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 44))
+      ->capture_default_str();
   app.add_option("--hold-removals", o.hold_removals,
                  "seconds for which many files that go at once stay in service; 0: they go at once")
       ->check(in_range(0, 86'400, "a number of seconds"))

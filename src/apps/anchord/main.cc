@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -180,5 +181,10 @@ int main_of(int argc, char** argv) {
 }  // namespace anchord::app
 
 int main(int argc, char** argv) {
-  return anchord::app::main_of(argc, argv);
+  try {
+    return anchord::app::main_of(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("anchord: there is not enough memory\n", stderr);
+    return anchord::app::kFailed;
+  }
 }

@@ -1,0 +1,132 @@
+// The whole service where one allocation after the other fails in any of its threads: it goes on, and
+// what was changed is served in the end.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "../failing_new.h"
+#include "../time_bound.h"
+#include "anchord/base/hex.h"
+#include "anchord/base/log.h"
+#include "anchord/control/server.h"
+#include "anchord/io/socket.h"
+#include "state.h"
+
+namespace anchord::control {
+namespace {
+
+// What a peer sends back until it ends; empty when nobody is there.
+std::string said(const sockaddr* peer, socklen_t length, std::string_view request) {
+  io::Descriptor socket(::socket(peer->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval patience{.tv_sec = 5, .tv_usec = 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  if (::connect(socket.get(), peer, length) != 0) return {};
+  if (::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return {};
+  std::string out;
+  char room[4096];
+  for (ssize_t n = 0; (n = ::recv(socket.get(), room, sizeof(room), 0)) > 0;)
+    out.append(room, static_cast<std::size_t>(n));
+  return out;
+}
+
+class ServiceWithoutMemory : public State {
+ protected:
+  void SetUp() override {
+    State::SetUp();
+    static_cast<void>(log::configure("off", log::Format::text));
+    store_.emplace(make_store());
+    options_.host = "two";
+    options_.listen = {io::parse_host("127.0.0.1").value()};
+    options_.tvs_port = options_.tftp_port = options_.http_port = options_.https_port = {.automatic = true};
+    options_.shards = 1;
+    options_.pin = false;
+    options_.max_connections = 64;
+    options_.max_transfers = 64;
+    std::filesystem::create_directories(options_.state / "provisioning");
+    write(0);
+    auto server = Server::start(options_);
+    ASSERT_TRUE(server) << server.error().text;
+    server_ = std::move(*server);
+    const std::string listening = server_->listening();
+    const std::size_t at = listening.find("http=127.0.0.1:") + 15;
+    http_port_ = static_cast<std::uint16_t>(std::stoi(listening.substr(at)));
+    thread_ = std::thread([this] { ended_ = server_->run(); });
+  }
+  void TearDown() override {
+    if (thread_.joinable()) {
+      ::kill(::getpid(), SIGTERM);
+      thread_.join();
+      EXPECT_TRUE(ended_) << ended_.error().text;
+    }
+    server_.reset();
+    State::TearDown();
+    static_cast<void>(log::configure("info", log::Format::text));
+  }
+
+  void write(std::int64_t version) {
+    std::ofstream(options_.state / "provisioning/a.xml") << "<a>" << version << "</a>";
+  }
+  std::string served() const {
+    sockaddr_in peer{.sin_family = AF_INET,
+                     .sin_port = htons(http_port_),
+                     .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
+                     .sin_zero = {}};
+    return said(reinterpret_cast<const sockaddr*>(&peer), sizeof(peer),
+                "GET /a.xml HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  }
+  std::string told(const std::string& line) const {
+    sockaddr_un peer{.sun_family = AF_UNIX, .sun_path = {}};
+    const std::string path = (options_.state / "control.sock").string();
+    path.copy(peer.sun_path, sizeof(peer.sun_path) - 1);
+    return said(reinterpret_cast<const sockaddr*>(&peer), sizeof(peer), line + "\n");
+  }
+  void wait_for(const std::string& what, const std::function<bool()>& condition) {
+    const Millis end = monotonic_now() + time_bound();
+    while (!condition()) {
+      ASSERT_LT(monotonic_now(), end) << "waited in vain for " << what;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+
+  SpareHere spare_;
+  std::optional<store::Store> store_;
+  std::unique_ptr<Server> server_;
+  std::uint16_t http_port_ = 0;
+  Status ended_;
+  std::thread thread_;
+};
+
+TEST_F(ServiceWithoutMemory, GoesOnAndServesWhatWasChanged) {
+  const auto odd = known("app-odd", {wire::Role::app_server});
+  std::int64_t tried = 0;
+  for (std::int64_t n = 0;; n += 1 + n / 8, ++tried) {
+    FailElsewhere failing(n);
+    write(n + 1);
+    if (tried % 2 == 0) {
+      ASSERT_TRUE(store_->add_certificate(odd));
+    } else {
+      ASSERT_TRUE(store_->remove_certificate(to_hex(odd.certificate.sha256())));
+    }
+    (void)told("changed");
+    const std::string change = "\"store_change\": " + std::to_string(store_->change_counter().value());
+    wait_for("the file after allocation " + std::to_string(n),
+             [&] { return served().ends_with("<a>" + std::to_string(n + 1) + "</a>"); });
+    wait_for("the store's state after allocation " + std::to_string(n),
+             [&] { return told("status").find(change) != std::string::npos; });
+    if (HasFatalFailure() || !failing.happened()) break;
+  }
+  EXPECT_GT(tried, 20);
+  wait_for("an end of problems",
+           [&] { return told("status").find("\"problem\": \"\"") != std::string::npos; });
+  EXPECT_EQ(told("status").find("\"failures\": 0,"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace anchord::control
