@@ -7,7 +7,7 @@
 
 #include "anchord/base/log.h"
 #include "provisioned_file.h"
-#include "tls_greeting.h"
+#include "tls_handshake.h"
 
 namespace anchord::service {
 
@@ -42,7 +42,7 @@ StreamProgress HttpSession::advance(Bytes input, MutableBytes room, HttpWorkspac
     assert(input_.empty());
     input_ = input;
   }
-  if (state_ == State::handshake) shake_hands(progress, work);
+  if (state_ == State::handshake) continue_handshake(progress, work);
   if (state_ == State::open) progress.next = serve(room, work, progress);
   if (state_ == State::ended) progress.next = StreamNext::finish;
   if (engine_.active()) progress.produced = engine_.produced();
@@ -51,7 +51,7 @@ StreamProgress HttpSession::advance(Bytes input, MutableBytes room, HttpWorkspac
   return progress;
 }
 
-std::size_t HttpSession::say_goodbye(MutableBytes room) {
+std::size_t HttpSession::write_close_notify(MutableBytes room) {
   if (!engine_.active()) return 0;
   engine_.take_into(room);
   if (state_ == State::open) (void)engine_.close();
@@ -59,14 +59,14 @@ std::size_t HttpSession::say_goodbye(MutableBytes room) {
   return engine_.produced();
 }
 
-void HttpSession::shake_hands(StreamProgress& progress, HttpWorkspace& work) {
+void HttpSession::continue_handshake(StreamProgress& progress, HttpWorkspace& work) {
   Counters& all = work.service.shard.counters;
   TlsCounters counters{all.https_handshakes, all.https_resumed, all.https_handshake_failures};
-  Greeted greeted = service::shake_hands(engine_, counters, {.service = TlsService::https, .from = peer_},
-                                         work.service.shard);
-  if (greeted == Greeted::done) state_ = State::open;
-  if (greeted == Greeted::full) progress.next = StreamNext::flush_first;
-  if (greeted == Greeted::refused) state_ = State::ended;
+  HandshakeResult result = service::continue_handshake(
+      engine_, counters, {.service = TlsService::https, .from = peer_}, work.service.shard);
+  if (result == HandshakeResult::done) state_ = State::open;
+  if (result == HandshakeResult::full) progress.next = StreamNext::flush_first;
+  if (result == HandshakeResult::refused) state_ = State::ended;
 }
 
 StreamNext HttpSession::serve(MutableBytes room, HttpWorkspace& work, StreamProgress& progress) {

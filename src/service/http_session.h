@@ -56,7 +56,7 @@ class HttpSession {
   Status start(const crypto::TlsContext* context, const io::Host& peer);
   void reset(HttpWorkspace& work);
 
-  bool shaking() const { return state_ == State::handshake; }
+  bool handshaking() const { return state_ == State::handshake; }
   std::size_t unread() const { return engine_.active() ? engine_.unread() : input_.size(); }
 
   bool holds_view() const { return static_cast<bool>(transfer_.pin); }
@@ -68,7 +68,7 @@ class HttpSession {
   // As StreamProtocol's.
   StreamProgress advance(Bytes input, MutableBytes room, HttpWorkspace& work);
   void acknowledged(std::uint64_t bytes, HttpWorkspace& work);
-  std::size_t say_goodbye(MutableBytes room);
+  std::size_t write_close_notify(MutableBytes room);
 
  private:
   enum class State : std::uint8_t { handshake, open, ended };
@@ -85,7 +85,7 @@ class HttpSession {
     Bytes piece;         // ... and TLS has not taken yet
   };
 
-  void shake_hands(StreamProgress& progress, HttpWorkspace& work);
+  void continue_handshake(StreamProgress& progress, HttpWorkspace& work);
   StreamNext serve(MutableBytes room, HttpWorkspace& work, StreamProgress& progress);
   Served answer_front(Bytes& plain, Writer& reply, HttpWorkspace& work, bool& answered);
   crypto::TlsEngine::Outcome read(MutableBytes room, std::size_t& count);
@@ -115,14 +115,14 @@ class HttpProtocol final : public StreamProtocol {
 
   std::size_t room() const override;
   bool start(std::uint32_t slot, const io::Host& peer) override;
-  bool shaking(std::uint32_t slot) const override { return sessions_[slot].shaking(); }
+  bool handshaking(std::uint32_t slot) const override { return sessions_[slot].handshaking(); }
   std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
   StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override;
   void acknowledged(std::uint32_t slot, std::uint64_t bytes) override {
     sessions_[slot].acknowledged(bytes, workspace_);
   }
-  std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) override {
-    return sessions_[slot].say_goodbye(room);
+  std::size_t write_close_notify(std::uint32_t slot, MutableBytes room) override {
+    return sessions_[slot].write_close_notify(room);
   }
   void reset(std::uint32_t slot) override;
   std::uint64_t reads_since(std::uint32_t slot) const override { return sessions_[slot].reads_since(shard_); }

@@ -15,10 +15,10 @@ namespace anchord::service {
 
 // How far a connection has come. It only goes forward.
 enum class Progress : std::uint8_t {
-  mute,      // nothing has come yet
-  speaking,  // something has, and not yet a whole handshake or, without TLS, a whole request
-  shaken,    // has finished its handshake, and was not answered anything yet
-  answered,  // gives way to no neighbour
+  mute,            // nothing has come yet
+  speaking,        // something has, and not yet a whole handshake or, without TLS, a whole request
+  handshake_done,  // has finished its handshake, and was not answered anything yet
+  answered,        // gives way to no neighbour
 };
 
 class Neighbours {

@@ -58,7 +58,7 @@ StreamIdentity https_identity(Counters& c) {
           .handshakes_dropped = c.https_handshakes_dropped,
           .handshake_timeouts = c.https_handshake_timeouts,
           .idle_timeouts = c.https_timeouts,
-          .greets = TlsService::https};
+          .tls_service = TlsService::https};
 }
 
 HttpCounters http_counters(Counters& c) {
@@ -169,7 +169,7 @@ bool Shard::turn() {
   for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->turn(now); });
   // Whoever keeps buffers gives way, whichever service needs them.
   if (std::ranges::any_of(p.streams, &StreamService::starving))
-    for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->relieve_starvation(now); });
+    for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->handle_starvation(now); });
   p.buffers.freed = false;
   p.context.with_memory([&] { p.tftp.turn(now); });
   return !finish_drain(now);

@@ -40,13 +40,13 @@ class StreamProtocol {
  public:
   virtual ~StreamProtocol() = default;
 
-  // What advance() and say_goodbye() need of room, in bytes.
+  // What advance() and write_close_notify() need of room, in bytes.
   virtual std::size_t room() const = 0;
 
   // A new connection. False: it cannot be served; the reason is logged or counted.
   virtual bool start(std::uint32_t slot, const io::Host& peer) = 0;
   // Whether a handshake is still to be completed. Those are rationed.
-  virtual bool shaking(std::uint32_t slot) const = 0;
+  virtual bool handshaking(std::uint32_t slot) const = 0;
   // Input that was given and not used yet: it must stay in place.
   virtual std::size_t unread(std::uint32_t slot) const = 0;
   // `input` is empty or continues the stream; given only when unread() is 0.
@@ -54,7 +54,7 @@ class StreamProtocol {
   // The peer's host has that much of the connection's output. Only while something is awaited.
   virtual void acknowledged(std::uint32_t slot, std::uint64_t bytes) = 0;
   // The last bytes of a connection with no output under way.
-  virtual std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) = 0;
+  virtual std::size_t write_close_notify(std::uint32_t slot, MutableBytes room) = 0;
   // The connection is gone, and nothing of it is being sent.
   virtual void reset(std::uint32_t slot) = 0;
   // The version of the view on which the slot began a download of a file that has been replaced since;

@@ -21,10 +21,10 @@ StreamService::StreamService(ShardContext& shard, StreamProtocol& protocol, TcpB
       fresh_(connections_.capacity()),
       quiet_(connections_.capacity()),
       silent_(connections_.capacity()),
-      greeting_(connections_.capacity()),
+      pending_hellos_(connections_.capacity()),
       resuming_(connections_.capacity()),
       starved_(connections_.capacity()),
-      holding_(connections_.capacity()),
+      stalled_(connections_.capacity()),
       awaiting_(connections_.capacity()),
       lingering_(connections_.capacity()) {
   for (int descriptor : listeners) listeners_.push_back({.descriptor = descriptor});
@@ -35,7 +35,7 @@ void StreamService::start() {
 }
 
 bool StreamService::may_accept(Millis now) const {
-  return !draining_ && now >= accept_again_ && greeting_.size() < kMaxGreeting &&
+  return !draining_ && now >= accept_again_ && pending_hellos_.size() < kMaxPendingHellos &&
          silent_.size() < kMaxSilent && connections_.used() < settings_.max_connections + kEnoughAbove;
 }
 
@@ -51,7 +51,7 @@ void StreamService::arm_listeners(Millis now) {
 }
 
 // Before the listeners are armed anew.
-void StreamService::relieve_pressure(Millis now) {
+void StreamService::adjust_backlog(Millis now) {
   if (draining_) return;
   if (silent_.size() >= kMaxSilent && now - connections_[silent_.front()].since >= kSilentGrace) {
     identity_.evicted.add();
@@ -61,14 +61,14 @@ void StreamService::relieve_pressure(Millis now) {
   for (Listener& listener : listeners_) listener.idle |= listener.armed;
   if (backlog_ != kBacklog && now >= ease_at_) set_backlog(kBacklog);
   if (now < period_end_) return;
-  bool telling = now - period_end_ < kBacklogPeriod && greeted_ >= kTellingCount;
+  bool telling = now - period_end_ < kBacklogPeriod && hellos_served_ >= kTellingCount;
   if (telling && !std::ranges::all_of(listeners_, &Listener::idle)) {
-    std::uint32_t in_a_second = greeted_ * kPeriodsInSecond;
+    std::uint32_t in_a_second = hellos_served_ * kPeriodsInSecond;
     set_backlog(static_cast<int>(std::clamp<std::uint32_t>(in_a_second, kLeastBacklog, kBacklog)));
     ease_at_ = now + kBacklogEase;
   }
   for (Listener& listener : listeners_) listener.idle = false;
-  greeted_ = 0;
+  hellos_served_ = 0;
   period_end_ = now + kBacklogPeriod;
 }
 
@@ -118,7 +118,7 @@ void StreamService::admit(int descriptor, const io::Address& peer) {
   neighbours_.add(slot, peer.host);
   identity_.accepted.add();
   identity_.open.set(open());
-  if (protocol_.shaking(slot)) {
+  if (protocol_.handshaking(slot)) {
     silent_.push_back(slot);
   } else {
     c.phase = Phase::serving;
@@ -136,7 +136,7 @@ bool StreamService::make_room() {
   std::uint32_t victim = SlotList::kNone;
   if (!lingering_.empty()) {
     victim = lingering_.front();
-  } else if (!fresh_.empty() && now - connections_[fresh_.front()].since >= kShakingGrace) {
+  } else if (!fresh_.empty() && now - connections_[fresh_.front()].since >= kHandshakeGrace) {
     victim = fresh_.front();
   } else if (!quiet_.empty() && now - connections_[quiet_.front()].since >= kQuietGrace) {
     victim = quiet_.front();
@@ -153,8 +153,8 @@ bool StreamService::make_room() {
 bool StreamService::make_room_among_neighbours(const io::Host& host) {
   const Millis now = shard_.ring.now();
   for (auto [stage, grace] :
-       {std::pair{Progress::mute, Millis{0}}, std::pair{Progress::speaking, kShakingGrace},
-        std::pair{Progress::shaken, kQuietGrace}}) {
+       {std::pair{Progress::mute, Millis{0}}, std::pair{Progress::speaking, kHandshakeGrace},
+        std::pair{Progress::handshake_done, kQuietGrace}}) {
     std::uint32_t victim = neighbours_.longest(host, stage);
     if (victim == Neighbours::kNone || now - connections_[victim].since < grace) continue;
     identity_.evicted.add();
@@ -168,7 +168,7 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
   assert(connections_.alive(tag.slot, tag.generation));
   Connection& c = connections_[tag.slot];
   if (!completion.more) c.receiving = c.cancelling = false;
-  bool wanted = c.phase == Phase::shaking || c.phase == Phase::serving;
+  bool wanted = c.phase == Phase::handshaking || c.phase == Phase::serving;
   if (completion.has_buffer) {
     if (wanted && completion.result > 0) {
       buffers_.held.push(c.held, completion.buffer, static_cast<std::uint32_t>(completion.result));
@@ -194,7 +194,7 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
   } else if (completion.result < 0 && completion.result != -ECANCELED && completion.result != -EINTR &&
              completion.result != -EAGAIN) {
     // What came before may say why.
-    if (c.phase != Phase::shaking || !c.greeted || c.held.empty()) {
+    if (c.phase != Phase::handshaking || !c.hello_served || c.held.empty()) {
       note_dropped(c);
       return terminate(tag.slot);
     }
@@ -202,9 +202,9 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
   }
   if (!c.sending) {
     schedule(tag.slot);
-  } else if (!c.held.empty() && !holding_.contains(tag.slot)) {
-    c.holding_since = shard_.ring.now();
-    holding_.push_back(tag.slot);
+  } else if (!c.held.empty() && !stalled_.contains(tag.slot)) {
+    c.stalled_since = shard_.ring.now();
+    stalled_.push_back(tag.slot);
   }
   if (connections_.alive(tag.slot, tag.generation)) keep_receiving(tag.slot);
 }
@@ -215,7 +215,7 @@ void StreamService::schedule(std::uint32_t slot) {
   if (c.held.empty() && !c.must_flush && !c.peer_ended) return;
   if (c.phase == Phase::serving) return work(slot);
   silent_.remove(slot);
-  SlotList& queue = c.greeted ? resuming_ : greeting_;
+  SlotList& queue = c.hello_served ? resuming_ : pending_hellos_;
   if (!queue.contains(slot)) queue.push_back(slot);
 }
 
@@ -239,12 +239,12 @@ void StreamService::turn(Millis now) {
   serve_handshakes(now);
   timers_.advance(now, [&](std::uint32_t slot) { on_deadline(slot, now); });
   look_again(now);
-  relieve_pressure(now);
+  adjust_backlog(now);
   arm_listeners(now);
 }
 
 Millis StreamService::next_wake(Millis now) const {
-  if (!greeting_.empty() || !resuming_.empty()) return now;
+  if (!pending_hellos_.empty() || !resuming_.empty()) return now;
   Millis wake = std::min(timers_.next_wake(), starved_.empty() ? kNever : starved_retry_);
   if (!awaiting_.empty()) wake = std::min(wake, connections_[awaiting_.front()].look_at);
   if (draining_) return wake;
@@ -261,22 +261,22 @@ void StreamService::serve_handshakes(Millis now) {
     if (!resuming_.empty()) {
       slot = resuming_.front();
       resuming_.remove(slot);
-    } else if (!greeting_.empty()) {
-      bool overloaded = now - connections_[greeting_.front()].since > kHandshakePatience;
-      slot = overloaded ? greeting_.back() : greeting_.front();
-      greeting_.remove(slot);
+    } else if (!pending_hellos_.empty()) {
+      bool overloaded = now - connections_[pending_hellos_.front()].since > kMaxHandshakeWait;
+      slot = overloaded ? pending_hellos_.back() : pending_hellos_.front();
+      pending_hellos_.remove(slot);
     } else {
       return;
     }
     Connection& c = connections_[slot];
-    if (!c.greeted && c.peer_ended) {
+    if (!c.hello_served && c.peer_ended) {
       // It has given up: nobody would see what is signed for it.
       identity_.handshake_timeouts.add();
       terminate(slot);
       continue;
     }
-    if (!c.greeted) ++greeted_;
-    c.greeted = true;
+    if (!c.hello_served) ++hellos_served_;
+    c.hello_served = true;
     ++served;
     work(slot);
   }
@@ -286,7 +286,7 @@ void StreamService::serve_handshakes(Millis now) {
 // way, or with nothing left to do.
 void StreamService::work(std::uint32_t slot) {
   Connection& c = connections_[slot];
-  assert(!c.sending && (c.phase == Phase::shaking || c.phase == Phase::serving));
+  assert(!c.sending && (c.phase == Phase::handshaking || c.phase == Phase::serving));
   while (!c.held.empty() || c.must_flush) {
     // The front buffer has been given already when the protocol has not read all of it.
     Bytes input;
@@ -310,21 +310,21 @@ void StreamService::work(std::uint32_t slot) {
     c.output = BufferPool::kNone;
     if (progress.next != StreamNext::more_input) return leave(slot);
   }
-  // Who ends its side without a goodbye waits for none.
+  // A peer that ends its side without a close_notify gets none.
   if (c.peer_ended) {
     note_dropped(c);
     return leave(slot);
   }
-  if (draining_ && c.answered) return say_goodbye(slot);
+  if (draining_ && c.answered) return close_gracefully(slot);
   keep_receiving(slot);
 }
 
 // Its peer has ended it. Whoever has said nothing only looked whether somebody is here.
 void StreamService::note_dropped(const Connection& c) {
-  if (c.phase != Phase::shaking || !c.greeted) return;
+  if (c.phase != Phase::handshaking || !c.hello_served) return;
   identity_.handshakes_dropped.add();
   shard_.note(Trouble{.kind = Trouble::Kind::dropped,
-                      .service = identity_.greets,
+                      .service = identity_.tls_service,
                       .from = c.peer.host,
                       .at = shard_.ring.now()});
 }
@@ -333,12 +333,12 @@ void StreamService::note_progress(std::uint32_t slot, const StreamProgress& prog
   Connection& c = connections_[slot];
   Millis now = shard_.ring.now();
   const Millis before = deadline(c);
-  if (c.phase == Phase::shaking && !protocol_.shaking(slot)) {
+  if (c.phase == Phase::handshaking && !protocol_.handshaking(slot)) {
     c.phase = Phase::serving;
     c.since = now;
     fresh_.remove(slot);
     quiet_.push_back(slot);
-    neighbours_.advance(slot, Progress::shaken);
+    neighbours_.advance(slot, Progress::handshake_done);
   }
   if (progress.answered) {
     c.answered = true;
@@ -396,9 +396,9 @@ void StreamService::send_output(std::uint32_t slot) {
     shard_.ring.send_gathered(c.descriptor, c.gathered, tag(identity_.send, slot));
   }
   c.sending = true;
-  if (!c.held.empty() && !holding_.contains(slot)) {
-    c.holding_since = shard_.ring.now();
-    holding_.push_back(slot);
+  if (!c.held.empty() && !stalled_.contains(slot)) {
+    c.stalled_since = shard_.ring.now();
+    stalled_.push_back(slot);
   }
 }
 
@@ -426,9 +426,9 @@ void StreamService::after_output(std::uint32_t slot) {
   Connection& c = connections_[slot];
   outputs_.release(c.output);
   c.output = BufferPool::kNone;
-  holding_.remove(slot);
+  stalled_.remove(slot);
   if (c.phase == Phase::closing) return leave(slot);
-  if (draining_ && c.answered && c.held.empty() && !c.must_flush) return say_goodbye(slot);
+  if (draining_ && c.answered && c.held.empty() && !c.must_flush) return close_gracefully(slot);
   std::uint32_t generation = connections_.generation(slot);
   schedule(slot);
   if (connections_.alive(slot, generation)) keep_receiving(slot);
@@ -436,10 +436,10 @@ void StreamService::after_output(std::uint32_t slot) {
 
 // When received data finds no buffer, connections wait until some are given back;
 // those that keep buffers because their own output does not move give way.
-void StreamService::relieve_starvation(Millis now) {
-  while (!holding_.empty() && now - connections_[holding_.front()].holding_since > kHoldingGrace) {
+void StreamService::handle_starvation(Millis now) {
+  while (!stalled_.empty() && now - connections_[stalled_.front()].stalled_since > kStallGrace) {
     identity_.evicted.add();
-    terminate(holding_.front());
+    terminate(stalled_.front());
   }
   if (!buffers_.freed && now < starved_retry_) return;
   for (std::uint32_t waiting = starved_.size(); waiting > 0; --waiting) {
@@ -457,7 +457,7 @@ void StreamService::recycle_front(Connection& c) {
 }
 
 Millis StreamService::deadline(const Connection& c) const {
-  if (c.phase == Phase::shaking) return c.since + settings_.handshake_timeout;
+  if (c.phase == Phase::handshaking) return c.since + settings_.handshake_timeout;
   return c.since + (c.answered ? settings_.idle_timeout : settings_.request_timeout);
 }
 
@@ -466,16 +466,16 @@ void StreamService::on_deadline(std::uint32_t slot, Millis now) {
   Connection& c = connections_[slot];
   if (c.phase == Phase::closing || c.phase == Phase::lingering) return terminate(slot);
   if (deadline(c) > now) return timers_.arm(slot, deadline(c));
-  (c.phase == Phase::shaking ? identity_.handshake_timeouts : identity_.idle_timeouts).add();
-  say_goodbye(slot);
+  (c.phase == Phase::handshaking ? identity_.handshake_timeouts : identity_.idle_timeouts).add();
+  close_gracefully(slot);
 }
 
 // Ends a connection politely where that is possible at once.
-void StreamService::say_goodbye(std::uint32_t slot) {
+void StreamService::close_gracefully(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.sending || c.phase != Phase::serving) return terminate(slot);
   if (c.output == BufferPool::kNone) c.output = outputs_.acquire();
-  c.output_size = static_cast<std::uint32_t>(protocol_.say_goodbye(slot, outputs_[c.output]));
+  c.output_size = static_cast<std::uint32_t>(protocol_.write_close_notify(slot, outputs_[c.output]));
   c.body = {};
   c.sent = 0;
   if (c.output_size == 0) return leave(slot);
@@ -525,7 +525,7 @@ void StreamService::leave(std::uint32_t slot) {
   if (c.awaited == 0) return terminate(slot);
   c.phase = Phase::lingering;
   neighbours_.remove(slot);  // only the limit of all still counts it: there it gives way first
-  for (SlotList* list : {&fresh_, &quiet_, &starved_, &holding_}) list->remove(slot);
+  for (SlotList* list : {&fresh_, &quiet_, &starved_, &stalled_}) list->remove(slot);
   while (!c.held.empty()) recycle_front(c);
   if (c.output != BufferPool::kNone) outputs_.release(c.output);
   c.output = BufferPool::kNone;
@@ -553,8 +553,8 @@ void StreamService::terminate(std::uint32_t slot) {
   c.phase = Phase::terminating;
   ++terminating_;
   identity_.open.set(open());
-  for (SlotList* list :
-       {&fresh_, &quiet_, &silent_, &greeting_, &resuming_, &starved_, &holding_, &awaiting_, &lingering_})
+  for (SlotList* list : {&fresh_, &quiet_, &silent_, &pending_hellos_, &resuming_, &starved_, &stalled_,
+                         &awaiting_, &lingering_})
     list->remove(slot);
   neighbours_.remove(slot);
   timers_.cancel(slot);
@@ -575,8 +575,8 @@ void StreamService::release_when_quiet(std::uint32_t slot) {
   c.output_taken = c.awaited = 0;
   c.descriptor = -1;
   c.output = BufferPool::kNone;
-  c.phase = Phase::shaking;
-  c.greeted = c.cancelling = c.answered = c.peer_ended = c.must_flush = false;
+  c.phase = Phase::handshaking;
+  c.hello_served = c.cancelling = c.answered = c.peer_ended = c.must_flush = false;
   --terminating_;
   connections_.release(slot);
 }
@@ -593,8 +593,8 @@ void StreamService::drain() {
     if (c.sending || !c.held.empty()) continue;
     bool silent = now - c.since >= kQuietGrace;
     if (c.phase == Phase::serving && (c.answered || silent)) {
-      say_goodbye(slot);
-    } else if (c.phase == Phase::shaking && silent) {
+      close_gracefully(slot);
+    } else if (c.phase == Phase::handshaking && silent) {
       terminate(slot);
     }
   }

@@ -3,10 +3,10 @@
 //
 // A connection's life:
 //
-//   accepted ─► shaking ─► serving ─► closing ─► lingering ─► (gone)
+//   accepted ─► handshaking ─► serving ─► closing ─► lingering ─► (gone)
 //        └──────────┴──────────┴─────────┴───────────┴─► terminating ─► (gone)
 //
-// shaking: in a TLS handshake; without one a connection begins in serving.
+// handshaking: in a TLS handshake; without one a connection begins in serving.
 // closing: the last output is on its way. lingering: our side has ended, and what the
 // protocol wants to know as delivered is not acknowledged yet. terminating: nothing more is wanted, and
 // the slot waits only for its operations to complete; it is released when none is
@@ -45,7 +45,7 @@ struct StreamIdentity {
   Counter& handshakes_dropped;
   Counter& handshake_timeouts;
   Counter& idle_timeouts;
-  TlsService greets = TlsService::tvs;  // for those on TLS
+  TlsService tls_service = TlsService::tvs;  // for those on TLS
 };
 
 // The received bytes of all of a shard's connections, which share the ring's buffers.
@@ -70,7 +70,7 @@ class StreamService {
   // Whether connections wait for a free buffer.
   bool starving() const { return !starved_.empty(); }
   // After the turns of all services, when one of them is starving.
-  void relieve_starvation(Millis now);
+  void handle_starvation(Millis now);
   // When turn() has something to do: kNever, a deadline, or `now` when at once.
   Millis next_wake(Millis now) const;
 
@@ -83,7 +83,7 @@ class StreamService {
   bool finished() const { return connections_.used() == 0 && armed_listeners_ == 0; }
 
  private:
-  enum class Phase : std::uint8_t { shaking, serving, closing, lingering, terminating };
+  enum class Phase : std::uint8_t { handshaking, serving, closing, lingering, terminating };
 
   struct Connection {
     HeldBuffers::Queue held;
@@ -99,15 +99,15 @@ class StreamService {
     Millis look_at = 0;              // when to ask for that again
     io::Gathered gathered;
     Millis since = 0;          // accept, then the handshake's end, then the last progress
-    Millis holding_since = 0;  // of the send that holds back received buffers
-    Phase phase = Phase::shaking;
-    bool greeted = false;     // its first flight was served
-    bool receiving = false;   // a receive is armed
-    bool cancelling = false;  // ... and was asked to end
-    bool sending = false;     // a send is in flight
-    bool answered = false;    // has had at least one answer
-    bool peer_ended = false;  // nothing more will come
-    bool must_flush = false;  // the protocol goes on after its output is sent
+    Millis stalled_since = 0;  // of the send that holds back received buffers
+    Phase phase = Phase::handshaking;
+    bool hello_served = false;  // its first flight was served
+    bool receiving = false;     // a receive is armed
+    bool cancelling = false;    // ... and was asked to end
+    bool sending = false;       // a send is in flight
+    bool answered = false;      // has had at least one answer
+    bool peer_ended = false;    // nothing more will come
+    bool must_flush = false;    // the protocol goes on after its output is sent
   };
 
   struct Listener {
@@ -121,7 +121,7 @@ class StreamService {
   static constexpr unsigned kHandshakesPerTurn = 4;
   // First flights that may wait. The rest wait in the kernel, where they hold no received
   // buffers, which the second flights of handshakes need that are paid for.
-  static constexpr std::uint32_t kMaxGreeting = 128;
+  static constexpr std::uint32_t kMaxPendingHellos = 128;
   // Connections whose first flight may be still to come: they could all come at once. With
   // more, those that have been silent for such a time give way.
   static constexpr std::uint32_t kMaxSilent = 512;
@@ -138,7 +138,7 @@ class StreamService {
   static constexpr Millis kBacklogEase = 10'000;
   // Beyond this wait the newest handshake is served first: under overload some
   // clients get their answer in time, instead of all of them late.
-  static constexpr Millis kHandshakePatience = 1'000;
+  static constexpr Millis kMaxHandshakeWait = 1'000;
   // Received buffers that one connection may hold while its output is on its
   // way: a client that asks and does not read takes no more than these.
   static constexpr std::uint32_t kMaxHeld = 8;
@@ -147,7 +147,7 @@ class StreamService {
   static constexpr std::uint32_t kEnoughAbove = kSpareConnections / 2;
   // Received buffers that a connection may keep from others that long while its
   // output does not move.
-  static constexpr Millis kHoldingGrace = 100;
+  static constexpr Millis kStallGrace = 100;
   // When to look again whether buffers are free, should no other sign come.
   static constexpr Millis kStarvedRetry = 10;
   // The pause after a failed accept (no descriptors left, say).
@@ -168,7 +168,7 @@ class StreamService {
   static constexpr std::size_t kMaxSend = 256 * 1024;
   // How long a connection is safe from giving way to a newer one. Who says nothing is not safe
   // from a neighbour behind the same address: a client's first bytes come with its connection.
-  static constexpr Millis kShakingGrace = 50;
+  static constexpr Millis kHandshakeGrace = 50;
   static constexpr Millis kQuietGrace = 1'000;
 
   // Those that are not on their way out.
@@ -176,7 +176,7 @@ class StreamService {
   void admit(int descriptor, const io::Address& peer);
   void arm_listeners(Millis now);
   bool may_accept(Millis now) const;
-  void relieve_pressure(Millis now);
+  void adjust_backlog(Millis now);
   void set_backlog(int length);
   bool make_room();
   bool make_room_among_neighbours(const io::Host& host);
@@ -186,7 +186,7 @@ class StreamService {
   void after_output(std::uint32_t slot);
   void schedule(std::uint32_t slot);
   void keep_receiving(std::uint32_t slot);
-  void say_goodbye(std::uint32_t slot);
+  void close_gracefully(std::uint32_t slot);
   void look(std::uint32_t slot);
   void look_again(Millis now);
   void leave(std::uint32_t slot);
@@ -215,19 +215,19 @@ class StreamService {
   std::uint32_t terminating_ = 0;  // of them
   TimerWheel timers_;
   BufferPool outputs_;
-  Neighbours neighbours_;  // those that are not terminating
-  SlotList fresh_;         // has asked nothing, or is shaking; by time of accept: who gives way first
-  SlotList quiet_;         // the others that are serving, by time of the last progress
-  SlotList silent_;        // accepted, and their first flight has not come
-  SlotList greeting_;      // first flights that wait to be served
-  SlotList resuming_;      // later flights of handshakes: nearly done, so served first
-  SlotList starved_;       // waiting for a free buffer
-  SlotList holding_;       // sending, with received buffers waiting
-  SlotList awaiting_;      // with something awaited, by when to look again
+  Neighbours neighbours_;    // those that are not terminating
+  SlotList fresh_;           // has asked nothing, or is handshaking; by time of accept: who gives way first
+  SlotList quiet_;           // the others that are serving, by time of the last progress
+  SlotList silent_;          // accepted, and their first flight has not come
+  SlotList pending_hellos_;  // first flights that wait to be served
+  SlotList resuming_;        // later flights of handshakes: nearly done, so served first
+  SlotList starved_;         // waiting for a free buffer
+  SlotList stalled_;         // sending, with received buffers waiting
+  SlotList awaiting_;        // with something awaited, by when to look again
   SlotList lingering_;
   Millis starved_retry_ = kNever;
   Millis accept_again_ = 0;
-  std::uint32_t greeted_ = 0;  // first flights served in this period
+  std::uint32_t hellos_served_ = 0;  // first flights served in this period
   Millis period_end_ = 0;
   Millis ease_at_ = 0;  // when the backlog is long again
   int backlog_ = kBacklog;

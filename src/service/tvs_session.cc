@@ -6,7 +6,7 @@
 
 #include "anchord/base/clock.h"
 #include "anchord/base/log.h"
-#include "tls_greeting.h"
+#include "tls_handshake.h"
 #include "tvs_answer.h"
 
 namespace anchord::service {
@@ -73,11 +73,11 @@ StreamProgress TvsSession::advance(Bytes input, MutableBytes room, TvsWorkspace&
   if (!input.empty()) engine_.give(input);
   if (state_ == State::handshake) {
     TlsCounters tls{counters.tvs_handshakes, counters.tvs_resumed, counters.tvs_handshake_failures};
-    Trouble greeting{.service = TlsService::tvs, .from = peer_, .presented = presented_};
-    Greeted greeted = shake_hands(engine_, tls, greeting, shard);
-    if (greeted == Greeted::done) state_ = State::open;
-    if (greeted == Greeted::full) progress.next = StreamNext::flush_first;
-    if (greeted == Greeted::refused) state_ = State::ended;
+    Trouble trouble{.service = TlsService::tvs, .from = peer_, .presented = presented_};
+    HandshakeResult result = continue_handshake(engine_, tls, trouble, shard);
+    if (result == HandshakeResult::done) state_ = State::open;
+    if (result == HandshakeResult::full) progress.next = StreamNext::flush_first;
+    if (result == HandshakeResult::refused) state_ = State::ended;
   }
   if (state_ == State::open) progress.next = serve(work, shard, progress.answered);
   if (state_ == State::ended) progress.next = StreamNext::finish;
@@ -94,7 +94,7 @@ void TvsSession::acknowledged(std::uint64_t bytes, TvsWorkspace& work, ShardCont
   });
 }
 
-std::size_t TvsSession::say_goodbye(MutableBytes room) {
+std::size_t TvsSession::write_close_notify(MutableBytes room) {
   engine_.take_into(room);
   if (state_ == State::open) (void)engine_.close();
   state_ = State::ended;
@@ -125,7 +125,7 @@ StreamNext TvsSession::serve(TvsWorkspace& work, ShardContext& shard, bool& answ
     shard.counters.tvs_malformed.add();
     next = StreamNext::finish;
   }
-  // The requests before a malformed one, or before the goodbye, get their answers.
+  // The requests before a malformed one, or before the close_notify, get their answers.
   if (reply.size() > 0) {
     crypto::TlsEngine::Outcome outcome = engine_.write(reply.written());
     if (outcome == crypto::TlsEngine::Outcome::done)
@@ -153,7 +153,7 @@ bool TvsProtocol::start(std::uint32_t slot, const io::Host& peer) {
   return started.has_value();
 }
 
-bool TvsProtocol::shaking(std::uint32_t slot) const {
+bool TvsProtocol::handshaking(std::uint32_t slot) const {
   return sessions_[slot].state() == TvsSession::State::handshake;
 }
 
@@ -161,8 +161,8 @@ StreamProgress TvsProtocol::advance(std::uint32_t slot, Bytes input, MutableByte
   return sessions_[slot].advance(input, room, workspace_, shard_);
 }
 
-std::size_t TvsProtocol::say_goodbye(std::uint32_t slot, MutableBytes room) {
-  return sessions_[slot].say_goodbye(room);
+std::size_t TvsProtocol::write_close_notify(std::uint32_t slot, MutableBytes room) {
+  return sessions_[slot].write_close_notify(room);
 }
 
 }  // namespace anchord::service

@@ -67,7 +67,7 @@ class TvsSession {
   StreamProgress advance(Bytes input, MutableBytes room, TvsWorkspace& work, ShardContext& shard);
   void acknowledged(std::uint64_t bytes, TvsWorkspace& work, ShardContext& shard);
   // The bytes of a close_notify.
-  std::size_t say_goodbye(MutableBytes room);
+  std::size_t write_close_notify(MutableBytes room);
 
  private:
   enum class Served : std::uint8_t { all, reply_full, malformed };
@@ -91,10 +91,10 @@ class TvsProtocol final : public StreamProtocol {
 
   std::size_t room() const override { return kOutputRoom; }
   bool start(std::uint32_t slot, const io::Host& peer) override;
-  bool shaking(std::uint32_t slot) const override;
+  bool handshaking(std::uint32_t slot) const override;
   std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
   StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override;
-  std::size_t say_goodbye(std::uint32_t slot, MutableBytes room) override;
+  std::size_t write_close_notify(std::uint32_t slot, MutableBytes room) override;
   void acknowledged(std::uint32_t slot, std::uint64_t bytes) override {
     sessions_[slot].acknowledged(bytes, workspace_, shard_);
   }

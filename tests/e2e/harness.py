@@ -357,7 +357,7 @@ class Tvs:
         self.send(request)
         return self.receive()
 
-    def goodbye(self):
+    def close_notify(self):
         """Whether the server ends the connection, after nothing more and with a close_notify."""
         try:
             return self.socket.recv(1) == b""

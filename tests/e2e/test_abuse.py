@@ -207,7 +207,7 @@ class Crowd(harness.Case):
                 for tvs in held if asks else ():
                     self.assertTrue(is_valid(tvs.ask(verify_request(der("app-ec")))))
                 for tvs in held:
-                    self.assertTrue(tvs.goodbye())
+                    self.assertTrue(tvs.close_notify())
                     tvs.socket.close()
                 counters = wait_for(lambda: (c := service.counters())["tvs_open"] == 0 and c, "all are closed")
                 self.assertEqual(counters["tvs_idle_timeouts"], idle)

@@ -311,7 +311,7 @@ class Questions(harness.Case):
                     # What was asked before the malformed one is answered.
                     tvs.send(good + request)
                     self.assertEqual(tvs.receive(), vector("verify-response-valid"))
-                    self.assertTrue(tvs.goodbye())
+                    self.assertTrue(tvs.close_notify())
             self.assertEqual(bystander.ask(good), vector("verify-response-valid"))
         self.assertEqual(self.service.counters()["tvs_malformed"], len(bad))
 
@@ -323,7 +323,7 @@ class Questions(harness.Case):
         wait_for(lambda: self.service.counters()["tvs_handshakes"] == 300, "300 handshakes")
 
     def test_every_cut_request_waits(self):
-        """A request that is not whole is no request: the client's goodbye ends it, and nothing is counted."""
+        """A request that is not whole is no request: the client's close_notify ends it, and nothing is counted."""
         request = vector("query-request-tftp")
         for at in (0, 1, 9, 10, len(request) - 1):
             with Tvs(self.address) as tvs:
@@ -575,13 +575,13 @@ class End(harness.Case):
             service.signal(signal.SIGTERM)
             self.assertEqual(service.wait(), 0)
 
-    def test_idle_connections_are_told_goodbye(self):
+    def test_idle_connections_get_a_close_notify(self):
         self.add("app-ec")
         for number in (signal.SIGTERM, signal.SIGINT):
             with Service(self.state) as service, Tvs(service.tvs[0]) as tvs:
                 self.assertTrue(is_valid(tvs.ask(verify_request(der("app-ec")))))
                 service.signal(number)
-                self.assertTrue(tvs.goodbye())
+                self.assertTrue(tvs.close_notify())
                 self.assertEqual(service.wait(), 0)
             self.assertFalse((self.state / "control.sock").exists())
 

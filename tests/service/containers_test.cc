@@ -110,7 +110,7 @@ TEST(Neighbours, AgreeWithListsThroughRandomChanges) {
     }
     unsigned from = random() % 6;
     ASSERT_EQ(neighbours.count(source(from)), std::ranges::count(right, from, &One::from));
-    for (Progress asked : {Progress::mute, Progress::speaking, Progress::shaken}) {
+    for (Progress asked : {Progress::mute, Progress::speaking, Progress::handshake_done}) {
       auto first =
           std::ranges::find_if(right, [&](const One& o) { return o.from == from && o.stage == asked; });
       ASSERT_EQ(neighbours.longest(source(from), asked),

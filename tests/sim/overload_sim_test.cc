@@ -10,7 +10,7 @@ namespace anchord::sim {
 namespace {
 
 // As the service has them.
-constexpr std::size_t kMaxGreeting = 128;
+constexpr std::size_t kMaxPendingHellos = 128;
 constexpr std::size_t kMaxSilent = 512;
 
 TEST(Overload, WhoIsNotServedYetWaitsInTheKernel) {
@@ -24,7 +24,7 @@ TEST(Overload, WhoIsNotServedYetWaitsInTheKernel) {
   // One is accepted in each turn, and its flight served in the next: none piles up.
   std::size_t most = 0;
   world.run_for(50, [&] { most = std::max(most, world.sim.buffers_out(io::Group::tcp)); });
-  EXPECT_LE(most, kMaxGreeting);
+  EXPECT_LE(most, kMaxPendingHellos);
   EXPECT_EQ(world.sim.open_connections(), 600u);
 }
 

@@ -137,7 +137,7 @@ TEST(TvsSim, RequestsBeforeAMalformedOneAreAnswered) {
   });
   EXPECT_EQ(world.counters.tvs_verify_invalid.get(), before + 1);
   EXPECT_EQ(world.counters.tvs_malformed.get(), 1u);
-  EXPECT_GT(seen.size(), 14u);  // the answer and the goodbye
+  EXPECT_GT(seen.size(), 14u);  // the answer and the close_notify
   EXPECT_EQ(world.sim.open_connections(), 0u);
 }
 

@@ -102,7 +102,7 @@ class Phone {
   unsigned answers() const { return answered_; }
   bool satisfied() const { return answered_ == manner_.questions; }
   bool handshaken() const { return engine_.handshake_done(); }
-  bool ended() const { return ended_; }  // the server has said goodbye, or gone
+  bool ended() const { return ended_; }  // the server has closed it, gracefully or not
   int peer() const { return peer_; }
   void send_raw(Bytes plain);  // as part of the TLS stream
 

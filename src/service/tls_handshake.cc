@@ -1,4 +1,4 @@
-#include "tls_greeting.h"
+#include "tls_handshake.h"
 
 #include <cassert>
 
@@ -15,25 +15,25 @@ void note_failure(const crypto::TlsEngine& engine, Trouble trouble, ShardContext
 
 }  // namespace
 
-Greeted shake_hands(crypto::TlsEngine& engine, const TlsCounters& counters, const Trouble& greeting,
-                    ShardContext& shard) {
+HandshakeResult continue_handshake(crypto::TlsEngine& engine, const TlsCounters& counters,
+                                   const Trouble& trouble, ShardContext& shard) {
   switch (engine.handshake()) {
     case crypto::TlsEngine::Outcome::done:
       counters.handshakes.add();
       if (engine.resumed()) counters.resumed.add();
-      return Greeted::done;
+      return HandshakeResult::done;
     case crypto::TlsEngine::Outcome::want_input:
-      return Greeted::not_yet;
+      return HandshakeResult::not_yet;
     case crypto::TlsEngine::Outcome::output_full:
-      return Greeted::full;
+      return HandshakeResult::full;
     case crypto::TlsEngine::Outcome::peer_closed:
     case crypto::TlsEngine::Outcome::failed:
       counters.failures.add();
-      note_failure(engine, greeting, shard);
-      return Greeted::refused;
+      note_failure(engine, trouble, shard);
+      return HandshakeResult::refused;
   }
   assert(false);
-  return Greeted::refused;
+  return HandshakeResult::refused;
 }
 
 }  // namespace anchord::service

@@ -15,11 +15,11 @@ struct TlsCounters {
   Counter& failures;
 };
 
-enum class Greeted : std::uint8_t { done, not_yet, full, refused };
+enum class HandshakeResult : std::uint8_t { done, not_yet, full, refused };
 
 // Goes on with a handshake. When it is refused there may be an alert to send, and it is
-// noted: with what `greeting` says of it.
-Greeted shake_hands(crypto::TlsEngine& engine, const TlsCounters& counters, const Trouble& greeting,
-                    ShardContext& shard);
+// noted: with what `trouble` says of it.
+HandshakeResult continue_handshake(crypto::TlsEngine& engine, const TlsCounters& counters,
+                                   const Trouble& trouble, ShardContext& shard);
 
 }  // namespace anchord::service
