@@ -47,7 +47,7 @@ class Pair {
   // the handshake.
   double connect(const TlsContext& client, const TlsContext& server, const TlsSession& session) {
     require(client_.start(client).has_value(), "the client does not start");
-    client_.offer(session);
+    client_.set_session(session);
     double spent = timed([&] { require(server_.start(server).has_value(), "the server does not start"); });
     while (!(client_.handshake_done() && server_.handshake_done())) {
       client_.take_into(to_server_);

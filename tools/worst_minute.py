@@ -171,7 +171,7 @@ class WorstMinute(comparison.Comparison):
                 for name, value in tcp_losses().items():
                     lost[name] += value - before[name]
                 lost["datagrams dropped"] += udp_drops(server.process.pid)
-            lost["requests repeated"] += report[service].get("repeated_requests", 0)
+            lost["requests repeated"] += report[service].get("retransmitted_requests", 0)
             lost["failed"] += report["failed"]
             within.append(report["begun_within_us"] / 1000)
         return {name: value for name, value in lost.items() if value}, max(within)

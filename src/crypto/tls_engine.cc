@@ -259,7 +259,7 @@ std::uint8_t TlsEngine::peers_alert() const {
   return is_alert ? static_cast<std::uint8_t>(ERR_GET_REASON(reason_) - SSL_AD_REASON_OFFSET) : plain_alert_;
 }
 
-void TlsEngine::offer(const TlsSession& session) {
+void TlsEngine::set_session(const TlsSession& session) {
   assert(active() && !context_->server);
   if (session) SSL_set_session(ssl_, static_cast<SSL_SESSION*>(session.impl_.get()));
 }

@@ -26,13 +26,13 @@ void DownloadRecorder::record(const Download& download, std::uint64_t view) {
   bool names_nobody = download.device.text().empty();
   // Who asked for what names nobody is found out by what was heard from the address before:
   // the same again may be another's, or say more than it did.
-  if (!names_nobody && is_repeated(download, view)) return;
+  if (!names_nobody && is_duplicate(download, view)) return;
   bool is_cheap = names_nobody || download.end == DownloadEnd::not_there;
   std::uint32_t room = is_cheap ? DownloadLog::kCapacity / 2 : DownloadLog::kCapacity;
   if (!log_.push(download, room)) unrecorded(counters_, download).add();
 }
 
-bool DownloadRecorder::is_repeated(const Download& download, std::uint64_t view) {
+bool DownloadRecorder::is_duplicate(const Download& download, std::uint64_t view) {
   std::array<char, 128> key;
   char* at = key.data();
   auto add = [&](const void* from, std::size_t size) {

@@ -34,7 +34,7 @@ class DownloadRecorder {
     Millis until = 0;
   };
 
-  bool is_repeated(const Download& download, std::uint64_t view);
+  bool is_duplicate(const Download& download, std::uint64_t view);
 
   DownloadLog& log_;
   Counters& counters_;

@@ -21,10 +21,10 @@ void add_header(io::OutDatagram& out, std::uint64_t block) {
   out.copied(header.size());
 }
 
-void send_offer(io::Ring& ring, const TftpRoute& route, const TftpTransfer& transfer) {
+void send_oack(io::Ring& ring, const TftpRoute& route, const TftpTransfer& transfer) {
   io::OutDatagram& out = new_datagram(ring, route);
   Writer packet{out.room()};
-  wire::write_tftp_oack(packet, transfer.offer());
+  wire::write_tftp_oack(packet, transfer.oack());
   assert(packet.ok());
   out.copied(packet.size());
   ring.send_datagram(route.socket, out, route.tag);
@@ -64,7 +64,7 @@ void send_octets(io::Ring& ring, const TftpRoute& route, const TftpTransfer& tra
 }  // namespace
 
 void send_outstanding(io::Ring& ring, const TftpRoute& route, const TftpTransfer& transfer) {
-  if (transfer.offering()) return send_offer(ring, route, transfer);
+  if (transfer.oack_pending()) return send_oack(ring, route, transfer);
   if (transfer.is_text()) return send_text(ring, route, transfer);
   send_octets(ring, route, transfer);
 }

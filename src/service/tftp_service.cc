@@ -92,7 +92,7 @@ void TftpService::turn(Millis now) {
     if (next == TftpTransfer::Next::give_up) shard_.counters.tftp_timeouts.add();
     proceed(slot, next);
   });
-  while (TftpAsked* asked = unproven_.take_due(now)) repeat(*asked);
+  while (TftpAsked* asked = unproven_.take_due(now)) retransmit(*asked);
   // A receive ends when buffers ran out, or for reasons of the kernel's own.
   for (std::uint32_t i : disarmed_)
     shard_.ring.receive_datagrams(sockets_[i].descriptor, Tag{TagKind::tftp_receive, 0, i}.packed());
@@ -162,7 +162,7 @@ void TftpService::on_request(std::uint32_t socket, const io::Datagram& datagram)
 
 // A request that the network delivered twice. A client that is stuck, or that has all but our
 // knowledge of it, really asks anew.
-bool TftpService::is_repeated(const Transfer& earlier, const index::FileEntry* asked) const {
+bool TftpService::is_duplicate_request(const Transfer& earlier, const index::FileEntry* asked) const {
   return earlier.file == asked && !earlier.machine.at_last_block() &&
          shard_.ring.now() - earlier.progressed < settings_.retry_timeout;
 }
@@ -202,7 +202,7 @@ void TftpService::on_read(std::uint32_t request_socket, const io::Datagram& data
   }
   bool anew = true;
   if (const std::uint32_t earlier = by_peer_.find(datagram.from); earlier != PeerMap::kNone) {
-    if (is_repeated(transfers_[earlier], file)) {
+    if (is_duplicate_request(transfers_[earlier], file)) {
       shard_.counters.tftp_duplicates.add();
       return;
     }
@@ -244,13 +244,13 @@ void TftpService::on_read(std::uint32_t request_socket, const io::Datagram& data
   if (anew) asked.socket = choose_transfer_socket(sockets_[request_socket].group, asked.former_socket);
   asked.device.set(device);
   if (unproven_.add(asked, now)) shard_.counters.tftp_gave_way.add();
-  unproven_.repeat_at(now + settings_.retry_timeout, asked.peer, now);
+  unproven_.retransmit_at(now + settings_.retry_timeout, asked.peer, now);
   answered_until_ = now + settings_.retry_timeout;
   shard_.counters.tftp_answered.add();
   answer(asked, *file);
 }
 
-TftpTransfer::Terms TftpService::terms_of(const TftpAsked& asked) const {
+TftpTransfer::ReadOptions TftpService::read_options_of(const TftpAsked& asked) const {
   return {.text = asked.text,
           .options = asked.options,
           .retry_timeout = settings_.retry_timeout,
@@ -260,7 +260,7 @@ TftpTransfer::Terms TftpService::terms_of(const TftpAsked& asked) const {
 // The OACK, or the first block. What does not leave is as good as lost: the peer asks again.
 void TftpService::answer(const TftpAsked& asked, const index::FileEntry& file) {
   TftpTransfer first;
-  first.start(file.body, terms_of(asked), shard_.ring.now());
+  first.start(file.body, read_options_of(asked), shard_.ring.now());
   const Socket& socket = sockets_[asked.socket];
   TftpRoute route{.socket = socket.descriptor,
                   .v4_socket = socket.v4,
@@ -272,12 +272,12 @@ void TftpService::answer(const TftpAsked& asked, const index::FileEntry& file) {
 
 // The packet may be lost, and phones wait long before they ask again; but to a source of which much is under
 // way it leaves only once.
-void TftpService::repeat(TftpAsked& asked) {
+void TftpService::retransmit(TftpAsked& asked) {
   const index::FileEntry* file = shard_.pins.current().files.find_version(asked.file, asked.version);
-  if (file == nullptr || asked.repeated || !spend(asked.peer.host, true)) return;
-  asked.repeated = true;
+  if (file == nullptr || asked.retransmitted || !spend(asked.peer.host, true)) return;
+  asked.retransmitted = true;
   answered_until_ = shard_.ring.now() + settings_.retry_timeout;
-  shard_.counters.tftp_repeats.add();
+  shard_.counters.tftp_retransmits.add();
   answer(asked, *file);
 }
 
@@ -294,7 +294,7 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
       return on_first_packet(socket, datagram, *packet, *asked);
   }
   if (slot == PeerMap::kNone || transfers_[slot].socket != socket)
-    return on_stranger(socket, datagram, is_error, slot);
+    return on_unknown_tid(socket, datagram, is_error, slot);
   if (is_error) {
     shard_.counters.tftp_aborted.add();
     end(slot, DownloadEnd::maybe_given);
@@ -304,9 +304,9 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
 }
 
 // `slot` is the peer's transfer on another socket, or none.
-void TftpService::on_stranger(std::uint32_t socket, const io::Datagram& datagram, bool is_error,
-                              std::uint32_t slot) {
-  shard_.counters.tftp_strangers.add();
+void TftpService::on_unknown_tid(std::uint32_t socket, const io::Datagram& datagram, bool is_error,
+                                 std::uint32_t slot) {
+  shard_.counters.tftp_unknown_tid.add();
   // Late, and no reason to disturb what the peer has begun since.
   if (slot != PeerMap::kNone && transfers_[slot].former_socket == socket) return;
   if (!is_error) reply(socket, datagram, wire::TftpErrorCode::unknown_transfer, "unknown transfer");
@@ -320,11 +320,11 @@ void TftpService::on_first_packet(std::uint32_t socket, const io::Datagram& data
     if (asked.former_socket != socket) {
       // Whoever forges a peer's requests cannot see which port answers, and must not be
       // given a second guess: a hit would send a whole file at the peer.
-      shard_.counters.tftp_guessed.add();
+      shard_.counters.tftp_tid_mismatch.add();
       unproven_.forget(asked);
-      return on_stranger(socket, datagram, is_error, PeerMap::kNone);
+      return on_unknown_tid(socket, datagram, is_error, PeerMap::kNone);
     }
-    shard_.counters.tftp_strangers.add();
+    shard_.counters.tftp_unknown_tid.add();
   } else if (is_error) {
     shard_.counters.tftp_aborted.add();
     unproven_.forget(asked);
@@ -343,12 +343,12 @@ void TftpService::begin(const TftpAsked& unproven, const io::Datagram& datagram,
                  "the file has changed: ask again");
   }
   TftpTransfer machine;
-  machine.start(file->body, terms_of(unproven), asked_at);
+  machine.start(file->body, read_options_of(unproven), asked_at);
   const TftpTransfer::Next next = machine.on_ack(block, now);
   if (!machine.acknowledged()) return;
   const TftpAsked asked = unproven;
   unproven_.forget(unproven);
-  for (int packets = asked.repeated ? 2 : 1; packets > 0; --packets) {
+  for (int packets = asked.retransmitted ? 2 : 1; packets > 0; --packets) {
     addresses_.give_back(source_of(asked.peer.host));
     networks_.give_back(network_of(asked.peer.host));
   }
@@ -399,8 +399,8 @@ void TftpService::proceed(std::uint32_t slot, TftpTransfer::Next next) {
   switch (next) {
     case TftpTransfer::Next::wait:
       break;
-    case TftpTransfer::Next::repeat:
-      shard_.counters.tftp_repeats.add();
+    case TftpTransfer::Next::retransmit:
+      shard_.counters.tftp_retransmits.add();
       [[fallthrough]];
     case TftpTransfer::Next::send:
       send(slot);
@@ -436,7 +436,7 @@ void TftpService::send(std::uint32_t slot) {
 
 // A failed send is a lost packet, unless something can be done about it.
 void TftpService::on_send(const Tag& tag, const io::Completion& completion) {
-  shard_.counters.tftp_unsent.add();
+  shard_.counters.tftp_send_errors.add();
   if (!transfers_.alive(tag.slot, tag.generation)) return;
   Transfer& t = transfers_[tag.slot];
   int error = -completion.result;
@@ -444,7 +444,7 @@ void TftpService::on_send(const Tag& tag, const io::Completion& completion) {
     t.segmented = false;
     send(tag.slot);
   } else if (is_crowded(error)) {
-    t.machine.on_unsent(shard_.ring.now());
+    t.machine.on_send_error(shard_.ring.now());
     proceed(tag.slot, TftpTransfer::Next::wait);
   }
 }

@@ -95,17 +95,17 @@ class TftpService {
   void on_request(std::uint32_t socket, const io::Datagram& datagram);
   void on_packet(std::uint32_t socket, const io::Datagram& datagram);
   void on_ack(std::uint32_t slot, std::uint16_t block);
-  void on_stranger(std::uint32_t socket, const io::Datagram& datagram, bool is_error, std::uint32_t slot);
-  bool is_repeated(const Transfer& earlier, const index::FileEntry* asked) const;
+  void on_unknown_tid(std::uint32_t socket, const io::Datagram& datagram, bool is_error, std::uint32_t slot);
+  bool is_duplicate_request(const Transfer& earlier, const index::FileEntry* asked) const;
   void give_way(std::uint32_t slot);
   bool spend(const io::Host& from, bool of_plenty);
   void on_read(std::uint32_t request_socket, const io::Datagram& datagram, const wire::TftpRequest& request);
   void answer(const TftpAsked& asked, const index::FileEntry& file);
-  void repeat(TftpAsked& asked);
+  void retransmit(TftpAsked& asked);
   void on_first_packet(std::uint32_t socket, const io::Datagram& datagram, const wire::TftpPacket& packet,
                        const TftpAsked& asked);
   void begin(const TftpAsked& asked, const io::Datagram& datagram, std::uint16_t block);
-  TftpTransfer::Terms terms_of(const TftpAsked& asked) const;
+  TftpTransfer::ReadOptions read_options_of(const TftpAsked& asked) const;
   void proceed(std::uint32_t slot, TftpTransfer::Next next);
   void send(std::uint32_t slot);
   void end(std::uint32_t slot, DownloadEnd how);

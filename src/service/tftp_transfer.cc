@@ -10,23 +10,23 @@ constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
 
 }  // namespace
 
-void TftpTransfer::start(const index::FileBody& file, const Terms& asked, Millis now) {
+void TftpTransfer::start(const index::FileBody& file, const ReadOptions& asked, Millis now) {
   *this = {};
   file_ = &file;
   is_text_ = asked.text;
   text_ = NetasciiReader(file);
   retries_ = asked.retries;
   retry_timeout_ = asked.retry_timeout;
-  agree(asked);
+  negotiate(asked);
   timeout_ = retry_timeout_;
   last_ = is_text_ ? kUnknown : file.size() / block_size_ + 1;
   pace_due_ = now + kPaceTime;
-  if (!offering_) extend();
+  if (!oack_pending_) extend();
   transmit(now, Next::send);
 }
 
-// Only what we understand is agreed to, and what we will do with it.
-void TftpTransfer::agree(const Terms& asked) {
+// Acknowledges only the options that this service knows, with the values that it will use.
+void TftpTransfer::negotiate(const ReadOptions& asked) {
   const wire::TftpOptions& options = asked.options;
   std::uint16_t largest = is_text_ ? kMaxTextBlock : wire::kTftpMaxBlockSize;
   block_size_ = std::min(options.blksize.value_or(wire::kTftpDefaultBlockSize), largest);
@@ -34,21 +34,21 @@ void TftpTransfer::agree(const Terms& asked) {
   fit = std::min<std::size_t>(fit, kMaxWindow);
   window_ = static_cast<std::uint16_t>(std::min<std::size_t>(options.windowsize.value_or(1), fit));
 
-  if (options.blksize) offer_.blksize = block_size_;
-  if (options.windowsize) offer_.windowsize = window_;
+  if (options.blksize) oack_.blksize = block_size_;
+  if (options.windowsize) oack_.windowsize = window_;
   // How long a file is in netascii shows only when all of it was translated.
-  if (options.tsize && !is_text_) offer_.tsize = file_->size();
+  if (options.tsize && !is_text_) oack_.tsize = file_->size();
   if (options.timeout) {
     retry_timeout_ = std::min<Millis>(*options.timeout * 1000u, kMaxRetryTimeout);
-    if (retry_timeout_ == *options.timeout * 1000u) offer_.timeout = options.timeout;
+    if (retry_timeout_ == *options.timeout * 1000u) oack_.timeout = options.timeout;
   }
-  offering_ = offer_ != wire::TftpOptions{};
+  oack_pending_ = oack_ != wire::TftpOptions{};
 }
 
 TftpTransfer::Next TftpTransfer::on_ack(std::uint16_t block, Millis now) {
-  if (offering_) {
+  if (oack_pending_) {
     if (block != 0) return Next::wait;
-    offering_ = false;
+    oack_pending_ = false;
   } else {
     auto moved = static_cast<std::uint16_t>(block - static_cast<std::uint16_t>(base_));
     if (moved > sent_ - base_) return Next::wait;
@@ -63,14 +63,14 @@ TftpTransfer::Next TftpTransfer::on_ack(std::uint16_t block, Millis now) {
   acknowledged_ = true;
   // Of a part of the window we may hear only when the peer's patience is over.
   Millis took = now - sent_at_;
-  if (!repeated_base_) round_trip_ = base_ == sent_ ? took : std::min(round_trip_, took);
+  if (!retransmitted_base_) round_trip_ = base_ == sent_ ? took : std::min(round_trip_, took);
   hastened_ = false;
-  repeated_ = unsent_ = 0;
+  retransmits_ = send_errors_ = 0;
   timeout_ = retry_timeout_;
   if (base_ == last_) return Next::done;
   if (now >= pace_due_ && is_too_slow(now)) return Next::too_slow;
   if (base_ < sent_) return lacks_a_block(restarted_at_, now);
-  repeated_base_ = false;
+  retransmitted_base_ = false;
   extend();
   return transmit(now, Next::send);
 }
@@ -82,7 +82,7 @@ TftpTransfer::Next TftpTransfer::lacks_a_block(Millis since, Millis now) {
   if (now >= due) {
     restarted_at_ = now;
     extend();
-    return transmit(now, Next::repeat);
+    return transmit(now, Next::retransmit);
   }
   hasten(due);
   return Next::wait;
@@ -96,12 +96,12 @@ TftpTransfer::Next TftpTransfer::on_deadline(Millis now) {
   } else {
     // A forged request must not make us send more than one packet and a repetition.
     unsigned allowed = acknowledged_ ? retries_ : std::min(retries_, 1u);
-    if (repeated_ >= allowed) return Next::give_up;
-    ++repeated_;
+    if (retransmits_ >= allowed) return Next::give_up;
+    ++retransmits_;
     timeout_ = std::min(timeout_ * 2, std::max(retry_timeout_, kMaxRetryTimeout));
   }
-  if (!offering_) extend();
-  return transmit(now, Next::repeat);
+  if (!oack_pending_) extend();
+  return transmit(now, Next::retransmit);
 }
 
 bool TftpTransfer::is_too_slow(Millis now) {
@@ -111,8 +111,8 @@ bool TftpTransfer::is_too_slow(Millis now) {
   return taken < kLeastTaken;
 }
 
-void TftpTransfer::on_unsent(Millis now) {
-  if (++unsent_ <= kMaxUnsent) hasten(now + kUnsentPause);
+void TftpTransfer::on_send_error(Millis now) {
+  if (++send_errors_ <= kMaxSendErrors) hasten(now + kSendErrorPause);
 }
 
 void TftpTransfer::hasten(Millis due) {
@@ -125,7 +125,7 @@ TftpTransfer::Next TftpTransfer::transmit(Millis now, Next how) {
   sent_at_ = now;
   deadline_ = now + timeout_;
   early_ = false;
-  repeated_base_ = how == Next::repeat;
+  retransmitted_base_ = how == Next::retransmit;
   return how;
 }
 

@@ -26,12 +26,12 @@ namespace anchord::service {
 class TftpTransfer {
  public:
   enum class Next : std::uint8_t {
-    wait,     // nothing to send; the deadline may have changed
-    send,     // send what is outstanding
-    repeat,   // the same, and a part of it was sent before
-    done,     // the last block is acknowledged
-    give_up,  // the peer is gone
-    too_slow  // it acknowledges, but less than the least pace
+    wait,        // nothing to send; the deadline may have changed
+    send,        // send what is outstanding
+    retransmit,  // the same, and a part of it was sent before
+    done,        // the last block is acknowledged
+    give_up,     // the peer is gone
+    too_slow     // it acknowledges, but less than the least pace
   };
 
   // What RFC 2349 lets a client ask for in its stead is bounded by this.
@@ -44,8 +44,8 @@ class TftpTransfer {
   static constexpr std::uint16_t kMaxTextBlock = 1'468;
   // Sends of one window that fail before they reach the network are made again soon,
   // but not without end: the machine's queue may be blocked.
-  static constexpr unsigned kMaxUnsent = 20;
-  static constexpr Millis kUnsentPause = 10;
+  static constexpr unsigned kMaxSendErrors = 20;
+  static constexpr Millis kSendErrorPause = 10;
   // What a peer must take of its file, or all that is left of it, in each such time. That is 68 bytes
   // a second: whoever acknowledges a few bytes just before each deadline would keep its place, and its
   // version of the file, for days. The slowest honest phone asks for 512 bytes at a time: in lock step
@@ -56,7 +56,7 @@ class TftpTransfer {
   // Added to the measured round trip, since the clock ticks in milliseconds.
   static constexpr Millis kClockTick = 2;
 
-  struct Terms {
+  struct ReadOptions {
     bool text = false;  // netascii
     wire::TftpOptions options;
     Millis retry_timeout = 0;
@@ -64,17 +64,17 @@ class TftpTransfer {
   };
 
   // `file` must stay until the transfer has ended. What is outstanding is to be sent.
-  void start(const index::FileBody& file, const Terms& asked, Millis now);
+  void start(const index::FileBody& file, const ReadOptions& asked, Millis now);
 
   Next on_ack(std::uint16_t block, Millis now);
-  Next on_deadline(Millis now);  // does nothing before the deadline
-  void on_unsent(Millis now);    // a send failed
+  Next on_deadline(Millis now);    // does nothing before the deadline
+  void on_send_error(Millis now);  // a send failed
 
-  // What is outstanding: the OACK while there is an offer, else the blocks from
+  // What is outstanding: the OACK while it is not acknowledged, else the blocks from
   // first() to last(), in octets or in netascii. All but the file's last have
   // block_size() bytes.
-  bool offering() const { return offering_; }
-  const wire::TftpOptions& offer() const { return offer_; }
+  bool oack_pending() const { return oack_pending_; }
+  const wire::TftpOptions& oack() const { return oack_; }
   std::uint64_t first() const { return base_ + 1; }
   std::uint64_t last() const { return sent_; }
   std::uint16_t block_size() const { return block_size_; }
@@ -89,7 +89,7 @@ class TftpTransfer {
   std::uint64_t delivered() const;  // bytes of the file that were acknowledged
 
  private:
-  void agree(const Terms& asked);
+  void negotiate(const ReadOptions& asked);
   void move_base(std::uint64_t blocks);
   void extend();
   Next transmit(Millis now, Next how);
@@ -98,7 +98,7 @@ class TftpTransfer {
   bool is_too_slow(Millis now);
 
   const index::FileBody* file_ = nullptr;
-  wire::TftpOptions offer_;
+  wire::TftpOptions oack_;
   NetasciiReader text_;     // at the block after base_
   std::uint64_t base_ = 0;  // the last block that was acknowledged
   std::uint64_t sent_ = 0;  // the last block that was sent
@@ -106,13 +106,13 @@ class TftpTransfer {
   std::uint16_t block_size_ = wire::kTftpDefaultBlockSize;
   std::uint16_t window_ = 1;
   bool is_text_ = false;
-  bool offering_ = false;
+  bool oack_pending_ = false;
   bool acknowledged_ = false;
-  bool repeated_base_ = false;  // what is outstanding was sent more than once
-  bool hastened_ = false;       // the base's acknowledgement came again
-  bool early_ = false;          // the deadline is not that of a lost packet
-  unsigned repeated_ = 0;       // at how many deadlines
-  unsigned unsent_ = 0;
+  bool retransmitted_base_ = false;  // what is outstanding was sent more than once
+  bool hastened_ = false;            // the base's acknowledgement came again
+  bool early_ = false;               // the deadline is not that of a lost packet
+  unsigned retransmits_ = 0;         // at how many deadlines
+  unsigned send_errors_ = 0;
   unsigned retries_ = 0;
   Millis retry_timeout_ = 0;
   Millis timeout_ = 0;  // with its back-off

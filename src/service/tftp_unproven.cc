@@ -22,7 +22,9 @@ std::uint16_t tag_of(std::uint64_t hash) {
 }  // namespace
 
 TftpUnproven::TftpUnproven(std::uint32_t places, std::uint64_t seed)
-    : seed_(seed), mask_(std::bit_ceil((std::size_t{places} + kWays - 1) / kWays) - 1), repeat_(kMaxRepeats) {
+    : seed_(seed),
+      mask_(std::bit_ceil((std::size_t{places} + kWays - 1) / kWays) - 1),
+      retransmits_(kMaxRetransmits) {
   static_assert(std::is_trivially_copyable_v<Set>);
   void* memory = ::mmap(nullptr, (mask_ + 1) * sizeof(Set), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -95,22 +97,22 @@ void TftpUnproven::forget(const TftpAsked& asked) {
   sets_[place / kWays].tag[place % kWays] = 0;
 }
 
-void TftpUnproven::repeat_at(Millis due, const io::Address& peer, Millis now) {
+void TftpUnproven::retransmit_at(Millis due, const io::Address& peer, Millis now) {
   const std::size_t place = find_place(peer, now);
-  if (repeats_ == repeat_.size() || place == kNowhere) return;
-  repeat_[(first_repeat_ + repeats_++) % repeat_.size()] = {due, place,
-                                                            sets_[place / kWays].at[place % kWays]};
+  if (retransmit_count_ == retransmits_.size() || place == kNowhere) return;
+  retransmits_[(first_retransmit_ + retransmit_count_++) % retransmits_.size()] = {
+      due, place, sets_[place / kWays].at[place % kWays]};
 }
 
 TftpAsked* TftpUnproven::take_due(Millis now) {
   while (next_due() <= now) {
-    const Repeat repeat = repeat_[first_repeat_];
-    first_repeat_ = (first_repeat_ + 1) % repeat_.size();
-    --repeats_;
-    Set& set = sets_[repeat.place / kWays];
-    const std::size_t way = repeat.place % kWays;
+    const Retransmit retransmit = retransmits_[first_retransmit_];
+    first_retransmit_ = (first_retransmit_ + 1) % retransmits_.size();
+    --retransmit_count_;
+    Set& set = sets_[retransmit.place / kWays];
+    const std::size_t way = retransmit.place % kWays;
     // Perhaps another's, who came in the same millisecond: it is repeated in place of the one that gave way.
-    if (set.tag[way] != 0 && set.at[way] == repeat.at) return &set.asked[way];
+    if (set.tag[way] != 0 && set.at[way] == retransmit.at) return &set.asked[way];
   }
   return nullptr;
 }

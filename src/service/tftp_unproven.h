@@ -29,7 +29,7 @@ struct TftpAsked {
   std::uint64_t version = 0;  // FileEntry's
   wire::TftpOptions options;
   bool text = false;                // netascii
-  bool repeated = false;            // the first answer has left twice
+  bool retransmitted = false;       // the first answer has left twice
   std::uint32_t socket = 0;         // that the first answer left by
   std::uint32_t former_socket = 0;  // as a transfer's
   ShortText<15> device;             // in the name that was asked for
@@ -42,9 +42,9 @@ class TftpUnproven {
   // Of one network in a set. A site's phones hardly ever meet in one: three of a thousand that boot behind
   // one address, with the default number of places.
   static constexpr unsigned kHeavy = 3;
-  // First answers that may be repeated when no acknowledgement comes. With more under way it is left to the
-  // peers to ask again, as they all do.
-  static constexpr std::size_t kMaxRepeats = 1024;
+  // First answers that may be retransmitted when no acknowledgement comes. With more under way it is left to
+  // the peers to ask again, as they all do.
+  static constexpr std::size_t kMaxRetransmits = 1024;
 
   // At least that many places.
   TftpUnproven(std::uint32_t places, std::uint64_t seed);
@@ -62,11 +62,12 @@ class TftpUnproven {
   bool add(const TftpAsked& asked, Millis now);
   void forget(const TftpAsked& asked);
 
-  // Has the answer to what was just added repeated at that time, which is later than those before.
-  void repeat_at(Millis due, const io::Address& peer, Millis now);
+  // Schedules a retransmit of the answer to what was just added for that time, which is later than those
+  // before.
+  void retransmit_at(Millis due, const io::Address& peer, Millis now);
   // The next one whose time has come; nullptr when there is none.
   TftpAsked* take_due(Millis now);
-  Millis next_due() const { return repeats_ == 0 ? kNever : repeat_[first_repeat_].due; }
+  Millis next_due() const { return retransmit_count_ == 0 ? kNever : retransmits_[first_retransmit_].due; }
 
  private:
   static constexpr std::size_t kWays = 8;
@@ -78,7 +79,7 @@ class TftpUnproven {
     std::array<std::uint32_t, kWays> at;
     std::array<TftpAsked, kWays> asked;
   };
-  struct Repeat {
+  struct Retransmit {
     Millis due;
     std::size_t place;
     std::uint32_t at;
@@ -90,10 +91,10 @@ class TftpUnproven {
 
   std::uint64_t seed_;
   std::size_t mask_;
-  Set* sets_;                   // all zero at first, and memory once it is used
-  std::vector<Repeat> repeat_;  // a ring
-  std::size_t first_repeat_ = 0;
-  std::size_t repeats_ = 0;
+  Set* sets_;                            // all zero at first, and memory once it is used
+  std::vector<Retransmit> retransmits_;  // a ring
+  std::size_t first_retransmit_ = 0;
+  std::size_t retransmit_count_ = 0;
 };
 
 }  // namespace anchord::service

@@ -27,7 +27,7 @@ std::optional<crypto::Certificate> find_signer(Bytes list, const wire::Header& h
   find_record(wire::parse_trust_list(list), roles, [&](Bytes der) {
     auto certificate = crypto::Certificate::from_der(der);
     Naming naming = certificate ? naming_of(header, *certificate) : Naming::other;
-    if (certificate) signer.offer(*certificate, naming);
+    if (certificate) signer.consider(*certificate, naming);
     return naming == Naming::surely;
   });
   return signer.found();

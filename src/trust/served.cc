@@ -25,7 +25,8 @@ const KnownCertificate* find(const Served& served, const wire::VerifyRequest& as
 const KnownCertificate* find(const Served& served, const wire::QueryRequest& asked) {
   NamedCertificate named;
   for (const KnownCertificate& known : served.answered)
-    named.offer(known.certificate, naming_of({asked.subject, asked.issuer, asked.serial}, known.certificate));
+    named.consider(known.certificate,
+                   naming_of({asked.subject, asked.issuer, asked.serial}, known.certificate));
   if (!named.found()) return nullptr;
   return &*std::ranges::find(served.answered, *named.found(), &KnownCertificate::certificate);
 }

@@ -103,7 +103,7 @@ Naming naming_of(const wire::Header& header, const crypto::Certificate& signer) 
   return naming_of({header.signer_name, header.issuer_name, header.serial}, signer);
 }
 
-void NamedCertificate::offer(const crypto::Certificate& certificate, Naming naming) {
+void NamedCertificate::consider(const crypto::Certificate& certificate, Naming naming) {
   if (naming == Naming::other || surely_) return;
   surely_ = naming == Naming::surely;
   if (surely_ || !found_) {

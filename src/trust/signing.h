@@ -61,10 +61,10 @@ Naming naming_of(const NamedBy& named, const crypto::Certificate& certificate);
 Naming naming_of(const wire::Header& header, const crypto::Certificate& signer);
 
 // Of several certificates, the one that is named: surely, else the only one that may be
-// meant. Offered twice, it is still one.
+// meant. Considered twice, it is still one.
 class NamedCertificate {
  public:
-  void offer(const crypto::Certificate& certificate, Naming naming);
+  void consider(const crypto::Certificate& certificate, Naming naming);
   const std::optional<crypto::Certificate>& found() const { return surely_ || !ambiguous_ ? found_ : none_; }
 
  private:

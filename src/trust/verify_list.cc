@@ -40,7 +40,7 @@ Result<crypto::Certificate> find_signer(const wire::TrustList& list) {
   for (const wire::Record& record : list.records) {
     if (record.role != wire::Role::sast || record.certificate.empty()) continue;
     auto certificate = crypto::Certificate::from_der(record.certificate);
-    if (certificate) signer.offer(*certificate, naming_of(list.header, *certificate));
+    if (certificate) signer.consider(*certificate, naming_of(list.header, *certificate));
   }
   if (signer.found()) return *signer.found();
   return fail(fmt::format("its signer '{}' is not among its SAST records: give the signer's certificate",

@@ -285,7 +285,7 @@ Resumption resume(TlsVersion version, const TlsContext& first, const TlsContext&
   EXPECT_FALSE(pair.client.engine.session());
 
   pair.start(phone, second);
-  pair.client.engine.offer(session);
+  pair.client.engine.set_session(session);
   EXPECT_TRUE(pair.handshake());
   EXPECT_TRUE(pair.exchange("question", "answer"));
   EXPECT_EQ(pair.client.engine.resumed(), pair.server.engine.resumed());
@@ -328,7 +328,7 @@ TEST(Tls, APinnedClientChecksResumedSessionsToo) {
     pair.start(
         TlsContext::client({.min = version, .max = version, .pinned = test::certificate("tftp")}).value(),
         context);
-    pair.client.engine.offer(session);
+    pair.client.engine.set_session(session);
     EXPECT_FALSE(pair.handshake());
   }
 }

@@ -340,7 +340,7 @@ class Datagrams(harness.Case):
                     first = quiet.recv(2000)
                     self.assertEqual((first[:4], quiet.recv(2000)), (b"\0\3\0\1", first))
                     counters = service.counters()
-                    self.assertEqual((counters["tftp_repeats"], counters["tftp_active"]), (repeated, 0))
+                    self.assertEqual((counters["tftp_retransmits"], counters["tftp_active"]), (repeated, 0))
                     quiet.setblocking(False)
                     self.assertRaises(BlockingIOError, quiet.recv, 2000)
 
@@ -396,21 +396,21 @@ class Datagrams(harness.Case):
             self.assertEqual(service.status()["snapshot"]["problem"], "")
             self.assertGreater(service.counters()["tftp_active"], 64)
 
-    def test_acknowledgements_of_strangers(self):
+    def test_acknowledgements_with_an_unknown_tid(self):
         """Nobody else moves, ends or sees a transfer."""
         with Service(self.state, "--shards", "1", "--tftp-timeout", "60000") as service:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as us, \
-                    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other_tid:
                 us.settimeout(harness.BOUND)
-                stranger.settimeout(harness.BOUND)
+                other_tid.settimeout(harness.BOUND)
                 us.sendto(b"\0\1ITLFile.tlv\0octet\0", service.tftp[0])
                 _, transfer = us.recvfrom(2000)
                 for packet in (b"\0\4\0\1", b"\0\3\0\1x", b"\0\6blksize\08\0"):
-                    stranger.sendto(packet, transfer)
-                    self.assertEqual(stranger.recv(2000)[:4], b"\0\5\0\5")
-                stranger.sendto(b"\0\5\0\0end\0", transfer)
-                wait_for(lambda: service.counters()["tftp_strangers"] == 4, "they are counted")
-                self.assertEqual(service.counters()["tftp_guessed"], 0)
+                    other_tid.sendto(packet, transfer)
+                    self.assertEqual(other_tid.recv(2000)[:4], b"\0\5\0\5")
+                other_tid.sendto(b"\0\5\0\0end\0", transfer)
+                wait_for(lambda: service.counters()["tftp_unknown_tid"] == 4, "they are counted")
+                self.assertEqual(service.counters()["tftp_tid_mismatch"], 0)
                 us.sendto(b"\0\4\0\1", transfer)
                 while (packet := us.recv(2000))[:4] == b"\0\3\0\1":
                     pass

@@ -32,9 +32,9 @@ def oack(**options):
 class Tftp:
     """A TFTP server that sends what it is told to, and remembers what it was sent."""
 
-    def __init__(self, content=b"", agrees=None, blksize=512, window=1):
+    def __init__(self, content=b"", oack=None, blksize=512, window=1):
         self.contents = content if callable(content) else lambda name: content
-        self.agrees, self.blksize, self.window = agrees, blksize, window
+        self.oack, self.blksize, self.window = oack, blksize, window
         self.packets, self.names, self.content = [], [], b""
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((LOOPBACK, 0))
@@ -69,8 +69,8 @@ class Tftp:
         if packet[:2] == b"\0\1":
             self.names.append(packet[2:].split(b"\0")[0].decode())
             self.content = self.contents(self.names[-1])
-            if self.agrees is not None:
-                return self.send(self.agrees, peer)
+            if self.oack is not None:
+                return self.send(self.oack, peer)
             self.send_window(1, peer)
         elif packet[:2] == b"\0\4":
             self.send_window(struct.unpack(">H", packet[2:4])[0] + 1, peer)
@@ -250,7 +250,7 @@ class CommandLine(Load):
             printed = self.load("tftp", server.port, *flags, "--out", out)
             self.assertEqual(json.loads(out.read_text()), printed)
             self.assertEqual((printed["completed"], printed["bytes"], printed["failed"]), (5, 5000, 0))
-            self.assertEqual(printed["tftp"], {"agreed_blksize": 512, "agreed_windowsize": 1, "repeated_requests": 0})
+            self.assertEqual(printed["tftp"], {"negotiated_blksize": 512, "negotiated_windowsize": 1, "retransmitted_requests": 0})
             self.assertEqual(set(printed["latency_us"]), {"p50", "p90", "p99", "p999", "max", "mean"})
             self.assertGreaterEqual(printed["latency_us"]["max"], printed["latency_us"]["p50"])
             self.assertIsNotNone(printed["server_cpu_us_each"])
@@ -335,7 +335,7 @@ class TftpMistakes(Load):
 
     def test_refusals(self):
         for packet, kind in ((b"\0\5\0\1no such file\0", "not_found"), (b"\0\5\0\0busy\x1b[2J\0", "server")):
-            with Tftp(agrees=packet) as server:
+            with Tftp(oack=packet) as server:
                 report = self.one(server, "--fail-on-error", code=1)
                 self.errors(report, **{kind: 1})
                 self.assertNotIn("\x1b", report["error_examples"][kind])
@@ -345,7 +345,7 @@ class TftpMistakes(Load):
         for answer, flags in ((oack(blksize=1001), asked), (oack(windowsize=5), asked), (oack(timeout=2), asked),
                               (oack(tsize=5), asked), (oack(blksize=7), asked), (oack(blksize="x"), asked),
                               (oack(windowsize=2), ("--blksize", 1000)), (oack(blksize=512), ())):
-            with Tftp(b"y" * 700, agrees=answer) as server:
+            with Tftp(b"y" * 700, oack=answer) as server:
                 self.errors(self.one(server, *flags, code=1), protocol=1)
                 if b"\0x\0" not in answer and b"\x007\0" not in answer:  # well-formed, so it is told
                     wait_for(lambda: server.errors() == [8], "error 8")
@@ -355,7 +355,7 @@ class TftpMistakes(Load):
                                         (oack(BLKSIZE=1000, tsize=5000), 1000, 1), (oack(), 512, 1), (None, 512, 1)):
             with Tftp(b"y" * 5000, answer, blksize, window) as server:
                 report = self.one(server, "--blksize", 1000, "--windowsize", 4, "--tsize")
-                self.assertEqual((report["tftp"]["agreed_blksize"], report["tftp"]["agreed_windowsize"]), (blksize, window))
+                self.assertEqual((report["tftp"]["negotiated_blksize"], report["tftp"]["negotiated_windowsize"]), (blksize, window))
                 self.assertEqual(report["completed"], 1)
 
     def test_the_size_that_was_announced(self):
@@ -483,16 +483,16 @@ class TftpRecovery(Load):
             self.assertEqual(sorted(set(acknowledged)), [0, 4, 8, 10])
             self.assertLessEqual(max(acknowledged.count(n) for n in (4, 8, 10)), 2)
 
-    def test_strangers_are_sent_away(self):
-        with self.server(window=1) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-            stranger.bind((LOOPBACK, 0))
-            stranger.settimeout(harness.BOUND)
+    def test_an_unknown_tid_gets_an_error(self):
+        with self.server(window=1) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other_tid:
+            other_tid.bind((LOOPBACK, 0))
+            other_tid.settimeout(harness.BOUND)
 
             def send(packet, peer):
                 if packet[:4] == b"\0\3\0\3":
-                    stranger.sendto(data(3, b"wrong"), peer)
-                    self.assertEqual(stranger.recv(100)[:4], b"\0\5\0\5")
-                    stranger.sendto(b"\0\5\0\0go away\0", peer)
+                    other_tid.sendto(data(3, b"wrong"), peer)
+                    self.assertEqual(other_tid.recv(100)[:4], b"\0\5\0\5")
+                    other_tid.sendto(b"\0\5\0\0go away\0", peer)
                 server.socket.sendto(packet, peer)
 
             server.send = send
@@ -508,7 +508,7 @@ class TftpRecovery(Load):
                                    "--connections", 20, "--loss", 2, "--tsize", *flags)
                 self.assertEqual((report["completed"], report["failed"]), (20, 0))
             # The server had to repeat: packets were dropped indeed.
-            self.assertGreater(service.counters()["tftp_repeats"], 0)
+            self.assertGreater(service.counters()["tftp_retransmits"], 0)
 
     def test_what_comes_late_is_not_taken_for_the_next_read(self):
         """With losses packets are repeated, and may come when the client reads another file."""

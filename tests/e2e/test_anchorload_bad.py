@@ -190,7 +190,7 @@ class Begin(Case):
                 self.assertEqual((report["completed"], report["failed"]), (count, 0))
                 self.assertGreater(report["begun_within_us"], 0)
                 if protocol == "tftp":
-                    self.assertEqual(report["tftp"]["repeated_requests"], 0)
+                    self.assertEqual(report["tftp"]["retransmitted_requests"], 0)
                     self.assertEqual(service.counters()["tftp_requests"], count)
 
     def test_nobody_hears_it(self):
@@ -198,7 +198,7 @@ class Begin(Case):
             server.on_packet = lambda *_: None
             report = self.load("tftp", server.port, "--file", "x", "--count", 2, "--connections", 2)
             self.errors(report, timeout=2)
-            self.assertEqual(report["tftp"]["repeated_requests"], 8)
+            self.assertEqual(report["tftp"]["retransmitted_requests"], 8)
             report = self.load("tftp", server.port, "--file", "x", "--rate", 2, "--seconds", 0.3, "--connections", 5)
             self.assertIsNone(report["begun_within_us"])
 

@@ -665,10 +665,10 @@ class Tftp(Folder):
         """Each has one packet, and one repetition at most, while its address has not had much."""
         self.serve("--tftp-timeout", "50")
         self.begin_and_be_silent(100)
-        wait_for(lambda: self.service.counters()["tftp_repeats"] == 100, "all are repeated to")
+        wait_for(lambda: self.service.counters()["tftp_retransmits"] == 100, "all are repeated to")
         self.begin_and_be_silent(900)
         counters = wait_for(lambda: (c := self.service.counters())["tftp_answered"] == 1000 and c, "all are answered")
-        self.assertLess(counters["tftp_repeats"], 1000)
+        self.assertLess(counters["tftp_retransmits"], 1000)
         self.assertEqual((counters["tftp_active"], counters["tftp_begun"]), (0, 0))
 
 
@@ -713,7 +713,7 @@ class BadLine(Folder):
                 got = run(*line.b, client("curl"), "-sSg", "--max-time", harness.BOUND, "-o", self.out, f"{url}/image.bin")
                 self.assertEqual(self.out.read_bytes(), content, got.stderr)
             self.assertGreater(line.lost, 50)
-            self.assertGreater(self.service.counters()["tftp_repeats"], 0)
+            self.assertGreater(self.service.counters()["tftp_retransmits"], 0)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ index::FileBody file_of(std::size_t size) {
 
 // What is outstanding is a window of whole blocks, but for the file's last.
 void check_window(const TftpTransfer& t) {
-  if (t.offering()) return;
+  if (t.oack_pending()) return;
   std::uint64_t blocks = t.last() + 1 - t.first();
   require(t.last() + 1 >= t.first() && blocks <= TftpTransfer::kMaxWindow, "a window has its limit");
   require(blocks <= 1 || blocks * (t.block_size() + 4u) <= TftpTransfer::kMaxWindowBytes,
@@ -51,14 +51,15 @@ void check_window(const TftpTransfer& t) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Reader in({data, size});
   const index::FileBody file = file_of(in.u16("size"));
-  TftpTransfer::Terms terms{.text = in.u8("mode") % 2 == 1, .retry_timeout = kTimeout, .retries = kRetries};
-  if (std::uint16_t asked = in.u16("blksize"); asked >= 8) terms.options.blksize = asked;
-  if (std::uint16_t asked = in.u16("windowsize"); asked > 0) terms.options.windowsize = asked;
-  if (std::uint8_t asked = in.u8("timeout"); asked > 0) terms.options.timeout = asked;
+  TftpTransfer::ReadOptions read_options{
+      .text = in.u8("mode") % 2 == 1, .retry_timeout = kTimeout, .retries = kRetries};
+  if (std::uint16_t asked = in.u16("blksize"); asked >= 8) read_options.options.blksize = asked;
+  if (std::uint16_t asked = in.u16("windowsize"); asked > 0) read_options.options.windowsize = asked;
+  if (std::uint8_t asked = in.u8("timeout"); asked > 0) read_options.options.timeout = asked;
 
   Millis now = 1'000'000;
   TftpTransfer t;
-  t.start(file, terms, now);
+  t.start(file, read_options, now);
   unsigned sends = 1;  // since something was acknowledged
   while (in.left() > 0) {
     std::uint64_t before = t.first();
@@ -76,7 +77,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       now = std::max(now, t.deadline());
       next = t.on_deadline(now);
     } else {
-      t.on_unsent(now);
+      t.on_send_error(now);
     }
     require(t.first() >= before && t.delivered() <= file.size(), "a transfer goes forward");
     if (next == Next::done || next == Next::give_up || next == Next::too_slow) {
@@ -89,7 +90,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (t.first() != before || t.acknowledged() != proven) sends = 0;
     sends += next == Next::wait ? 0 : 1;
     // The first, the duplicate's, those at deadlines, those of what never left.
-    require(sends <= 2 + kRetries + TftpTransfer::kMaxUnsent, "repetitions have an end");
+    require(sends <= 2 + kRetries + TftpTransfer::kMaxSendErrors, "repetitions have an end");
   }
   return 0;
 }

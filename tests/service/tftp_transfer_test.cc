@@ -63,7 +63,7 @@ wire::TftpOptions window(std::uint16_t blocks, std::uint16_t size = 512) {
 
 TEST(TftpTransfer, LockStepWithoutOptions) {
   Scene s(1025);
-  EXPECT_FALSE(s.transfer.offering());
+  EXPECT_FALSE(s.transfer.oack_pending());
   EXPECT_EQ(s.outstanding(), Blocks{1});
   EXPECT_EQ(s.ack(1), Next::send);
   EXPECT_EQ(s.ack(2), Next::send);
@@ -100,44 +100,44 @@ TEST(TftpTransfer, BlocksReachAcrossHeaderAndContent) {
   }
 }
 
-TEST(TftpTransfer, OptionsAreAgreedInAnOffer) {
+TEST(TftpTransfer, OptionsAreNegotiatedByAnOack) {
   Scene s(3000, {.blksize = std::uint16_t{1428},
                  .timeout = std::uint8_t{3},
                  .tsize = 0,
                  .windowsize = std::uint16_t{16}});
-  ASSERT_TRUE(s.transfer.offering());
+  ASSERT_TRUE(s.transfer.oack_pending());
   wire::TftpOptions right{.blksize = std::uint16_t{1428},
                           .timeout = std::uint8_t{3},
                           .tsize = 3000,
                           .windowsize = std::uint16_t{16}};
-  EXPECT_EQ(s.transfer.offer(), right);
+  EXPECT_EQ(s.transfer.oack(), right);
   EXPECT_EQ(s.transfer.deadline(), kStart + 3000);
   EXPECT_EQ(s.ack(1), Next::wait);
-  EXPECT_TRUE(s.transfer.offering());
+  EXPECT_TRUE(s.transfer.oack_pending());
   EXPECT_EQ(s.ack(0), Next::send);
   EXPECT_EQ(s.outstanding(), (Blocks{1, 2, 3}));
   EXPECT_EQ(s.ack(3), Next::done);
 }
 
-TEST(TftpTransfer, OnlyWhatWasAskedIsOffered) {
-  EXPECT_EQ(Scene(3000, {.tsize = 7}).transfer.offer(), wire::TftpOptions{.tsize = 3000});
-  EXPECT_EQ(Scene(3000, {.windowsize = std::uint16_t{1}}).transfer.offer(),
+TEST(TftpTransfer, OnlyRequestedOptionsAreAcknowledged) {
+  EXPECT_EQ(Scene(3000, {.tsize = 7}).transfer.oack(), wire::TftpOptions{.tsize = 3000});
+  EXPECT_EQ(Scene(3000, {.windowsize = std::uint16_t{1}}).transfer.oack(),
             wire::TftpOptions{.windowsize = std::uint16_t{1}});
 }
 
 TEST(TftpTransfer, WindowsHaveALimitInBlocksAndInBytes) {
-  EXPECT_EQ(Scene(1, window(65535, 8)).transfer.offer().windowsize, TftpTransfer::kMaxWindow);
+  EXPECT_EQ(Scene(1, window(65535, 8)).transfer.oack().windowsize, TftpTransfer::kMaxWindow);
   for (std::uint16_t size : {512, 1428, 8192, 65464}) {
-    auto offered = Scene(1, window(65535, size)).transfer.offer();
-    EXPECT_EQ(offered.blksize, size);
-    EXPECT_GE(offered.windowsize, 1);
-    EXPECT_LE(*offered.windowsize * (size + 4u), TftpTransfer::kMaxWindowBytes) << size;
+    auto oack = Scene(1, window(65535, size)).transfer.oack();
+    EXPECT_EQ(oack.blksize, size);
+    EXPECT_GE(oack.windowsize, 1);
+    EXPECT_LE(*oack.windowsize * (size + 4u), TftpTransfer::kMaxWindowBytes) << size;
   }
 }
 
-TEST(TftpTransfer, AnUnreasonableTimeoutIsNotAgreedTo) {
+TEST(TftpTransfer, AnUnreasonableTimeoutIsNotAcknowledged) {
   Scene s(0, {.timeout = std::uint8_t{255}});
-  EXPECT_FALSE(s.transfer.offering());
+  EXPECT_FALSE(s.transfer.oack_pending());
   EXPECT_LE(s.transfer.deadline(), kStart + TftpTransfer::kMaxRetryTimeout);
 }
 
@@ -151,7 +151,7 @@ TEST(TftpTransfer, OldAndFutureAcknowledgementsMoveNothing) {
   EXPECT_EQ(s.ack(65535), Next::wait);
 }
 
-TEST(TftpTransfer, InLockStepADuplicateNeverRepeatsAnything) {
+TEST(TftpTransfer, InLockStepADuplicateNeverCausesARetransmit) {
   Scene s(5000);
   ASSERT_EQ(s.ack(1), Next::send);
   Millis deadline = s.transfer.deadline();
@@ -162,14 +162,14 @@ TEST(TftpTransfer, InLockStepADuplicateNeverRepeatsAnything) {
 TEST(TftpTransfer, OneRepetitionBeforeTheFirstAcknowledgementThenAllOfThem) {
   for (wire::TftpOptions options : {wire::TftpOptions{}, window(16)}) {
     Scene s(50'000, options);
-    EXPECT_EQ(s.deadline(), Next::repeat);
+    EXPECT_EQ(s.deadline(), Next::retransmit);
     EXPECT_EQ(s.deadline(), Next::give_up);
   }
   Scene s(50'000, window(4));
   ASSERT_EQ(s.ack(0), Next::send);
   Millis before = 0;
   for (unsigned i = 0; i < kRetries; ++i) {
-    ASSERT_EQ(s.deadline(), Next::repeat);
+    ASSERT_EQ(s.deadline(), Next::retransmit);
     EXPECT_EQ(s.outstanding(), (Blocks{1, 2, 3, 4}));
     Millis patience = s.transfer.deadline() - s.now;
     EXPECT_GT(patience, before);
@@ -182,7 +182,7 @@ TEST(TftpTransfer, OneRepetitionBeforeTheFirstAcknowledgementThenAllOfThem) {
 TEST(TftpTransfer, NothingHappensBeforeTheDeadline) {
   Scene s(5000);
   EXPECT_EQ(s.transfer.on_deadline(s.transfer.deadline() - 1), Next::wait);
-  EXPECT_EQ(s.deadline(), Next::repeat);
+  EXPECT_EQ(s.deadline(), Next::retransmit);
 }
 
 TEST(TftpTransfer, ProgressResetsThePatience) {
@@ -211,7 +211,7 @@ TEST(TftpTransfer, AnAcknowledgementInsideTheWindowGoesOnFromThere) {
   Scene s(512 * 100, window(8));
   s.ack(0);
   s.now += 5;
-  EXPECT_EQ(s.ack(3), Next::repeat);
+  EXPECT_EQ(s.ack(3), Next::retransmit);
   EXPECT_EQ(s.outstanding(), (Blocks{4, 5, 6, 7, 8, 9, 10, 11}));
   EXPECT_EQ(s.ack(12), Next::wait);  // was never sent
 }
@@ -223,17 +223,17 @@ TEST(TftpTransfer, RestartsKeepToTheRoundTrip) {
   s.now += kRoundTrip;
   s.ack(0);
   s.now += kRoundTrip;
-  ASSERT_EQ(s.ack(1), Next::repeat);
+  ASSERT_EQ(s.ack(1), Next::retransmit);
   EXPECT_EQ(s.ack(2), Next::wait);
   EXPECT_EQ(s.ack(3), Next::wait);
   EXPECT_EQ(s.transfer.deadline(), s.now + kRoundTrip + kSoon);
-  EXPECT_EQ(s.deadline(), Next::repeat);
+  EXPECT_EQ(s.deadline(), Next::retransmit);
   EXPECT_EQ(s.outstanding().front(), 4u);
   EXPECT_EQ(s.transfer.deadline(), s.now + kTimeout);  // no back-off: nothing timed out
   EXPECT_EQ(s.ack(11), Next::send);
 }
 
-TEST(TftpTransfer, ADuplicateInAWindowRepeatsItOnceAndNotBeforeTheRoundTrip) {
+TEST(TftpTransfer, ADuplicateInAWindowRetransmitsItOnceAndNotBeforeTheRoundTrip) {
   constexpr Millis kRoundTrip = 20;
   Scene s(512 * 100, window(4));
   s.now += kRoundTrip;
@@ -246,7 +246,7 @@ TEST(TftpTransfer, ADuplicateInAWindowRepeatsItOnceAndNotBeforeTheRoundTrip) {
   EXPECT_EQ(s.transfer.deadline(), s.now + kTimeout);
 
   s.now += kRoundTrip + kSoon;
-  EXPECT_EQ(s.ack(8), Next::repeat);  // the first block was lost
+  EXPECT_EQ(s.ack(8), Next::retransmit);  // the first block was lost
   EXPECT_EQ(s.outstanding(), (Blocks{9, 10, 11, 12}));
   Millis deadline = s.transfer.deadline();
   for (s.now += 1; s.now < deadline; s.now += 50) ASSERT_EQ(s.ack(8), Next::wait);
@@ -298,24 +298,24 @@ TEST(TftpTransfer, AcknowledgedAcrossTheWrap) {
   while (s.transfer.last() < 65'540) ASSERT_EQ(s.ack(s.transfer.last()), Next::send);
   ASSERT_LT(s.transfer.first(), 65'536u);
   s.now += 10;
-  EXPECT_EQ(s.ack(65'537), Next::repeat);
+  EXPECT_EQ(s.ack(65'537), Next::retransmit);
   EXPECT_EQ(s.transfer.first(), 65'538u);
 }
 
 TEST(TftpTransfer, WhatDidNotLeaveIsSentAgainSoonButNotForEver) {
   Scene s(5000);
   s.ack(1);
-  for (unsigned i = 0; i < TftpTransfer::kMaxUnsent; ++i) {
-    s.transfer.on_unsent(s.now);
-    EXPECT_EQ(s.transfer.deadline(), s.now + TftpTransfer::kUnsentPause);
-    EXPECT_EQ(s.deadline(), Next::repeat);
+  for (unsigned i = 0; i < TftpTransfer::kMaxSendErrors; ++i) {
+    s.transfer.on_send_error(s.now);
+    EXPECT_EQ(s.transfer.deadline(), s.now + TftpTransfer::kSendErrorPause);
+    EXPECT_EQ(s.deadline(), Next::retransmit);
   }
-  s.transfer.on_unsent(s.now);
+  s.transfer.on_send_error(s.now);
   EXPECT_EQ(s.transfer.deadline(), s.now + kTimeout);
   // Progress forgives.
   s.ack(2);
-  s.transfer.on_unsent(s.now);
-  EXPECT_EQ(s.transfer.deadline(), s.now + TftpTransfer::kUnsentPause);
+  s.transfer.on_send_error(s.now);
+  EXPECT_EQ(s.transfer.deadline(), s.now + TftpTransfer::kSendErrorPause);
 }
 
 // Blocks of 8 bytes, each acknowledged before it would be repeated.
@@ -332,12 +332,12 @@ TEST(TftpTransfer, WhoTakesTooLittleInAllIsGivenUp) {
   EXPECT_LT(s.now - kStart, TftpTransfer::kPaceTime + kTimeout);
 }
 
-TEST(TftpTransfer, WhoRepeatsWithoutEndIsGivenUpToo) {
+TEST(TftpTransfer, RetransmitsWithoutEndAreGivenUpToo) {
   Scene s(100'000);
   s.transfer.start(s.body, {.retry_timeout = kTimeout, .retries = 1000}, s.now);
   ASSERT_EQ(s.ack(1), Next::send);
-  Next next = Next::repeat;
-  while (next == Next::repeat) next = s.deadline();
+  Next next = Next::retransmit;
+  while (next == Next::retransmit) next = s.deadline();
   EXPECT_EQ(next, Next::too_slow);
 }
 
@@ -359,7 +359,7 @@ Buffer translated(std::string_view file, std::uint16_t block_size, std::uint16_t
   Scene s(std::move(body), window(blocks, block_size), true);
   Buffer out;
   Next next = s.ack(0);
-  for (unsigned turn = 0; next == Next::send || next == Next::repeat; ++turn) {
+  for (unsigned turn = 0; next == Next::send || next == Next::retransmit; ++turn) {
     NetasciiReader reader = s.transfer.text();
     std::vector<Buffer> sent;
     for (std::uint64_t block : s.outstanding()) {
@@ -399,9 +399,9 @@ TEST(TftpTransfer, NetasciiAtTheEdges) {
   EXPECT_EQ(as_text(translated("\n\n\n\n", 8, 4)), "\r\n\r\n\r\n\r\n");
 }
 
-TEST(TftpTransfer, NetasciiOffersSmallBlocksAndNoSize) {
+TEST(TftpTransfer, NetasciiNegotiatesSmallBlocksAndNoSize) {
   Scene s(body_of(0, 10), {.blksize = std::uint16_t{8192}, .tsize = 0}, true);
-  EXPECT_EQ(s.transfer.offer(), wire::TftpOptions{.blksize = TftpTransfer::kMaxTextBlock});
+  EXPECT_EQ(s.transfer.oack(), wire::TftpOptions{.blksize = TftpTransfer::kMaxTextBlock});
 }
 
 }  // namespace

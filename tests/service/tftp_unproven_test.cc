@@ -77,7 +77,7 @@ TEST(TftpUnproven, SaysWhomToRepeatTo) {
   EXPECT_EQ(unproven.next_due(), kNever);
   for (unsigned i = 0; i < 3; ++i) {
     unproven.add(asked_by(peer(1, i)), kStart + i);
-    unproven.repeat_at(kStart + 1'000 + i, peer(1, i), kStart + i);
+    unproven.retransmit_at(kStart + 1'000 + i, peer(1, i), kStart + i);
   }
   EXPECT_EQ(unproven.next_due(), kStart + 1'000);
   EXPECT_EQ(unproven.take_due(kStart + 999), nullptr);
@@ -90,16 +90,16 @@ TEST(TftpUnproven, SaysWhomToRepeatTo) {
   EXPECT_EQ(unproven.next_due(), kNever);
 }
 
-TEST(TftpUnproven, RepeatsToAsManyAsWait) {
+TEST(TftpUnproven, RetransmitsToAsManyAsWait) {
   TftpUnproven unproven(100'000, 7);
-  for (unsigned i = 0; i < TftpUnproven::kMaxRepeats + 100; ++i) {
+  for (unsigned i = 0; i < TftpUnproven::kMaxRetransmits + 100; ++i) {
     const io::Address from = peer(i >> 8, i & 0xff);
     unproven.add(asked_by(from), kStart);
-    unproven.repeat_at(kStart + 1'000, from, kStart);
+    unproven.retransmit_at(kStart + 1'000, from, kStart);
   }
   unsigned repeated = 0;
   while (unproven.take_due(kStart + 1'000) != nullptr) ++repeated;
-  EXPECT_EQ(repeated, TftpUnproven::kMaxRepeats);
+  EXPECT_EQ(repeated, TftpUnproven::kMaxRetransmits);
 }
 
 }  // namespace

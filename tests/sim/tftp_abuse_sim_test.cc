@@ -168,25 +168,25 @@ TEST_F(TftpAbuse, WhoHasAcknowledgedNothingTakesNoTransfer) {
 // Who forges a peer's address does not see which port answered.
 TEST_F(TftpAbuse, AWrongGuessOfThePortEndsTheTransfer) {
   make();
-  auto offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
-  ASSERT_EQ(offer.size(), 1u);
+  auto oack = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  ASSERT_EQ(oack.size(), 1u);
   for (int socket : world_->tftp_transfers)
-    if (socket != offer[0].socket) ack(socket, peer(1), 0);
+    if (socket != oack[0].socket) ack(socket, peer(1), 0);
   for (const io::SimDatagram& answer : sent())
     EXPECT_EQ(error_in(answer), wire::TftpErrorCode::unknown_transfer);
-  ack(offer[0].socket, peer(1), 0);
+  ack(oack[0].socket, peer(1), 0);
   auto answer = sent();
   ASSERT_EQ(answer.size(), 1u);
   EXPECT_EQ(error_in(answer[0]), wire::TftpErrorCode::unknown_transfer);
-  EXPECT_EQ(world_->counters.tftp_guessed.get(), 1u);
+  EXPECT_EQ(world_->counters.tftp_tid_mismatch.get(), 1u);
   EXPECT_EQ(world_->counters.tftp_active.get(), 0u);
 
   // An error is enough, and is not answered.
-  offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  oack = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
   for (int socket : world_->tftp_transfers)
-    if (socket != offer.at(0).socket) world_->sim.datagram(socket, peer(1), Buffer{0, 5, 0, 0, 0});
+    if (socket != oack.at(0).socket) world_->sim.datagram(socket, peer(1), Buffer{0, 5, 0, 0, 0});
   EXPECT_TRUE(sent().empty());
-  EXPECT_EQ(world_->counters.tftp_guessed.get(), 2u);
+  EXPECT_EQ(world_->counters.tftp_tid_mismatch.get(), 2u);
 }
 
 TEST_F(TftpAbuse, AProvenTransferGoesOnWhateverComesElsewhere) {
@@ -217,7 +217,7 @@ TEST_F(TftpAbuse, APeersPacketsAreSeenBeforeItsNextRequest) {
   }
   EXPECT_EQ(world_->counters.tftp_completed.get(), 20u);
   EXPECT_EQ(world_->counters.tftp_aborted.get(), 20u);
-  EXPECT_EQ(world_->counters.tftp_guessed.get(), 0u);
+  EXPECT_EQ(world_->counters.tftp_tid_mismatch.get(), 0u);
 }
 
 // A client that uses one port for all: its last acknowledgement may be read after its
@@ -239,7 +239,7 @@ TEST_F(TftpAbuse, ALateAcknowledgementOfTheLastFileIsNoGuess) {
     EXPECT_TRUE(sent().empty());
     ack(next[0].socket, peer(host), 1);
     EXPECT_EQ(sent().size(), 1u);
-    EXPECT_EQ(world_->counters.tftp_guessed.get(), 0u);
+    EXPECT_EQ(world_->counters.tftp_tid_mismatch.get(), 0u);
     return;
   }
   FAIL() << "all transfers have the same socket";
@@ -255,8 +255,8 @@ TEST_F(TftpAbuse, TransfersUseEveryPort) {
 // A client that acknowledges each block of a window, at once.
 TEST_F(TftpAbuse, AckingEveryBlockDoesNotMultiplyTheTraffic) {
   make();
-  auto offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
-  ack(offer.at(0).socket, peer(1), 0);
+  auto oack = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  ack(oack.at(0).socket, peer(1), 0);
   std::uint64_t next = 1;
   std::size_t received = 0;
   for (int i = 0; i < 10'000 && next <= 641; ++i) {
@@ -265,7 +265,7 @@ TEST_F(TftpAbuse, AckingEveryBlockDoesNotMultiplyTheTraffic) {
       auto packet = wire::parse_tftp(datagram.bytes);
       const auto* data = std::get_if<wire::TftpData>(&*packet);
       ASSERT_NE(data, nullptr);
-      if (data->block == next) ack(offer[0].socket, peer(1), next++);
+      if (data->block == next) ack(oack[0].socket, peer(1), next++);
     }
   }
   received += sent().size();
@@ -275,10 +275,10 @@ TEST_F(TftpAbuse, AckingEveryBlockDoesNotMultiplyTheTraffic) {
 
 TEST_F(TftpAbuse, OneOldAcknowledgementIsWorthOneWindow) {
   make();
-  auto offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  auto oack = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
   for (int i = 0; i < 500; ++i) {
     Millis when = world_->sim.time() + static_cast<Millis>(i);
-    world_->sim.at(when, [&] { ack(offer.at(0).socket, peer(1), 0); });
+    world_->sim.at(when, [&] { ack(oack.at(0).socket, peer(1), 0); });
   }
   std::size_t received = 0;
   for (int i = 0; i < 600; ++i) received += sent(1).size();
@@ -425,14 +425,14 @@ TEST_F(TftpAbuse, WhatADeviceLacksIsWrittenDown) {
 // What was queued in the turn in which a transfer ends still refers to its file.
 TEST_F(TftpAbuse, NothingIsSentFromAFileThatIsGone) {
   make();
-  auto offer = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
-  ack(offer.at(0).socket, peer(1), 0);
+  auto oack = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});
+  ack(oack.at(0).socket, peer(1), 0);
   ASSERT_EQ(sent().size(), 64u);
   world_->publish({{.name = "big", .body = std::nullopt}});
   sent();
   ASSERT_EQ(world_->publisher.reclaim(), 1u);  // the transfer alone has it now
-  ack(offer[0].socket, peer(1), 64);
-  world_->sim.datagram(offer[0].socket, peer(1), Buffer{0, 5, 0, 0, 0});
+  ack(oack[0].socket, peer(1), 64);
+  world_->sim.datagram(oack[0].socket, peer(1), Buffer{0, 5, 0, 0, 0});
   const auto window = sent();
   EXPECT_EQ(world_->counters.tftp_active.get(), 0u);
   ASSERT_EQ(window.size(), 64u);  // all left before the file went
@@ -481,7 +481,7 @@ TEST_F(TftpAbuse, OneAddressGetsNoMoreThanItsBudgetUnproven) {
   EXPECT_GE(packets, kDefaults.unproven_per_address.burst);
   EXPECT_LE(packets, kDefaults.unproven_per_address.burst +
                          (kSeconds + 1) * kDefaults.unproven_per_address.per_second);
-  EXPECT_LE(world_->counters.tftp_repeats.get(), kDefaults.unproven_per_address.burst / 2);
+  EXPECT_LE(world_->counters.tftp_retransmits.get(), kDefaults.unproven_per_address.burst / 2);
 }
 
 // Requests from forged addresses, and phones among them that answer after 20 to 500 ms. Everything is a
@@ -560,9 +560,9 @@ TEST_F(TftpAbuse, SlowPeersHoldNoViews) {
   std::vector<io::SimDatagram> last;  // of each peer
   for (unsigned i = 0; i < kVersions; ++i) {
     world_->publish({{.name = "changing", .body = index::FileBody{.content = index::Blob(content(i))}}});
-    const auto offer = answers(peer(i), "changing", {.blksize = std::uint16_t{8}});
-    ASSERT_EQ(offer.size(), 1u);
-    ack(offer[0].socket, peer(i), 0);
+    const auto oack = answers(peer(i), "changing", {.blksize = std::uint16_t{8}});
+    ASSERT_EQ(oack.size(), 1u);
+    ack(oack[0].socket, peer(i), 0);
     last.push_back(sent().at(0));
     EXPECT_LE(world_->publisher.reclaim(), 2u) << i;
   }
@@ -585,11 +585,11 @@ TEST_F(TftpAbuse, SlowPeersHoldNoViews) {
 
 TEST_F(TftpAbuse, WhoAcknowledgesAFewBytesNowAndThenIsGivenUp) {
   make();
-  const auto offer = answers(peer(1), "SEP001122334455.cnf.xml.sgn", {.blksize = std::uint16_t{8}});
-  ASSERT_EQ(offer.size(), 1u);
+  const auto oack = answers(peer(1), "SEP001122334455.cnf.xml.sgn", {.blksize = std::uint16_t{8}});
+  ASSERT_EQ(oack.size(), 1u);
   unsigned answered = 0;
   for (std::uint64_t block = 0; block < 25; ++block) {
-    ack(offer[0].socket, peer(1), block);
+    ack(oack[0].socket, peer(1), block);
     const auto next = sent(10'000);
     if (!next.empty() && next[0].bytes[1] == 3) ++answered;
   }

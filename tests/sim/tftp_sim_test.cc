@@ -124,8 +124,8 @@ TEST(TftpSim, AWindowArrivesInOneTurn) {
   });
   EXPECT_TRUE(fetchers[0]->done());
   EXPECT_LE(turns, 40u);
-  EXPECT_EQ(world.counters.tftp_repeats.get(), 0u);
-  EXPECT_EQ(world.counters.tftp_unsent.get(), 0u);
+  EXPECT_EQ(world.counters.tftp_retransmits.get(), 0u);
+  EXPECT_EQ(world.counters.tftp_send_errors.get(), 0u);
 }
 
 // One refused send for a transfer, and no more.
@@ -137,8 +137,8 @@ TEST(TftpSim, APathThatTakesNoWindowGetsBlocks) {
   fetch(world, fetchers, 1, "f", {.blksize = std::uint16_t{1428}, .windowsize = std::uint16_t{16}});
   world.run_for(5000, [&] { deliver(world, fetchers); });
   EXPECT_TRUE(same_bytes(fetchers[0]->content(), content));
-  EXPECT_EQ(world.counters.tftp_unsent.get(), 1u);
-  EXPECT_EQ(world.counters.tftp_repeats.get(), 0u);
+  EXPECT_EQ(world.counters.tftp_send_errors.get(), 1u);
+  EXPECT_EQ(world.counters.tftp_retransmits.get(), 0u);
 }
 
 TEST(TftpSim, TheLargestBlocksInWindows) {
@@ -191,7 +191,7 @@ TEST(TftpSim, APeerThatNeverAcknowledgesCostsTwoPackets) {
   world.run_for(120'000, [&] { deliver(world, fetchers); });
   EXPECT_EQ(fetchers[0]->packets_received(), 2u);
   EXPECT_EQ(world.counters.tftp_answered.get(), 1u);
-  EXPECT_EQ(world.counters.tftp_repeats.get(), 1u);
+  EXPECT_EQ(world.counters.tftp_retransmits.get(), 1u);
   EXPECT_EQ(world.counters.tftp_begun.get(), 0u);
 }
 
@@ -239,7 +239,7 @@ TEST(TftpSim, ADuplicatedAcknowledgementIsNotAnsweredTwice) {
   EXPECT_EQ(world.sim.take_datagrams().size(), 1u);
 }
 
-TEST(TftpSim, StrangersToATransferGetAnErrorAndDisturbNothing) {
+TEST(TftpSim, AnUnknownTidGetsAnErrorAndDisturbsNothing) {
   World world({});
   Fetchers fetchers;
   fetch(world, fetchers, 1, "ITLFile.tlv");

@@ -300,11 +300,11 @@ void Fetcher::take(const io::SimDatagram& datagram) {
   }
 }
 
-void Fetcher::on_oack(const wire::TftpOptions& agreed) {
-  EXPECT_EQ(agreed.blksize.has_value(), asked_.blksize.has_value());
-  EXPECT_EQ(agreed.windowsize.has_value(), asked_.windowsize.has_value());
-  block_size_ = agreed.blksize.value_or(wire::kTftpDefaultBlockSize);
-  window_ = agreed.windowsize.value_or(1);
+void Fetcher::on_oack(const wire::TftpOptions& negotiated) {
+  EXPECT_EQ(negotiated.blksize.has_value(), asked_.blksize.has_value());
+  EXPECT_EQ(negotiated.windowsize.has_value(), asked_.windowsize.has_value());
+  block_size_ = negotiated.blksize.value_or(wire::kTftpDefaultBlockSize);
+  window_ = negotiated.windowsize.value_or(1);
   EXPECT_LE(block_size_, asked_.blksize.value_or(wire::kTftpDefaultBlockSize));
   EXPECT_LE(window_, asked_.windowsize.value_or(1));
   acknowledge(0);

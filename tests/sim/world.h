@@ -146,7 +146,7 @@ class Fetcher {
  private:
   void request();
   void send(Buffer packet);
-  void on_oack(const wire::TftpOptions& agreed);
+  void on_oack(const wire::TftpOptions& negotiated);
   void on_data(const wire::TftpData& data);
   void acknowledge(std::uint64_t block);
 

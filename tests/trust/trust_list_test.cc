@@ -72,16 +72,16 @@ TEST(NamedCertificate, IsTheOneSurelyNamedElseTheOnlyOne) {
   auto a = vector_certificate("tftp"), b = vector_certificate("tvs");
   NamedCertificate one;
   EXPECT_FALSE(one.found());
-  one.offer(a, Naming::other);
+  one.consider(a, Naming::other);
   EXPECT_FALSE(one.found());
-  one.offer(a, Naming::perhaps);
-  one.offer(a, Naming::perhaps);
+  one.consider(a, Naming::perhaps);
+  one.consider(a, Naming::perhaps);
   EXPECT_EQ(one.found(), a);
-  one.offer(b, Naming::perhaps);
+  one.consider(b, Naming::perhaps);
   EXPECT_FALSE(one.found());
-  one.offer(b, Naming::surely);
+  one.consider(b, Naming::surely);
   EXPECT_EQ(one.found(), b);
-  one.offer(a, Naming::perhaps);
+  one.consider(a, Naming::perhaps);
   EXPECT_EQ(one.found(), b);
 }
 

@@ -167,9 +167,9 @@ class TlsEngine {
   // it was not the peer. A claim: in the clear anybody on the way can say it.
   std::uint8_t peers_alert() const;
 
-  // Client only. offer() before the handshake; session() after the first read (TLS
+  // Client only. set_session() before the handshake; session() after the first read (TLS
   // 1.3 brings it behind the handshake).
-  void offer(const TlsSession& session);
+  void set_session(const TlsSession& session);
   const TlsSession& session() const { return session_; }
 
  private:

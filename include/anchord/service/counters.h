@@ -101,15 +101,15 @@ class Counter {
   X(tftp_slowed)      /* not answered: the source guesses devices' names */         \
   X(tftp_active)      /* transfers under way now */                                 \
   X(tftp_completed)                                                                 \
-  X(tftp_timeouts)   /* given up: the peer stopped acknowledging */                 \
-  X(tftp_too_slow)   /* given up: the peer acknowledged too little in all */        \
-  X(tftp_aborted)    /* ended by the peer's error or a new request */               \
-  X(tftp_strangers)  /* packets that belong to no transfer */                       \
-  X(tftp_guessed)    /* unproven transfers ended for one on a wrong port */         \
-  X(tftp_repeats)    /* packets or windows sent again */                            \
-  X(tftp_unsent)     /* sends that failed */                                        \
-  X(tftp_unrecorded) /* downloads whose record found the log full */                \
-  X(tftp_bytes)      /* of file content acknowledged */
+  X(tftp_timeouts)     /* given up: the peer stopped acknowledging */               \
+  X(tftp_too_slow)     /* given up: the peer acknowledged too little in all */      \
+  X(tftp_aborted)      /* ended by the peer's error or a new request */             \
+  X(tftp_unknown_tid)  /* packets with an unknown TID (RFC 1350) */                 \
+  X(tftp_tid_mismatch) /* unproven requests dropped for a wrong TID */              \
+  X(tftp_retransmits)  /* packets or windows retransmitted */                       \
+  X(tftp_send_errors)  /* sends that failed */                                      \
+  X(tftp_unrecorded)   /* downloads whose record found the log full */              \
+  X(tftp_bytes)        /* of file content acknowledged */
 
 struct Counters {
 #define ANCHORD_COUNTER_MEMBER(name) Counter name;

@@ -60,7 +60,7 @@ std::optional<Failure> Stream::open(const io::Address& target, const How& how) {
     if (Status started = tls_->start(*how.tls); !started) {
       return Failure{ErrorKind::network, started.error().text};
     }
-    if (how.session) tls_->offer(how.session);
+    if (how.session) tls_->set_session(how.session);
   }
   target_ = target;
   fd_ = made.release();

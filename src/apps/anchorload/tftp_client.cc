@@ -37,15 +37,15 @@ std::size_t TftpProtocol::datagram_size() const {
   return wire::kTftpDataHeaderSize + wish_.options.blksize.value_or(wire::kTftpDefaultBlockSize);
 }
 
-void TftpProtocol::agreed(std::size_t block_size, std::size_t window) {
+void TftpProtocol::negotiated(std::size_t block_size, std::size_t window) {
   block_size_.store(block_size, std::memory_order_relaxed);
   window_.store(window, std::memory_order_relaxed);
 }
 
 Json TftpProtocol::facts() const {
-  return {{"agreed_blksize", block_size_.load()},
-          {"agreed_windowsize", window_.load()},
-          {"repeated_requests", repeats_.load()}};
+  return {{"negotiated_blksize", block_size_.load()},
+          {"negotiated_windowsize", window_.load()},
+          {"retransmitted_requests", retransmits_.load()}};
 }
 
 TftpClient::TftpClient(TftpProtocol& protocol, Worker& worker, std::uint32_t id)
@@ -78,7 +78,7 @@ std::optional<Failure> TftpClient::on_payload(Bytes payload) {
 }
 
 void TftpClient::on_fetched(const Failure* failure) {
-  if (fetch_.get().answered()) protocol_.agreed(fetch_.get().block_size(), fetch_.get().window());
+  if (fetch_.get().answered()) protocol_.negotiated(fetch_.get().block_size(), fetch_.get().window());
   if (failure != nullptr) return worker_.fail(id_, *failure);
   if (pending_return_) return worker_.fail(id_, {ErrorKind::content, "ends within a line's end"});
   if (!copy_.finish()) return worker_.fail(id_, {ErrorKind::content, copy_.failure()});

@@ -23,8 +23,8 @@ class TftpProtocol final : public Protocol {
   const io::Address& target() const { return plan_.target; }
   const TftpWish& wish() const { return wish_; }
   Copies& copies() { return copies_; }
-  void agreed(std::size_t block_size, std::size_t window);
-  void count_repeat() { repeats_.fetch_add(1, std::memory_order_relaxed); }
+  void negotiated(std::size_t block_size, std::size_t window);
+  void count_retransmit() { retransmits_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   const Plan& plan_;
@@ -32,7 +32,7 @@ class TftpProtocol final : public Protocol {
   Copies& copies_;
   std::atomic<std::size_t> block_size_ = 0;  // of the last transfer that was answered
   std::atomic<std::size_t> window_ = 0;
-  std::atomic<std::uint64_t> repeats_ = 0;  // requests that were sent again
+  std::atomic<std::uint64_t> retransmits_ = 0;  // requests that were retransmitted
 };
 
 class TftpClient final : public Client, private TftpFetchOwner {
@@ -49,7 +49,7 @@ class TftpClient final : public Client, private TftpFetchOwner {
  private:
   std::optional<Failure> on_payload(Bytes payload) override;
   void on_fetched(const Failure* failure) override;
-  void on_repeat() override { protocol_.count_repeat(); }
+  void on_retransmit() override { protocol_.count_retransmit(); }
 
   TftpProtocol& protocol_;
   Worker& worker_;

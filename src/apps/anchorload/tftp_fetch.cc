@@ -168,7 +168,7 @@ void TftpFetch::on_deadline() {
   if (!busy_) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(client_, deadline_);
   const TftpGet::Next next = get_.on_timeout();
-  if (next == TftpGet::Next::send && !get_.answered()) owner_.on_repeat();
+  if (next == TftpGet::Next::send && !get_.answered()) owner_.on_retransmit();
   wait();
   proceed(next);
 }

@@ -35,7 +35,7 @@ class TftpFetchOwner {
   // The read is over, rightly when `failure` is null. Another may be started at once.
   virtual void on_fetched(const Failure* failure) = 0;
   // The request is sent once more: nobody has answered it.
-  virtual void on_repeat() {}
+  virtual void on_retransmit() {}
 
  protected:
   ~TftpFetchOwner() = default;

@@ -60,7 +60,7 @@ TftpGet::Next TftpGet::on_error(const wire::TftpError& error) {
 
 // A server may leave an option out, and give less for a block or a window. It may do
 // nothing else.
-TftpGet::Next TftpGet::on_oack(const wire::TftpOptions& agreed) {
+TftpGet::Next TftpGet::on_oack(const wire::TftpOptions& negotiated) {
   if (answered_) return oack_seen_ && expected_ == 1 ? acknowledge() : Next::wait;
   if (asked_ == wire::TftpOptions{}) {
     return fail(ErrorKind::protocol, "options, and none were asked for", TftpErrorCode::options_refused);
@@ -69,14 +69,14 @@ TftpGet::Next TftpGet::on_oack(const wire::TftpOptions& agreed) {
     return fail(ErrorKind::protocol, fmt::format("{} is not as it was asked for", option),
                 TftpErrorCode::options_refused);
   };
-  if (agreed.blksize && agreed.blksize > asked_.blksize) return refuse("blksize");
-  if (agreed.windowsize && agreed.windowsize > asked_.windowsize) return refuse("windowsize");
-  if (agreed.timeout && agreed.timeout != asked_.timeout) return refuse("timeout");
-  if (agreed.tsize && !asked_.tsize) return refuse("tsize");
+  if (negotiated.blksize && negotiated.blksize > asked_.blksize) return refuse("blksize");
+  if (negotiated.windowsize && negotiated.windowsize > asked_.windowsize) return refuse("windowsize");
+  if (negotiated.timeout && negotiated.timeout != asked_.timeout) return refuse("timeout");
+  if (negotiated.tsize && !asked_.tsize) return refuse("tsize");
   answered_ = oack_seen_ = true;
-  block_size_ = agreed.blksize.value_or(wire::kTftpDefaultBlockSize);
-  window_ = agreed.windowsize.value_or(1);
-  announced_ = agreed.tsize;
+  block_size_ = negotiated.blksize.value_or(wire::kTftpDefaultBlockSize);
+  window_ = negotiated.windowsize.value_or(1);
+  announced_ = negotiated.tsize;
   tries_ = 1;
   return acknowledge();
 }
@@ -90,7 +90,7 @@ TftpGet::Next TftpGet::on_data(const wire::TftpData& data) {
   }
   if (data.payload.size() > block_size_) {
     return fail(ErrorKind::protocol,
-                fmt::format("a block of {} bytes, agreed were {}", data.payload.size(), block_size_),
+                fmt::format("a block of {} bytes, negotiated were {}", data.payload.size(), block_size_),
                 TftpErrorCode::illegal_operation);
   }
   // The server has not heard the last acknowledgement. What else is old is an echo: to

@@ -45,7 +45,7 @@ class TftpGet {
 
  private:
   Next on_data(const wire::TftpData& data);
-  Next on_oack(const wire::TftpOptions& agreed);
+  Next on_oack(const wire::TftpOptions& negotiated);
   Next on_error(const wire::TftpError& error);
   Next acknowledge();
   Next fail(ErrorKind kind, std::string text, std::optional<wire::TftpErrorCode> told = {});
