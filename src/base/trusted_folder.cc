@@ -64,7 +64,7 @@ std::unexpected<Error> is_writable(const std::filesystem::path& path, const stru
 // One way through the folders.
 class Walk {
  public:
-  struct Stranger {
+  struct ForeignOwner {
     std::filesystem::path path;
     uid_t owner;
   };
@@ -101,13 +101,14 @@ class Walk {
   FileDescriptor& at() { return at_; }
   const std::filesystem::path& real() const { return real_; }
   const struct stat& info() const { return info_; }
-  const std::vector<Stranger>& strangers() const { return strangers_; }
+  const std::vector<ForeignOwner>& foreign_owners() const { return foreign_owners_; }
 
   // That nobody else can put another in the place of what is in the folder that was reached.
   Status check_above() {
     if (others_may_write(info_, Sharing::nobody) && (info_.st_mode & S_ISVTX) == 0)
       return is_writable(real_, info_, Sharing::nobody);
-    if (!is_ours(info_.st_uid) && !is_of_outside(info_.st_uid)) strangers_.push_back({real_, info_.st_uid});
+    if (!is_ours(info_.st_uid) && !is_of_outside(info_.st_uid))
+      foreign_owners_.push_back({real_, info_.st_uid});
     return {};
   }
 
@@ -152,17 +153,17 @@ class Walk {
   FileDescriptor at_;
   std::filesystem::path real_;
   struct stat info_{};
-  std::vector<Stranger> strangers_;
+  std::vector<ForeignOwner> foreign_owners_;
   unsigned links_ = 0;
 };
 
-Status check_strangers(const Walk& walk, std::optional<uid_t> owner) {
-  for (const Walk::Stranger& stranger : walk.strangers())
-    if (stranger.owner != owner)
+Status check_foreign_owners(const Walk& walk, std::optional<uid_t> owner) {
+  for (const Walk::ForeignOwner& foreign : walk.foreign_owners())
+    if (foreign.owner != owner)
       return fail(
           fmt::format("{0} belongs to {1}, who can put anything in the place of what is in it: give it "
                       "to root (\"chown root {0}\"), or use a directory elsewhere",
-                      quoted(stranger.path), user_text(stranger.owner)));
+                      quoted(foreign.path), user_text(foreign.owner)));
   return {};
 }
 
@@ -208,7 +209,7 @@ Result<TrustedFolder> TrustedFolder::open(const std::filesystem::path& path, Sha
   const bool theirs = ::geteuid() == 0;
   if (!is_ours(info.st_uid) && !theirs)
     return fail(fmt::format("{} belongs to {}: run as that user", quoted(path), user_text(info.st_uid)));
-  if (Status safe = check_strangers(*walk, theirs ? std::optional(info.st_uid) : std::nullopt); !safe)
+  if (Status safe = check_foreign_owners(*walk, theirs ? std::optional(info.st_uid) : std::nullopt); !safe)
     return std::unexpected(safe.error());
   if (others_may_write(info, sharing)) return is_writable(path, info, sharing);
   TrustedFolder out;
@@ -228,7 +229,7 @@ Status TrustedFolder::check_above(const std::filesystem::path& path) {
   if (!walk) return std::unexpected(walk.error());
   if (Status gone = walk->go(whole->parent_path()); !gone) return gone;
   if (Status safe = walk->check_above(); !safe) return safe;
-  return check_strangers(*walk, std::nullopt);
+  return check_foreign_owners(*walk, std::nullopt);
 }
 
 Result<TrustedFolder> TrustedFolder::folder(const std::string& name, Sharing sharing) const {
@@ -242,7 +243,7 @@ Result<TrustedFolder> TrustedFolder::folder(const std::string& name, Sharing sha
         fmt::format("{0} belongs to {1}: give it to the state directory's owner (\"chown {2} {0}\"){3}",
                     quoted(path), user_text(info.st_uid), user_text(also_),
                     sharing == Sharing::group ? ", and to a group those who are to write there" : ""));
-  if (Status safe = check_strangers(*walk, also_); !safe) return std::unexpected(safe.error());
+  if (Status safe = check_foreign_owners(*walk, also_); !safe) return std::unexpected(safe.error());
   if (others_may_write(info, sharing)) return is_writable(path, info, sharing);
   TrustedFolder out;
   out.at_ = std::move(walk->at());

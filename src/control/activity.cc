@@ -203,7 +203,7 @@ void Activity::note(const service::Guessing& guessing, UnixSeconds now) {
   log::warn(
       log::Peers::guessing,
       fmt::format("{} asks for many devices that do not exist: it is told of more only slowly, of one a "
-                  "second at most (--max-strangers)",
+                  "second at most (--max-unknown-devices)",
                   from));
   guessing_[from] = now;
   // Addresses can be forged; some of them tell as much as all.

@@ -177,7 +177,7 @@ void Explanation::choose() {
   out_["shards"]["each"] = {{"connections", one_.stream.max_connections},
                             {"connections_per_address", one_.stream.max_per_address},
                             {"transfers", one_.tftp.max_transfers},
-                            {"strangers", one_.max_strangers},
+                            {"unknown_devices", one_.max_unknown_devices},
                             {"ring_entries", options_.ring_entries},
                             {"tcp_buffers", options_.tcp_buffers},
                             {"udp_buffers", options_.udp_buffers},
@@ -248,7 +248,7 @@ void Explanation::measure_services(io::Ring& ring, Memory before) {
   };
   std::erase_if(parts, [](const Part& part) { return !part.wanted; });
 
-  service::GuessGuard guard(one_.max_strangers, 0);
+  service::GuessGuard guard(one_.max_unknown_devices, 0);
   const Memory with_guard = of_this_process();
   note_memory("what devices were told, of all shards", with_guard - before, 1);
   before = with_guard;

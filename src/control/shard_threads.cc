@@ -36,7 +36,7 @@ ShardThreads::ShardThreads(const Options& options, unsigned shards, const Listen
     : options_(options),
       listeners_(listeners),
       publisher_(publisher),
-      guard_(options.shard.max_strangers, secret_seed()) {
+      guard_(options.shard.max_unknown_devices, secret_seed()) {
   for (unsigned i = 0; i < shards; ++i) threads_.push_back(std::make_unique<Thread>());
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-// How often a token comes back to a purse, how many it holds, and how many of them are to stay in it.
+// How often a token comes back to a bucket, how many it holds, and how many of them are to stay in it.
 struct Pace {
   Millis each;
   std::uint64_t most;
@@ -28,10 +28,10 @@ bool has_token(Millis full_again, const Pace& pace, Millis now) {
   return owed(full_again, now) + pace.each * (1 + pace.left) <= pace.each * pace.most;
 }
 
-bool take_token(std::atomic<Millis>& purse, const Pace& pace, Millis now) {
-  Millis full_again = purse.load(kRelaxed);
+bool take_token(std::atomic<Millis>& bucket, const Pace& pace, Millis now) {
+  Millis full_again = bucket.load(kRelaxed);
   while (has_token(full_again, pace, now)) {
-    if (purse.compare_exchange_weak(full_again, now + owed(full_again, now) + pace.each, kRelaxed))
+    if (bucket.compare_exchange_weak(full_again, now + owed(full_again, now) + pace.each, kRelaxed))
       return true;
   }
   return false;
@@ -39,16 +39,16 @@ bool take_token(std::atomic<Millis>& purse, const Pace& pace, Millis now) {
 
 }  // namespace
 
-GuessGuard::GuessGuard(unsigned max_strangers, std::uint64_t seed)
-    : max_strangers_(max_strangers), seed_(seed) {
-  if (max_strangers == 0) return;
+GuessGuard::GuessGuard(unsigned max_unknown_devices, std::uint64_t seed)
+    : max_unknown_devices_(max_unknown_devices), seed_(seed) {
+  if (max_unknown_devices == 0) return;
   names_ = std::make_unique<NameSet[]>(kMaxNames / kWays);
   sources_ = std::make_unique<SourceSet[]>(kMaxSources / kSourceWays);
 }
 
 GuessGuard::Verdict GuessGuard::judge(const io::Host& from, std::string_view device, bool exists, Asked asked,
                                       Millis now) {
-  if (max_strangers_ == 0) return Verdict::answer;
+  if (max_unknown_devices_ == 0) return Verdict::answer;
   const std::uint64_t key = key_of(from);
   Source* source = find(key);
   if (exists && source == nullptr) return Verdict::answer;
@@ -57,14 +57,14 @@ GuessGuard::Verdict GuessGuard::judge(const io::Host& from, std::string_view dev
   if (!exists && (known & kTold) != 0) return Verdict::answer;
   if (source == nullptr) source = &remember(key, now);
   const std::uint64_t left = (known & kRefused) != 0 ? 0 : kReserve;
-  const Pace phones{kPerPhone, max_strangers_ * kPhonesForEach + kReserve, left};
-  const Pace strangers{kPerStranger, max_strangers_ + kReserve, left};
+  const Pace phones{kPerPhone, max_unknown_devices_ * kPhonesForEach + kReserve, left};
+  const Pace unknown{kPerUnknownDevice, max_unknown_devices_ + kReserve, left};
   const bool is_phone = asked == Asked::list || (known & kListed) != 0;
   if (exists) {
     if (is_phone && has_token(source->phones.load(kRelaxed), phones, now)) return Verdict::answer;
-    if (has_token(source->strangers.load(kRelaxed), strangers, now)) return Verdict::answer;
+    if (has_token(source->unknown.load(kRelaxed), unknown, now)) return Verdict::answer;
   } else if ((is_phone && take_token(source->phones, phones, now)) ||
-             take_token(source->strangers, strangers, now)) {
+             take_token(source->unknown, unknown, now)) {
     mark(name, kTold);
     return Verdict::answer;
   }
@@ -74,7 +74,7 @@ GuessGuard::Verdict GuessGuard::judge(const io::Host& from, std::string_view dev
 }
 
 void GuessGuard::list_given(const io::Host& from, std::string_view device) {
-  if (max_strangers_ > 0) mark(name_of(key_of(from), device), kListed);
+  if (max_unknown_devices_ > 0) mark(name_of(key_of(from), device), kListed);
 }
 
 std::uint64_t GuessGuard::key_of(const io::Host& from) const {
@@ -139,11 +139,11 @@ GuessGuard::Source* GuessGuard::find(std::uint64_t key) const {
 GuessGuard::Source& GuessGuard::remember(std::uint64_t key, Millis now) {
   auto spent = [&](const Source& source) {
     return owed(source.phones.load(kRelaxed), now) / kPerPhone +
-           owed(source.strangers.load(kRelaxed), now) / kPerStranger;
+           owed(source.unknown.load(kRelaxed), now) / kPerUnknownDevice;
   };
   Source& least = *std::ranges::min_element(sources_like(key).sources, {}, spent);
   least.phones.store(0, kRelaxed);
-  least.strangers.store(0, kRelaxed);
+  least.unknown.store(0, kRelaxed);
   least.refused.store(0, kRelaxed);
   least.key.store(key, kRelaxed);
   return least;

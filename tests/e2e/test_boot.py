@@ -270,7 +270,7 @@ class Fleet(Case):
             self.assertIn(503, self.guesses(service, 0x9000))
 
 
-class Strangers(Case):
+class OtherClusters(Case):
     def test_another_cluster_locks(self):
         self.settle()
         with Service(self.stranger()) as service:
@@ -339,7 +339,7 @@ class Strangers(Case):
             self.assertEqual(report["phones"]["untrusted_services"], PHONES)
             self.assertEqual(report["phones"]["questions"], PHONES)
 
-    def test_https_of_a_stranger(self):
+    def test_https_of_another_cluster(self):
         self.settle(count=20)
         other = self.stranger()
         with Service(self.state) as own, Service(other) as service:

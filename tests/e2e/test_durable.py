@@ -224,7 +224,7 @@ class FullDisk(Case):
                     pass
 
     def test_the_end(self):
-        service = Service(self.state, "--shards", "1", "--max-strangers", "0")
+        service = Service(self.state, "--shards", "1", "--max-unknown-devices", "0")
         with service:
             self.fill()
             phones = [f"SEP00000000{i:04d}" for i in range(400)]  # more than fits into what the database has left

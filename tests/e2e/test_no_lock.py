@@ -102,7 +102,7 @@ class Given(Case):
             s.sendto(b"\0\4" + packet[2:4], other)
 
 
-class Strangers(Case):
+class Attackers(Case):
     """A name in a request is anybody's claim."""
 
     def test_a_list_that_somebody_else_fetched(self):

@@ -588,7 +588,7 @@ class Http(Folder):
 
 class Guessers(Folder):
     def test_many_guessers_write_a_few_lines(self):
-        self.serve("--max-strangers", "1")
+        self.serve("--max-unknown-devices", "1")
         sources = [f"127.0.2.{i}" for i in range(1, 41)]
         for at, source in enumerate(sources):
             connection = http.client.HTTPConnection(*self.service.http[0], timeout=harness.BOUND,

@@ -17,7 +17,7 @@ namespace {
 constexpr Millis kStart = 1'000'000;
 constexpr Millis kMinute = 60'000;
 constexpr Millis kHour = 60 * kMinute;
-constexpr unsigned kStrangers = 256;  // the default
+constexpr unsigned kUnknownDevices = 256;  // the default
 
 // Everything happens behind one address.
 class Site {
@@ -90,7 +90,7 @@ class Site {
     at(now_ + 200, [this, plays_boots, tries] { guess(plays_boots, tries); });
   }
 
-  GuessGuard guard_{kStrangers, 7};
+  GuessGuard guard_{kUnknownDevices, 7};
   io::Host address_ = io::parse_host("192.0.2.1").value();
   std::minstd_rand random_{1};
   std::multimap<Millis, std::function<void()>> events_;
@@ -126,30 +126,31 @@ TEST(GuessFleet, PhonesWithoutListsTakeLonger) {
   site.add_phones(600, false);
   site.run_until_fine(3 * kHour);
   EXPECT_EQ(site.fine(), 600u);
-  EXPECT_GE(site.at_once(), kStrangers);
+  EXPECT_GE(site.at_once(), kUnknownDevices);
   EXPECT_LE(site.minutes(), 60u);
 }
 
 TEST(GuessFleet, WhatAGuesserLearns) {
-  const unsigned strangers = 3600 / (GuessGuard::kPerStranger / 1000);
-  const unsigned both = strangers + 3600 / (GuessGuard::kPerPhone / 1000);
+  const unsigned unknown = 3600 / (GuessGuard::kPerUnknownDevice / 1000);
+  const unsigned both = unknown + 3600 / (GuessGuard::kPerPhone / 1000);
   for (unsigned tries : {1u, 2u}) {
     const unsigned reserve = tries == 1 ? 0 : GuessGuard::kReserve;
     Site site;
     site.add_guesser(false, tries);
     site.run_for(kHour);
-    EXPECT_NEAR(site.learnt(), kStrangers + strangers + reserve, 2);  // 616 or 632
+    EXPECT_NEAR(site.learnt(), kUnknownDevices + unknown + reserve, 2);  // 616 or 632
     const unsigned first = site.learnt();
     site.run_for(kHour);
-    EXPECT_NEAR(site.learnt() - first, strangers, 2);  // 360
+    EXPECT_NEAR(site.learnt() - first, unknown, 2);  // 360
   }
   for (unsigned tries : {1u, 2u}) {
     const unsigned reserve = tries == 1 ? 0 : 2 * GuessGuard::kReserve;
     Site site;
     site.add_guesser(true, tries);
     site.run_for(kHour);
-    EXPECT_LE(site.learnt(), 5 * kStrangers + both + reserve + 4);  // 5240 or 5272
-    EXPECT_GE(site.learnt(), 5 * kStrangers + both - 40);  // one purse fills up while he empties the other
+    EXPECT_LE(site.learnt(), 5 * kUnknownDevices + both + reserve + 4);  // 5240 or 5272
+    EXPECT_GE(site.learnt(),
+              5 * kUnknownDevices + both - 40);  // one bucket fills up while he empties the other
     const unsigned first = site.learnt();
     site.run_for(kHour);
     EXPECT_NEAR(site.learnt() - first, both, 4);  // 3960

@@ -14,8 +14,8 @@ namespace {
 using Asked = GuessGuard::Asked;
 using Verdict = GuessGuard::Verdict;
 constexpr Millis kNow = 1'000'000;
-constexpr unsigned kStrangers = 50;
-constexpr unsigned kPhones = kStrangers * GuessGuard::kPhonesForEach;
+constexpr unsigned kUnknownDevices = 50;
+constexpr unsigned kPhones = kUnknownDevices * GuessGuard::kPhonesForEach;
 
 io::Host host(const char* text) {
   return io::parse_host(text).value();
@@ -43,11 +43,11 @@ class GuessGuardTest : public testing::Test {
   }
   // All that a source without lists may ask for.
   void be_caught(const char* from = "192.0.2.1", unsigned first = 900'000) {
-    for (unsigned i = 0; i < kStrangers; ++i) ASSERT_EQ(ask(first + i, false, from), Verdict::answer);
-    ASSERT_EQ(ask(first + kStrangers, false, from), Verdict::caught);
+    for (unsigned i = 0; i < kUnknownDevices; ++i) ASSERT_EQ(ask(first + i, false, from), Verdict::answer);
+    ASSERT_EQ(ask(first + kUnknownDevices, false, from), Verdict::caught);
   }
 
-  GuessGuard guard_{kStrangers, 11};
+  GuessGuard guard_{kUnknownDevices, 11};
   Millis now_ = kNow;
 };
 
@@ -59,14 +59,14 @@ TEST_F(GuessGuardTest, ManyAreCaughtOnceAndThenSlowedDown) {
     answers += verdict == Verdict::answer ? 1 : 0;
     caught += verdict == Verdict::caught ? 1 : 0;
   }
-  EXPECT_EQ(answers, kStrangers);
+  EXPECT_EQ(answers, kUnknownDevices);
   EXPECT_EQ(caught, 1u);
 }
 
 TEST_F(GuessGuardTest, WhatWasToldIsToldAgain) {
   for (int round = 0; round < 100; ++round)
-    for (unsigned i = 0; i < kStrangers; ++i) ASSERT_EQ(ask(i), Verdict::answer);
-  EXPECT_EQ(ask(kStrangers), Verdict::caught);
+    for (unsigned i = 0; i < kUnknownDevices; ++i) ASSERT_EQ(ask(i), Verdict::answer);
+  EXPECT_EQ(ask(kUnknownDevices), Verdict::caught);
   EXPECT_EQ(ask(0), Verdict::answer);
   EXPECT_EQ(guard_.judge(host("192.0.2.1"), "sep000000000001", false, Asked::configuration, now_),
             Verdict::answer);
@@ -82,7 +82,7 @@ TEST_F(GuessGuardTest, ExistingOnesAreRefusedAlike) {
 
 TEST_F(GuessGuardTest, ATokenComesBack) {
   be_caught();
-  now_ += GuessGuard::kPerStranger - 1;
+  now_ += GuessGuard::kPerUnknownDevice - 1;
   EXPECT_EQ(ask(1), Verdict::slow_down);
   now_ += 1;
   EXPECT_EQ(ask(2, true), Verdict::answer);  // takes none
@@ -96,7 +96,7 @@ TEST_F(GuessGuardTest, WhoComesAgainGoesBeforeNewNames) {
   // The reserve is for them, and while they take it nothing is left for others.
   for (unsigned i = 0; i < GuessGuard::kReserve; ++i) ASSERT_EQ(ask(i), Verdict::answer);
   EXPECT_EQ(ask(GuessGuard::kReserve), Verdict::slow_down);
-  now_ += GuessGuard::kPerStranger;
+  now_ += GuessGuard::kPerUnknownDevice;
   for (unsigned i = 100; i < 200; ++i) ASSERT_EQ(ask(i, i % 2 == 0), Verdict::slow_down);
   EXPECT_EQ(ask(GuessGuard::kReserve), Verdict::answer);
 }
@@ -129,7 +129,7 @@ TEST_F(GuessGuardTest, ListsOfTheirOwn) {
   };
   for (unsigned i = 0; i < kPhones; ++i) ASSERT_EQ(ask_list(i), Verdict::answer);
   EXPECT_EQ(ask(0), Verdict::answer);  // the configuration is no second device
-  for (unsigned i = 0; i < kStrangers; ++i) ASSERT_EQ(ask_list(kPhones + i), Verdict::answer);
+  for (unsigned i = 0; i < kUnknownDevices; ++i) ASSERT_EQ(ask_list(kPhones + i), Verdict::answer);
   EXPECT_EQ(ask_list(1000), Verdict::caught);
   EXPECT_EQ(ask_list(1001, true), Verdict::slow_down);
 }
@@ -143,7 +143,7 @@ TEST_F(GuessGuardTest, QuietSourcesStartAnew) {
   now_ += GuessGuard::kQuiet + 1;
   for (unsigned i = 0; ask(i) == Verdict::answer; ++i) ASSERT_LE(i, 61u);
   EXPECT_EQ(ask(1000), Verdict::slow_down);  // one was reported already
-  now_ += GuessGuard::kPerStranger * (kStrangers + GuessGuard::kReserve);
+  now_ += GuessGuard::kPerUnknownDevice * (kUnknownDevices + GuessGuard::kReserve);
   be_caught("192.0.2.1", 800'000);
 }
 
@@ -193,7 +193,7 @@ TEST_F(GuessGuardTest, SeveralThreadsAtOnce) {
     });
   }
   threads.clear();
-  EXPECT_EQ(answers, kPhones + kStrangers - 1);
+  EXPECT_EQ(answers, kPhones + kUnknownDevices - 1);
   EXPECT_EQ(caught, 1u);
 }
 

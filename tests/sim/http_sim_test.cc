@@ -402,7 +402,7 @@ TEST(HttpSim, DownloadsOfDevicesAreRecorded) {
 
 TEST(HttpSim, WhoGuessesDevicesIsSlowed) {
   for (bool tls : {false, true}) {
-    World world({.shard = {.max_strangers = 10}});
+    World world({.shard = {.max_unknown_devices = 10}});
     world.publish({file(kPhone + ".cnf.xml.sgn", file_content(3, 100))});
     std::vector<std::string> requests;
     for (unsigned i = 0; i < 11; ++i)
@@ -471,7 +471,7 @@ TEST(HttpSim, AFleetBehindOneAddressIsAnswered) {
 
 // Where a device has a list of its own, that tells that there is this device.
 TEST(HttpSim, ListsAreGuessedToo) {
-  World world({.shard = {.max_strangers = 10}});
+  World world({.shard = {.max_unknown_devices = 10}});
   world.publish({file("ITL" + kPhone + ".tlv", file_content(3, 100))});
   std::vector<std::string> guesses;
   for (unsigned i = 0; i < 51; ++i)

@@ -308,7 +308,7 @@ TEST_F(TftpAbuse, WhatIsNoFileIsNotFound) {
 }
 
 TEST_F(TftpAbuse, GuessersAreSlowedAndReported) {
-  make({.max_strangers = 5});
+  make({.max_unknown_devices = 5});
   unsigned answered = 0;
   for (unsigned i = 0; i < 50; ++i) {
     std::string digits = std::to_string(i);
@@ -329,7 +329,7 @@ TEST_F(TftpAbuse, GuessersAreSlowedAndReported) {
 
 // The address of who asks may be forged; that of who has fetched a list is not.
 TEST_F(TftpAbuse, PhonesThatFetchTheirListAreNoGuessers) {
-  make({.max_strangers = 1});
+  make({.max_unknown_devices = 1});
   unsigned told = 0;
   for (unsigned i = 0; i < 10; ++i) {
     const std::string name = "SEP00000000010" + std::to_string(i);

@@ -64,7 +64,7 @@ World::World(WorldSettings settings)
       listener(sim.add_listener()),
       http_listener(sim.add_listener()),
       https_listener(sim.add_listener()),
-      guard(settings.shard.max_strangers, settings.ring.faults.seed),
+      guard(settings.shard.max_unknown_devices, settings.ring.faults.seed),
       tls_(server_context(settings.tls_min)),
       https_ready_(settings.https_ready) {
   using Change = index::CertificateChange;

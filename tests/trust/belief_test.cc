@@ -251,7 +251,7 @@ class EvidenceTest : public BeliefTest {
 };
 
 // The phone holds the old list still: by the next change, of the verification service, it would be locked.
-TEST_F(EvidenceTest, AStrangersWholeBootReleasesNothingWhereTheAddressCounts) {
+TEST_F(EvidenceTest, AnAttackersWholeBootReleasesNothingWhereTheAddressCounts) {
   hold_old();
   EXPECT_EQ(belief_.home, kAddress);
   const PhoneMemory held{.ctl = {}, .itl = to_buffer(shelf_.content(kOld)), .configuration = {}};

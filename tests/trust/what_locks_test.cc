@@ -18,7 +18,7 @@ constexpr std::size_t kHost = 0;
 constexpr std::size_t kShard = 0;
 constexpr std::size_t kOtherShard = 1;
 constexpr char kAddress[] = "192.0.2.7";
-constexpr char kStrangers[] = "203.0.113.9";
+constexpr char kAttackers[] = "203.0.113.9";
 constexpr UnixSeconds kNow = trust::kStart + 60;
 
 Observation asked(Millis at, ListKind kind = ListKind::itl) {
@@ -153,7 +153,7 @@ TEST_F(WhatLocks, WithoutActSoon) {
 TEST_F(WhatLocks, WithoutAddress) {
   expect_needed_for_first(Rule::address, [&](Ledger& ledger) {
     tell(ledger,
-         {asked(11), given(second_->itl, 12), vouched(second_, 13, kStrangers), acted(14, kStrangers)});
+         {asked(11), given(second_->itl, 12), vouched(second_, 13, kAttackers), acted(14, kAttackers)});
     ledger.drain_all(20);
   });
 }

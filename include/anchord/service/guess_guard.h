@@ -7,12 +7,12 @@
 // the same for every name.
 //
 // Phones that are not set up yet ask for the same names. What they do and simple guessers do not is
-// to fetch their list first, to its end: devices whose list went to that source take from a purse
+// to fetch their list first, to its end: devices whose list went to that source take from a bucket
 // of their own, which is larger and fills up faster. Fetching it proves the address besides, so
-// that nobody can empty this purse in another's name. Who plays whole boots is bounded by it.
+// that nobody can empty this bucket in another's name. Who plays whole boots is bounded by it.
 // What a source was told once it may ask again for nothing, as phones do at each boot: that
 // there is no configuration. One that exists is told while there is a token, and takes none:
-// with an empty purse both are refused alike, and so nothing is learnt. Phones that were refused
+// with an empty bucket both are refused alike, and so nothing is learnt. Phones that were refused
 // ask again, and who walks through names does not: the last tokens are for names that come again.
 //
 // One guard is shared by all shards, since a phone's requests come to several of them. All is
@@ -45,12 +45,12 @@ class GuessGuard {
     configuration,
   };
 
-  // Devices that `max_strangers` allows at once when their list was fetched first, for each that
+  // Devices that `max_unknown_devices` allows at once when their list was fetched first, for each that
   // it allows without: 1024 phones by default.
   static constexpr unsigned kPhonesForEach = 4;
   // In which time a token comes back: for devices whose list was fetched, and for others.
   static constexpr Millis kPerPhone = 1'000;
-  static constexpr Millis kPerStranger = 10'000;
+  static constexpr Millis kPerUnknownDevice = 10'000;
   // Tokens beyond those, for devices that were refused before.
   static constexpr unsigned kReserve = 16;
   // After so long without a refusal the next one is reported again.
@@ -63,9 +63,9 @@ class GuessGuard {
   // that they have no configuration. Who is forgotten takes a token at its next boot.
   static constexpr std::size_t kMaxNames = 262'144;
 
-  // `max_strangers`: devices whose list was not fetched that one source may be told about at once;
+  // `max_unknown_devices`: devices whose list was not fetched that one source may be told about at once;
   // 0 for any number. `seed` must be secret.
-  GuessGuard(unsigned max_strangers, std::uint64_t seed);
+  GuessGuard(unsigned max_unknown_devices, std::uint64_t seed);
 
   // For each request with a device's name in it. `device` is "SEP" and twelve hexadecimal digits;
   // `exists` says whether there is such a device (for a list: whether it has one of its own), not
@@ -83,13 +83,13 @@ class GuessGuard {
   static constexpr std::uint64_t kMarks = kListed | kTold | kRefused;
   static constexpr std::uint64_t kDear = kListed | kTold;  // what was paid for with more than packets
 
-  // When the purse would be full again: one number that says how many tokens are left.
-  using Purse = std::atomic<Millis>;
+  // When the bucket would be full again: one number that says how many tokens are left.
+  using TokenBucket = std::atomic<Millis>;
 
   struct Source {
     std::atomic<std::uint64_t> key = 0;  // 0: nobody
-    Purse phones = 0;
-    Purse strangers = 0;
+    TokenBucket phones = 0;
+    TokenBucket unknown = 0;
     std::atomic<Millis> refused = 0;  // when last; 0: never
   };
 
@@ -111,7 +111,7 @@ class GuessGuard {
   Source* find(std::uint64_t key) const;
   Source& remember(std::uint64_t key, Millis now);
 
-  std::uint64_t max_strangers_;
+  std::uint64_t max_unknown_devices_;
   std::uint64_t seed_;
   std::unique_ptr<NameSet[]> names_;
   std::unique_ptr<SourceSet[]> sources_;

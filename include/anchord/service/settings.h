@@ -65,7 +65,7 @@ struct TftpSettings {
 
 // Phones are allowed four times as many: whoever has more of them behind one address, none of
 // them set up, needs no guard.
-constexpr unsigned kMaxStrangers = 2048;
+constexpr unsigned kMaxUnknownDevices = 2048;
 
 struct ShardSettings {
   StreamSettings stream;
@@ -73,8 +73,8 @@ struct ShardSettings {
   // Who is served; empty: everybody.
   std::vector<io::Network> allow;
   // Of all shards together, the GuessGuard's: devices that do not exist that one source (an IPv4
-  // address, an IPv6 /64) may ask for before it is slowed down, at most kMaxStrangers; 0: any number.
-  unsigned max_strangers = 256;
+  // address, an IPv6 /64) may ask for before it is slowed down, at most kMaxUnknownDevices; 0: any number.
+  unsigned max_unknown_devices = 256;
   // How long a shard that was told to drain waits for what is under way.
   Millis drain_timeout = 10'000;
 };

@@ -20,7 +20,7 @@
 //
 // Anything less adds to what it may hold and rules out nothing. A belief always contains what
 // the phone really holds, as long as what is observed is true (see docs/lifecycle.md for what
-// a stranger can feign).
+// an attacker can feign).
 //
 // No I/O. Millis are CLOCK_MONOTONIC's, of the machine boot that `session` names; nothing of
 // different sessions is compared. UnixSeconds are seconds since 1970.

@@ -1,5 +1,5 @@
 // How much it takes to release a guard: what a boot must show before it rules out that a phone
-// holds other lists still. docs/lifecycle.md says what a stranger can do under each.
+// holds other lists still. docs/lifecycle.md says what an attacker can do under each.
 #pragma once
 
 #include <array>

@@ -9,7 +9,7 @@ namespace anchord::ctl {
 
 // "a whole boot from one address, whichever, releases guards"
 std::string meaning_of(trust::Evidence evidence);
-// What a stranger on the network can do all the same.
-std::string left_to_strangers(trust::Evidence evidence);
+// What an attacker on the network can do all the same.
+std::string left_to_attackers(trust::Evidence evidence);
 
 }  // namespace anchord::ctl

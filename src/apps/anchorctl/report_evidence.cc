@@ -27,7 +27,7 @@ std::string meaning_of(Evidence evidence) {
   std::unreachable();
 }
 
-std::string left_to_strangers(Evidence evidence) {
+std::string left_to_attackers(Evidence evidence) {
   switch (evidence) {
     case Evidence::ordinary:
       return "who plays a whole boot in a phone's name makes it seem to have moved on; --allow keeps "
@@ -86,14 +86,14 @@ Outcome report_evidence(const Session& session) {
     for (Evidence one : trust::kEvidence)
       values.push_back({{"name", trust::evidence_name(one)},
                         {"means", meaning_of(one)},
-                        {"left_to_strangers", left_to_strangers(one)}});
+                        {"left_to_attackers", left_to_attackers(one)}});
     print_json(
         {{"evidence", trust::evidence_name(present)}, {"values", values}, {"phones", places_json(places)}});
     return Answer::yes;
   }
   print_facts({{"evidence", std::string(trust::evidence_name(present))},
                {"  means", meaning_of(present)},
-               {"  left to strangers", left_to_strangers(present)},
+               {"  left to attackers", left_to_attackers(present)},
                {"  always", "what a phone was given, whole or not, counts as what it may hold"}});
   print_line("");
   print_facts({{"phones at their address", places.at_home.text()},
