@@ -102,7 +102,7 @@ void OutDatagram::segment(std::uint16_t size) {
   add_control(message_, SOL_UDP, UDP_SEGMENT, size);
 }
 
-void Gathered::set(std::span<const Bytes> pieces) {
+void IovecList::set(std::span<const Bytes> pieces) {
   assert(pieces.size() <= kMaxParts);
   std::size_t count = 0;
   for (const Bytes piece : pieces) {

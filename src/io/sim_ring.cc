@@ -142,7 +142,7 @@ void SimRing::send(int connection, Bytes bytes, std::uint64_t tag) {
   start_send(connection, to_buffer(bytes), tag).bytes = bytes;
 }
 
-void SimRing::send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) {
+void SimRing::send_iovecs(int connection, const IovecList& pieces, std::uint64_t tag) {
   start_send(connection, flatten(*pieces.message()), tag).message = pieces.message();
 }
 

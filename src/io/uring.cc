@@ -53,7 +53,7 @@ class LiveRing final : public Uring {
   void receive(int connection, std::uint64_t tag) override;
   void receive_datagrams(int socket, std::uint64_t tag) override;
   void send(int connection, Bytes bytes, std::uint64_t tag) override;
-  void send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) override;
+  void send_iovecs(int connection, const IovecList& pieces, std::uint64_t tag) override;
   OutDatagram& new_datagram() override;
   void send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) override;
   void submit() override;
@@ -189,7 +189,7 @@ void LiveRing::send(int connection, Bytes bytes, std::uint64_t tag) {
   io_uring_prep_send(next(tag), connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
-void LiveRing::send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) {
+void LiveRing::send_iovecs(int connection, const IovecList& pieces, std::uint64_t tag) {
   io_uring_prep_sendmsg(next(tag), connection, pieces.message(), MSG_NOSIGNAL);
 }
 

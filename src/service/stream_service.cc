@@ -377,8 +377,8 @@ std::size_t StreamService::output_left(const Connection& c) {
 
 void StreamService::send_output(std::uint32_t slot) {
   Connection& c = connections_[slot];
-  std::array<Bytes, io::Gathered::kMaxParts> pieces{outputs_[c.output].first(c.output_size), c.body[0],
-                                                    c.body[1]};
+  std::array<Bytes, io::IovecList::kMaxParts> pieces{outputs_[c.output].first(c.output_size), c.body[0],
+                                                     c.body[1]};
   std::size_t skip = c.sent;
   std::size_t room = kMaxSend;
   unsigned count = 0;
@@ -392,8 +392,8 @@ void StreamService::send_output(std::uint32_t slot) {
   if (count == 1) {
     shard_.ring.send(c.descriptor, pieces[0], tag(identity_.send, slot));
   } else {
-    c.gathered.set(std::span(pieces).first(count));
-    shard_.ring.send_gathered(c.descriptor, c.gathered, tag(identity_.send, slot));
+    c.iovecs.set(std::span(pieces).first(count));
+    shard_.ring.send_iovecs(c.descriptor, c.iovecs, tag(identity_.send, slot));
   }
   c.sending = true;
   if (!c.held.empty() && !stalled_.contains(slot)) {

@@ -97,7 +97,7 @@ class StreamService {
     std::uint64_t output_taken = 0;  // by the socket, in all
     std::uint64_t awaited = 0;       // StreamProgress's, until it is acknowledged
     Millis look_at = 0;              // when to ask for that again
-    io::Gathered gathered;
+    io::IovecList iovecs;
     Millis since = 0;          // accept, then the handshake's end, then the last progress
     Millis stalled_since = 0;  // of the send that holds back received buffers
     Phase phase = Phase::handshaking;

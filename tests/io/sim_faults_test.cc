@@ -244,7 +244,7 @@ TEST(SimFaults, DatagramsComeTwiceAndOutOfOrder) {
   EXPECT_EQ(mixed, "abcdefghijklmnopqrstuvwxyz");
 }
 
-// A row of 20 datagrams of 3 bytes but for the last, as one send.
+// A GSO batch of 20 datagrams of 3 bytes but for the last.
 OutDatagram& row_of(SimRing& sim, Bytes bytes) {
   OutDatagram& out = sim.new_datagram();
   out.start(at("192.0.2.1"), {}, true);

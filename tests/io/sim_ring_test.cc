@@ -133,13 +133,13 @@ TEST_F(SimRingTest, AStalledPeerTakesASocketBufferAndNoMore) {
 
 TEST_F(SimRingTest, PiecesAreOneStream) {
   const int connection = accepted();
-  Gathered pieces;
+  IovecList pieces;
   pieces.set(std::array{as_bytes("abc"), Bytes(), as_bytes("defghijklm")});
-  sim_.send_gathered(connection, pieces, 3);
+  sim_.send_iovecs(connection, pieces, 3);
   EXPECT_EQ(one().result, 10);  // the socket's buffer
   EXPECT_EQ(as_text(sim_.peer_take(peer_)), "abcdefghij");
   pieces.set(std::array{as_bytes("klm")});
-  sim_.send_gathered(connection, pieces, 3);
+  sim_.send_iovecs(connection, pieces, 3);
   EXPECT_EQ(one().result, 3);
   EXPECT_EQ(as_text(sim_.peer_take(peer_)), "klm");
 }
@@ -393,9 +393,9 @@ TEST_F(SimRingDeathTest, BytesThatChangeUnderASend) {
 TEST_F(SimRingDeathTest, PiecesThatChangeUnderASend) {
   const int connection = accepted();
   Buffer bytes{'a', 'b', 'c'};
-  Gathered pieces;
+  IovecList pieces;
   pieces.set(std::array{as_bytes("x"), Bytes(bytes)});
-  sim_.send_gathered(connection, pieces, 3);
+  sim_.send_iovecs(connection, pieces, 3);
   bytes[1] = 'd';
   EXPECT_DEATH(turn(), "simulated ring: what was given to a send");
 }

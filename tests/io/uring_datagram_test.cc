@@ -44,8 +44,8 @@ class UringDatagramTest : public UringTest {
 
   // Asks on `host`, and is sent `blocks` of `size` bytes as one send, the last but half
   // as long. What arrived.
-  std::vector<std::string> row(const char* host, std::size_t blocks, std::size_t size,
-                               std::optional<std::int32_t> failure = {}) {
+  std::vector<std::string> gso_batch(const char* host, std::size_t blocks, std::size_t size,
+                                     std::optional<std::int32_t> failure = {}) {
     auto socket = bound(parse_host(host).value().is_v4() ? "0.0.0.0" : "::");
     const Address at{.host = parse_host(host).value(), .port = local_address(socket.get()).port};
     auto other = client(at, SOCK_DGRAM);
@@ -75,7 +75,7 @@ class UringDatagramTest : public UringTest {
     return arrived;
   }
   void expect_row(const char* host, std::size_t blocks, std::size_t size) {
-    auto arrived = row(host, blocks, size);
+    auto arrived = gso_batch(host, blocks, size);
     ASSERT_EQ(arrived.size(), blocks);
     for (std::size_t i = 0; i < blocks; ++i) {
       std::size_t expected = i + 1 < blocks ? size : size - size / 2;
@@ -197,9 +197,9 @@ TEST_F(UringDatagramTest, ARowOfDatagramsIsOneSend) {
 }
 
 TEST_F(UringDatagramTest, ARowThatDoesNotFitIsRefused) {
-  row("127.0.0.1", 2, 50'000, -EMSGSIZE);
+  gso_batch("127.0.0.1", 2, 50'000, -EMSGSIZE);
   // One alone may be as long as any packet.
-  EXPECT_EQ(row("127.0.0.1", 1, 65'507).at(0).size(), 65'507u - 65'507u / 2);
+  EXPECT_EQ(gso_batch("127.0.0.1", 1, 65'507).at(0).size(), 65'507u - 65'507u / 2);
 }
 
 }  // namespace

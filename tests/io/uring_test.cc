@@ -129,9 +129,9 @@ TEST_F(UringTest, SendsAndReportsWhatWasTaken) {
 
 TEST_F(UringTest, SendsPiecesAsOneAndTakesPartOfThem) {
   auto [ours, other] = connection();
-  Gathered pieces;
+  IovecList pieces;
   pieces.set(std::array{as_bytes("head "), Bytes(), as_bytes("content")});
-  ring_->send_gathered(ours, pieces, 3);
+  ring_->send_iovecs(ours, pieces, 3);
   EXPECT_EQ(next(3).value().result, 12);
   EXPECT_EQ(take(other), "head content");
 
@@ -140,7 +140,7 @@ TEST_F(UringTest, SendsPiecesAsOneAndTakesPartOfThem) {
   std::size_t taken = 0;
   while (sent < much.size()) {
     pieces.set(std::array{Bytes(much).subspan(sent, 1), Bytes(much).subspan(sent + 1)});
-    ring_->send_gathered(ours, pieces, 3);
+    ring_->send_iovecs(ours, pieces, 3);
     const int result = next(3).value().result;
     ASSERT_GT(result, 0);
     sent += static_cast<std::size_t>(result);

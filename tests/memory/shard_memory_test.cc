@@ -32,8 +32,8 @@ class NoneOfTheRing final : public io::Ring {
   void send(int connection, Bytes bytes, std::uint64_t tag) override {
     with([&] { ring_.send(connection, bytes, tag); });
   }
-  void send_gathered(int connection, const io::Gathered& pieces, std::uint64_t tag) override {
-    with([&] { ring_.send_gathered(connection, pieces, tag); });
+  void send_iovecs(int connection, const io::IovecList& pieces, std::uint64_t tag) override {
+    with([&] { ring_.send_iovecs(connection, pieces, tag); });
   }
   io::OutDatagram& new_datagram() override {
     PauseHere pause;

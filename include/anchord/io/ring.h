@@ -48,7 +48,7 @@ struct Datagram {
   bool valid = false;  // false: the buffer did not hold a whole message
 };
 
-// A datagram to send, or a row of them in one send (UDP_SEGMENT): all as long as
+// A datagram to send, or a GSO batch of them in one send (UDP_SEGMENT): all as long as
 // segment() says, but the last, which may be shorter.
 //
 // The ring owns it and uses it again after the next wait(). The bytes that refer()
@@ -96,16 +96,16 @@ class OutDatagram {
 };
 
 // Pieces of a stream to send as one. The object must not move until the completion.
-class Gathered {
+class IovecList {
  public:
   // What was written for it, and the two parts of a file.
   static constexpr std::size_t kMaxParts = 3;
 
   // Empty pieces are left out.
   void set(std::span<const Bytes> pieces);
-  Gathered() = default;
-  Gathered(const Gathered&) = delete;
-  Gathered& operator=(const Gathered&) = delete;
+  IovecList() = default;
+  IovecList(const IovecList&) = delete;
+  IovecList& operator=(const IovecList&) = delete;
 
   const msghdr* message() const { return &message_; }
 
@@ -134,7 +134,7 @@ class Ring {
   virtual void receive_datagrams(int socket, std::uint64_t tag) = 0;
   // One completion each; a send may be short.
   virtual void send(int connection, Bytes bytes, std::uint64_t tag) = 0;
-  virtual void send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) = 0;
+  virtual void send_iovecs(int connection, const IovecList& pieces, std::uint64_t tag) = 0;
   // One to fill and to send at once.
   virtual OutDatagram& new_datagram() = 0;
   // Completes with -errno when it could not be sent, -EAGAIN when the socket was full;

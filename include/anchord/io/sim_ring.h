@@ -52,8 +52,8 @@ struct SimFaults {
   Millis max_delay = 0;
   unsigned lost_cancel = 0;       // the operation goes on as far as it can, then ends
   unsigned failed_datagram = 0;   // a datagram's send fails with -ENOBUFS
-  unsigned refused_segments = 0;  // a row of datagrams fails with -EIO
-  // On their way, either way; each datagram of a row for itself.
+  unsigned refused_segments = 0;  // a GSO batch of datagrams fails with -EIO
+  // On their way, either way; each datagram of a GSO batch for itself.
   unsigned lost_datagram = 0;
   unsigned doubled_datagram = 0;
   unsigned overtaking_datagram = 0;  // comes before up to kMaxOvertaken others
@@ -72,7 +72,7 @@ struct SimSettings {
   unsigned udp_buffer_size = 2048;  // kDatagramOverhead of them are not payload, as in uring.h
   unsigned batch = 64;
   std::size_t socket_buffer = 65536;  // bytes that the server may send ahead of the peer's reading
-  std::size_t path_mtu = 65535;       // a row of datagrams that does not fit it fails with -EINVAL
+  std::size_t path_mtu = 65535;       // a GSO batch of datagrams that does not fit it fails with -EINVAL
 };
 
 struct SimDatagram {
@@ -137,7 +137,7 @@ class SimRing final : public Ring {
   void receive(int connection, std::uint64_t tag) override;
   void receive_datagrams(int socket, std::uint64_t tag) override;
   void send(int connection, Bytes bytes, std::uint64_t tag) override;
-  void send_gathered(int connection, const Gathered& pieces, std::uint64_t tag) override;
+  void send_iovecs(int connection, const IovecList& pieces, std::uint64_t tag) override;
   OutDatagram& new_datagram() override;
   void send_datagram(int socket, const OutDatagram& datagram, std::uint64_t tag) override;
   void submit() override;
