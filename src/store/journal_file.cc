@@ -90,7 +90,7 @@ JournalOwner owner_in(const JournalHead& head) {
 bool is_settled(const JournalHead& head) {
   if (head.missing_since.load(std::memory_order_relaxed) != 0) return false;
   for (std::size_t log = 0; log < kJournalLogs; ++log) {
-    const LogPositions& positions = head.positions[log];
+    const SpscPositions& positions = head.positions[log];
     if (positions.head.load(std::memory_order_acquire) != positions.tail.load(std::memory_order_acquire) ||
         positions.lost.load(std::memory_order_relaxed) != head.lost_seen[log].load(std::memory_order_relaxed))
       return false;

@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "anchord/base/clock.h"
-#include "anchord/base/record_log.h"
+#include "anchord/base/spsc_queue.h"
 #include "anchord/io/address.h"
 
 namespace anchord::service {
@@ -162,9 +162,9 @@ inline bool well_formed(const Download& download) {
 // A place is free again when the ledger has what it holds, up to two seconds later: there is room
 // for four seconds of a minute in which one shard gives 8,000 files a second (two records each)
 // and answers 4,000 questions. That is 8 MiB and 4 MiB or so of the disk and, once written to, of memory.
-using QuestionLog = RecordLog<Question, 16384>;
-using DownloadLog = RecordLog<Download, 65536>;
-using GuessingLog = RecordLog<Guessing, 4096>;
+using QuestionLog = SpscQueue<Question, 16384>;
+using DownloadLog = SpscQueue<Download, 65536>;
+using GuessingLog = SpscQueue<Guessing, 4096>;
 
 struct ActivityLog {
   // The control thread: whether requests are recorded.
@@ -172,8 +172,8 @@ struct ActivityLog {
   QuestionLog questions;
   DownloadLog downloads;
   GuessingLog guessing;
-  RecordLog<Request, 4096> requests;
-  RecordLog<Trouble, 512> trouble;
+  SpscQueue<Request, 4096> requests;
+  SpscQueue<Trouble, 512> trouble;
   // When the shard's present turn began, by the clock that its records' times are of; kNever while it
   // waits (Ring::show_turns_in()). Whoever reads it before the logs knows up to when they are whole.
   std::atomic<Millis> turn{kNever};

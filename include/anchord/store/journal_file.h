@@ -21,7 +21,7 @@
 
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
-#include "anchord/base/record_log.h"
+#include "anchord/base/spsc_queue.h"
 
 namespace anchord::store {
 
@@ -63,7 +63,7 @@ struct JournalHead {
   std::atomic<std::int64_t> missing_since{0};
   // Of the records that were lost, those that the above speaks of.
   std::array<std::atomic<std::uint64_t>, kJournalLogs> lost_seen{};
-  std::array<LogPositions, kJournalLogs> positions{};
+  std::array<SpscPositions, kJournalLogs> positions{};
 };
 static_assert(sizeof(JournalHead) == 576 && std::atomic<std::int64_t>::is_always_lock_free);
 

@@ -1,4 +1,4 @@
-// A bounded queue of records with one writer and one reader, neither of which waits for the
+// A bounded SPSC queue (one producer, one consumer) of records, neither of which waits for the
 // other. When the reader lags, records are dropped and counted.
 //
 // The reader takes records and frees their places in two steps: what was read stays until
@@ -19,15 +19,15 @@ namespace anchord {
 
 // How far the two have come, counted from the first record that there ever was: they never
 // wrap. Whole cache lines, so that the writer's and the reader's are on none together.
-struct LogPositions {
+struct SpscPositions {
   alignas(64) std::atomic<std::uint64_t> tail{0};  // the writer's: the next record's
   std::atomic<std::uint64_t> lost{0};              // the writer's: records that found no place
   alignas(64) std::atomic<std::uint64_t> head{0};  // the reader's: all before it are released
 };
-static_assert(sizeof(LogPositions) == 128 && std::atomic<std::uint64_t>::is_always_lock_free);
+static_assert(sizeof(SpscPositions) == 128 && std::atomic<std::uint64_t>::is_always_lock_free);
 
 template <class Record, std::uint32_t kSize>
-class RecordLog {
+class SpscQueue {
   static_assert(std::is_trivially_copyable_v<Record> && std::is_trivially_destructible_v<Record>);
   static_assert((kSize & (kSize - 1)) == 0, "positions are made places with a mask");
 
@@ -36,13 +36,13 @@ class RecordLog {
   static constexpr std::uint32_t kCapacity = kSize;
 
   // In memory of its own, whose pages become memory when they are first written to.
-  RecordLog() : own_(static_cast<std::byte*>(std::aligned_alloc(alignof(LogPositions), kOwnSize))) {
+  SpscQueue() : own_(static_cast<std::byte*>(std::aligned_alloc(alignof(SpscPositions), kOwnSize))) {
     if (own_ == nullptr) throw std::bad_alloc();
-    positions_ = new (own_.get()) LogPositions;
-    records_ = reinterpret_cast<Record*>(own_.get() + sizeof(LogPositions));
+    positions_ = new (own_.get()) SpscPositions;
+    records_ = reinterpret_cast<Record*>(own_.get() + sizeof(SpscPositions));
   }
   // In memory that is given: `positions` are sound, and `records` has kCapacity of them.
-  RecordLog(LogPositions& positions, Record* records) : positions_(&positions), records_(records) {
+  SpscQueue(SpscPositions& positions, Record* records) : positions_(&positions), records_(records) {
     read_ = positions.head.load(std::memory_order_relaxed);
     assert(positions.tail.load(std::memory_order_relaxed) - read_ <= kCapacity);
   }
@@ -95,15 +95,15 @@ class RecordLog {
 
  private:
   static constexpr std::size_t kOwnSize =
-      (sizeof(LogPositions) + sizeof(Record) * kSize + alignof(LogPositions) - 1) &
-      ~(alignof(LogPositions) - 1);
-  static_assert(alignof(Record) <= alignof(LogPositions));
+      (sizeof(SpscPositions) + sizeof(Record) * kSize + alignof(SpscPositions) - 1) &
+      ~(alignof(SpscPositions) - 1);
+  static_assert(alignof(Record) <= alignof(SpscPositions));
   struct Free {
     void operator()(std::byte* memory) const { std::free(memory); }
   };
 
   std::unique_ptr<std::byte, Free> own_;
-  LogPositions* positions_ = nullptr;
+  SpscPositions* positions_ = nullptr;
   Record* records_ = nullptr;
   std::uint64_t read_ = 0;
 };
