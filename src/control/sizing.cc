@@ -40,7 +40,8 @@ service::ShardSettings settings_of_shard(const Options& options, unsigned shards
   out.tftp.max_unproven = share(out.tftp.max_unproven);
   // Phones behind one address come to the shards by their ports, so never quite evenly: each may
   // have what binomial chance gives it but for one time in ten thousand.
-  for (service::BudgetSettings* budget : {&out.tftp.unproven_per_address, &out.tftp.unproven_per_network}) {
+  for (service::TokenBucketSettings* budget :
+       {&out.tftp.unproven_per_address, &out.tftp.unproven_per_network}) {
     if (shards == 1) continue;
     const std::uint32_t even = share(budget->burst);
     budget->burst = even + 4 * static_cast<std::uint32_t>(std::ceil(std::sqrt(even)));

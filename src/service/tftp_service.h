@@ -25,10 +25,10 @@
 #include "shard_context.h"
 #include "sip_hash.h"
 #include "slot_list.h"
-#include "source_budget.h"
 #include "tag.h"
 #include "tftp_transfer.h"
 #include "tftp_unproven.h"
+#include "token_buckets.h"
 
 namespace anchord::service {
 
@@ -129,8 +129,8 @@ class TftpService {
   TimerWheel timers_;
   PeerMap by_peer_;
   TftpUnproven unproven_;
-  SourceBudget addresses_;
-  SourceBudget networks_;
+  TokenBuckets addresses_;
+  TokenBuckets networks_;
   SipKey key_;
   std::uint64_t choices_ = 0;
   std::uint64_t turns_ = 1;

@@ -36,7 +36,7 @@ struct StreamSettings {
 };
 
 // Of a source of packets: what it may spend at once, and how fast that comes back.
-struct BudgetSettings {
+struct TokenBucketSettings {
   std::uint32_t burst;
   std::uint32_t per_second;
 };
@@ -58,9 +58,9 @@ struct TftpSettings {
   // then gets our packets. A first acknowledgement gives back what the request took. To one IPv4 address
   // or IPv6 /64: a thousand phones behind one address may boot in one moment, and what then comes back
   // with time is for answers that were lost.
-  BudgetSettings unproven_per_address{.burst = 1024, .per_second = 64};
+  TokenBucketSettings unproven_per_address{.burst = 1024, .per_second = 64};
   // To one IPv4 /24 or IPv6 /48: sites of four thousand, or four such addresses.
-  BudgetSettings unproven_per_network{.burst = 4096, .per_second = 256};
+  TokenBucketSettings unproven_per_network{.burst = 4096, .per_second = 256};
 };
 
 // Phones are allowed four times as many: whoever has more of them behind one address, none of

@@ -1,5 +1,5 @@
-// How many unproven transfers each source of packets may still begin: a bucket of
-// tokens for each, which fills up again with time.
+// How many unproven transfers each source of packets may still begin: a token
+// bucket for each, which fills up again with time.
 //
 // Of the sources heard of, those heard of last are kept. One that is forgotten has a
 // full bucket, as a new one has.
@@ -16,12 +16,12 @@
 
 namespace anchord::service {
 
-class SourceBudget {
+class TokenBuckets {
  public:
   // Sources remembered at once. More are an attack's, whose addresses are forged.
   static constexpr std::uint32_t kMaxSources = 16'384;
 
-  SourceBudget(const BudgetSettings& settings, std::uint64_t seed);
+  TokenBuckets(const TokenBucketSettings& settings, std::uint64_t seed);
 
   // False when the bucket is empty; with `of_plenty` when it would be less than half full afterwards.
   bool take(const io::Address& source, Millis now, bool of_plenty = false);

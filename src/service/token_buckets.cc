@@ -1,10 +1,10 @@
-#include "source_budget.h"
+#include "token_buckets.h"
 
 #include <algorithm>
 
 namespace anchord::service {
 
-SourceBudget::SourceBudget(const BudgetSettings& settings, std::uint64_t seed)
+TokenBuckets::TokenBuckets(const TokenBucketSettings& settings, std::uint64_t seed)
     : most_(settings.burst * kToken),
       per_millisecond_(settings.per_second),
       by_source_(kMaxSources, seed),
@@ -12,7 +12,7 @@ SourceBudget::SourceBudget(const BudgetSettings& settings, std::uint64_t seed)
   buckets_.reserve(kMaxSources);
 }
 
-bool SourceBudget::take(const io::Address& source, Millis now, bool of_plenty) {
+bool TokenBuckets::take(const io::Address& source, Millis now, bool of_plenty) {
   std::uint32_t slot = by_source_.find(source);
   if (slot == PeerMap::kNone) slot = remember(source, now);
   by_use_.move_to_back(slot);
@@ -26,14 +26,14 @@ bool SourceBudget::take(const io::Address& source, Millis now, bool of_plenty) {
   return true;
 }
 
-void SourceBudget::give_back(const io::Address& source) {
+void TokenBuckets::give_back(const io::Address& source) {
   std::uint32_t slot = by_source_.find(source);
   if (slot == PeerMap::kNone) return;
   Bucket& bucket = buckets_[slot];
   bucket.tokens = std::min(most_, bucket.tokens + kToken);
 }
 
-std::uint32_t SourceBudget::remember(const io::Address& source, Millis now) {
+std::uint32_t TokenBuckets::remember(const io::Address& source, Millis now) {
   std::uint32_t slot = 0;
   if (buckets_.size() < kMaxSources) {
     slot = static_cast<std::uint32_t>(buckets_.size());
