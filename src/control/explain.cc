@@ -252,7 +252,7 @@ void Explanation::measure_services(io::Ring& ring, Memory before) {
   const Memory with_guard = of_this_process();
   note_memory("what devices were told, of all shards", with_guard - before, 1);
   before = with_guard;
-  service::Publisher publisher(static_cast<unsigned>(parts.size()));
+  service::ViewPublisher publisher(static_cast<unsigned>(parts.size()));
   publisher.publish(std::make_unique<service::View>());
   std::vector<std::unique_ptr<service::Counters>> counters;
   std::vector<std::unique_ptr<service::ActivityLog>> logs;

@@ -171,7 +171,7 @@ class Server::Impl {
   Builder builder_;
   std::unique_ptr<Provisioner> provisioner_;
   Activity activity_;
-  service::Publisher publisher_;
+  service::ViewPublisher publisher_;
   ShardThreads threads_;  // ends before the publisher and the journal
   // Lists of single phones that are served, with their versions, once the ledger was told of any.
   std::optional<std::map<std::string, std::uint64_t>> own_lists_;

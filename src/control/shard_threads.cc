@@ -32,7 +32,7 @@ std::uint64_t secret_seed() {
 }  // namespace
 
 ShardThreads::ShardThreads(const Options& options, unsigned shards, const Listeners& listeners,
-                           service::Publisher& publisher)
+                           service::ViewPublisher& publisher)
     : options_(options),
       listeners_(listeners),
       publisher_(publisher),

@@ -20,7 +20,7 @@ namespace anchord::control {
 class ShardThreads {
  public:
   ShardThreads(const Options& options, unsigned shards, const Listeners& listeners,
-               service::Publisher& publisher);
+               service::ViewPublisher& publisher);
   ~ShardThreads();  // drains and joins
   ShardThreads(const ShardThreads&) = delete;
   ShardThreads& operator=(const ShardThreads&) = delete;
@@ -57,7 +57,7 @@ class ShardThreads {
 
   const Options& options_;
   const Listeners& listeners_;
-  service::Publisher& publisher_;
+  service::ViewPublisher& publisher_;
   service::GuessGuard guard_;
   std::vector<std::unique_ptr<Thread>> threads_;
 };

@@ -104,7 +104,7 @@ struct Stream {
 
 struct Shard::Parts {
   Parts(unsigned number, io::Ring& ring, const ShardSettings& given, const ShardSockets& sockets,
-        Publisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters, ActivityLog& log)
+        ViewPublisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters, ActivityLog& log)
       : settings(given),
         pins(publisher, number),
         downloads(log.downloads, counters, seed),
@@ -140,7 +140,7 @@ struct Shard::Parts {
 };
 
 Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, const ShardSockets& sockets,
-             Publisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters,
+             ViewPublisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters,
              ActivityLog& log)
     : parts_(
           std::make_unique<Parts>(number, ring, settings, sockets, publisher, guard, seed, counters, log)) {

@@ -17,7 +17,7 @@
 
 namespace anchord::service {
 
-using Pins = index::ReaderPins<View>;
+using Pins = index::RcuReader<View>;
 
 struct ShardContext {
   io::Ring& ring;

@@ -38,7 +38,7 @@ class HttpSessionTest : public testing::Test {
   ShardSettings settings_;
   Counters counters_;
   ActivityLog log_;
-  Publisher publisher_{1};
+  ViewPublisher publisher_{1};
   Pins pins_{publisher_, 0};
   GuessGuard guard_{0, 1};
   DownloadRecorder downloads_{log_.downloads, counters_, 1};

@@ -67,7 +67,7 @@ class World {
   int https_listener;
   int tftp_requests;
   std::vector<int> tftp_transfers;
-  service::Publisher publisher{1};
+  service::ViewPublisher publisher{1};
   service::GuessGuard guard;
   service::Counters counters;
   service::ActivityLog activity;

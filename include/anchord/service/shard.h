@@ -36,7 +36,8 @@ class Shard {
   // The publisher has a view already; it and the guard are shared by all shards. `seed` must be
   // secret and the shard's own.
   Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, const ShardSockets& sockets,
-        Publisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters, ActivityLog& log);
+        ViewPublisher& publisher, GuessGuard& guard, std::uint64_t seed, Counters& counters,
+        ActivityLog& log);
   ~Shard();
 
   // One round: picks up the newest view, handles what has happened, and waits for

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "anchord/crypto/tls.h"
-#include "anchord/index/publisher.h"
+#include "anchord/index/rcu.h"
 #include "anchord/index/snapshot.h"
 
 namespace anchord::service {
@@ -27,6 +27,6 @@ struct View : index::Snapshot {
   std::vector<crypto::TlsContext> https_tls;
 };
 
-using Publisher = index::Publisher<View>;
+using ViewPublisher = index::RcuPublisher<View>;
 
 }  // namespace anchord::service

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "anchord/index/publisher.h"
+#include "anchord/index/rcu.h"
 #include "anchord/index/snapshot.h"
 #include "cpu_clock.h"
 
@@ -99,7 +99,7 @@ std::int64_t allocated() {
 template <class Prepare, class Change>
 void publish(benchmark::State& state, std::size_t phones, Prepare&& prepare, Change&& change) {
   View& current = world(phones);
-  Publisher<View> publisher(1);
+  RcuPublisher<View> publisher(1);
   std::int64_t taken = 0;
   for (auto _ : state) {
     const std::int64_t before = allocated();

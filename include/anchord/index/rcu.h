@@ -1,4 +1,4 @@
-// Hands views (snapshots and what goes with them) from the one thread that builds
+// RCU: hands views (snapshots and what goes with them) from the one thread that builds
 // them to the readers, one per shard, and frees a view when no reader can hold it.
 //
 // A View is any type with a member `std::uint64_t version`; versions grow. There are
@@ -30,19 +30,19 @@ constexpr std::uint64_t kReaderGone = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t kMaxLiveViews = 64;
 
 template <class View>
-class Publisher {
+class RcuPublisher {
  public:
   // Readers are 0 .. readers-1. Until one acknowledges, nothing is freed: one that
   // is never started has to be retired too.
-  explicit Publisher(unsigned readers) : acknowledged_(readers) {}
+  explicit RcuPublisher(unsigned readers) : acknowledged_(readers) {}
 
   // Every reader must have acknowledged kReaderGone.
-  ~Publisher() { assert(oldest_needed() == kReaderGone); }
+  ~RcuPublisher() { assert(oldest_needed() == kReaderGone); }
 
-  Publisher(const Publisher&) = delete;
-  Publisher& operator=(const Publisher&) = delete;
+  RcuPublisher(const RcuPublisher&) = delete;
+  RcuPublisher& operator=(const RcuPublisher&) = delete;
 
-  // Publisher's thread.
+  // The publisher's thread.
   void publish(std::unique_ptr<const View> view) {
     assert(view && view->version != kReaderGone);
     assert(views_.empty() || view->version > views_.back()->version);
@@ -51,7 +51,7 @@ class Publisher {
     reclaim();
   }
 
-  // Publisher's thread: frees what nobody can hold. Returns how many views are
+  // The publisher's thread: frees what nobody can hold. Returns how many views are
   // alive, the current one included.
   std::size_t reclaim() {
     const std::uint64_t needed = oldest_needed();
@@ -59,7 +59,7 @@ class Publisher {
     return views_.size();
   }
 
-  // Publisher's thread: the reader that holds the oldest version of all.
+  // The publisher's thread: the reader that holds the oldest version of all.
   unsigned slowest() const {
     const auto oldest = std::ranges::min_element(acknowledged_, {}, [](const Acknowledgement& a) {
       return a.version.load(std::memory_order_acquire);
@@ -98,7 +98,7 @@ class Publisher {
 // ones. Used by that shard's thread only, so that counting needs no atomics.
 // Made before and dropped before the publisher ends; retires the reader.
 template <class View>
-class ReaderPins {
+class RcuReader {
  public:
   // What a holder keeps: a TFTP transfer or an HTTP body, until there is a newer view.
   struct Pin {
@@ -110,14 +110,14 @@ class ReaderPins {
     const View* operator->() const { return view; }
   };
 
-  ReaderPins(Publisher<View>& publisher, unsigned reader) : publisher_(publisher), reader_(reader) {}
-  ~ReaderPins() {
+  RcuReader(RcuPublisher<View>& publisher, unsigned reader) : publisher_(publisher), reader_(reader) {}
+  ~RcuReader() {
     assert(count_ == 0 || (count_ == 1 && held_[0].holders == 0));
     publisher_.release_before(reader_, kReaderGone);
   }
 
-  ReaderPins(const ReaderPins&) = delete;
-  ReaderPins& operator=(const ReaderPins&) = delete;
+  RcuReader(const RcuReader&) = delete;
+  RcuReader& operator=(const RcuReader&) = delete;
 
   // Called between two events: moves to the newest view. There must be one. The
   // reference is valid until the next refresh(); to hold it longer, pin it.
@@ -173,7 +173,7 @@ class ReaderPins {
     publisher_.release_before(reader_, acknowledged_);
   }
 
-  Publisher<View>& publisher_;
+  RcuPublisher<View>& publisher_;
   unsigned reader_;
   std::uint64_t acknowledged_ = 0;
   std::size_t count_ = 0;

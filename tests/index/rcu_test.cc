@@ -1,4 +1,4 @@
-#include "anchord/index/publisher.h"
+#include "anchord/index/rcu.h"
 
 #include <gtest/gtest.h>
 
@@ -31,18 +31,18 @@ struct View {
   std::atomic<int>& alive;
 };
 
-class PublisherTest : public ::testing::Test {
+class RcuTest : public ::testing::Test {
  protected:
-  void publish(Publisher<View>& publisher, std::uint64_t version) {
+  void publish(RcuPublisher<View>& publisher, std::uint64_t version) {
     publisher.publish(std::make_unique<const View>(version, alive_));
   }
   std::atomic<int> alive_{0};
 };
 
-using PublisherDeathTest = PublisherTest;
+using RcuDeathTest = RcuTest;
 
-TEST_F(PublisherTest, TheLastPublishedIsCurrent) {
-  Publisher<View> publisher(0);
+TEST_F(RcuTest, TheLastPublishedIsCurrent) {
+  RcuPublisher<View> publisher(0);
   EXPECT_EQ(publisher.current(), nullptr);
   publish(publisher, 1);
   EXPECT_EQ(publisher.current()->version, 1u);
@@ -51,8 +51,8 @@ TEST_F(PublisherTest, TheLastPublishedIsCurrent) {
   EXPECT_EQ(alive_, 1);  // there is no reader who could hold the first
 }
 
-TEST_F(PublisherTest, FreesWhatEveryReaderHasLetGo) {
-  Publisher<View> publisher(2);
+TEST_F(RcuTest, FreesWhatEveryReaderHasLetGo) {
+  RcuPublisher<View> publisher(2);
   for (std::uint64_t v = 1; v <= 4; ++v) publish(publisher, v);
   EXPECT_EQ(publisher.reclaim(), 4u);
   publisher.release_before(0, 4);
@@ -67,19 +67,19 @@ TEST_F(PublisherTest, FreesWhatEveryReaderHasLetGo) {
   EXPECT_TRUE(publisher.current()->sound());
 }
 
-TEST_F(PublisherDeathTest, EndingBeforeTheReadersIsABug) {
-  EXPECT_DEATH({ Publisher<View> publisher(1); }, "kReaderGone");
+TEST_F(RcuDeathTest, EndingBeforeTheReadersIsABug) {
+  EXPECT_DEATH({ RcuPublisher<View> publisher(1); }, "kReaderGone");
 }
 
-TEST_F(PublisherDeathTest, VersionsMustGrow) {
-  Publisher<View> publisher(0);
+TEST_F(RcuDeathTest, VersionsMustGrow) {
+  RcuPublisher<View> publisher(0);
   publish(publisher, 2);
   EXPECT_DEATH(publish(publisher, 2), "version");
 }
 
-TEST_F(PublisherTest, ARefreshedReaderHoldsTheNewestOnly) {
-  Publisher<View> publisher(1);
-  ReaderPins<View> pins(publisher, 0);
+TEST_F(RcuTest, ARefreshedReaderHoldsTheNewestOnly) {
+  RcuPublisher<View> publisher(1);
+  RcuReader<View> pins(publisher, 0);
   publish(publisher, 1);
   EXPECT_EQ(pins.refresh().version, 1u);
   publish(publisher, 2);
@@ -91,9 +91,9 @@ TEST_F(PublisherTest, ARefreshedReaderHoldsTheNewestOnly) {
   EXPECT_EQ(publisher.reclaim(), 1u);
 }
 
-TEST_F(PublisherTest, APinnedViewLivesUntilItsLastHolder) {
-  Publisher<View> publisher(1);
-  ReaderPins<View> pins(publisher, 0);
+TEST_F(RcuTest, APinnedViewLivesUntilItsLastHolder) {
+  RcuPublisher<View> publisher(1);
+  RcuReader<View> pins(publisher, 0);
   publish(publisher, 1);
   pins.refresh();
   auto first = pins.pin();
@@ -118,9 +118,9 @@ TEST_F(PublisherTest, APinnedViewLivesUntilItsLastHolder) {
   EXPECT_EQ(pins.live(), 1u);
 }
 
-TEST_F(PublisherTest, AnOldPinKeepsWhatCameAfterIt) {
-  Publisher<View> publisher(1);
-  ReaderPins<View> pins(publisher, 0);
+TEST_F(RcuTest, AnOldPinKeepsWhatCameAfterIt) {
+  RcuPublisher<View> publisher(1);
+  RcuReader<View> pins(publisher, 0);
   publish(publisher, 1);
   pins.refresh();
   auto oldest = pins.pin();
@@ -136,9 +136,9 @@ TEST_F(PublisherTest, AnOldPinKeepsWhatCameAfterIt) {
   EXPECT_EQ(publisher.reclaim(), 1u);
 }
 
-TEST_F(PublisherTest, UnpinningTheViewInUseKeepsIt) {
-  Publisher<View> publisher(1);
-  ReaderPins<View> pins(publisher, 0);
+TEST_F(RcuTest, UnpinningTheViewInUseKeepsIt) {
+  RcuPublisher<View> publisher(1);
+  RcuReader<View> pins(publisher, 0);
   publish(publisher, 1);
   pins.refresh();
   pins.unpin(pins.pin().version);
@@ -148,9 +148,9 @@ TEST_F(PublisherTest, UnpinningTheViewInUseKeepsIt) {
   pins.unpin(1);
 }
 
-TEST_F(PublisherDeathTest, UnpinningWhatIsNotPinnedIsABug) {
-  Publisher<View> publisher(1);
-  ReaderPins<View> pins(publisher, 0);
+TEST_F(RcuDeathTest, UnpinningWhatIsNotPinnedIsABug) {
+  RcuPublisher<View> publisher(1);
+  RcuReader<View> pins(publisher, 0);
   publish(publisher, 4);
   pins.refresh();
   EXPECT_DEATH(pins.unpin(4), "holders");
@@ -158,9 +158,9 @@ TEST_F(PublisherDeathTest, UnpinningWhatIsNotPinnedIsABug) {
   EXPECT_DEATH(pins.unpin(5), "holders");
 }
 
-TEST_F(PublisherTest, AFullReaderStaysOnItsNewestUntilOneIsLetGo) {
-  Publisher<View> publisher(1);
-  ReaderPins<View> pins(publisher, 0);
+TEST_F(RcuTest, AFullReaderStaysOnItsNewestUntilOneIsLetGo) {
+  RcuPublisher<View> publisher(1);
+  RcuReader<View> pins(publisher, 0);
   for (std::uint64_t v = 1; v <= kMaxLiveViews; ++v) {
     publish(publisher, v);
     EXPECT_EQ(pins.refresh().version, v);
@@ -180,9 +180,9 @@ TEST_F(PublisherTest, AFullReaderStaysOnItsNewestUntilOneIsLetGo) {
   EXPECT_EQ(publisher.reclaim(), 1u);
 }
 
-TEST_F(PublisherTest, AFullReaderMovesOnWhenItsNewestIsFree) {
-  Publisher<View> publisher(1);
-  ReaderPins<View> pins(publisher, 0);
+TEST_F(RcuTest, AFullReaderMovesOnWhenItsNewestIsFree) {
+  RcuPublisher<View> publisher(1);
+  RcuReader<View> pins(publisher, 0);
   for (std::uint64_t v = 1; v <= kMaxLiveViews; ++v) {
     publish(publisher, v);
     pins.refresh();
@@ -193,11 +193,11 @@ TEST_F(PublisherTest, AFullReaderMovesOnWhenItsNewestIsFree) {
   for (std::uint64_t v = 1; v < kMaxLiveViews; ++v) pins.unpin(v);
 }
 
-TEST_F(PublisherTest, AReaderThatEndsIsRetired) {
-  Publisher<View> publisher(1);
+TEST_F(RcuTest, AReaderThatEndsIsRetired) {
+  RcuPublisher<View> publisher(1);
   publish(publisher, 1);
   {
-    ReaderPins<View> pins(publisher, 0);
+    RcuReader<View> pins(publisher, 0);
     pins.refresh();
     publish(publisher, 2);
     EXPECT_EQ(publisher.reclaim(), 2u);
@@ -205,17 +205,17 @@ TEST_F(PublisherTest, AReaderThatEndsIsRetired) {
   EXPECT_EQ(publisher.reclaim(), 1u);
 }
 
-TEST_F(PublisherTest, ViewsStaySoundUnderReadersThatPinAtRandom) {
+TEST_F(RcuTest, ViewsStaySoundUnderReadersThatPinAtRandom) {
   constexpr unsigned kReaders = 3;
   constexpr std::uint64_t kVersions = 2000;
-  Publisher<View> publisher(kReaders);
+  RcuPublisher<View> publisher(kReaders);
   publish(publisher, 1);
   std::vector<std::thread> readers;
   for (unsigned reader = 0; reader < kReaders; ++reader) {
     readers.emplace_back([&publisher, reader] {
-      ReaderPins<View> pins(publisher, reader);
+      RcuReader<View> pins(publisher, reader);
       std::mt19937 random(reader);
-      std::deque<ReaderPins<View>::Pin> held;
+      std::deque<RcuReader<View>::Pin> held;
       std::uint64_t newest = 0;
       while (newest < kVersions || !held.empty()) {
         const View& view = pins.refresh();
@@ -261,12 +261,12 @@ TEST(SnapshotPublishing, LookupsGoOnWhileVersionsChange) {
     return snapshot;
   };
 
-  Publisher<Snapshot> publisher(2);
+  RcuPublisher<Snapshot> publisher(2);
   publisher.publish(next(nullptr, 1));
   std::vector<std::thread> readers;
   for (unsigned reader = 0; reader < 2; ++reader) {
     readers.emplace_back([&, reader] {
-      ReaderPins<Snapshot> pins(publisher, reader);
+      RcuReader<Snapshot> pins(publisher, reader);
       for (std::uint64_t version = 0; version < kVersions;) {
         const Snapshot& snapshot = pins.refresh();
         version = snapshot.version;
