@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t kTimers = 16'384;
 constexpr Millis kStart = 1'000'000;
-constexpr Millis kLongest = 60'000;  // several turns of the wheel
+constexpr Millis kLongest = 60'000;  // several revolutions of the wheel
 
 // The timers in no order, each with its deadline.
 struct Timer {
@@ -86,7 +86,7 @@ void expire(benchmark::State& state) {
 }
 BENCHMARK(expire)->ArgName("step")->Arg(8)->Arg(100)->UseManualTime();
 
-// A turn in which nothing is due, with all armed for later.
+// A tick in which nothing is due, with all armed for later.
 void turn_idle(benchmark::State& state) {
   constexpr Millis kDistant = Millis{1} << 50;
   TimerWheel wheel(kTimers, kStart);

@@ -86,9 +86,9 @@ void Activity::settle_journal(UnixSeconds now) {
 Millis Activity::whole_until() {
   Millis until = monotonic_now() - kSeenLate;
   for (unsigned i = 0; i < shards_; ++i) {
-    const Millis turn = journal_->of_shard(i).turn.load(std::memory_order_seq_cst);
-    if (turn == io::Ring::kTurnBegins) return 0;  // the next look will know when
-    if (turn != kNever) until = std::min(until, turn - 1);
+    const Millis tick = journal_->of_shard(i).tick.load(std::memory_order_seq_cst);
+    if (tick == io::Ring::kTickBegins) return 0;  // the next look will know when
+    if (tick != kNever) until = std::min(until, tick - 1);
   }
   return until;
 }

@@ -67,7 +67,7 @@ class Builder {
   // Whether the store has changed since stage() was last called, whatever came of it.
   Result<bool> store_changed();
 
-  // New ticket keys from the next stage() on; the old ones stay good for one turn.
+  // New ticket keys from the next stage() on; the old ones stay good for one rotation.
   void rotate_ticket_keys();
 
   store::Store& store() { return store_; }

@@ -129,12 +129,12 @@ void LedgerWriter::run() {
       std::unique_lock lock(mutex_);
       if (wake_.wait_for(lock, kBatch, [this] { return stopping_; })) break;
     }
-    guard_.attempt("to write the ledger", [&] { turn(); });
+    guard_.attempt("to write the ledger", [&] { tick(); });
   }
   write_the_last();
 }
 
-void LedgerWriter::turn() {
+void LedgerWriter::tick() {
   if (write()) {
     forget_due_ = std::min(forget_due_, forgot_at_ + kForgetAfterChange);
     help_due_ = std::min(help_due_, helped_at_ + kHelpAfterChange);

@@ -87,7 +87,7 @@ class LedgerWriter {
   };
 
   void run();
-  void turn();
+  void tick();
   bool write(bool last = false);
   bool has_problem() const;
   void write_the_last();

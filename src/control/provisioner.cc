@@ -25,7 +25,7 @@ constexpr std::uint64_t kChunkBytes = 256u << 20;
 // After allocations that failed in a row: each time everything is made anew.
 constexpr Millis kMostRetryMemory = 5'000;
 constexpr Millis kSayProgress = 5'000;
-// For copies of what was last good, before others have their turn, and at the end.
+// For copies of what was last good, before others are served, and at the end.
 constexpr Millis kCopyTime = 20;
 constexpr Millis kCopyTimeAtEnd = 1'000;
 
@@ -151,7 +151,7 @@ void Provisioner::run() {
   Millis look_again = 0;
   for (bool more = true; more;) {
     try {
-      more = turn(look_again);
+      more = tick(look_again);
       if (!more) copy_last_good(kCopyTimeAtEnd);
     } catch (const std::bad_alloc&) {
       recover();
@@ -161,7 +161,7 @@ void Provisioner::run() {
 }
 
 // False at the end.
-bool Provisioner::turn(Millis& look_again) {
+bool Provisioner::tick(Millis& look_again) {
   copy_last_good(kCopyTime);
   const Millis now = monotonic_now();
   Millis wake = to_copy_.empty() ? std::min({look_again, unfinished_.next_look(), gone_files_.next_look(now),

@@ -154,7 +154,7 @@ class Provisioner {
               io::Waker updated);
 
   void run();
-  bool turn(Millis& look_again);
+  bool tick(Millis& look_again);
   void look(Millis& look_again, bool everything, const std::set<std::string>& files,
             const std::set<std::string>& devices);
   void recover() noexcept;

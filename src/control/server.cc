@@ -139,7 +139,7 @@ class Server::Impl {
  private:
   Status wait_for_files();
   void take_files();
-  void turn();
+  void tick();
   void look();
   void limit_readers();
   void publish();
@@ -510,7 +510,7 @@ Status Server::Impl::run() {
       control_->poll_for(waiting_);
     });
     ::poll(waiting_.data(), waiting_.size(), static_cast<int>(until - now));
-    turn();
+    tick();
     if (monotonic_now() < look_again && !rebuild_asked_) continue;
     look_again = monotonic_now() + kPollStore;
     look();
@@ -519,7 +519,7 @@ Status Server::Impl::run() {
 }
 
 // What has come. Each step by itself: what finds no memory is done again, and keeps nothing else.
-void Server::Impl::turn() {
+void Server::Impl::tick() {
   guard_.attempt("for a signal", [&] { take_signal(); });
   guard_.attempt("for an answer on the control socket", [&] {
     control_->serve(monotonic_now(), [this](std::string_view line) {

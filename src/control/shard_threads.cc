@@ -102,7 +102,7 @@ void ShardThreads::run(unsigned number, std::promise<Status> started) {
       self.gives_way.store(0, std::memory_order_relaxed);
       self.oldest_reader.store(shard->give_way(version), std::memory_order_release);
     }
-  } while (shard->turn());
+  } while (shard->tick());
   shard.reset();
   self.ended.store(true, std::memory_order_release);
 }

@@ -52,7 +52,7 @@ void Starting::run() {
   for (bool more = true; more;) {
     // Whoever starts says that there is no memory; who asks in between asks again.
     try {
-      more = turn();
+      more = tick();
     } catch (const std::bad_alloc&) {
       ::poll(nullptr, 0, kLookEvery);
     }
@@ -60,7 +60,7 @@ void Starting::run() {
 }
 
 // False at the end.
-bool Starting::turn() {
+bool Starting::tick() {
   std::vector<pollfd> waiting{{.fd = ended_.descriptor(), .events = POLLIN}};
   control_.poll_for(waiting);
   ::poll(waiting.data(), waiting.size(), kLookEvery);

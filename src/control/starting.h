@@ -40,7 +40,7 @@ class Starting {
  private:
   Starting(ControlSocket control, io::Waker ended);
   void run();
-  bool turn();
+  bool tick();
 
   ControlSocket control_;
   io::Waker ended_;

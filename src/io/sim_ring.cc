@@ -14,7 +14,7 @@ namespace {
 // Far from real descriptors, so that a mix-up fails at once.
 constexpr int kFirstDescriptor = 1'000'000;
 
-constexpr std::uint64_t kMaxTurnsAtOnce = 100'000;
+constexpr std::uint64_t kMaxTicksAtOnce = 100'000;
 
 // What a buffer's bytes become when it is given back.
 constexpr std::uint8_t kPoison = 0xdd;
@@ -284,10 +284,10 @@ void SimRing::hand_over(const Completion& completion) {
 }
 
 std::span<const Completion> SimRing::wait(Millis deadline) {
-  turns_at_once_ = time_ == last_turn_ ? turns_at_once_ + 1 : 0;
-  last_turn_ = time_;
-  if (turns_at_once_ > kMaxTurnsAtOnce)
-    die("{} waits at one moment: the shard turns in circles", turns_at_once_);
+  ticks_at_once_ = time_ == last_tick_ ? ticks_at_once_ + 1 : 0;
+  last_tick_ = time_;
+  if (ticks_at_once_ > kMaxTicksAtOnce)
+    die("{} waits at one moment: the shard turns in circles", ticks_at_once_);
   // Peers see what was sent before time goes on.
   const bool sends = !queued_.empty();
   submit();

@@ -1,4 +1,4 @@
-// Received buffers that wait for their connection's turn, in order: a queue for
+// Received buffers that wait until their connection is served, in order: a queue for
 // each connection, linked through one array by buffer id. A buffer is in at most
 // one queue, so nothing is allocated and the number held is bounded by the
 // number of buffers there are.

@@ -278,7 +278,7 @@ void HttpProtocol::reset(std::uint32_t slot) {
   holding_.remove(slot);
 }
 
-void HttpProtocol::turn() {
+void HttpProtocol::tick() {
   std::uint64_t version = shard_.pins.current().version;
   if (std::exchange(version_, version) == version) return;
   while (!holding_.empty()) {

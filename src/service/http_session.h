@@ -126,13 +126,13 @@ class HttpProtocol final : public StreamProtocol {
   }
   void reset(std::uint32_t slot) override;
   std::uint64_t reads_since(std::uint32_t slot) const override { return sessions_[slot].reads_since(shard_); }
-  void turn() override;
+  void tick() override;
 
  private:
   ShardContext& shard_;
   HttpWorkspace workspace_;
   SlotList holding_;           // those that hold a view
-  std::uint64_t version_ = 0;  // of the view in the last turn
+  std::uint64_t version_ = 0;  // of the view in the last tick
   std::unique_ptr<HttpSession[]> sessions_;
 };
 

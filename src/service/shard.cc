@@ -145,7 +145,7 @@ Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, con
     : parts_(
           std::make_unique<Parts>(number, ring, settings, sockets, publisher, guard, seed, counters, log)) {
   parts_->pins.refresh();
-  ring.show_turns_in(log.turn);
+  ring.show_ticks_in(log.tick);
   ring.watch_waker(Tag{TagKind::waker, 0, 0}.packed());
   for (StreamService* stream : parts_->streams) stream->start();
   parts_->tftp.start();
@@ -153,25 +153,25 @@ Shard::Shard(unsigned number, io::Ring& ring, const ShardSettings& settings, con
 
 Shard::~Shard() = default;
 
-bool Shard::turn() {
+bool Shard::tick() {
   Parts& p = *parts_;
   Millis now = p.context.ring.now();
   // Told to drain with nothing under way, there is nothing to wait for.
   if (finish_drain(now)) return false;
   Millis wake = std::min(p.tftp.next_wake(), drain_deadline_);
   for (const StreamService* stream : p.streams) wake = std::min(wake, stream->next_wake(now));
-  p.context.log.turn.store(kNever, std::memory_order_release);
+  p.context.log.tick.store(kNever, std::memory_order_release);
   std::span<const io::Completion> completions = p.context.ring.wait(wake);
   // A change that was published before a request came is seen by that request.
   p.pins.refresh();
   for (const io::Completion& completion : completions) p.context.with_memory([&] { dispatch(completion); });
   now = p.context.ring.now();
-  for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->turn(now); });
+  for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->tick(now); });
   // Whoever keeps buffers gives way, whichever service needs them.
   if (std::ranges::any_of(p.streams, &StreamService::starving))
     for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->handle_starvation(now); });
   p.buffers.freed = false;
-  p.context.with_memory([&] { p.tftp.turn(now); });
+  p.context.with_memory([&] { p.tftp.tick(now); });
   return !finish_drain(now);
 }
 

@@ -61,8 +61,8 @@ class StreamProtocol {
   // kNoReader: it does not.
   static constexpr std::uint64_t kNoReader = ~std::uint64_t{0};
   virtual std::uint64_t reads_since(std::uint32_t) const { return kNoReader; }
-  // Once in each turn of the shard: there may be a newer view.
-  virtual void turn() {}
+  // Once in each tick of the shard: there may be a newer view.
+  virtual void tick() {}
 };
 
 }  // namespace anchord::service

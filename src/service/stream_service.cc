@@ -209,7 +209,7 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
   if (connections_.alive(tag.slot, tag.generation)) keep_receiving(tag.slot);
 }
 
-// Lets the connection go on with what it has: at once, or in the handshakes' turn.
+// Lets the connection go on with what it has: at once, or when handshakes are served.
 void StreamService::schedule(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.held.empty() && !c.must_flush && !c.peer_ended) return;
@@ -234,8 +234,8 @@ void StreamService::keep_receiving(std::uint32_t slot) {
   }
 }
 
-void StreamService::turn(Millis now) {
-  shard_.with_memory([&] { protocol_.turn(); });
+void StreamService::tick(Millis now) {
+  shard_.with_memory([&] { protocol_.tick(); });
   serve_handshakes(now);
   timers_.advance(now, [&](std::uint32_t slot) { on_deadline(slot, now); });
   look_again(now);
@@ -256,7 +256,7 @@ Millis StreamService::next_wake(Millis now) const {
 }
 
 void StreamService::serve_handshakes(Millis now) {
-  for (unsigned served = 0; served < kHandshakesPerTurn;) {
+  for (unsigned served = 0; served < kHandshakesPerTick;) {
     std::uint32_t slot = SlotList::kNone;
     if (!resuming_.empty()) {
       slot = resuming_.front();

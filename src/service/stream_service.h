@@ -51,7 +51,7 @@ struct StreamIdentity {
 // The received bytes of all of a shard's connections, which share the ring's buffers.
 struct TcpBuffers {
   HeldBuffers held;
-  bool freed = false;  // one was given back since the last turn
+  bool freed = false;  // one was given back since the last tick
 };
 
 class StreamService {
@@ -65,13 +65,13 @@ class StreamService {
   void on_receive(const Tag& tag, const io::Completion& completion);
   void on_send(const Tag& tag, const io::Completion& completion);
 
-  // Work that is rationed or waits for something; once in each turn.
-  void turn(Millis now);
+  // Work that is rationed or waits for something; once in each tick.
+  void tick(Millis now);
   // Whether connections wait for a free buffer.
   bool starving() const { return !starved_.empty(); }
-  // After the turns of all services, when one of them is starving.
+  // After the ticks of all services, when one of them is starving.
   void handle_starvation(Millis now);
-  // When turn() has something to do: kNever, a deadline, or `now` when at once.
+  // When tick() has something to do: kNever, a deadline, or `now` when at once.
   Millis next_wake(Millis now) const;
 
   // Stops accepting and closes what is idle; what is under way may end.
@@ -116,9 +116,9 @@ class StreamService {
     bool idle = false;  // nobody waited there at some time in this period
   };
 
-  // Handshake flights that one service serves in one turn, so that private-key work
+  // Handshake flights that one service serves in one tick, so that private-key work
   // delays the other connections and TFTP by a few milliseconds at the most.
-  static constexpr unsigned kHandshakesPerTurn = 4;
+  static constexpr unsigned kHandshakesPerTick = 4;
   // First flights that may wait. The rest wait in the kernel, where they hold no received
   // buffers, which the second flights of handshakes need that are paid for.
   static constexpr std::uint32_t kMaxPendingHellos = 128;

@@ -67,7 +67,7 @@ TftpService::~TftpService() {
 }
 
 void TftpService::start() {
-  turn(shard_.ring.now());
+  tick(shard_.ring.now());
 }
 
 void TftpService::let_go_of_views() {
@@ -79,7 +79,7 @@ void TftpService::let_go_of_views() {
   }
 }
 
-void TftpService::turn(Millis now) {
+void TftpService::tick(Millis now) {
   const std::uint64_t version = shard_.pins.current().version;
   if (std::exchange(version_, version) != version) let_go_of_views();
   // After all that came for transfers: a client's last acknowledgement is then seen
@@ -97,7 +97,7 @@ void TftpService::turn(Millis now) {
   for (std::uint32_t i : disarmed_)
     shard_.ring.receive_datagrams(sockets_[i].descriptor, Tag{TagKind::tftp_receive, 0, i}.packed());
   disarmed_.clear();
-  ++turns_;
+  ++ticks_;
 }
 
 Millis TftpService::next_wake() const {
@@ -140,7 +140,7 @@ void TftpService::on_request(std::uint32_t socket, const io::Datagram& datagram)
   if (request == nullptr) {
     shard_.counters.tftp_malformed.add();
     // Only what claims to be a request is answered: an answer to anything else
-    // could be answered in its turn.
+    // could be answered by the other side.
     note(datagram, {}, Answered::malformed);
     if (looks_like_request(datagram.payload))
       refuse(socket, datagram, wire::TftpErrorCode::illegal_operation, "malformed request");
@@ -431,7 +431,7 @@ void TftpService::send(std::uint32_t slot) {
                   .peer = t.peer,
                   .local = t.local};
   send_outstanding(shard_.ring, route, t.machine);
-  t.sent_in = turns_;
+  t.sent_in = ticks_;
 }
 
 // A failed send is a lost packet, unless something can be done about it.
@@ -453,7 +453,7 @@ void TftpService::end(std::uint32_t slot, DownloadEnd how) {
   Transfer& t = transfers_[slot];
   record(t, how);
   // What is queued refers to the file.
-  if (t.sent_in == turns_) shard_.ring.submit();
+  if (t.sent_in == ticks_) shard_.ring.submit();
   timers_.cancel(slot);
   by_peer_.erase(t.peer);
   if (t.pin) shard_.pins.unpin(t.pin.version);

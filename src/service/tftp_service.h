@@ -44,7 +44,7 @@ class TftpService {
   void on_receive(std::uint32_t socket, const io::Completion& completion);
   void on_send(const Tag& tag, const io::Completion& completion);
 
-  void turn(Millis now);
+  void tick(Millis now);
   Millis next_wake() const;
 
   // No new transfers; those under way may end.
@@ -80,7 +80,7 @@ class TftpService {
     Millis began = 0;           // when the request was taken
     Millis progressed = 0;      // when the peer last acknowledged something new
     Millis timer = kNever;      // the wheel's deadline: the transfer's, or an earlier one
-    std::uint64_t sent_in = 0;  // in which turn something was last queued
+    std::uint64_t sent_in = 0;  // in which tick something was last queued
     std::uint64_t version = 0;  // of the view that it began with
     ShortText<15> device;       // in the name that was asked for
   };
@@ -122,7 +122,7 @@ class TftpService {
   std::vector<Socket> sockets_;
   std::vector<std::uint32_t> disarmed_;                       // sockets without a receive
   std::vector<std::vector<std::uint32_t>> transfer_sockets_;  // by group
-  std::vector<Request> requests_;                             // of this turn
+  std::vector<Request> requests_;                             // of this tick
   SlotPool<Transfer> transfers_;
   SlotList pinning_;           // those that pin a view, ...
   std::uint64_t version_ = 0;  // ... which is this one
@@ -133,7 +133,7 @@ class TftpService {
   TokenBuckets networks_;
   SipKey key_;
   std::uint64_t choices_ = 0;
-  std::uint64_t turns_ = 1;
+  std::uint64_t ticks_ = 1;
   Millis answered_until_ = 0;  // for who was answered last
   bool draining_ = false;
 };

@@ -22,7 +22,7 @@ TEST(TimerWheel, FiresAtOrAfterTheDeadlineAndOnce) {
   EXPECT_EQ(wheel.next_wake(), kNever);
 }
 
-TEST(TimerWheel, DeadlinesBeyondATurnWaitTheirTime) {
+TEST(TimerWheel, DeadlinesBeyondARevolutionWaitTheirTime) {
   TimerWheel wheel(1, 0);
   wheel.arm(0, 100'000);
   Millis fired = 0;

@@ -86,7 +86,7 @@ struct Pair {
 
   // Until both are done, one has failed, or neither has anything to say.
   bool handshake() {
-    for (int turn = 0; turn < 10; ++turn) {
+    for (int round = 0; round < 10; ++round) {
       Outcome a = client.handshake(), b = server.handshake();
       if (a == Outcome::done && b == Outcome::done) return true;
       if (a == Outcome::failed || b == Outcome::failed) return false;

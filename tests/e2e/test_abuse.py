@@ -79,9 +79,9 @@ class Hostile:
     def run(self):
         self.selector = selectors.EpollSelector()
         while not self.ended.is_set():
-            self.turn()
+            self.tick()
 
-    def turn(self):
+    def tick(self):
         now = time.monotonic()
         self.budget += (now - self.looked) * self.again
         self.looked = now

@@ -18,7 +18,7 @@ class EchoServer {
     ring_.watch_waker(kWaker);
   }
 
-  void turn() {
+  void tick() {
     for (const Completion& c : ring_.wait(kNever)) {
       if (c.tag == kAccept) {
         accepted(c);

@@ -34,7 +34,7 @@ struct Scene {
 
   void run(Millis by) {
     sim.run_until(sim.time() + by);
-    while (sim.pending()) server.turn();
+    while (sim.pending()) server.tick();
   }
 
   SimRing sim;
@@ -140,7 +140,7 @@ Seen watch(const SimFaults& faults) {
   const Buffer bytes = pattern(100, 2);
   const int other = sim.add_udp_socket(at("192.0.2.9:69"));
   sim.accept(listener, 1);
-  for (int turn = 0; turn < 200; ++turn) {
+  for (int tick = 0; tick < 200; ++tick) {
     for (const Completion& c : sim.wait(kNever)) {
       seen.last = sim.now() - SimRing::kStart;
       if (c.tag == 1) {

@@ -17,12 +17,12 @@ Address at(const char* text) {
 // One peer, one connection, no faults.
 class SimRingTest : public testing::Test {
  protected:
-  std::vector<Completion> turn(Millis deadline = 0) {
+  std::vector<Completion> tick(Millis deadline = 0) {
     const auto batch = sim_.wait(deadline);
     return {batch.begin(), batch.end()};
   }
   Completion one(Millis deadline = 0) {
-    const auto batch = turn(deadline);
+    const auto batch = tick(deadline);
     EXPECT_EQ(batch.size(), 1u);
     return batch.empty() ? Completion{} : batch.front();
   }
@@ -61,7 +61,7 @@ TEST_F(SimRingTest, JoinsWhatArrivedAndFillsBuffersUntilNoneIsLeft) {
   sim_.peer_send(peer_, as_bytes("0123"));
   sim_.peer_send(peer_, as_bytes("456789abcdefghij"));
   sim_.receive(connection, 2);
-  const auto batch = turn();
+  const auto batch = tick();
   ASSERT_EQ(batch.size(), 3u);
   EXPECT_EQ(text(batch[0]), "01234567");
   EXPECT_EQ(text(batch[1]), "89abcdef");
@@ -79,7 +79,7 @@ TEST_F(SimRingTest, EndsAfterTheLastByte) {
   sim_.peer_send(peer_, as_bytes("last"));
   sim_.peer_close(peer_);
   sim_.receive(connection, 2);
-  const auto batch = turn();
+  const auto batch = tick();
   ASSERT_EQ(batch.size(), 2u);
   EXPECT_EQ(text(batch[0]), "last");
   EXPECT_EQ(batch[1].result, 0);
@@ -99,9 +99,9 @@ TEST_F(SimRingTest, ABatchIsBounded) {
     sim_.accept(listener, static_cast<std::uint64_t>(listener));
     sim_.connect(listener, at("192.0.2.2"));
   }
-  EXPECT_EQ(turn().size(), 3u);
+  EXPECT_EQ(tick().size(), 3u);
   EXPECT_TRUE(sim_.pending());
-  EXPECT_EQ(turn().size(), 2u);
+  EXPECT_EQ(tick().size(), 2u);
   EXPECT_FALSE(sim_.pending());
   EXPECT_EQ(sim_.open_connections(), 6u);
   sim_.close(connection);
@@ -124,7 +124,7 @@ TEST_F(SimRingTest, AStalledPeerTakesASocketBufferAndNoMore) {
   sim_.send(connection, bytes, 3);
   EXPECT_EQ(one().result, 10);
   sim_.send(connection, Bytes(bytes).subspan(10), 3);
-  EXPECT_TRUE(turn().empty());
+  EXPECT_TRUE(tick().empty());
   EXPECT_TRUE(sim_.peer_take(peer_).empty());
   sim_.peer_stall(peer_, false);
   EXPECT_EQ(one().result, 10);
@@ -164,13 +164,13 @@ TEST_F(SimRingTest, AVanishedPeerHoldsASendUntilItIsCancelledOrShutDown) {
   sim_.send(connection, bytes, 3);
   EXPECT_EQ(one().result, 10);
   sim_.send(connection, bytes, 3);
-  EXPECT_TRUE(turn().empty());
+  EXPECT_TRUE(tick().empty());
   sim_.cancel(3);
   EXPECT_EQ(one().result, -ECANCELED);
   sim_.send(connection, bytes, 3);
-  EXPECT_TRUE(turn().empty());
+  EXPECT_TRUE(tick().empty());
   sim_.shutdown(connection);
-  const auto batch = turn();
+  const auto batch = tick();
   ASSERT_EQ(batch.size(), 2u);
   EXPECT_EQ(batch[0].result, 0);
   EXPECT_EQ(batch[1].result, -EPIPE);
@@ -271,7 +271,7 @@ TEST_F(SimRingTest, LongDatagramsAreCutAsByTheKernel) {
   sim_.receive_datagrams(socket, 4);
   sim_.datagram_to(socket, at("192.0.2.1"), at("192.0.2.11").host, Buffer(13, 'x'));
   sim_.datagram(socket, at("192.0.2.1"), Buffer(12, 'y'));
-  const auto batch = turn();
+  const auto batch = tick();
   ASSERT_EQ(batch.size(), 2u);
   EXPECT_EQ(sim_.datagram(batch[0]).payload.size(), 100 - kDatagramOverhead);
   EXPECT_TRUE(sim_.datagram(batch[0]).truncated);
@@ -281,33 +281,33 @@ TEST_F(SimRingTest, LongDatagramsAreCutAsByTheKernel) {
 
 TEST_F(SimRingTest, WakesCountAsOneUntilSeen) {
   sim_.watch_waker(6);
-  EXPECT_TRUE(turn().empty());
+  EXPECT_TRUE(tick().empty());
   sim_.wake();
   sim_.wake();
   EXPECT_TRUE(one().more);
-  EXPECT_TRUE(turn().empty());
+  EXPECT_TRUE(tick().empty());
   sim_.wake();
   EXPECT_EQ(one().tag, 6u);
 }
 
 TEST_F(SimRingTest, TimeGoesToTheNextThingAndNeverBeyondTheLimit) {
   EXPECT_EQ(sim_.now(), SimRing::kStart);
-  EXPECT_TRUE(turn(kNever).empty());
+  EXPECT_TRUE(tick(kNever).empty());
   EXPECT_EQ(sim_.now(), SimRing::kStart);
 
   sim_.run_until(SimRing::kStart + 100);
   std::vector<Millis> ran;
   sim_.at(SimRing::kStart + 40, [&] { ran.push_back(sim_.time()); });
-  turn(SimRing::kStart + 15);
+  tick(SimRing::kStart + 15);
   EXPECT_EQ(sim_.now(), SimRing::kStart + 15);
-  turn(kNever);
+  tick(kNever);
   EXPECT_EQ(sim_.now(), SimRing::kStart + 40);
   EXPECT_EQ(ran, std::vector{SimRing::kStart + 40});
   EXPECT_TRUE(sim_.pending());
-  turn(kNever);
+  tick(kNever);
   EXPECT_EQ(sim_.now(), SimRing::kStart + 100);
   EXPECT_FALSE(sim_.pending());
-  turn(kNever);
+  tick(kNever);
   EXPECT_EQ(sim_.now(), SimRing::kStart + 100);
 }
 
@@ -317,7 +317,7 @@ TEST_F(SimRingTest, TimeThatPassesOutsideIsSeenByTheNextWait) {
   sim_.advance(500);
   EXPECT_EQ(sim_.now(), SimRing::kStart);
   EXPECT_TRUE(sim_.pending());
-  turn(SimRing::kStart + 20);
+  tick(SimRing::kStart + 20);
   EXPECT_EQ(sim_.now(), SimRing::kStart + 500);
   EXPECT_EQ(ran, 1);
 }
@@ -397,7 +397,7 @@ TEST_F(SimRingDeathTest, PiecesThatChangeUnderASend) {
   pieces.set(std::array{as_bytes("x"), Bytes(bytes)});
   sim_.send_iovecs(connection, pieces, 3);
   bytes[1] = 'd';
-  EXPECT_DEATH(turn(), "simulated ring: what was given to a send");
+  EXPECT_DEATH(tick(), "simulated ring: what was given to a send");
 }
 
 TEST_F(SimRingDeathTest, ADatagramThatChangesUnderASend) {

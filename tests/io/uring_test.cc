@@ -249,7 +249,7 @@ TEST_F(UringTest, FinishEndsOneDirectionAndCountsUntilItIsAcknowledged) {
   ring_->close(ours);
 }
 
-TEST_F(UringTest, ASendThenShutdownThenCloseInOneTurnDeliversTheBytes) {
+TEST_F(UringTest, ASendThenShutdownThenCloseInOneTickDeliversTheBytes) {
   for (int i = 0; i < 20; ++i) {
     auto [ours, other] = connection();
     ring_->send(ours, as_bytes("last words"), 3);

@@ -143,11 +143,11 @@ TEST(ShardWithoutMemory, NeedsNoneToServe) {
   Clients clients(world, 1);
   {
     FailHere failing(0);
-    unsigned turns = 0;
+    unsigned ticks = 0;
     world.run_for(20'000, [&] {
       PauseHere pause;
       clients.pump();
-      if (++turns % 7 == 0 && turns < 60) publish(world, static_cast<std::uint8_t>(turns));
+      if (++ticks % 7 == 0 && ticks < 60) publish(world, static_cast<std::uint8_t>(ticks));
     });
     EXPECT_FALSE(failing.happened());
   }

@@ -359,7 +359,7 @@ Buffer translated(std::string_view file, std::uint16_t block_size, std::uint16_t
   Scene s(std::move(body), window(blocks, block_size), true);
   Buffer out;
   Next next = s.ack(0);
-  for (unsigned turn = 0; next == Next::send || next == Next::retransmit; ++turn) {
+  for (unsigned round = 0; next == Next::send || next == Next::retransmit; ++round) {
     NetasciiReader reader = s.transfer.text();
     std::vector<Buffer> sent;
     for (std::uint64_t block : s.outstanding()) {
@@ -370,7 +370,7 @@ Buffer translated(std::string_view file, std::uint16_t block_size, std::uint16_t
     }
     // Now and then only a part of the window arrives.
     s.now += 10;
-    std::size_t arrived = turn % 3 == 1 ? (sent.size() + 1) / 2 : sent.size();
+    std::size_t arrived = round % 3 == 1 ? (sent.size() + 1) / 2 : sent.size();
     for (std::size_t i = 0; i < arrived; ++i) out.insert(out.end(), sent[i].begin(), sent[i].end());
     next = s.ack(s.transfer.first() - 1 + arrived);
   }

@@ -29,7 +29,7 @@ class Browser {
 
   Browser(World& world, unsigned host, const Manner& manner, std::vector<std::string> requests);
 
-  void pump();  // after each turn
+  void pump();  // after each tick
   const std::vector<Response>& responses() const { return responses_; }
   bool satisfied() const { return responses_.size() == requests_.size(); }
   bool has_asked() const { return sent_ > 0; }

@@ -21,7 +21,7 @@ TEST(Overload, WhoIsNotServedYetWaitsInTheKernel) {
     peers.push_back(world.sim.connect(world.listener, world.peer(i, 1)));
     world.sim.peer_send(peers.back(), start_of_a_hello);
   }
-  // One is accepted in each turn, and its flight served in the next: none piles up.
+  // One is accepted in each tick, and its flight served in the next: none piles up.
   std::size_t most = 0;
   world.run_for(50, [&] { most = std::max(most, world.sim.buffers_out(io::Group::tcp)); });
   EXPECT_LE(most, kMaxPendingHellos);
@@ -62,7 +62,7 @@ TEST(Overload, TheBacklogFollowsWhatIsServed) {
   const Millis end = world.sim.time() + 1500;
   auto more = [&] {
     if (world.sim.time() >= end) return;
-    // Two come for one that can be accepted; each turn takes ten milliseconds.
+    // Two come for one that can be accepted; each tick takes ten milliseconds.
     for (int i = 0; i < 2; ++i) {
       ++number;
       phones.push_back(std::make_unique<Phone>(world, number, Phone::Manner{.seed = number}));

@@ -422,7 +422,7 @@ TEST_F(TftpAbuse, WhatADeviceLacksIsWrittenDown) {
   }
 }
 
-// What was queued in the turn in which a transfer ends still refers to its file.
+// What was queued in the tick in which a transfer ends still refers to its file.
 TEST_F(TftpAbuse, NothingIsSentFromAFileThatIsGone) {
   make();
   auto oack = answers(peer(1), "big", {.windowsize = std::uint16_t{64}});

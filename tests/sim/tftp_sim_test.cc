@@ -83,10 +83,10 @@ TEST(TftpSim, ATransferEndsOnTheVersionItBeganWith) {
   world.publish({{.name = "f", .body = index::FileBody{.content = index::Blob(old_content)}}});
   Fetchers fetchers;
   Fetcher& before = fetch(world, fetchers, 1, "f");
-  unsigned turns = 0;
+  unsigned ticks = 0;
   world.run_for(60'000, [&] {
     deliver(world, fetchers);
-    if (++turns == 20) {
+    if (++ticks == 20) {
       ASSERT_FALSE(before.done());
       world.publish({{.name = "f", .body = index::FileBody{.content = index::Blob(new_content)}}});
       fetch(world, fetchers, 2, "f");
@@ -112,18 +112,18 @@ TEST(TftpSim, BlockNumbersWrap) {
   }
 }
 
-TEST(TftpSim, AWindowArrivesInOneTurn) {
+TEST(TftpSim, AWindowArrivesInOneTick) {
   World world({});
   put(world, "f", file_content(3, 1428 * 160));
   Fetchers fetchers;
   fetch(world, fetchers, 1, "f", {.blksize = std::uint16_t{1428}, .windowsize = std::uint16_t{16}});
-  unsigned turns = 0;
+  unsigned ticks = 0;
   world.run_for(5000, [&] {
-    if (!fetchers[0]->done()) ++turns;
+    if (!fetchers[0]->done()) ++ticks;
     deliver(world, fetchers);
   });
   EXPECT_TRUE(fetchers[0]->done());
-  EXPECT_LE(turns, 40u);
+  EXPECT_LE(ticks, 40u);
   EXPECT_EQ(world.counters.tftp_retransmits.get(), 0u);
   EXPECT_EQ(world.counters.tftp_send_errors.get(), 0u);
 }
@@ -333,10 +333,10 @@ TEST(TftpSim, DrainLetsTransfersEnd) {
   world.publish({{.name = "f", .body = index::FileBody{.content = index::Blob(content)}}});
   Fetchers fetchers;
   fetch(world, fetchers, 1, "f");
-  unsigned turns = 0;
+  unsigned ticks = 0;
   world.run_for(30'000, [&] {
     deliver(world, fetchers);
-    if (++turns == 10) {
+    if (++ticks == 10) {
       world.shard->drain();
       fetch(world, fetchers, 2, "f");
     }

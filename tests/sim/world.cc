@@ -125,7 +125,7 @@ io::Address World::peer(unsigned host, std::uint16_t port) const {
   return out;
 }
 
-// The room takes all that one turn can have to say: every question, and a handshake.
+// The room takes all that one tick can have to say: every question, and a handshake.
 Phone::Phone(World& world, unsigned host, const Manner& manner)
     : world_(world), manner_(manner), room_(1 << 20) {
   std::mt19937_64 random(manner.seed);

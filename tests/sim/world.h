@@ -45,13 +45,13 @@ class World {
   ~World();
 
   void publish(std::vector<index::FileChange> changes);  // the next view
-  // Lets virtual time pass; `each_turn` runs after every turn of the shard.
-  template <class EachTurn>
-  void run_for(Millis time, EachTurn&& each_turn) {
+  // Lets virtual time pass; `each_tick` runs after every tick of the shard.
+  template <class EachTick>
+  void run_for(Millis time, EachTick&& each_tick) {
     sim.run_until(sim.time() + time);
     while (sim.pending() && alive) {
-      alive = shard->turn();
-      each_turn();
+      alive = shard->tick();
+      each_tick();
     }
   }
   void run_for(Millis time) {
@@ -98,7 +98,7 @@ class Phone {
 
   Phone(World& world, unsigned host, const Manner& manner);
 
-  void pump();  // after each turn
+  void pump();  // after each tick
   unsigned answers() const { return answered_; }
   bool satisfied() const { return answered_ == manner_.questions; }
   bool handshaken() const { return engine_.handshake_done(); }

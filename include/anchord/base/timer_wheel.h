@@ -1,7 +1,7 @@
 // One deadline for each of a fixed number of ids, in milliseconds.
 //
 // A hashed wheel: a deadline lies in the bucket of its time, and one that is
-// more than a turn away is passed over until its turn comes. Arming, moving and
+// more than a revolution away is passed over until its time comes. Arming, moving and
 // cancelling cost a few stores and no allocation. A deadline fires at or after
 // its time, at most one bucket (kGranularity) late plus the caller's delay.
 #pragma once
@@ -30,7 +30,7 @@ class TimerWheel {
   void advance(Millis now, Fire&& fire) {
     std::uint64_t target = now / kGranularity;
     if (target < reached_) return;
-    // After a pause longer than a turn each bucket still needs one visit only.
+    // After a pause longer than a revolution each bucket still needs one visit only.
     if (target - reached_ >= kBuckets) reached_ = target - kBuckets + 1;
     while (reached_ <= target) {
       // The hand moves first: what is armed while firing lands ahead of it.

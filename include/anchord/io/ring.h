@@ -170,26 +170,26 @@ class Ring {
   // until the next wait(). An empty one is normal.
   virtual std::span<const Completion> wait(Millis deadline) = 0;
 
-  // Shows other threads which turn this one is at: each wait() stores kTurnBegins there before
+  // Shows other threads which tick this one is at: each wait() stores kTickBegins there before
   // it reads the clock, and then what it has read; the owner stores kNever before it waits.
-  // Whoever reads the clock first, and kNever afterwards, knows that no turn is under way or
+  // Whoever reads the clock first, and kNever afterwards, knows that no tick is under way or
   // will come which has an earlier time.
-  static constexpr Millis kTurnBegins = 0;
-  void show_turns_in(std::atomic<Millis>& turn) { turn_ = &turn; }
+  static constexpr Millis kTickBegins = 0;
+  void show_ticks_in(std::atomic<Millis>& tick) { tick_ = &tick; }
 
  protected:
   // The clock, read in that order.
   template <class Clock>
   Millis begin_turn(Clock&& clock) {
-    if (turn_ == nullptr) return clock();
-    turn_->store(kTurnBegins, std::memory_order_seq_cst);
+    if (tick_ == nullptr) return clock();
+    tick_->store(kTickBegins, std::memory_order_seq_cst);
     const Millis now = clock();
-    turn_->store(now, std::memory_order_release);
+    tick_->store(now, std::memory_order_release);
     return now;
   }
 
  private:
-  std::atomic<Millis>* turn_ = nullptr;
+  std::atomic<Millis>* tick_ = nullptr;
 };
 
 }  // namespace anchord::io

@@ -19,7 +19,7 @@
 // that run_until() set; then it returns what is due, perhaps nothing. A test is
 //
 //   sim.run_until(sim.time() + 5000);
-//   while (sim.pending()) shard.turn();   // calls sim.wait() once
+//   while (sim.pending()) shard.tick();   // calls sim.wait() once
 //
 // An acknowledgement comes with what a peer sends, or by itself, perhaps late.
 //
@@ -269,8 +269,8 @@ class SimRing final : public Ring {
   Millis time_ = kStart;
   Millis seen_time_ = kStart;
   Millis limit_ = kStart;
-  Millis last_turn_ = kStart;
-  std::uint64_t turns_at_once_ = 0;
+  Millis last_tick_ = kStart;
+  std::uint64_t ticks_at_once_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t trace_ = 0;
   int next_descriptor_;

@@ -174,12 +174,12 @@ struct ActivityLog {
   GuessingLog guessing;
   SpscQueue<Request, 4096> requests;
   SpscQueue<Trouble, 512> trouble;
-  // When the shard's present turn began, by the clock that its records' times are of; kNever while it
-  // waits (Ring::show_turns_in()). Whoever reads it before the logs knows up to when they are whole.
-  std::atomic<Millis> turn{kNever};
+  // When the shard's present tick began, by the clock that its records' times are of; kNever while it
+  // waits (Ring::show_ticks_in()). Whoever reads it before the logs knows up to when they are whole.
+  std::atomic<Millis> tick{kNever};
 };
 
-// When the record came to be, in the turn that pushed it.
+// When the record came to be, in the tick that pushed it.
 inline Millis time_of(const Question& question) {
   return question.at;
 }

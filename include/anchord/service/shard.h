@@ -1,7 +1,7 @@
 // One core's worth of Anchord: a ring, and the TVS, HTTP and TFTP services on it.
 //
 // Everything is made on, and used by, one thread; only the counters and the log are
-// for others. The same shard runs on a simulated ring in tests, turn by turn.
+// for others. The same shard runs on a simulated ring in tests, tick by tick.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ class Shard {
 
   // One round: picks up the newest view, handles what has happened, and waits for
   // more until the next deadline. False when a drain has finished.
-  bool turn();
+  bool tick();
 
   // Accepts nothing new from now on, and lets what is under way end, but not for
   // longer than the settings' drain_timeout.

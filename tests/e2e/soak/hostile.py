@@ -31,7 +31,7 @@ class Datagrams:
     def __init__(self, site, random, rate):
         self.site, self.random, self.due, self.rate = site, random, 0, rate * A_SECOND
 
-    def turn(self, now):
+    def tick(self, now):
         if now < self.due:
             return
         self.due = now + 1 / self.rate
@@ -70,7 +70,7 @@ class SlowTransfers:
         self.site, self.count, self.pace = site, count, pace
         self.random, self.open, self.due = random, [], 0
 
-    def turn(self, now):
+    def tick(self, now):
         if len(self.open) < self.count and now >= self.due:
             self.due = now + 1
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -106,7 +106,7 @@ class SlowReaders:
     def __init__(self, site, random, count=8):
         self.site, self.random, self.count, self.open, self.due = site, random, count, [], 0
 
-    def turn(self, now):
+    def tick(self, now):
         if len(self.open) < self.count and now >= self.due:
             self.due = now + 0.5
             try:
@@ -158,7 +158,7 @@ class Peers:
         while not self.ended.is_set():
             for kind in kinds:
                 try:
-                    kind.turn(time.monotonic())
+                    kind.tick(time.monotonic())
                 except OSError:  # nobody there: it is killed and comes again
                     pass
             time.sleep(0.005)
