@@ -182,8 +182,8 @@ std::set<const Activity::Read*> Activity::repeated_nameless(const std::vector<Re
 // all known any more, any phone.
 void Activity::note_nameless(const Read& read, bool repeated) {
   const service::Download& download = read.download;
-  auto kind = given_kind(download.file.text());
-  const bool is_list = kind && *kind != store::Given::configuration;
+  auto kind = delivered_kind(download.file.text());
+  const bool is_list = kind && *kind != store::DeliveredKind::configuration;
   if (!is_list || repeated || download.end == service::DownloadEnd::not_there) return ledger_.note_nothing();
   // A transfer ends on the view that it began with, perhaps long ago.
   store::LedgerGap gap{.began = read.time - AddressBook::kMemory, .ended = read.time, .why = {}};

@@ -53,7 +53,7 @@ void add(std::vector<Observation>& seen, Observation one) {
 
 // `newer` came after `older`.
 void merge(store::LedgerChange& older, store::LedgerChange&& newer) {
-  for (std::size_t kind = 0; kind < store::kGivenKinds; ++kind)
+  for (std::size_t kind = 0; kind < store::kDeliveredKinds; ++kind)
     if (newer.given[kind].version != 0) older.given[kind] = std::move(newer.given[kind]);
   if (!newer.model.empty()) older.model = std::move(newer.model);
   older.questions += newer.questions;
@@ -63,13 +63,13 @@ void merge(store::LedgerChange& older, store::LedgerChange&& newer) {
 }
 
 // What a download says of the lists that the device may hold.
-void observe(std::vector<Observation>& seen, const service::Download& download, store::Given kind,
+void observe(std::vector<Observation>& seen, const service::Download& download, store::DeliveredKind kind,
              const std::string& from) {
-  if (kind == store::Given::configuration) {
+  if (kind == store::DeliveredKind::configuration) {
     add(seen, {.what = Observation::What::configuration_asked, .at = download.began, .from = from});
     return;
   }
-  ListKind list = kind == store::Given::itl ? ListKind::itl : ListKind::ctl;
+  ListKind list = kind == store::DeliveredKind::itl ? ListKind::itl : ListKind::ctl;
   add(seen, {.what = Observation::What::list_asked, .kind = list, .at = download.began, .from = from});
   if (download.end == service::DownloadEnd::not_there) return;
   bool is_given = download.end == service::DownloadEnd::given;
@@ -82,15 +82,17 @@ void observe(std::vector<Observation>& seen, const service::Download& download, 
 
 }  // namespace
 
-std::optional<store::Given> given_kind(std::string_view served) {
+std::optional<store::DeliveredKind> delivered_kind(std::string_view served) {
   if (served == trust::kItlFileName || served == trust::kCtlFileName || trust::own_list_name(served))
-    return served.front() == 'I' || served.front() == 'i' ? store::Given::itl : store::Given::ctl;
+    return served.front() == 'I' || served.front() == 'i' ? store::DeliveredKind::itl
+                                                          : store::DeliveredKind::ctl;
   for (std::string_view ending : kSignedEndings) {
     if (!served.ends_with(ending)) continue;
     served.remove_suffix(ending.size());
     break;
   }
-  if (configured_device(served) || is_default_configuration(served)) return store::Given::configuration;
+  if (configured_device(served) || is_default_configuration(served))
+    return store::DeliveredKind::configuration;
   return std::nullopt;
 }
 
@@ -105,7 +107,7 @@ store::LedgerChange* PendingLedger::change_of(const std::string& device) {
 }
 
 void PendingLedger::note(const service::Download& download, UnixSeconds now) {
-  auto kind = given_kind(download.file.text());
+  auto kind = delivered_kind(download.file.text());
   auto device = phone_in(download.device.text());
   if (!kind || !device) return;
   store::LedgerChange* change = change_of(*device);
@@ -123,15 +125,15 @@ void PendingLedger::note(const service::Download& download, UnixSeconds now) {
 }
 
 void PendingLedger::note_one_of(std::span<const std::string> devices, const service::Download& download) {
-  auto kind = given_kind(download.file.text());
-  if (!kind || *kind == store::Given::configuration) return;
+  auto kind = delivered_kind(download.file.text());
+  if (!kind || *kind == store::DeliveredKind::configuration) return;
   const std::string from = download.from.text();
   for (const std::string& name : devices) {
     auto device = phone_in(name);
     store::LedgerChange* change = device ? change_of(*device) : nullptr;
     if (change == nullptr) continue;
     add(change->seen, {.what = Observation::What::list_maybe_given,
-                       .kind = *kind == store::Given::itl ? ListKind::itl : ListKind::ctl,
+                       .kind = *kind == store::DeliveredKind::itl ? ListKind::itl : ListKind::ctl,
                        .version = download.version,
                        .at = download.ended,
                        .from = from});

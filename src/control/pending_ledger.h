@@ -17,7 +17,7 @@
 namespace anchord::control {
 
 // What the ledger keeps a file of that name as; none: it keeps nothing of it.
-std::optional<store::Given> given_kind(std::string_view served);
+std::optional<store::DeliveredKind> delivered_kind(std::string_view served);
 
 class PendingLedger {
  public:

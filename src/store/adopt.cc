@@ -210,7 +210,7 @@ Status put_adopted(Database& database, const InitRequest& request,
     if (auto done = note_audit(database, "adopted " + describe(identity->certificate)); !done) return done;
   if (request.adopted.itl.empty()) return {};
   // Any phone may hold it, whether it was ever heard of or not.
-  auto done = keep_handed_out(database, trust::kItlFileName, request.adopted.itl, request.now);
+  auto done = keep_issued_list(database, trust::kItlFileName, request.adopted.itl, request.now);
   if (done)
     done = execute(database, "INSERT INTO ledger_gaps (began, ended, unkept, why) VALUES (0, ?, 0, ?)",
                    request.now, kAdoptedGap);

@@ -155,7 +155,7 @@ Status take_ledger_over(Store& present, const std::filesystem::path& folder) {
   if (!restored) return std::unexpected(restored.error());
   auto entries = ledger(present);
   if (!entries) return std::unexpected(entries.error());
-  auto lists = handed_out_lists(present);
+  auto lists = issued_lists(present);
   if (!lists) return std::unexpected(lists.error());
   auto sessions = ledger_sessions(present);
   if (!sessions) return std::unexpected(sessions.error());

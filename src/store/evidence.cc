@@ -13,7 +13,7 @@ using trust::ListVersion;
 
 Result<ListVersion> settle(LedgerEntry& entry, ListKind which, std::int64_t last_gap) {
   const bool is_itl = which == ListKind::itl;
-  const GivenFile& given = entry.of(is_itl ? Given::itl : Given::ctl);
+  const DeliveredFile& given = entry.of(is_itl ? DeliveredKind::itl : DeliveredKind::ctl);
   const std::vector<ListVersion> may = entry.may_hold(which);
   if (!is_itl && may == std::vector{trust::kNoList}) return trust::kNoList;
   if (given.version == 0 || !given.whole)
@@ -72,7 +72,7 @@ Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::st
       if (!itl) return std::unexpected(itl.error());
       auto ctl = settle(entry, ListKind::ctl, gaps->last());
       if (!ctl) return std::unexpected(ctl.error());
-      entry.belief.home = entry.of(Given::itl).address;
+      entry.belief.home = entry.of(DeliveredKind::itl).address;
       if (auto done = rows.write(entry); !done) return std::unexpected(done.error());
       out.push_back({device, *itl, *ctl, entry.belief.home});
     }

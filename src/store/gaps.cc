@@ -25,7 +25,7 @@ Result<std::vector<Served>> read_served(Database& database) {
   Statement row(database, R"(
     SELECT name, version, built_at,
       ifnull(lead(built_at) OVER (PARTITION BY name ORDER BY built_at, rowid), 9223372036854775807)
-    FROM handed_out)");
+    FROM issued_lists)");
   while (row.next())
     out.push_back(
         {std::string(row.text(0)), static_cast<ListVersion>(row.integer(1)), row.integer(2), row.integer(3)});

@@ -92,7 +92,7 @@ Result<bool> take_list(Database& database, ListVersion version, std::map<ListVer
     lists[version];
     return true;
   }
-  Statement row(database, "SELECT content FROM handed_out WHERE version = ? LIMIT 1",
+  Statement row(database, "SELECT content FROM issued_lists WHERE version = ? LIMIT 1",
                 static_cast<std::int64_t>(version));
   if (!row.next()) {
     if (!row.ok()) return row.failure();

@@ -72,7 +72,7 @@ Status note_change(Database& database, std::string_view what, bool forced = fals
 
 // A list that phones are given from now on, in the open transaction. What is old and held by
 // no phone goes.
-Status keep_handed_out(Database& database, std::string_view name, Bytes content, UnixSeconds built_at);
+Status keep_issued_list(Database& database, std::string_view name, Bytes content, UnixSeconds built_at);
 
 // The SHA-256 that somebody typed, in lower case: all of it, of a certificate that may be
 // removed as it is not the cluster's own.

@@ -165,7 +165,7 @@ Status write_database(const std::filesystem::path& file, const InitRequest& requ
   if (::chmod(file.c_str(), 0600) != 0) return fail_errno("cannot protect '" + file.string() + "'", errno);
   auto done = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
   for (const char* tables : {kFirstTables, kServiceStatus, kExtendedTables, kChangeLog, kIdentityTable,
-                             kProvisioningTables, kHandedOut, kLedgerTables, kEvidenceColumns})
+                             kProvisioningTables, kIssuedListsTable, kLedgerTables, kEvidenceColumns})
     if (done) done = database->run(tables);
   if (done)
     done = database->run(

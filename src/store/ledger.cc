@@ -64,10 +64,11 @@ class Notebook {
       --proven_;
     }
     if (auto done = rows_.write(entry); !done) return done;
-    for (std::size_t kind = 0; kind < kGivenKinds; ++kind) {
-      const GivenFile& given = change.given[kind];
+    for (std::size_t kind = 0; kind < kDeliveredKinds; ++kind) {
+      const DeliveredFile& given = change.given[kind];
       if (given.version == 0) continue;
-      if (auto done = rows_.write_given(*device, static_cast<Given>(kind), given); !done) return done;
+      if (auto done = rows_.write_delivered(*device, static_cast<DeliveredKind>(kind), given); !done)
+        return done;
     }
     return {};
   }

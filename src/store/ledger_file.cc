@@ -23,7 +23,7 @@ Json kind_json(const LedgerEntry& entry, std::size_t kind) {
           {"accepted_at", entry.belief.kinds[kind].accepted_at}};
 }
 
-Json given_json(const GivenFile& given) {
+Json given_json(const DeliveredFile& given) {
   return {{"file", given.file},
           {"version", fmt::format("{:016x}", given.version)},
           {"at", given.at},
@@ -38,12 +38,12 @@ Json entry_json(const LedgerEntry& entry) {
            {"proven", entry.belief.proven},  {"removed", entry.removed}, {"home", entry.belief.home}};
   for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) out[kKindNames[kind]] = kind_json(entry, kind);
   out["given"] = Json::array();
-  for (const GivenFile& given : entry.given) out["given"].push_back(given_json(given));
+  for (const DeliveredFile& given : entry.given) out["given"].push_back(given_json(given));
   return out;
 }
 
 // Throws what nlohmann throws: import_ledger() turns it into one line.
-GivenFile given_of(const Json& json) {
+DeliveredFile given_of(const Json& json) {
   std::uint64_t version = versions_from_text(json.at("version").get_ref<const std::string&>()).front();
   return {.file = json.at("file").get<std::string>().substr(0, 255),
           .version = version == trust::kUnkeptList ? 0 : version,
@@ -75,18 +75,18 @@ LedgerEntry entry_of(const Json& json) {
     held.accepted_at = part.at("accepted_at").get<UnixSeconds>();
   }
   const Json& given = json.at("given");
-  for (std::size_t kind = 0; kind < kGivenKinds && kind < given.size(); ++kind)
+  for (std::size_t kind = 0; kind < kDeliveredKinds && kind < given.size(); ++kind)
     entry.given[kind] = given_of(given[kind]);
   return entry;
 }
 
-HandedOut list_of(const Json& json) {
+IssuedList list_of(const Json& json) {
   auto content = from_hex(json.at("content").get_ref<const std::string&>());
   if (!content) throw std::invalid_argument("a list is not hexadecimal");
-  HandedOut list{.name = json.at("name").get<std::string>(),
-                 .version = version_of_list(*content),
-                 .built_at = json.at("built_at").get<UnixSeconds>(),
-                 .content = std::move(*content)};
+  IssuedList list{.name = json.at("name").get<std::string>(),
+                  .version = version_of_list(*content),
+                  .built_at = json.at("built_at").get<UnixSeconds>(),
+                  .content = std::move(*content)};
   if (!list_name(list.name))
     throw std::invalid_argument("'" + list.name.substr(0, 64) + "' is no list's name");
   return list;
@@ -112,7 +112,7 @@ struct Read {
   std::string cluster;
   UnixSeconds written_at = 0;
   std::vector<LedgerEntry> entries;
-  std::vector<HandedOut> lists;
+  std::vector<IssuedList> lists;
   std::vector<LedgerGap> gaps;
   std::vector<StatusReport> reports;
 };
@@ -142,7 +142,7 @@ Result<std::string> export_ledger(Store& store, UnixSeconds now) {
   if (!loaded) return std::unexpected(loaded.error());
   auto entries = ledger(store);
   if (!entries) return std::unexpected(entries.error());
-  auto lists = handed_out_lists(store);
+  auto lists = issued_lists(store);
   if (!lists) return std::unexpected(lists.error());
   auto gaps = ledger_gaps(store);
   if (!gaps) return std::unexpected(gaps.error());
@@ -151,7 +151,7 @@ Result<std::string> export_ledger(Store& store, UnixSeconds now) {
   Json out{{"format", kFormat}, {"cluster", loaded->cluster.id}, {"written_at", now}};
   for (const char* part : {"devices", "lists", "gaps", "reports"}) out[part] = Json::array();
   for (const LedgerEntry& entry : *entries) out["devices"].push_back(entry_json(entry));
-  for (const HandedOut& list : *lists)
+  for (const IssuedList& list : *lists)
     out["lists"].push_back(
         {{"name", list.name}, {"built_at", list.built_at}, {"content", to_hex(list.content)}});
   for (const LedgerGap& gap : *gaps)

@@ -87,7 +87,7 @@ LedgerEntry entry_of(const Statement& row) {
 
 void give(LedgerEntry& entry, const Statement& row, int column) {
   auto kind = static_cast<std::size_t>(row.integer(column));
-  if (kind >= kGivenKinds) return;  // the schema lets there be none
+  if (kind >= kDeliveredKinds) return;  // the schema lets there be none
   entry.given[kind] = {.file = std::string(row.text(column + 1)),
                        .version = static_cast<std::uint64_t>(row.integer(column + 2)),
                        .at = row.integer(column + 3),
@@ -170,7 +170,7 @@ Status LedgerRows::write(const LedgerEntry& entry) {
   return write_.ok() ? Status() : write_.failure();
 }
 
-Status LedgerRows::write_given(std::string_view device, Given kind, const GivenFile& given) {
+Status LedgerRows::write_delivered(std::string_view device, DeliveredKind kind, const DeliveredFile& given) {
   write_given_.restart(device, static_cast<int>(kind), given.file, given.version, given.at, given.whole,
                        given.protocol, given.address);
   while (write_given_.next()) {

@@ -25,7 +25,7 @@ class LedgerRows {
 
   Result<std::optional<LedgerEntry>> read(std::string_view device);
   Status write(const LedgerEntry& entry);
-  Status write_given(std::string_view device, Given kind, const GivenFile& given);
+  Status write_delivered(std::string_view device, DeliveredKind kind, const DeliveredFile& given);
 
  private:
   Statement read_;

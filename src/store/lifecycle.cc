@@ -107,7 +107,7 @@ Result<std::map<std::string, std::string>> models_of_phones(Database& database,
 // Whether phones were ever given a list that is signed otherwise: who goes on with it does not know
 // SHA-1 only.
 Result<bool> signed_with_sha1_only(Database& database) {
-  Statement row(database, "SELECT content FROM handed_out");
+  Statement row(database, "SELECT content FROM issued_lists");
   bool only = true;
   while (only && row.next())
     if (auto list = wire::parse_trust_list(row.blob(0))) only = list->header.digest == wire::Digest::sha1;

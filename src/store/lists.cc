@@ -1,4 +1,4 @@
-// What the services leave in the store: the lists they handed out, and how they fare.
+// What the services leave in the store: the lists they issued, and how they fare.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, Uni
                       R"(INSERT OR REPLACE INTO lists (name, input_digest, built_at, content)
                          VALUES (?, ?, ?, ?))",
                       name, input_digest, list.built_at, Bytes(list.content));
-  if (done) done = keep_handed_out(database, name, list.content, list.built_at);
+  if (done) done = keep_issued_list(database, name, list.content, list.built_at);
   if (done) done = note_audit(database, fmt::format("built '{}', {} bytes", name, list.content.size()));
   if (done) done = writing->commit();
   if (!done) return std::unexpected(done.error());

@@ -53,7 +53,7 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs, const Merging& how) {
   if (mine.belief.home.empty() || last(theirs) > last(mine)) mine.belief.home = theirs.belief.home;
   for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) merge(mine, theirs, kind, how);
   mine.belief.proven |= theirs.belief.proven;
-  for (std::size_t kind = 0; kind < kGivenKinds; ++kind)
+  for (std::size_t kind = 0; kind < kDeliveredKinds; ++kind)
     if (theirs.given[kind].at > mine.given[kind].at) mine.given[kind] = theirs.given[kind];
   if (mine.model.empty()) mine.model = theirs.model;
   mine.questions = std::max(mine.questions, theirs.questions);
@@ -112,24 +112,25 @@ Status add_gaps(Database& database, std::span<const LedgerGap> gaps) {
 
 Status put(LedgerRows& rows, const LedgerEntry& entry) {
   if (auto done = rows.write(entry); !done) return done;
-  for (std::size_t kind = 0; kind < kGivenKinds; ++kind)
+  for (std::size_t kind = 0; kind < kDeliveredKinds; ++kind)
     if (entry.given[kind].version != 0)
-      if (auto done = rows.write_given(entry.device, static_cast<Given>(kind), entry.given[kind]); !done)
+      if (auto done = rows.write_delivered(entry.device, static_cast<DeliveredKind>(kind), entry.given[kind]);
+          !done)
         return done;
   return {};
 }
 
 }  // namespace
 
-Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const HandedOut> lists,
+Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const IssuedList> lists,
                     std::span<const LedgerGap> gaps, UnixSeconds clocks_apart) {
   Database& database = Inside::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   Status done;
-  for (const HandedOut& list : lists)
+  for (const IssuedList& list : lists)
     if (done)
-      done = execute(database, R"(INSERT INTO handed_out (name, version, built_at, content)
+      done = execute(database, R"(INSERT INTO issued_lists (name, version, built_at, content)
                                   VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING)",
                      list.name, list.version, list.built_at, Bytes(list.content));
   if (!done) return done;

@@ -44,7 +44,7 @@ Status to_version_3(Database& database) {
                               ALTER TABLE certificates RENAME TO certificates_2;
                               ALTER TABLE audit RENAME TO audit_2)");
   if (done) done = database.run(kExtendedTables);
-  if (done) done = database.run(kHandedOut);
+  if (done) done = database.run(kIssuedListsTable);
   if (done)
     done = execute(database,
                    R"(INSERT INTO cluster (id, cluster_id, name, mode, has_ctl, rolling_back, digest,
@@ -67,7 +67,7 @@ Status to_version_3(Database& database) {
 Status keep_saved_lists(Database& database) {
   Statement row(database, "SELECT name, content, built_at FROM lists");
   while (row.next())
-    if (auto done = keep_handed_out(database, row.text(0), row.blob(1), row.integer(2)); !done) return done;
+    if (auto done = keep_issued_list(database, row.text(0), row.blob(1), row.integer(2)); !done) return done;
   if (!row.ok()) return row.failure();
   return {};
 }
@@ -129,6 +129,7 @@ Status bring_up(Database& database, int version, const std::optional<NewIdentity
   if (done && version < 3) done = to_version_3(database);
   if (done && version < 4) done = to_version_4(database, version);
   if (done && version < 5) done = to_version_5(database);
+  if (done && version >= 3) done = database.run("ALTER TABLE handed_out RENAME TO issued_lists");
   if (done && version >= 4) done = database.run("ALTER TABLE ledger DROP COLUMN created_gap");
   if (done && added) done = put_identity(database, *added);
   if (done && version < 3) done = keep_saved_lists(database);

@@ -354,7 +354,7 @@ Result<std::set<std::string>> unsettled_phones(Store& store) {
 Result<std::vector<OwnList>> recovery_lists(Store& store) {
   std::vector<OwnList> out;
   Statement row(Inside::database(store), R"(
-    SELECT r.name, (SELECT content FROM handed_out WHERE version = r.version LIMIT 1)
+    SELECT r.name, (SELECT content FROM issued_lists WHERE version = r.version LIMIT 1)
     FROM recovery_lists AS r ORDER BY r.name)");
   while (row.next()) out.push_back({std::string(row.text(0)), to_buffer(row.blob(1))});
   if (!row.ok()) return row.failure();

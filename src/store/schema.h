@@ -5,8 +5,8 @@ namespace anchord::store {
 
 constexpr int kApplicationId = 0x414e4348;  // "ANCH"
 
-// 1: without phones, signatures and the service tftp-ec. 2: without the cluster's id, lists
-// that were handed out and the ledger. 3: with a ledger of what was given last, which took that
+// 1: without phones, signatures and the service tftp-ec. 2: without the cluster's id, issued
+// lists and the ledger. 3: with a ledger of what was given last, which took that
 // for what phones hold. 4: where every whole boot counts, from whatever address. 5: where a name first
 // heard of after a gap of the ledger has nothing from it. migrate() brings all of them to 6.
 constexpr int kSchemaVersion = 6;
@@ -137,8 +137,8 @@ CREATE TABLE signatures (
 )sql";
 
 // Versions are the file table's 64 bits, 0 for none.
-constexpr char kHandedOut[] = R"sql(
-CREATE TABLE handed_out (
+constexpr char kIssuedListsTable[] = R"sql(
+CREATE TABLE issued_lists (
   name TEXT NOT NULL,
   version INTEGER NOT NULL,
   built_at INTEGER NOT NULL,
@@ -151,9 +151,9 @@ CREATE TABLE handed_out (
 // sorted, with a blank between; `vouched` has "SHA-256 milliseconds address" a line. Times that
 // end in `_ms` are of the monotonic clock, in the machine boot `session`. `..._gap` is the last row of
 // `ledger_gaps` when a list was accepted, or the device first heard of: clocks may go back, numbers do not. A
-// kind in `ledger_given` is the place of one of `Given` in its list. `own_lists` are those of single
+// kind in `ledger_given` is the place of one of `DeliveredKind` in its list. `own_lists` are those of single
 // phones that are served now, `recovery_lists` those that `phone recover` has made; their bytes
-// are in `handed_out`.
+// are in `issued_lists`.
 constexpr char kLedgerTables[] = R"sql(
 CREATE TABLE ledger (
   device TEXT NOT NULL PRIMARY KEY CHECK (length(device) = 15),

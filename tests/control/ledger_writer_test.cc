@@ -15,7 +15,7 @@ namespace {
 
 using service::Download;
 using service::DownloadEnd;
-using store::Given;
+using store::DeliveredKind;
 
 Download download(std::string_view device, std::string_view file, std::uint64_t version,
                   DownloadEnd end = DownloadEnd::given) {
@@ -32,26 +32,26 @@ service::Question question(std::string_view device) {
 }
 
 TEST(PendingLedger, KnowsListsAndConfigurationsByTheirNames) {
-  using Kind = std::optional<Given>;
+  using Kind = std::optional<DeliveredKind>;
   for (auto [name, kind] : std::initializer_list<std::pair<const char*, Kind>>{
-           {"ITLFile.tlv", Given::itl},
-           {"ITLSEP001122334455.tlv", Given::itl},
-           {"itlsep001122334455.TLV", Given::itl},
-           {"CTLFile.tlv", Given::ctl},
-           {"CTLSEP001122334455.tlv", Given::ctl},
-           {"SEP001122334455.cnf.xml", Given::configuration},
-           {"SEP001122334455.cnf.xml.sgn", Given::configuration},
-           {"SEP001122334455.cnf.xml.sha512", Given::configuration},
-           {"sep001122334455.cnf.xml.enc.sgn", Given::configuration},
-           {"XMLDefault.cnf.xml.sgn", Given::configuration},
-           {"XMLDefault.cnf.xml", Given::configuration},
+           {"ITLFile.tlv", DeliveredKind::itl},
+           {"ITLSEP001122334455.tlv", DeliveredKind::itl},
+           {"itlsep001122334455.TLV", DeliveredKind::itl},
+           {"CTLFile.tlv", DeliveredKind::ctl},
+           {"CTLSEP001122334455.tlv", DeliveredKind::ctl},
+           {"SEP001122334455.cnf.xml", DeliveredKind::configuration},
+           {"SEP001122334455.cnf.xml.sgn", DeliveredKind::configuration},
+           {"SEP001122334455.cnf.xml.sha512", DeliveredKind::configuration},
+           {"sep001122334455.cnf.xml.enc.sgn", DeliveredKind::configuration},
+           {"XMLDefault.cnf.xml.sgn", DeliveredKind::configuration},
+           {"XMLDefault.cnf.xml", DeliveredKind::configuration},
            {"SEP001122334455.tlv", std::nullopt},
            {"SEP001122334455.cnf.xml.zip", std::nullopt},
            {"ITLSEP00112233445.tlv", std::nullopt},
            {"dialplan.xml.sgn", std::nullopt},
            {".sgn", std::nullopt},
            {"", std::nullopt}}) {
-    EXPECT_EQ(given_kind(name), kind) << name;
+    EXPECT_EQ(delivered_kind(name), kind) << name;
   }
 }
 
@@ -71,13 +71,13 @@ TEST(PendingLedger, MergesWhatIsHeardOfOnePhone) {
   EXPECT_EQ(change.model, "8861");
   EXPECT_EQ(change.questions, 2u);
   EXPECT_EQ(change.last_asked, 102);
-  EXPECT_EQ(change.of(Given::itl).version, 2u);
-  EXPECT_EQ(change.of(Given::itl).at, 105);
-  EXPECT_EQ(change.of(Given::itl).file, "ITLFile.tlv");
-  EXPECT_EQ(change.of(Given::itl).protocol, "tftp");
-  EXPECT_EQ(change.of(Given::itl).address, "192.0.2.7");
-  EXPECT_EQ(change.of(Given::configuration).version, 5u);
-  EXPECT_EQ(change.of(Given::ctl).version, 0u);
+  EXPECT_EQ(change.of(DeliveredKind::itl).version, 2u);
+  EXPECT_EQ(change.of(DeliveredKind::itl).at, 105);
+  EXPECT_EQ(change.of(DeliveredKind::itl).file, "ITLFile.tlv");
+  EXPECT_EQ(change.of(DeliveredKind::itl).protocol, "tftp");
+  EXPECT_EQ(change.of(DeliveredKind::itl).address, "192.0.2.7");
+  EXPECT_EQ(change.of(DeliveredKind::configuration).version, 5u);
+  EXPECT_EQ(change.of(DeliveredKind::ctl).version, 0u);
 }
 
 using What = trust::Observation::What;
@@ -118,8 +118,8 @@ TEST(PendingLedger, TellsWhatABootShows) {
   EXPECT_EQ(change.seen[3].signer[0], 9);
   EXPECT_EQ(change.seen[4].at, 14u);
   EXPECT_EQ(change.heard, 101);
-  EXPECT_TRUE(change.of(Given::itl).whole);
-  EXPECT_EQ(change.of(Given::configuration).version, 0u);
+  EXPECT_TRUE(change.of(DeliveredKind::itl).whole);
+  EXPECT_EQ(change.of(DeliveredKind::configuration).version, 0u);
 }
 
 TEST(PendingLedger, AnAnswerThatWasNotDeliveredOrDoesNotVouchSaysNothing) {
@@ -157,8 +157,8 @@ TEST(PendingLedger, ABatchThatCameBackIsOlderThanWhatFollowed) {
   EXPECT_EQ(pending.size(), 2u);
   auto all = pending.take();
   store::LedgerChange& change = all[all[0].device == "SEP001122334455" ? 0 : 1];
-  EXPECT_EQ(change.of(Given::itl).version, 2u);
-  EXPECT_EQ(change.of(Given::ctl).version, 3u);
+  EXPECT_EQ(change.of(DeliveredKind::itl).version, 2u);
+  EXPECT_EQ(change.of(DeliveredKind::ctl).version, 3u);
   EXPECT_EQ(change.questions, 2u);
   EXPECT_EQ(change.last_asked, 2);
   EXPECT_EQ(change.model, "8861");
@@ -185,7 +185,8 @@ TEST(PendingLedger, AListThatDoesNotSayWhoAskedMayBeHeldByEachPhoneOfTheAddress)
     EXPECT_EQ(change.seen.back().what, trust::Observation::What::list_maybe_given);
     EXPECT_EQ(change.seen.back().kind, trust::ListKind::ctl);
     EXPECT_EQ(change.seen.back().version, 7u);
-    EXPECT_EQ(change.given[static_cast<std::size_t>(Given::ctl)].version, 0u) << "nobody knows whose it is";
+    EXPECT_EQ(change.given[static_cast<std::size_t>(DeliveredKind::ctl)].version, 0u)
+        << "nobody knows whose it is";
   }
 }
 
@@ -315,7 +316,7 @@ TEST_F(Ledger, WhatWasNotedIsWrittenByItselfAndAtTheEnd) {
   until([&] { return writer.report().last_written != 0; });
   EXPECT_EQ(writer.report().pending, 0u);
   ASSERT_TRUE(entry("SEP001122334455"));
-  EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).version, 11u);
+  EXPECT_EQ(entry("SEP001122334455")->of(DeliveredKind::itl).version, 11u);
 
   writer.note(download("SEP001122334455", "ITLFile.tlv", 12, DownloadEnd::maybe_given), 101);
   writer.note(download("SEP00112233AAAA", "SEP00112233AAAA.cnf.xml.sgn", 13), 102);
@@ -324,12 +325,12 @@ TEST_F(Ledger, WhatWasNotedIsWrittenByItselfAndAtTheEnd) {
   EXPECT_EQ(writer.report().pending, 0u);
   EXPECT_EQ(writer.report().problem, "");
   auto first = entry("SEP001122334455").value();
-  EXPECT_EQ(first.of(Given::itl).version, 12u);
-  EXPECT_FALSE(first.of(Given::itl).whole);
+  EXPECT_EQ(first.of(DeliveredKind::itl).version, 12u);
+  EXPECT_FALSE(first.of(DeliveredKind::itl).whole);
   EXPECT_EQ(first.may_hold(trust::ListKind::itl), (std::vector<trust::ListVersion>{0, 11, 12}));
   EXPECT_EQ(first.questions, 1u);
   EXPECT_EQ(first.model, "8861");
-  EXPECT_EQ(entry("SEP00112233AAAA")->of(Given::configuration).version, 13u);
+  EXPECT_EQ(entry("SEP00112233AAAA")->of(DeliveredKind::configuration).version, 13u);
   EXPECT_EQ(entry("SEP00112233BBBB"), std::nullopt);
   // Nothing is built anew for it.
   EXPECT_EQ(store_->change_counter().value(), counter);
@@ -348,8 +349,8 @@ TEST_F(Ledger, WhatCannotBeWrittenWaits) {
   EXPECT_FALSE(list);
   until([&] { return writer.report().problem.empty(); });
   writer.stop();
-  EXPECT_EQ(entry("SEP001122334455")->of(Given::itl).version, 11u);
-  EXPECT_EQ(entry("SEP001122334455")->of(Given::ctl).version, 12u);
+  EXPECT_EQ(entry("SEP001122334455")->of(DeliveredKind::itl).version, 11u);
+  EXPECT_EQ(entry("SEP001122334455")->of(DeliveredKind::ctl).version, 12u);
 }
 
 TEST_F(Ledger, OnePhonesOwnListIsKeptAsItWasServed) {
@@ -363,9 +364,9 @@ TEST_F(Ledger, OnePhonesOwnListIsKeptAsItWasServed) {
     writer.serve_own({*list});
     writer.note(download("SEP001122334455", list->name, list->version), 100);
   }
-  auto kept = store::handed_out_lists(*store_).value();
-  ASSERT_EQ(std::ranges::count(kept, list->version, &store::HandedOut::version), 1);
-  auto found = std::ranges::find(kept, list->version, &store::HandedOut::version);
+  auto kept = store::issued_lists(*store_).value();
+  ASSERT_EQ(std::ranges::count(kept, list->version, &store::IssuedList::version), 1);
+  auto found = std::ranges::find(kept, list->version, &store::IssuedList::version);
   EXPECT_TRUE(same_bytes(found->content, content));
   auto holders = store::holders(*store_).value();
   EXPECT_EQ(holders.unproven, 1u);

@@ -15,7 +15,7 @@ def judge(state, exported, phones):
     # Who was never heard of there may hold something from before it had a ledger.
     others = UNKEPT_LIST if any(gap["unkept"] or gap["began"] == 0 for gap in book["gaps"]) else NO_LIST
     with contextlib.closing(sqlite3.connect(f"file:{state}/anchord.db?mode=ro", uri=True)) as db:
-        rows = db.execute("SELECT content, version FROM handed_out").fetchall()
+        rows = db.execute("SELECT content, version FROM issued_lists").fetchall()
     versions = {content: f"{version % 2**64:016x}" for content, version in rows}
     for phone in phones.iterdir():
         for kind, name in (("itl", "ITLFile.tlv"), ("ctl", "CTLFile.tlv")):

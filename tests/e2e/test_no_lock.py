@@ -62,7 +62,7 @@ class Unreachable(Case):
             self.ctl("cert", "regenerate", "tftp")
             self.ends(self.boot(service, FEW, faults=("--unreachable", "tvs"))["phones"], degraded=FEW)
             self.assertIn(str(FEW), self.refused("cert", "regenerate", "tvs"))
-            # Given is not accepted. Soon each is given a list of its own besides, which tells.
+            # Delivered is not accepted. Soon each is given a list of its own besides, which tells.
             said = self.facts("report", "itl")
             self.assertEqual((said["accepted"], said["given"] + said["behind"]), (0, FEW), said)
             self.assertTrue([w for w in self.facts("status", code=1)["warnings"] if w.startswith(f"{FEW} phones: ")])
@@ -73,7 +73,7 @@ class Unreachable(Case):
             self.all_fine(service, FEW)
 
 
-class Given(Case):
+class Delivered(Case):
     """What was sent is not what has arrived. The list's signer stays, so that a phone that has the list takes it."""
 
     def test_tftp_whose_last_block_is_not_acknowledged(self):

@@ -110,7 +110,7 @@ TEST_F(Adopt, AVerificationServiceWillDo) {
 TEST_F(Adopt, TheHeldListIsKept) {
   ASSERT_TRUE(make({.signers = {before().tftp}, .itl = held_list()}));
   auto store = Store::open(dir_).value();
-  auto lists = handed_out_lists(store).value();
+  auto lists = issued_lists(store).value();
   ASSERT_EQ(lists.size(), 1U);
   EXPECT_EQ(lists[0].content, held_list());
   EXPECT_EQ(lists[0].name, "ITLFile.tlv");

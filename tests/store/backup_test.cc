@@ -349,13 +349,13 @@ TEST_F(Backup, TheLedgerGoesOver) {
   {
     Store store = open();
     ASSERT_TRUE(boot_whole(store, "SEP001122334455"));
-    version = handed_out_lists(store).value().front().version;
+    version = issued_lists(store).value().front().version;
   }
   ASSERT_EQ(restore_error(dir_), "");
   Store store = open();
   auto entry = ledger_entry(store, "SEP001122334455").value();
   ASSERT_TRUE(entry);
-  EXPECT_EQ(entry->of(Given::itl).version, version);
+  EXPECT_EQ(entry->of(DeliveredKind::itl).version, version);
   EXPECT_EQ(entry->may_hold(trust::ListKind::itl), std::vector{version});
   EXPECT_EQ(holders(store).value().unknown.count, 0U);
 }

@@ -28,7 +28,7 @@ class Seen {
   }
   Seen& given(trust::ListKind kind, trust::ListVersion version, bool whole = true) {
     asked(kind);
-    change_.of(kind == trust::ListKind::itl ? Given::itl : Given::ctl) = {
+    change_.of(kind == trust::ListKind::itl ? DeliveredKind::itl : DeliveredKind::ctl) = {
         kind == trust::ListKind::itl ? "ITLFile.tlv" : "CTLFile.tlv",
         version,
         change_.heard,

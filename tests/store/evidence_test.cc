@@ -33,7 +33,7 @@ class EvidenceStore : public StoreTest {
         .vouched(load().tftp.certificate)
         .acted();
     for (trust::Observation& one : seen.change().seen) one.from = address;
-    seen.change().of(Given::itl).address = address;
+    seen.change().of(DeliveredKind::itl).address = address;
     ASSERT_TRUE(note(store_, seen));
   }
 
@@ -82,7 +82,7 @@ TEST_F(EvidenceStore, AnAdministratorsWordSettles) {
   auto settled = settle_phones(store_, {&name, 1});
   ASSERT_TRUE(settled) << settled.error().text;
   ASSERT_EQ(settled->size(), 1U);
-  EXPECT_EQ(settled->front().itl, entry().of(Given::itl).version);
+  EXPECT_EQ(settled->front().itl, entry().of(DeliveredKind::itl).version);
   EXPECT_EQ(settled->front().ctl, trust::kNoList);
   EXPECT_EQ(entry().may_hold(ListKind::itl), std::vector{settled->front().itl});
   EXPECT_EQ(entry().belief.home, kElsewhere);

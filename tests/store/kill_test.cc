@@ -83,7 +83,7 @@ std::string describe_state(const fs::path& dir) {
         "SELECT sha256, roles, ttl, retired_from FROM certificates ORDER BY rowid",
         "SELECT name, model, sha256 FROM phones ORDER BY 1", "SELECT what, forced FROM audit ORDER BY id",
         "SELECT * FROM ledger ORDER BY device", "SELECT * FROM ledger_given ORDER BY device, kind",
-        "SELECT name, version FROM handed_out ORDER BY 1, 2", "SELECT name, input_digest FROM lists"}) {
+        "SELECT name, version FROM issued_lists ORDER BY 1, 2", "SELECT name, input_digest FROM lists"}) {
     Statement row(database, sql);
     while (row.next()) {
       for (int column = 0; column < row.columns(); ++column) text += std::string(row.text(column)) + "|";

@@ -42,7 +42,7 @@ TEST_F(LedgerFile, TellsTheOthersWhatPhonesMayHold) {
   auto there = ledger_entry(other, kPhone).value();
   ASSERT_TRUE(here && there);
   EXPECT_EQ(here->may_hold(ListKind::itl), there->may_hold(ListKind::itl));
-  EXPECT_EQ(here->of(Given::itl).address, kPhoneAddress);
+  EXPECT_EQ(here->of(DeliveredKind::itl).address, kPhoneAddress);
   EXPECT_EQ(holders(store_)->unknown.count, 0U) << "the lists came with it";
   EXPECT_EQ(store_.last_status().value().at(0).serves, "ab");
   // A second time changes nothing, and nothing is forgotten.

@@ -53,8 +53,8 @@ class Ledger : public StoreTest {
   }
   std::vector<Buffer> kept() {
     std::vector<Buffer> contents;
-    auto lists = handed_out_lists(store_).value();
-    for (const HandedOut& list : lists) contents.push_back(list.content);
+    auto lists = issued_lists(store_).value();
+    for (const IssuedList& list : lists) contents.push_back(list.content);
     return contents;
   }
   Store store_ = open();
@@ -63,7 +63,7 @@ class Ledger : public StoreTest {
 TEST_F(Ledger, KeepsWhatWasGivenAndWhatMayBeHeld) {
   Seen seen(phone(1), 1003);
   seen.given(ListKind::ctl, 7, false).given(ListKind::itl, 0xfedcba9876543210).acted();
-  seen.change().of(Given::configuration) = {
+  seen.change().of(DeliveredKind::configuration) = {
       "SEP000000000001.cnf.xml.sgn", 8, 1002, true, "https", "192.0.2.2"};
   seen.change().model = "8861";
   seen.change().questions = 3;
@@ -83,12 +83,12 @@ TEST_F(Ledger, KeepsWhatWasGivenAndWhatMayBeHeld) {
   EXPECT_EQ(kept.belief.address, kPhoneAddress);
   EXPECT_EQ(kept.may_hold(ListKind::ctl), (std::vector<trust::ListVersion>{0, 7}));
   EXPECT_EQ(kept.may_hold(ListKind::itl), (std::vector<trust::ListVersion>{0, 0xfedcba9876543210}));
-  EXPECT_EQ(kept.of(Given::itl).version, 0xfedcba9876543210);
-  EXPECT_TRUE(kept.of(Given::itl).whole);
-  EXPECT_FALSE(kept.of(Given::ctl).whole);
-  EXPECT_EQ(kept.of(Given::configuration).file, "SEP000000000001.cnf.xml.sgn");
-  EXPECT_EQ(kept.of(Given::configuration).protocol, "https");
-  EXPECT_EQ(kept.of(Given::configuration).address, "192.0.2.2");
+  EXPECT_EQ(kept.of(DeliveredKind::itl).version, 0xfedcba9876543210);
+  EXPECT_TRUE(kept.of(DeliveredKind::itl).whole);
+  EXPECT_FALSE(kept.of(DeliveredKind::ctl).whole);
+  EXPECT_EQ(kept.of(DeliveredKind::configuration).file, "SEP000000000001.cnf.xml.sgn");
+  EXPECT_EQ(kept.of(DeliveredKind::configuration).protocol, "https");
+  EXPECT_EQ(kept.of(DeliveredKind::configuration).address, "192.0.2.2");
   EXPECT_FALSE(ledger_entry(store_, phone(2)).value());
 }
 
@@ -105,8 +105,8 @@ TEST_F(Ledger, ChangesAddUp) {
   second.change().last_asked = 900;  // late
   see(second);
   LedgerEntry kept = entry(phone(1));
-  EXPECT_EQ(kept.of(Given::itl).version, 5U);
-  EXPECT_EQ(kept.of(Given::ctl).version, 6U);
+  EXPECT_EQ(kept.of(DeliveredKind::itl).version, 5U);
+  EXPECT_EQ(kept.of(DeliveredKind::ctl).version, 6U);
   EXPECT_EQ(kept.model, "8861");
   EXPECT_EQ(kept.questions, 5U);
   EXPECT_EQ(kept.last_asked, 1000);
@@ -277,7 +277,7 @@ TEST_F(Ledger, MergingLosesNothing) {
   ASSERT_TRUE(note(other, only_there.given(ListKind::itl, b).acted()));
   Seen only_here(phone(3), 2000);
   see(only_here.given(ListKind::itl, a).acted());
-  ASSERT_TRUE(merge_ledger(store_, ledger(other).value(), handed_out_lists(other).value(),
+  ASSERT_TRUE(merge_ledger(store_, ledger(other).value(), issued_lists(other).value(),
                            ledger_gaps(other).value(), 0));
   EXPECT_EQ(std::ranges::count(itls(phone(1)), a) + std::ranges::count(itls(phone(1)), b), 2);
   EXPECT_EQ(std::ranges::count(itls(phone(2)), b), 1);
@@ -298,7 +298,7 @@ TEST_F(Ledger, MergingTakesGapsForPhonesThatOnlyTheOtherHasHeardOf) {
   ASSERT_TRUE(boot_whole(store_, phone(2), 9000));
   ASSERT_TRUE(boot_whole(other, phone(3), 2510));
   ASSERT_TRUE(boot_whole(other, phone(4), 9000));
-  ASSERT_TRUE(merge_ledger(store_, ledger(other).value(), handed_out_lists(other).value(),
+  ASSERT_TRUE(merge_ledger(store_, ledger(other).value(), issued_lists(other).value(),
                            ledger_gaps(other).value(), 300));
   auto may_hold_it = [&](int number) { return std::ranges::count(itls(phone(number)), list) == 1; };
   EXPECT_TRUE(may_hold_it(1)) << "it may have been there in the other's gap";
@@ -314,14 +314,14 @@ TEST_F(Ledger, ListsAreKeptByVersionNewestFirst) {
   keep("ITLSEP000000000001.tlv", {2}, 3000);
   keep("ITLFile.tlv", {3}, 2000);
   keep("ITLFile.tlv", {3}, 2500);  // the newest of its name again: nothing to do
-  auto lists = handed_out_lists(store_).value();
+  auto lists = issued_lists(store_).value();
   ASSERT_EQ(lists.size(), 3U);
   EXPECT_EQ(lists[0].name, "ITLSEP000000000001.tlv");
   EXPECT_EQ(lists[0].version, list_version(Buffer{2}));
   EXPECT_EQ(lists[1].content, Buffer{3});
   EXPECT_EQ(lists[1].built_at, 2000);
   keep("ITLFile.tlv", {1}, 4000);  // an old one has come back
-  EXPECT_EQ(handed_out_lists(store_).value()[0].content, Buffer{1});
+  EXPECT_EQ(issued_lists(store_).value()[0].content, Buffer{1});
   EXPECT_EQ(kept().size(), 3U);
 }
 
@@ -394,7 +394,7 @@ TEST_F(Ledger, HoldersOfListsThatAreNotKeptAreUnknown) {
   boot_with(phone(3), damaged);
   {
     auto database = Database::open(database_, SQLITE_OPEN_READWRITE).value();
-    ASSERT_TRUE(database.run("UPDATE handed_out SET content = x'05' WHERE content = x'02'"));
+    ASSERT_TRUE(database.run("UPDATE issued_lists SET content = x'05' WHERE content = x'02'"));
   }
   auto all = holders(store_).value();
   EXPECT_EQ(all.devices, 3U);
@@ -408,7 +408,7 @@ TEST_F(Ledger, VersionsAreTheFileTables) {
   std::vector<index::FileChange> files{{"ITLFile.tlv", index::FileBody{{}, index::Blob(content)}}};
   auto table = index::FileTable().with(files);
   keep("ITLFile.tlv", content);
-  EXPECT_EQ(handed_out_lists(store_).value()[0].version, table.find("ITLFile.tlv")->version);
+  EXPECT_EQ(issued_lists(store_).value()[0].version, table.find("ITLFile.tlv")->version);
 }
 
 }  // namespace

@@ -382,7 +382,7 @@ TEST_F(Lifecycle, MixedModeMakesACtlThatStays) {
   ASSERT_TRUE(ctl) << ctl.error().text;
   EXPECT_EQ(current_ctl(store_, cluster, calendar_now() + 50)->content, ctl->content);
   EXPECT_EQ(store_.saved_list("CTLFile.tlv").value()->content, ctl->content);
-  EXPECT_EQ(handed_out_lists(store_).value().size(), 2U);
+  EXPECT_EQ(issued_lists(store_).value().size(), 2U);
   EXPECT_TRUE(trust::verify_trust_list(ctl->content, cluster.tftp.certificate));
   EXPECT_FALSE(set_mode(store_, Mode::mixed, agreed()).value());
   EXPECT_EQ(counter(), count + 1);

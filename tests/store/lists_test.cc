@@ -1,4 +1,4 @@
-// The lists that were handed out, and the services' reports.
+// The issued lists, and the services' reports.
 #include <gtest/gtest.h>
 
 #include "anchord/trust/trust_list.h"
@@ -66,7 +66,7 @@ TEST_F(Lists, NewItlNeedsTheKeyAndAFailureChangesNothing) {
   EXPECT_EQ(store_.saved_list("ITLFile.tlv").value()->content, first.content);
 }
 
-TEST_F(Lists, DamagedSavedItlIsNotHandedOut) {
+TEST_F(Lists, DamagedSavedItlIsNotIssued) {
   auto saved = current_itl(store_, load(), 1000);
   ASSERT_TRUE(saved) << saved.error().text;
   store_ = open();

@@ -145,11 +145,11 @@ TEST_F(MigrateFrom2, KeepsEverything) {
 }
 
 // Phones hold it, so that the guards must know it.
-TEST_F(MigrateFrom2, ListThatWasHandedOutIsKept) {
+TEST_F(MigrateFrom2, IssuedListIsKept) {
   auto store = Store::open(dir_).value();
   auto saved = store.saved_list("ITLFile.tlv").value();
   ASSERT_TRUE(saved);
-  auto kept = handed_out_lists(store).value();
+  auto kept = issued_lists(store).value();
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept[0].name, "ITLFile.tlv");
   EXPECT_EQ(kept[0].built_at, saved->built_at);
@@ -256,10 +256,10 @@ TEST_F(MigrateFrom3, WhatWasGivenIsNoMoreThanThat) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->may_hold(trust::ListKind::itl), (std::vector<trust::ListVersion>{0, 153471116490281926}));
   EXPECT_EQ(entry->may_hold(trust::ListKind::ctl), (std::vector<trust::ListVersion>{0}));
-  EXPECT_EQ(entry->of(Given::itl).version, 153471116490281926U);
-  EXPECT_FALSE(entry->of(Given::itl).whole);
+  EXPECT_EQ(entry->of(DeliveredKind::itl).version, 153471116490281926U);
+  EXPECT_FALSE(entry->of(DeliveredKind::itl).whole);
   EXPECT_TRUE(entry->belief.proven);
-  EXPECT_EQ(handed_out_lists(*store)->size(), 1U);
+  EXPECT_EQ(issued_lists(*store)->size(), 1U);
   EXPECT_EQ(holders(*store)->devices, 1U);
   ASSERT_EQ(ledger_gaps(*store)->size(), 1U);
   EXPECT_TRUE(store->check());

@@ -33,11 +33,11 @@ constexpr std::size_t kMaxLedgerDevices = 200'000;
 // Names that have done nothing but ask. Beyond this, those that were silent longest go.
 constexpr std::size_t kMaxUnproven = 50'000;
 
-enum class Given : std::uint8_t { itl, ctl, configuration };
-constexpr std::size_t kGivenKinds = 3;
+enum class DeliveredKind : std::uint8_t { itl, ctl, configuration };
+constexpr std::size_t kDeliveredKinds = 3;
 
 // What one device was last given of one kind.
-struct GivenFile {
+struct DeliveredFile {
   std::string file;           // the name of what was served: "ITLFile.tlv"
   std::uint64_t version = 0;  // 0: never
   UnixSeconds at = 0;         // when
@@ -48,7 +48,7 @@ struct GivenFile {
 
 struct LedgerEntry {
   std::string device;  // phone_name()'s
-  std::array<GivenFile, kGivenKinds> given;
+  std::array<DeliveredFile, kDeliveredKinds> given;
   std::string model;  // as it calls itself to the verification service; may be empty
   std::uint64_t questions = 0;
   UnixSeconds last_asked = 0;
@@ -60,8 +60,8 @@ struct LedgerEntry {
   trust::Belief belief;
   trust::Unrecorded unrecorded;  // from gaps that concern it
 
-  GivenFile& of(Given kind) { return given[static_cast<std::size_t>(kind)]; }
-  const GivenFile& of(Given kind) const { return given[static_cast<std::size_t>(kind)]; }
+  DeliveredFile& of(DeliveredKind kind) { return given[static_cast<std::size_t>(kind)]; }
+  const DeliveredFile& of(DeliveredKind kind) const { return given[static_cast<std::size_t>(kind)]; }
   // Versions that it may hold; kNoList among them: perhaps none.
   std::vector<trust::ListVersion> may_hold(trust::ListKind kind) const {
     return trust::may_hold(belief, kind, unrecorded);
@@ -71,14 +71,14 @@ struct LedgerEntry {
 // What was heard of one device since the last batch. `given` with version 0 says nothing new.
 struct LedgerChange {
   std::string device;
-  std::array<GivenFile, kGivenKinds> given;
+  std::array<DeliveredFile, kDeliveredKinds> given;
   std::string model;
   std::uint64_t questions = 0;  // how many more
   UnixSeconds last_asked = 0;
   UnixSeconds heard = 0;  // when the last of all this was; 0: only others were heard of, who may be this one
   std::vector<trust::Observation> seen;
 
-  GivenFile& of(Given kind) { return given[static_cast<std::size_t>(kind)]; }
+  DeliveredFile& of(DeliveredKind kind) { return given[static_cast<std::size_t>(kind)]; }
 };
 
 // One transaction; moves no change counter. Devices whose names are not phones', and models
@@ -114,8 +114,8 @@ Result<std::vector<LedgerGap>> ledger_gaps(Store& store);
 // Devices that the cluster expects, whether they were ever heard of or not.
 Result<std::set<std::string>> expected_devices(Store& store);
 
-// A list that was handed out, kept by version while a phone may hold it.
-struct HandedOut {
+// A list that was issued: served to phones, and kept by version while one may hold it.
+struct IssuedList {
   std::string name;  // "ITLFile.tlv"
   std::uint64_t version = 0;
   UnixSeconds built_at = 0;
@@ -123,7 +123,7 @@ struct HandedOut {
 };
 // A list that one phone has for itself; the cluster's own are kept as list_for() builds them.
 Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds now);
-Result<std::vector<HandedOut>> handed_out_lists(Store& store);  // newest first
+Result<std::vector<IssuedList>> issued_lists(Store& store);  // newest first
 
 // Lists of single phones that are in service now, by name; replaces what was said before. Each is
 // kept as keep_list() does.
@@ -159,7 +159,7 @@ Result<HeldPairs> held_pairs(Store& store, const std::set<std::string>& devices)
 // Takes in what another copy of the ledger knows, without losing anything. Where the copies differ, the
 // later one is right only when it is later by more than `clocks_apart`: by how much the clocks
 // of the two may differ, 0 when they are one.
-Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const HandedOut> lists,
+Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const IssuedList> lists,
                     std::span<const LedgerGap> gaps, UnixSeconds clocks_apart);
 
 }  // namespace anchord::store

@@ -118,7 +118,7 @@ struct LoadedChanges {
 
 enum class Added { added, replaced };
 
-// A list as it was last built and handed out.
+// A list as it was last built and issued.
 struct SavedList {
   Buffer input_digest;  // trust::fields_digest() of what it was built from
   Buffer content;
@@ -228,7 +228,7 @@ class Store {
   // builds and both hand out the same bytes. The timestamp that `build` gets is
   // `now`, or the last one plus one second where the clock has not moved on. `build`
   // runs while the store is held for writing, and must not use it. What was built is
-  // kept among the lists that were handed out (ledger.h), too. A read-only store keeps nothing:
+  // kept among the issued lists (ledger.h), too. A read-only store keeps nothing:
   // what is built there is shown, and nobody is given it.
   Result<SavedList> list_for(std::string_view name, Bytes input_digest, UnixSeconds now,
                              const std::function<Result<Buffer>(UnixSeconds timestamp)>& build);

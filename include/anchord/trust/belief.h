@@ -110,7 +110,7 @@ struct Belief {
   struct Kind {
     std::vector<ListVersion> may{kNoList};  // sorted, never empty
     Millis asked = 0;                       // when a list of this kind was last asked for
-    // Given whole, and not known to be accepted yet. kNoList: none.
+    // Delivered whole, and not known to be accepted yet. kNoList: none.
     ListVersion given = kNoList;
     Millis given_at = 0;
     Millis acted_at = 0;          // when the phone was seen to go on after that; 0: not yet

@@ -11,8 +11,8 @@
 namespace anchord::ctl {
 namespace {
 
-using store::GivenFile;
-using store::HandedOut;
+using store::DeliveredFile;
+using store::IssuedList;
 using store::LedgerEntry;
 
 bool is_list_of(std::string_view file, std::string_view prefix) {
@@ -21,12 +21,12 @@ bool is_list_of(std::string_view file, std::string_view prefix) {
 
 // The version of the cluster's list when what is saved is what would be served.
 Status note_current(store::Store& store, const char* name, const trust::TrustListFields& fields,
-                    std::span<const HandedOut> lists, std::map<std::string, std::uint64_t>& current) {
+                    std::span<const IssuedList> lists, std::map<std::string, std::uint64_t>& current) {
   current.erase(name);
   auto saved = store.saved_list(name);
   if (!saved) return failure_of(saved);
   if (!*saved || !same_bytes((*saved)->input_digest, trust::fields_digest(fields))) return {};
-  for (const HandedOut& list : lists) {
+  for (const IssuedList& list : lists) {
     if (list.name == name && same_bytes(list.content, (*saved)->content)) current[name] = list.version;
   }
   return {};
@@ -90,7 +90,7 @@ void add_some(Json& out, std::string_view name, const Some& some) {
 Result<LedgerView> LedgerView::read(store::Store& store, const trust::Cluster& cluster) {
   auto entries = store::ledger(store);
   if (!entries) return failure_of(entries);
-  auto lists = store::handed_out_lists(store);
+  auto lists = store::issued_lists(store);
   if (!lists) return failure_of(lists);
   auto expected = store::expected_devices(store);
   if (!expected) return failure_of(expected);
@@ -101,7 +101,7 @@ Result<LedgerView> LedgerView::read(store::Store& store, const trust::Cluster& c
   view.lists_ = std::move(*lists);
   view.expected_ = std::move(*expected);
   view.own_ = std::move(*own);
-  for (const HandedOut& list : view.lists_) {
+  for (const IssuedList& list : view.lists_) {
     view.kept_.insert(list.version);
     if (is_list_of(list.name, "ITL") && is_empty_itl(list.content)) view.empty_.insert(list.version);
   }
@@ -158,7 +158,7 @@ Holding LedgerView::holding(const LedgerEntry& entry, trust::ListKind kind) cons
   return may.size() == 1 ? Holding::accepted : Holding::given;
 }
 
-bool LedgerView::is_current(const HandedOut& list) const {
+bool LedgerView::is_current(const IssuedList& list) const {
   auto current = current_.find(list.name);
   if (current != current_.end()) return current->second == list.version;
   auto own = own_.find(list.name);
@@ -199,7 +199,7 @@ std::string version_text(std::uint64_t version) {
   return fmt::format("{:016x}", version);
 }
 
-Json given_json(const GivenFile& given) {
+Json given_json(const DeliveredFile& given) {
   if (given.version == 0) return {};
   return {{"file", given.file},         {"version", version_text(given.version)},
           {"at", time_text(given.at)},  {"whole", given.whole},

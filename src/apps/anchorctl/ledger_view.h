@@ -50,7 +50,7 @@ class LedgerView {
 
   const std::vector<store::LedgerEntry>& entries() const { return entries_; }  // by device
   const store::LedgerEntry* find(const std::string& device) const;             // nullptr: never heard of
-  const std::vector<store::HandedOut>& lists() const { return lists_; }        // newest first
+  const std::vector<store::IssuedList>& lists() const { return lists_; }       // newest first
   // Phones, configurations and certificates that the cluster has.
   const std::set<std::string>& expected() const { return expected_; }
   // Whether guards count it; the others are names that anybody may have invented.
@@ -60,7 +60,7 @@ class LedgerView {
   Some never_seen() const;
 
   Holding holding(const store::LedgerEntry& entry, trust::ListKind kind) const;
-  bool is_current(const store::HandedOut& list) const;
+  bool is_current(const store::IssuedList& list) const;
   // Whether an ITL has nothing that phones would check files or services by.
   static bool is_empty_itl(Bytes content);
   // Certain, whatever became of transfers that were not seen to end.
@@ -73,7 +73,7 @@ class LedgerView {
   trust::ListVersion current_for(const std::string& device, trust::ListKind kind) const;
 
   std::vector<store::LedgerEntry> entries_;
-  std::vector<store::HandedOut> lists_;
+  std::vector<store::IssuedList> lists_;
   std::set<std::string> expected_;
   std::map<std::string, trust::ListVersion> own_;      // of single phones, that are served now
   std::map<std::string, trust::ListVersion> current_;  // the cluster's
@@ -84,7 +84,7 @@ class LedgerView {
 // That phones are known by this host's ledger alone, and what would bring the rest; empty with one host.
 std::string one_ledger_note(const trust::Cluster& cluster);
 
-std::string version_text(std::uint64_t version);  // as HTTP's ETag has it
-Json given_json(const store::GivenFile& given);   // null when never
+std::string version_text(std::uint64_t version);     // as HTTP's ETag has it
+Json given_json(const store::DeliveredFile& given);  // null when never
 
 }  // namespace anchord::ctl

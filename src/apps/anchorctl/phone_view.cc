@@ -17,24 +17,24 @@
 namespace anchord::ctl {
 namespace {
 
-using store::Given;
+using store::DeliveredKind;
 using store::LedgerEntry;
 using trust::ListKind;
 using trust::Phone;
 
 // The address that the newest file went to.
 std::string last_address(const LedgerEntry& entry) {
-  return std::ranges::max_element(entry.given, {}, &store::GivenFile::at)->address;
+  return std::ranges::max_element(entry.given, {}, &store::DeliveredFile::at)->address;
 }
 
-store::Given given_of(ListKind kind) {
-  return kind == ListKind::itl ? Given::itl : Given::ctl;
+store::DeliveredKind delivered_kind_of(ListKind kind) {
+  return kind == ListKind::itl ? DeliveredKind::itl : DeliveredKind::ctl;
 }
 
 // What it was given last, and what it may hold.
 Json list_json(const LedgerView& view, const LedgerEntry& entry, ListKind kind) {
   Holding holding = view.holding(entry, kind);
-  Json out = given_json(entry.of(given_of(kind)));
+  Json out = given_json(entry.of(delivered_kind_of(kind)));
   if (out.is_null() && holding == Holding::none) return out;
   if (out.is_null()) out = Json::object();
   out["state"] = holding_name(holding);
@@ -53,7 +53,7 @@ Json known_json(const LedgerView& view, const KnownPhone& known, UnixSeconds now
   const LedgerEntry* entry = known.entry;
   out["itl"] = entry != nullptr ? list_json(view, *entry, ListKind::itl) : Json();
   out["ctl"] = entry != nullptr ? list_json(view, *entry, ListKind::ctl) : Json();
-  out["configuration"] = entry != nullptr ? given_json(entry->of(Given::configuration)) : Json();
+  out["configuration"] = entry != nullptr ? given_json(entry->of(DeliveredKind::configuration)) : Json();
   out["address"] = entry != nullptr && !entry->belief.home.empty() ? Json(entry->belief.home) : Json();
   out["questions"] = entry != nullptr ? entry->questions : 0;
   out["last_asked"] =
@@ -136,7 +136,7 @@ void describe_certificate(Lines& facts, const KnownPhones& phones, const KnownPh
     facts.emplace_back("shared", store::shared_certificate_warning(other));
 }
 
-std::string given_text(const store::GivenFile& given) {
+std::string given_text(const store::DeliveredFile& given) {
   if (given.version == 0) return "never given";
   return fmt::format("{} {} on {} by {} to {}{}", given.file, version_text(given.version),
                      time_text(given.at), given.protocol, given.address,
@@ -156,7 +156,7 @@ std::string may_hold_text(const LedgerEntry& entry, ListKind kind) {
 
 void describe_list(Lines& facts, const LedgerView& view, const LedgerEntry& entry, ListKind kind) {
   Holding holding = view.holding(entry, kind);
-  facts.emplace_back(kind == ListKind::itl ? "itl" : "ctl", given_text(entry.of(given_of(kind))));
+  facts.emplace_back(kind == ListKind::itl ? "itl" : "ctl", given_text(entry.of(delivered_kind_of(kind))));
   facts.emplace_back("  holds", fmt::format("{}: {}", may_hold_text(entry, kind), holding_text(holding)));
   if (!what_settles(holding).empty()) facts.emplace_back("  to settle it", what_settles(holding));
 }
@@ -176,7 +176,7 @@ void describe_ledger(Lines& facts, const LedgerView& view, const LedgerEntry* en
                                                   entry->belief.address));
   describe_list(facts, view, *entry, ListKind::itl);
   describe_list(facts, view, *entry, ListKind::ctl);
-  facts.emplace_back("configuration", given_text(entry->of(Given::configuration)));
+  facts.emplace_back("configuration", given_text(entry->of(DeliveredKind::configuration)));
   facts.emplace_back("questions", entry->questions == 0 ? "0"
                                                         : fmt::format("{}, the last on {}", entry->questions,
                                                                       time_text(entry->last_asked)));

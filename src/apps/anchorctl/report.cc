@@ -19,13 +19,13 @@ using trust::ListKind;
 
 // --- itl
 
-std::string signer_of(const store::HandedOut& list) {
+std::string signer_of(const store::IssuedList& list) {
   auto parsed = wire::parse_trust_list(list.content);
   return parsed ? std::string(parsed->header.signer_name) : "damaged";
 }
 
 struct ListRow {
-  const store::HandedOut* list;
+  const store::IssuedList* list;
   Some phones;
 };
 
@@ -33,7 +33,7 @@ struct ListRow {
 std::vector<ListRow> rows_of(const LedgerView& view, ListKind kind) {
   std::string_view prefix = kind == ListKind::itl ? "ITL" : "CTL";
   std::vector<ListRow> rows;
-  for (const store::HandedOut& list : view.lists()) {
+  for (const store::IssuedList& list : view.lists()) {
     if (list.name.starts_with(prefix)) rows.push_back({&list, {}});
   }
   std::map<trust::ListVersion, ListRow*> by_version;

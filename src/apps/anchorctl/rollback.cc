@@ -17,7 +17,7 @@
 
 namespace anchord::ctl {
 
-using store::Given;
+using store::DeliveredKind;
 using store::LedgerEntry;
 using trust::ListKind;
 
@@ -31,7 +31,7 @@ bool model_checks_nothing(const std::string& model) {
 // A phone that was given a signed configuration checks signatures, so it has a list
 // from somewhere.
 bool takes_signed_files(const LedgerEntry& entry) {
-  std::string_view file = entry.of(Given::configuration).file;
+  std::string_view file = entry.of(DeliveredKind::configuration).file;
   return file.ends_with(".sgn") || file.ends_with(".sha512");
 }
 
@@ -41,7 +41,7 @@ void count(RollbackState& state, const LedgerView& view, const LedgerEntry& entr
   if (view.holds_empty_itl(entry)) return state.taken.add(entry.device);
   if (view.holding(entry, ListKind::itl) != Holding::none) return state.waiting.add(entry.device);
   if (takes_signed_files(entry)) return state.waiting.add(entry.device);
-  bool fetched = entry.of(Given::configuration).version != 0;
+  bool fetched = entry.of(DeliveredKind::configuration).version != 0;
   bool unheard = !fetched && !model_checks_nothing(model);
   (unheard ? state.never_heard : state.without).add(entry.device);
 }

@@ -13,9 +13,9 @@ namespace anchord::app {
 namespace {
 
 // Settings that were read already.
-class Given : public CLI::ConfigTOML {
+class PresetConfig : public CLI::ConfigTOML {
  public:
-  explicit Given(std::vector<ConfigSetting> settings) : settings_(std::move(settings)) {}
+  explicit PresetConfig(std::vector<ConfigSetting> settings) : settings_(std::move(settings)) {}
 
   std::vector<CLI::ConfigItem> from_config(std::istream& /*in*/) const override {
     std::vector<CLI::ConfigItem> out;
@@ -36,7 +36,7 @@ struct Alone {
   explicit Alone(std::vector<ConfigSetting> settings) {
     define(app, flags);
     app.get_option("--state")->required(false);
-    app.config_formatter(std::make_shared<Given>(std::move(settings)));
+    app.config_formatter(std::make_shared<PresetConfig>(std::move(settings)));
     std::istringstream nothing;
     try {
       app.parse_from_stream(nothing);
@@ -98,7 +98,7 @@ std::vector<CLI::ConfigItem> ConfigReader::from_config(std::istream& in) const {
   text_.emplace(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
   const ConfigText read = read_config_text(*text_);
   if (!read.mistakes.empty()) throw CLI::ConfigError(read.mistakes.front().what);
-  return Given(read.settings).from_config(in);
+  return PresetConfig(read.settings).from_config(in);
 }
 
 ConfigCheck check_settings(const std::string& text) {

@@ -15,18 +15,19 @@ constexpr int kKept = 4096;
 // Not what was just put: with a clock that went back it may not be among the newest.
 Status drop_old(Database& database) {
   return execute(database,
-                 R"(DELETE FROM handed_out WHERE rowid <> last_insert_rowid() AND rowid IN (
-                      SELECT rowid FROM handed_out ORDER BY built_at DESC, rowid DESC LIMIT -1 OFFSET ?))",
+                 R"(DELETE FROM issued_lists WHERE rowid <> last_insert_rowid() AND rowid IN (
+                      SELECT rowid FROM issued_lists ORDER BY built_at DESC, rowid DESC LIMIT -1 OFFSET ?))",
                  kKept);
 }
 
-Result<std::vector<HandedOut>> read_handed_out(Database& database) {
-  std::vector<HandedOut> lists;
-  Statement row(database,
-                "SELECT name, version, built_at, content FROM handed_out ORDER BY built_at DESC, rowid DESC");
+Result<std::vector<IssuedList>> read_issued_lists(Database& database) {
+  std::vector<IssuedList> lists;
+  Statement row(
+      database,
+      "SELECT name, version, built_at, content FROM issued_lists ORDER BY built_at DESC, rowid DESC");
   while (row.next()) {
-    HandedOut list{std::string(row.text(0)), static_cast<std::uint64_t>(row.integer(1)), row.integer(2),
-                   to_buffer(row.blob(3))};
+    IssuedList list{std::string(row.text(0)), static_cast<std::uint64_t>(row.integer(1)), row.integer(2),
+                    to_buffer(row.blob(3))};
     // The database's pages carry no checksums: a list that no phone holds must not be judged.
     if (version_of_list(list.content) == list.version) lists.push_back(std::move(list));
   }
@@ -44,16 +45,16 @@ trust::ListVersion version_of_list(Bytes content) {
 Result<trust::ListVersion> keep_once(Database& database, std::string_view name, Bytes content,
                                      UnixSeconds now) {
   trust::ListVersion version = version_of_list(content);
-  auto done = execute(database, R"(INSERT INTO handed_out (name, version, built_at, content)
+  auto done = execute(database, R"(INSERT INTO issued_lists (name, version, built_at, content)
                                    SELECT ?1, ?2, ?3, ?4
-                                   WHERE NOT EXISTS (SELECT 1 FROM handed_out WHERE version = ?2))",
+                                   WHERE NOT EXISTS (SELECT 1 FROM issued_lists WHERE version = ?2))",
                       name, version, now, content);
   if (!done) return std::unexpected(done.error());
   return version;
 }
 
-Status keep_handed_out(Database& database, std::string_view name, Bytes content, UnixSeconds built_at) {
-  auto done = execute(database, R"(INSERT OR REPLACE INTO handed_out (name, version, built_at, content)
+Status keep_issued_list(Database& database, std::string_view name, Bytes content, UnixSeconds built_at) {
+  auto done = execute(database, R"(INSERT OR REPLACE INTO issued_lists (name, version, built_at, content)
                                    VALUES (?, ?, ?, ?))",
                       name, version_of_list(content), built_at, content);
   if (done) done = drop_old(database);
@@ -64,30 +65,30 @@ Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds
   Database& database = Inside::database(store);
   {
     Statement newest(
-        database, "SELECT version FROM handed_out WHERE name = ? ORDER BY built_at DESC, rowid DESC LIMIT 1",
-        name);
+        database,
+        "SELECT version FROM issued_lists WHERE name = ? ORDER BY built_at DESC, rowid DESC LIMIT 1", name);
     if (newest.next() && static_cast<std::uint64_t>(newest.integer(0)) == version_of_list(content)) return {};
     if (!newest.ok()) return newest.failure();
   }
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
-  if (auto done = keep_handed_out(database, name, content, now); !done) return done;
+  if (auto done = keep_issued_list(database, name, content, now); !done) return done;
   return writing->commit();
 }
 
-Result<std::vector<HandedOut>> handed_out_lists(Store& store) {
-  return read_handed_out(Inside::database(store));
+Result<std::vector<IssuedList>> issued_lists(Store& store) {
+  return read_issued_lists(Inside::database(store));
 }
 
 Status fill_shelf(Database& database, trust::ListShelf& shelf) {
   std::vector<std::int64_t> missing;
   {
-    Statement row(database, "SELECT DISTINCT version FROM handed_out");
+    Statement row(database, "SELECT DISTINCT version FROM issued_lists");
     while (row.next())
       if (!shelf.has(static_cast<trust::ListVersion>(row.integer(0)))) missing.push_back(row.integer(0));
     if (!row.ok()) return row.failure();
   }
-  Statement row(database, "SELECT content FROM handed_out WHERE version = ? LIMIT 1");
+  Statement row(database, "SELECT content FROM issued_lists WHERE version = ? LIMIT 1");
   for (std::int64_t version : missing) {
     row.restart(version);
     if (row.next() && version_of_list(row.blob(0)) == static_cast<trust::ListVersion>(version))
