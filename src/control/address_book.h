@@ -47,8 +47,8 @@ class AddressBook {
     std::string device;
     UnixSeconds last = 0;
   };
-  using Place = std::list<Entry>::iterator;
-  using Neighbours = std::unordered_map<std::string, Place>;
+  using EntryPosition = std::list<Entry>::iterator;
+  using Neighbours = std::unordered_map<std::string, EntryPosition>;
 
   static bool is_recent(const Entry& entry, UnixSeconds now) { return now - entry.last <= kMemory; }
   void forget_oldest();

@@ -17,31 +17,31 @@ namespace anchord::index {
 namespace {
 
 // A hash's top bits, as many as are used: the partition, then the tag.
-using Place = std::uint32_t;
+using HashPrefix = std::uint32_t;
 constexpr unsigned kTagBits = 16;
 constexpr unsigned kUnusedBits = 64 - kPartitionBits - kTagBits;
 
-Place place_of(std::uint64_t hash) {
-  return static_cast<Place>(hash >> kUnusedBits);
+HashPrefix prefix_of(std::uint64_t hash) {
+  return static_cast<HashPrefix>(hash >> kUnusedBits);
 }
-Place place_of_der(Bytes der) {
-  return place_of(XXH3_64bits(der.data(), der.size()));
+HashPrefix prefix_of_der(Bytes der) {
+  return prefix_of(XXH3_64bits(der.data(), der.size()));
 }
-std::uint16_t partition_of(Place place) {
-  return static_cast<std::uint16_t>(place >> kTagBits);
+std::uint16_t partition_of(HashPrefix prefix) {
+  return static_cast<std::uint16_t>(prefix >> kTagBits);
 }
-std::uint16_t tag_of(Place place) {
-  return static_cast<std::uint16_t>(place);
+std::uint16_t tag_of(HashPrefix prefix) {
+  return static_cast<std::uint16_t>(prefix);
 }
 
-struct PlacedChange {
-  Place place;
+struct KeyedChange {
+  HashPrefix prefix;
   const CertificateChange* change;  // into the caller's list: addresses are in its order
 };
 
 // To one of the two tables that list what the table by DER holds.
 struct ListChange {
-  Place place;  // when removed: of the partition, with no tag
+  HashPrefix prefix;  // when removed: of the partition, with no tag
   Reference reference;
   bool removed;
 };
@@ -52,7 +52,7 @@ struct ListChanges {
 };
 
 Entry entry_of(const ListChange& coming) {
-  return make_entry(tag_of(coming.place), coming.reference);
+  return make_entry(tag_of(coming.prefix), coming.reference);
 }
 
 // Records that no partition holds yet: where there is no memory for one they go.
@@ -101,12 +101,12 @@ struct CertificateIndex::State {
   std::size_t record_bytes = 0;
   std::size_t partition_bytes = 0;
 
-  const CertificateRecord* find(Place place, Bytes der) const;
+  const CertificateRecord* find(HashPrefix prefix, Bytes der) const;
   std::vector<CertificateChange> all() const;
-  ListChanges change_ders(std::span<const PlacedChange> changes, FreshRecords& fresh);
-  void change_partition(std::span<const PlacedChange> changes, std::vector<Entry>& entries,
-                        ListChanges& lists, FreshRecords& fresh);
-  void change_run(std::span<const PlacedChange> run, std::vector<Entry>& entries, std::size_t run_begin,
+  ListChanges change_ders(std::span<const KeyedChange> changes, FreshRecords& fresh);
+  void change_partition(std::span<const KeyedChange> changes, std::vector<Entry>& entries, ListChanges& lists,
+                        FreshRecords& fresh);
+  void change_run(std::span<const KeyedChange> run, std::vector<Entry>& entries, std::size_t run_begin,
                   ListChanges& lists, FreshRecords& fresh);
   void change_list(Directory<Partition>& list, std::vector<ListChange> changes);
   Partition remake(const Partition& old, const std::vector<Entry>& entries,
@@ -115,11 +115,11 @@ struct CertificateIndex::State {
 };
 
 const CertificateRecord* CertificateIndex::find(Bytes der) const {
-  return state_ ? state_->find(place_of_der(der), der) : nullptr;
+  return state_ ? state_->find(prefix_of_der(der), der) : nullptr;
 }
 
-const CertificateRecord* CertificateIndex::State::find(Place place, Bytes der) const {
-  for (Entry entry : by_der.at(partition_of(place)).with_tag(tag_of(place))) {
+const CertificateRecord* CertificateIndex::State::find(HashPrefix prefix, Bytes der) const {
+  for (Entry entry : by_der.at(partition_of(prefix)).with_tag(tag_of(prefix))) {
     pool->prefetch(reference_of(entry), der.size());
     const CertificateRecord& record = pool->at(reference_of(entry));
     if (same_bytes(record.der(), der)) return &record;
@@ -130,11 +130,11 @@ const CertificateRecord* CertificateIndex::State::find(Place place, Bytes der) c
 CertificateIndex CertificateIndex::with(std::span<const CertificateChange> changes) const {
   if (state_ && state_->pool->scattered()) return CertificateIndex().with(state_->all()).with(changes);
 
-  std::vector<PlacedChange> placed;
+  std::vector<KeyedChange> placed;
   placed.reserve(changes.size());
-  for (const CertificateChange& change : changes) placed.push_back({place_of_der(change.der), &change});
-  std::sort(placed.begin(), placed.end(), [](const PlacedChange& a, const PlacedChange& b) {
-    return std::tie(a.place, a.change) < std::tie(b.place, b.change);
+  for (const CertificateChange& change : changes) placed.push_back({prefix_of_der(change.der), &change});
+  std::sort(placed.begin(), placed.end(), [](const KeyedChange& a, const KeyedChange& b) {
+    return std::tie(a.prefix, a.change) < std::tie(b.prefix, b.change);
   });
 
   auto next = state_ ? std::make_shared<State>(*state_) : std::make_shared<State>();
@@ -148,17 +148,17 @@ CertificateIndex CertificateIndex::with(std::span<const CertificateChange> chang
 
 // What makes this index out of an empty one.
 std::vector<CertificateChange> CertificateIndex::State::all() const {
-  auto key_of = [](Place number, Entry entry) {
+  auto key_of = [](HashPrefix number, Entry entry) {
     return std::uint64_t{number << kTagBits | entry.tag} << kUnusedBits;
   };
   std::unordered_map<Reference, std::uint64_t> serial_keys;
   serial_keys.reserve(size);
-  for (Place number = 0; number < kPartitions; ++number)
+  for (HashPrefix number = 0; number < kPartitions; ++number)
     for (Entry entry : by_serial.at(number).entries())
       serial_keys.emplace(reference_of(entry), key_of(number, entry));
   std::vector<CertificateChange> puts;
   puts.reserve(size);
-  for (Place number = 0; number < kPartitions; ++number) {
+  for (HashPrefix number = 0; number < kPartitions; ++number) {
     for (Entry entry : by_name.at(number).entries()) {
       const CertificateRecord& record = pool->at(reference_of(entry));
       puts.push_back({CertificateChange::Kind::put, record.der(), record.roles(), record.ttl(),
@@ -168,14 +168,14 @@ std::vector<CertificateChange> CertificateIndex::State::all() const {
   return puts;
 }
 
-ListChanges CertificateIndex::State::change_ders(std::span<const PlacedChange> changes, FreshRecords& fresh) {
+ListChanges CertificateIndex::State::change_ders(std::span<const KeyedChange> changes, FreshRecords& fresh) {
   ListChanges lists;
   std::vector<Directory<Partition>::Replacement> replacements;
   std::vector<Entry> entries;
   while (!changes.empty()) {
-    const std::uint16_t number = partition_of(changes.front().place);
+    const std::uint16_t number = partition_of(changes.front().prefix);
     const auto end = std::find_if(changes.begin(), changes.end(),
-                                  [&](const PlacedChange& c) { return partition_of(c.place) != number; });
+                                  [&](const KeyedChange& c) { return partition_of(c.prefix) != number; });
     const auto here = static_cast<std::size_t>(end - changes.begin());
     entries.clear();
     change_partition(changes.first(here), entries, lists, fresh);
@@ -187,34 +187,34 @@ ListChanges CertificateIndex::State::change_ders(std::span<const PlacedChange> c
 }
 
 // Merges what the partition has with the changes to it, tag by tag.
-void CertificateIndex::State::change_partition(std::span<const PlacedChange> changes,
+void CertificateIndex::State::change_partition(std::span<const KeyedChange> changes,
                                                std::vector<Entry>& entries, ListChanges& lists,
                                                FreshRecords& fresh) {
-  const std::span<const Entry> before = by_der.at(partition_of(changes.front().place)).entries();
+  const std::span<const Entry> before = by_der.at(partition_of(changes.front().prefix)).entries();
   auto at = before.begin();
   while (!changes.empty()) {
-    const Place place = changes.front().place;
-    const auto end =
-        std::find_if(changes.begin(), changes.end(), [&](const PlacedChange& c) { return c.place != place; });
+    const HashPrefix prefix = changes.front().prefix;
+    const auto end = std::find_if(changes.begin(), changes.end(),
+                                  [&](const KeyedChange& c) { return c.prefix != prefix; });
     const auto here = static_cast<std::size_t>(end - changes.begin());
-    while (at != before.end() && at->tag < tag_of(place)) entries.push_back(*at++);
+    while (at != before.end() && at->tag < tag_of(prefix)) entries.push_back(*at++);
     const std::size_t run_begin = entries.size();
-    while (at != before.end() && at->tag == tag_of(place)) entries.push_back(*at++);
+    while (at != before.end() && at->tag == tag_of(prefix)) entries.push_back(*at++);
     change_run(changes.first(here), entries, run_begin, lists, fresh);
     changes = changes.subspan(here);
   }
   entries.insert(entries.end(), at, before.end());
 }
 
-// All of `run` has one place. entries[run_begin..] are those that were there already.
-void CertificateIndex::State::change_run(std::span<const PlacedChange> run, std::vector<Entry>& entries,
+// All of `run` has one prefix. entries[run_begin..] are those that were there already.
+void CertificateIndex::State::change_run(std::span<const KeyedChange> run, std::vector<Entry>& entries,
                                          std::size_t run_begin, ListChanges& lists, FreshRecords& fresh) {
   for (std::size_t i = 0; i < run.size(); ++i) {
     const CertificateChange& change = *run[i].change;
     // The last change to a certificate decides; so none touches what another one of these made.
     const bool superseded =
         std::any_of(run.begin() + static_cast<std::ptrdiff_t>(i) + 1, run.end(),
-                    [&](const PlacedChange& later) { return same_bytes(later.change->der, change.der); });
+                    [&](const KeyedChange& later) { return same_bytes(later.change->der, change.der); });
     if (superseded) continue;
 
     const auto old =
@@ -222,19 +222,19 @@ void CertificateIndex::State::change_run(std::span<const PlacedChange> run, std:
                      [&](const Entry& e) { return same_bytes(pool->at(reference_of(e)).der(), change.der); });
     if (old != entries.end()) {
       const CertificateRecord& record = pool->at(reference_of(*old));
-      lists.by_name.push_back({Place{record.name_partition_} << kTagBits, reference_of(*old), true});
-      lists.by_serial.push_back({Place{record.serial_partition_} << kTagBits, reference_of(*old), true});
+      lists.by_name.push_back({HashPrefix{record.name_partition_} << kTagBits, reference_of(*old), true});
+      lists.by_serial.push_back({HashPrefix{record.serial_partition_} << kTagBits, reference_of(*old), true});
       count(record, false);
       entries.erase(old);
     }
     if (change.kind == CertificateChange::Kind::put) {
-      const Place name = place_of(change.name_key);
-      const Place serial = place_of(change.serial_key);
+      const HashPrefix name = prefix_of(change.name_key);
+      const HashPrefix serial = prefix_of(change.serial_key);
       const Reference reference = fresh.add(change, partition_of(name), partition_of(serial));
       lists.by_name.push_back({name, reference, false});
       lists.by_serial.push_back({serial, reference, false});
       count(pool->at(reference), true);
-      entries.push_back(make_entry(tag_of(run[i].place), reference));
+      entries.push_back(make_entry(tag_of(run[i].prefix), reference));
     }
   }
 }
@@ -242,20 +242,20 @@ void CertificateIndex::State::change_run(std::span<const PlacedChange> run, std:
 void CertificateIndex::State::change_list(Directory<Partition>& list, std::vector<ListChange> changes) {
   // By partition: first what goes, by reference, then what comes, by tag.
   std::sort(changes.begin(), changes.end(), [](const ListChange& a, const ListChange& b) {
-    return std::tuple(partition_of(a.place), !a.removed, a.place, a.reference) <
-           std::tuple(partition_of(b.place), !b.removed, b.place, b.reference);
+    return std::tuple(partition_of(a.prefix), !a.removed, a.prefix, a.reference) <
+           std::tuple(partition_of(b.prefix), !b.removed, b.prefix, b.reference);
   });
   std::vector<Directory<Partition>::Replacement> replacements;
   std::vector<Entry> entries;
   for (auto it = changes.begin(); it != changes.end();) {
-    const std::uint16_t number = partition_of(it->place);
-    const auto end =
-        std::find_if(it, changes.end(), [&](const ListChange& c) { return partition_of(c.place) != number; });
+    const std::uint16_t number = partition_of(it->prefix);
+    const auto end = std::find_if(it, changes.end(),
+                                  [&](const ListChange& c) { return partition_of(c.prefix) != number; });
     const auto coming = std::find_if(it, end, [](const ListChange& c) { return !c.removed; });
     auto next = coming;
     entries.clear();
     for (Entry entry : list.at(number).entries()) {
-      for (; next != end && tag_of(next->place) < entry.tag; ++next) entries.push_back(entry_of(*next));
+      for (; next != end && tag_of(next->prefix) < entry.tag; ++next) entries.push_back(entry_of(*next));
       const bool goes = std::binary_search(
           it, coming, ListChange{0, reference_of(entry), true},
           [](const ListChange& a, const ListChange& b) { return a.reference < b.reference; });
@@ -307,14 +307,14 @@ std::size_t CertificateIndex::partitions_shared_with(const CertificateIndex& oth
 
 std::span<const Entry> CertificateIndex::named(std::uint64_t key) const {
   if (!state_) return {};
-  const Place place = place_of(key);
-  return state_->by_name.at(partition_of(place)).with_tag(tag_of(place));
+  const HashPrefix prefix = prefix_of(key);
+  return state_->by_name.at(partition_of(prefix)).with_tag(tag_of(prefix));
 }
 
 std::span<const Entry> CertificateIndex::with_serial(std::uint64_t key) const {
   if (!state_) return {};
-  const Place place = place_of(key);
-  return state_->by_serial.at(partition_of(place)).with_tag(tag_of(place));
+  const HashPrefix prefix = prefix_of(key);
+  return state_->by_serial.at(partition_of(prefix)).with_tag(tag_of(prefix));
 }
 
 std::span<const Entry> CertificateIndex::listed(std::size_t partition) const {

@@ -127,7 +127,7 @@ void SimRing::fail_datagram(std::uint64_t tag, int error) {
   const SimFaults& faults = settings_.faults;
   const Millis delay = random_.chance(faults.late) ? random_.below(faults.max_delay + 1) : 0;
   const auto rank = faults.reorder ? static_cast<unsigned>(random_.below(kRanks)) : 0;
-  posted_.emplace(Place{time_ + delay, rank, sequence_++}, Completion{.tag = tag, .result = -error});
+  posted_.emplace(CompletionKey{time_ + delay, rank, sequence_++}, Completion{.tag = tag, .result = -error});
 }
 
 }  // namespace anchord::io

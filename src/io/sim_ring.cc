@@ -251,7 +251,7 @@ void SimRing::post(std::uint64_t tag, Completion completion) {
   operation.last_due = due;
   operation.last_rank = rank;
   operation.ended = !completion.more;
-  posted_.emplace(Place{due, rank, sequence_++}, completion);
+  posted_.emplace(CompletionKey{due, rank, sequence_++}, completion);
 }
 
 void SimRing::check_unchanged(std::uint64_t tag, const Operation& operation) const {

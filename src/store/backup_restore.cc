@@ -38,7 +38,7 @@ std::string time_text(UnixSeconds time) {
 }
 
 // Where the state goes, and what is there now.
-struct Place {
+struct RestoreTarget {
   std::filesystem::path state;  // absolute, no links in it, no slash at its end
   bool there = false;
   bool empty = true;
@@ -66,52 +66,52 @@ Status check_no_service(const std::filesystem::path& state) {
 }
 
 // A folder with something in it must be a state directory, which is exchanged as a whole.
-Status check_can_be_replaced(const Place& place, bool is_mount_point) {
+Status check_can_be_replaced(const RestoreTarget& target, bool is_mount_point) {
   std::error_code problem;
-  bool has_database = std::filesystem::exists(place.state / kDatabaseName, problem);
+  bool has_database = std::filesystem::exists(target.state / kDatabaseName, problem);
   if (!has_database)
-    for (const auto& file : std::filesystem::directory_iterator(place.state, problem))
+    for (const auto& file : std::filesystem::directory_iterator(target.state, problem))
       if (file.path().filename().string().starts_with(kInsidePrefix))
-        return fail(
-            fmt::format("a restore into {} was cut short: empty it, and restore again", quoted(place.state)));
+        return fail(fmt::format("a restore into {} was cut short: empty it, and restore again",
+                                quoted(target.state)));
   if (is_mount_point)
     return fail(
         fmt::format("{} is a mount point, and cannot be exchanged as a whole: restore into a folder on "
                     "that file system, and name that as the state directory",
-                    quoted(place.state)));
-  if (!has_database && !std::filesystem::exists(key_folder(place.state), problem))
+                    quoted(target.state)));
+  if (!has_database && !std::filesystem::exists(key_folder(target.state), problem))
     return fail(fmt::format("{} is not empty and not a state directory: name another place, or empty it",
-                            quoted(place.state)));
+                            quoted(target.state)));
   return {};
 }
 
-Result<Place> look_at(const std::filesystem::path& given) {
+Result<RestoreTarget> look_at(const std::filesystem::path& given) {
   std::error_code problem;
-  Place place;
-  place.state = std::filesystem::weakly_canonical(std::filesystem::absolute(given), problem);
-  if (!place.state.has_filename()) place.state = place.state.parent_path();
-  if (problem || !place.state.has_filename())
+  RestoreTarget target;
+  target.state = std::filesystem::weakly_canonical(std::filesystem::absolute(given), problem);
+  if (!target.state.has_filename()) target.state = target.state.parent_path();
+  if (problem || !target.state.has_filename())
     return fail(fmt::format("{} cannot be a state directory: name another place", quoted(given)));
   struct stat info{}, above{};
-  if (::stat(place.state.parent_path().c_str(), &above) != 0)
-    return fail_at("cannot look at " + quoted(place.state.parent_path()), errno, place.state.parent_path());
-  if (::stat(place.state.c_str(), &info) != 0) {
+  if (::stat(target.state.parent_path().c_str(), &above) != 0)
+    return fail_at("cannot look at " + quoted(target.state.parent_path()), errno, target.state.parent_path());
+  if (::stat(target.state.c_str(), &info) != 0) {
     if (errno != ENOENT)
-      return fail_at("cannot look at " + quoted(place.state), errno, place.state.parent_path());
+      return fail_at("cannot look at " + quoted(target.state), errno, target.state.parent_path());
     if (auto safe = TrustedFolder::check_above(given); !safe) return std::unexpected(safe.error());
-    return place;
+    return target;
   }
-  if (!S_ISDIR(info.st_mode)) return fail(quoted(place.state) + " is not a directory: name another place");
-  if (auto safe = TrustedFolder::open(place.state); !safe) return std::unexpected(safe.error());
-  place.there = true;
-  if (::geteuid() == 0) place.owner = FileOwner{info.st_uid, info.st_gid};
-  place.empty = std::filesystem::is_empty(place.state, problem);
-  if (problem) return fail_at("cannot read " + quoted(place.state), problem.value(), place.state);
-  if (!place.empty)
-    if (auto good = check_can_be_replaced(place, info.st_dev != above.st_dev); !good)
+  if (!S_ISDIR(info.st_mode)) return fail(quoted(target.state) + " is not a directory: name another place");
+  if (auto safe = TrustedFolder::open(target.state); !safe) return std::unexpected(safe.error());
+  target.there = true;
+  if (::geteuid() == 0) target.owner = FileOwner{info.st_uid, info.st_gid};
+  target.empty = std::filesystem::is_empty(target.state, problem);
+  if (problem) return fail_at("cannot read " + quoted(target.state), problem.value(), target.state);
+  if (!target.empty)
+    if (auto good = check_can_be_replaced(target, info.st_dev != above.st_dev); !good)
       return std::unexpected(good.error());
-  if (auto good = check_no_service(place.state); !good) return std::unexpected(good.error());
-  return place;
+  if (auto good = check_no_service(target.state); !good) return std::unexpected(good.error());
+  return target;
 }
 
 constexpr char kForceHelps[] = "; --force does it all the same";
@@ -196,10 +196,10 @@ Status check_taken_over(Store& present) {
 
 // What the state of now has to say: whether it may be replaced, and what goes over. One
 // that cannot be read is perhaps why a backup is wanted, but then nobody can say.
-Status check_present(const Place& place, const Unpacked& restored, const std::filesystem::path& folder,
-                     const RestoreRequest& request) {
-  if (place.empty) return note_lost_time(folder, restored.facts, request);
-  auto store = Store::open(place.state);
+Status check_present(const RestoreTarget& target, const Unpacked& restored,
+                     const std::filesystem::path& folder, const RestoreRequest& request) {
+  if (target.empty) return note_lost_time(folder, restored.facts, request);
+  auto store = Store::open(target.state);
   auto loaded = store ? store->load(KeyUse::without_keys) : std::unexpected(store.error());
   if (!loaded) {
     if (request.force && request.other_cluster) return note_lost_time(folder, restored.facts, request);
@@ -245,10 +245,11 @@ std::filesystem::path name_for_old(const std::filesystem::path& state, UnixSecon
   return free;
 }
 
-Result<TemporaryFolder> make_folder(const Place& place) {
-  if (place.is_filled()) return TemporaryFolder::make(place.state / (std::string(kInsidePrefix) + "XXXXXX"));
-  auto folder = TemporaryFolder::make(place.state.string() + std::string(kBesidePrefix) + "XXXXXX");
-  if (!folder && place.there)
+Result<TemporaryFolder> make_folder(const RestoreTarget& target) {
+  if (target.is_filled())
+    return TemporaryFolder::make(target.state / (std::string(kInsidePrefix) + "XXXXXX"));
+  auto folder = TemporaryFolder::make(target.state.string() + std::string(kBesidePrefix) + "XXXXXX");
+  if (!folder && target.there)
     return fail(
         fmt::format("{}: what is there is put aside, beside it; restore as root, who leaves all to "
                     "its owner, or move it aside and restore into an empty folder",
@@ -257,7 +258,7 @@ Result<TemporaryFolder> make_folder(const Place& place) {
 }
 
 // The database goes last: until then there is no cluster, as with init.
-Status fill(const Place& place, const TemporaryFolder& folder) {
+Status fill(const RestoreTarget& target, const TemporaryFolder& folder) {
   std::vector<std::filesystem::path> names;
   std::error_code problem;
   for (const auto& file : std::filesystem::directory_iterator(folder.path(), problem))
@@ -265,42 +266,43 @@ Status fill(const Place& place, const TemporaryFolder& folder) {
   if (problem) return fail(fmt::format("cannot read {}: {}", quoted(folder.path()), problem.message()));
   std::ranges::partition(names, [](const auto& name) { return name != kDatabaseName; });
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == kDatabaseName) sync_folder(place.state);
-    if (::renameat2(AT_FDCWD, (folder.path() / names[i]).c_str(), AT_FDCWD, (place.state / names[i]).c_str(),
+    if (names[i] == kDatabaseName) sync_folder(target.state);
+    if (::renameat2(AT_FDCWD, (folder.path() / names[i]).c_str(), AT_FDCWD, (target.state / names[i]).c_str(),
                     RENAME_NOREPLACE) == 0)
       continue;
     int error = errno;
-    for (std::size_t k = 0; k < i; ++k) std::filesystem::remove_all(place.state / names[k], problem);
-    return fail_at("cannot fill " + quoted(place.state), error, place.state);
+    for (std::size_t k = 0; k < i; ++k) std::filesystem::remove_all(target.state / names[k], problem);
+    return fail_at("cannot fill " + quoted(target.state), error, target.state);
   }
-  sync_folder(place.state);
+  sync_folder(target.state);
   return {};
 }
 
 // Where the old state is then. The new one gets the old one's name first, so that the exchange
 // is the only step that matters.
-Result<std::filesystem::path> put_in_place(const Place& place, TemporaryFolder& folder, UnixSeconds now) {
+Result<std::filesystem::path> put_in_place(const RestoreTarget& target, TemporaryFolder& folder,
+                                           UnixSeconds now) {
   auto problem = [&] {
-    return fail_at("cannot replace " + quoted(place.state), errno, place.state.parent_path());
+    return fail_at("cannot replace " + quoted(target.state), errno, target.state.parent_path());
   };
-  unsigned how = place.there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  unsigned how = target.there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
   std::filesystem::path old;
-  if (place.there) {
-    old = name_for_old(place.state, now);
+  if (target.there) {
+    old = name_for_old(target.state, now);
     if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, old.c_str(), RENAME_NOREPLACE) != 0)
       return problem();
     folder.moved_to(old);
   }
-  if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, place.state.c_str(), how) != 0) {
+  if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, target.state.c_str(), how) != 0) {
     if (errno == EINVAL || errno == ENOSYS)
       return fail(
           fmt::format("the file system of {} cannot exchange two directories: move the present one "
                       "aside, and restore again",
-                      quoted(place.state)));
+                      quoted(target.state)));
     return problem();
   }
   folder.keep();
-  sync_folder(place.state.parent_path());
+  sync_folder(target.state.parent_path());
   return old;
 }
 
@@ -309,31 +311,31 @@ Result<std::filesystem::path> put_in_place(const Place& place, TemporaryFolder& 
 Result<Restored> restore_backup(const std::filesystem::path& file, const std::filesystem::path& state,
                                 Bytes passphrase, const RestoreRequest& request,
                                 const BackupProgress& progress) {
-  auto place = look_at(state);
-  if (!place) return std::unexpected(place.error());
+  auto target = look_at(state);
+  if (!target) return std::unexpected(target.error());
   FileDescriptor lock;
-  if (place->there) {
-    auto locked = lock_state(place->state);
+  if (target->there) {
+    auto locked = lock_state(target->state);
     if (!locked) return std::unexpected(locked.error());
     lock = std::move(*locked);
   }
-  auto folder = make_folder(*place);
+  auto folder = make_folder(*target);
   if (!folder) return std::unexpected(folder.error());
-  if (place->owner && ::chown(folder->path().c_str(), place->owner->user, place->owner->group) != 0)
+  if (target->owner && ::chown(folder->path().c_str(), target->owner->user, target->owner->group) != 0)
     return fail_errno("cannot give " + quoted(folder->path()) + " to the state directory's owner", errno);
-  auto unpacked = unpack(file, passphrase, folder->path(), false, place->owner, progress);
+  auto unpacked = unpack(file, passphrase, folder->path(), false, target->owner, progress);
   if (!unpacked) return std::unexpected(unpacked.error());
-  auto done = check_present(*place, *unpacked, folder->path(), request);
+  auto done = check_present(*target, *unpacked, folder->path(), request);
   if (done) done = note_restored(folder->path(), unpacked->facts, request);
   if (done) done = sync_all(folder->path());
   // It may have been started while all was being read.
-  if (done && place->there) done = check_no_service(place->state);
+  if (done && target->there) done = check_no_service(target->state);
   if (!done) return std::unexpected(done.error());
-  if (place->is_filled()) {
-    if (auto filled = fill(*place, *folder); !filled) return std::unexpected(filled.error());
+  if (target->is_filled()) {
+    if (auto filled = fill(*target, *folder); !filled) return std::unexpected(filled.error());
     return Restored{std::move(unpacked->facts), {}};
   }
-  auto old = put_in_place(*place, *folder, request.now);
+  auto old = put_in_place(*target, *folder, request.now);
   if (!old) return std::unexpected(old.error());
   return Restored{std::move(unpacked->facts), std::move(*old)};
 }

@@ -38,7 +38,7 @@ Result<trust::Evidence> read_evidence(Database& database) {
 }
 
 Result<bool> set_evidence(Store& store, trust::Evidence evidence) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   auto present = read_evidence(database);
@@ -54,7 +54,7 @@ Result<bool> set_evidence(Store& store, trust::Evidence evidence) {
 }
 
 Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::string> devices) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   auto gaps = Gaps::read(database);

@@ -186,10 +186,10 @@ std::int64_t Gaps::last_before(UnixSeconds time) const {
 }
 
 Status note_gap(Store& store, const LedgerGap& gap) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
-  auto done = note_expected(database, Inside::directory(store), gap.ended);
+  auto done = note_expected(database, StoreAccess::directory(store), gap.ended);
   if (done) done = note_own_lists(database);
   if (done) done = execute(database, "UPDATE ledger SET itl_given = 0, ctl_given = 0");
   if (done) done = add_gap(database, gap);
@@ -197,7 +197,7 @@ Status note_gap(Store& store, const LedgerGap& gap) {
 }
 
 Result<std::vector<LedgerGap>> ledger_gaps(Store& store) {
-  auto numbered = read_gaps(Inside::database(store));
+  auto numbered = read_gaps(StoreAccess::database(store));
   if (!numbered) return std::unexpected(numbered.error());
   std::vector<LedgerGap> out;
   for (NumberedGap& one : *numbered) out.push_back(std::move(one.gap));

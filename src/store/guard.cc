@@ -223,7 +223,7 @@ Status add_retired(Database& database, const trust::KnownCertificate& known) {
 Result<std::optional<std::string>> late_host(Store& store, UnixSeconds now) {
   auto loaded = store.load(KeyUse::without_keys);
   if (!loaded) return std::unexpected(loaded.error());
-  return find_late_host(Inside::database(store), loaded->cluster, now);
+  return find_late_host(StoreAccess::database(store), loaded->cluster, now);
 }
 
 Status require_agreement(std::string_view doing, const Cluster& cluster, const AllHolders& holders,

@@ -146,14 +146,14 @@ Result<AllHolders> read_holders(Database& database, const std::filesystem::path&
 }
 
 Result<AllHolders> holders(Store& store) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto reading = Transaction::read(database);
   if (!reading) return std::unexpected(reading.error());
-  return read_holders(database, Inside::directory(store));
+  return read_holders(database, StoreAccess::directory(store));
 }
 
 Result<HeldPairs> held_pairs(Store& store, const std::set<std::string>& devices) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto reading = Transaction::read(database);
   if (!reading) return std::unexpected(reading.error());
   auto entries = read_entries(database, devices.size() == 1 ? *devices.begin() : "");

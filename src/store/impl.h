@@ -24,8 +24,8 @@ class Store::Impl {
   trust::ListShelf shelf;  // what the ledger's beliefs are judged with
 };
 
-// For what is not a member of Store.
-struct Inside {
+// The store's back door, for functions of the store that are not members of Store.
+struct StoreAccess {
   static Database& database(Store& store) { return store.impl_->database; }
   static trust::ListShelf& shelf(Store& store) { return store.impl_->shelf; }
   static const std::filesystem::path& directory(const Store& store) { return store.impl_->directory; }

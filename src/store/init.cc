@@ -191,12 +191,12 @@ Status write_database(const std::filesystem::path& file, const InitRequest& requ
 
 // The directory while a store is being made in it. Held by a lock, so that two
 // at once do not mix their keys; what was made is taken away again unless kept.
-class Site {
+class NewStateFolder {
  public:
-  explicit Site(std::filesystem::path directory) : directory_(std::move(directory)) {}
-  Site(const Site&) = delete;
-  Site& operator=(const Site&) = delete;
-  ~Site() {
+  explicit NewStateFolder(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  NewStateFolder(const NewStateFolder&) = delete;
+  NewStateFolder& operator=(const NewStateFolder&) = delete;
+  ~NewStateFolder() {
     if (!kept_) {
       for (const auto& file : made_) ::unlink(file.c_str());
       for (const auto& folder : made_folders_) ::rmdir(folder.c_str());
@@ -220,7 +220,7 @@ class Site {
   bool kept_ = false;
 };
 
-Status Site::check_empty() const {
+Status NewStateFolder::check_empty() const {
   std::filesystem::path file = directory_ / kDatabaseName;
   struct stat info{};
   if (::lstat(file.c_str(), &info) == 0)
@@ -241,7 +241,7 @@ Status check_owner(const TrustedFolder& state) {
                           quoted(state.path()), user_text(state.owner())));
 }
 
-Status Site::prepare() {
+Status NewStateFolder::prepare() {
   struct stat above{};
   const std::filesystem::path parent = std::filesystem::absolute(directory_).parent_path();
   if (::stat(directory_.c_str(), &above) != 0 && ::stat(parent.c_str(), &above) == 0)
@@ -263,8 +263,8 @@ Status Site::prepare() {
   return check_empty();
 }
 
-Status Site::write(const InitRequest& request, const std::vector<NewIdentity>& identities,
-                   std::span<const trust::KnownCertificate> held) {
+Status NewStateFolder::write(const InitRequest& request, const std::vector<NewIdentity>& identities,
+                             std::span<const trust::KnownCertificate> held) {
   std::filesystem::path keys = key_folder(directory_);
   // The last two are for the administrator to fill.
   for (const auto& folder : {keys, directory_ / "provisioning", directory_ / "devices"}) {
@@ -306,15 +306,15 @@ Result<Store> Store::init(const std::filesystem::path& directory, const InitRequ
   request.signing = *signing;
   if (auto good = check_adopted(request); !good) return std::unexpected(good.error());
   {
-    Site site(directory);
-    if (auto ready = site.prepare(); !ready) return std::unexpected(ready.error());
+    NewStateFolder folder(directory);
+    if (auto ready = folder.prepare(); !ready) return std::unexpected(ready.error());
     auto identities = make_identities(request);
     if (!identities) return std::unexpected(identities.error());
     trust::Cluster cluster = make_cluster(request, *identities);
     if (auto good = check_list(cluster, request.now); !good) return std::unexpected(good.error());
     auto held = held_by_phones(request, cluster);
     if (!held) return std::unexpected(held.error());
-    if (auto done = site.write(request, *identities, *held); !done) return std::unexpected(done.error());
+    if (auto done = folder.write(request, *identities, *held); !done) return std::unexpected(done.error());
   }
   return open(directory);
 }

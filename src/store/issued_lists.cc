@@ -62,7 +62,7 @@ Status keep_issued_list(Database& database, std::string_view name, Bytes content
 }
 
 Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds now) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   {
     Statement newest(
         database,
@@ -77,7 +77,7 @@ Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds
 }
 
 Result<std::vector<IssuedList>> issued_lists(Store& store) {
-  return read_issued_lists(Inside::database(store));
+  return read_issued_lists(StoreAccess::database(store));
 }
 
 Status fill_shelf(Database& database, trust::ListShelf& shelf) {
@@ -98,7 +98,7 @@ Status fill_shelf(Database& database, trust::ListShelf& shelf) {
 }
 
 Status put_own_lists(Store& store, std::span<const OwnList> lists, UnixSeconds now) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   auto done = execute(database, "DELETE FROM own_lists");
@@ -121,7 +121,7 @@ Result<std::map<std::string, trust::ListVersion>> read_own_lists(Database& datab
 }
 
 Result<std::map<std::string, trust::ListVersion>> own_list_versions(Store& store) {
-  return read_own_lists(Inside::database(store));
+  return read_own_lists(StoreAccess::database(store));
 }
 
 }  // namespace anchord::store

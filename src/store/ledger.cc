@@ -94,7 +94,7 @@ Result<std::set<std::string>> read_expected(Database& database, const std::files
 }
 
 Result<std::set<std::string>> expected_devices(Store& store) {
-  return read_expected(Inside::database(store), Inside::directory(store));
+  return read_expected(StoreAccess::database(store), StoreAccess::directory(store));
 }
 
 Status forget_unproven(Database& database, const std::filesystem::path& state) {
@@ -117,10 +117,10 @@ Status forget_unproven(Database& database, const std::filesystem::path& state) {
 }
 
 Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::uint64_t session) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
-  trust::ListShelf& shelf = Inside::shelf(store);
+  trust::ListShelf& shelf = StoreAccess::shelf(store);
   if (auto filled = fill_shelf(database, shelf); !filled) return filled;
   auto gaps = Gaps::read(database);
   if (!gaps) return std::unexpected(gaps.error());
@@ -133,24 +133,24 @@ Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::
     for (const LedgerChange& change : changes)
       if (auto done = notebook.take(change, session); !done) return done;
   }
-  if (auto done = forget_unproven(database, Inside::directory(store)); !done) return done;
+  if (auto done = forget_unproven(database, StoreAccess::directory(store)); !done) return done;
   return writing->commit();
 }
 
 Result<std::optional<LedgerEntry>> ledger_entry(Store& store, std::string_view device) {
-  auto entries = read_entries(Inside::database(store), device);
+  auto entries = read_entries(StoreAccess::database(store), device);
   if (!entries) return std::unexpected(entries.error());
   if (entries->empty()) return std::nullopt;
   return std::move(entries->front());
 }
 
 Result<std::vector<LedgerEntry>> ledger(Store& store) {
-  return read_entries(Inside::database(store));
+  return read_entries(StoreAccess::database(store));
 }
 
 Result<std::vector<HeardFrom>> heard_from(Store& store, UnixSeconds since) {
   std::vector<HeardFrom> out;
-  Statement row(Inside::database(store),
+  Statement row(StoreAccess::database(store),
                 "SELECT device, address, at FROM ledger_given WHERE at >= ? ORDER BY at", since);
   while (row.next()) out.push_back({std::string(row.text(0)), std::string(row.text(1)), row.integer(2)});
   if (!row.ok()) return row.failure();
@@ -158,7 +158,7 @@ Result<std::vector<HeardFrom>> heard_from(Store& store, UnixSeconds since) {
 }
 
 Result<std::size_t> ledger_size(Store& store) {
-  Statement row(Inside::database(store), "SELECT count(*) FROM ledger");
+  Statement row(StoreAccess::database(store), "SELECT count(*) FROM ledger");
   if (!row.next()) return row.failure();
   return static_cast<std::size_t>(row.integer(0));
 }

@@ -8,7 +8,7 @@
 namespace anchord::store {
 
 Status note_session(Store& store, const LedgerSession& session) {
-  return execute(Inside::database(store),
+  return execute(StoreAccess::database(store),
                  R"(INSERT OR REPLACE INTO ledger_session (host, boot_id, started, written, clean)
                     VALUES (?, ?, ?, ?, ?))",
                  std::string_view(session.host), std::string_view(session.boot_id), session.started,
@@ -17,7 +17,7 @@ Status note_session(Store& store, const LedgerSession& session) {
 
 Result<std::vector<LedgerSession>> ledger_sessions(Store& store) {
   std::vector<LedgerSession> out;
-  Statement row(Inside::database(store),
+  Statement row(StoreAccess::database(store),
                 "SELECT host, boot_id, started, written, clean FROM ledger_session ORDER BY host");
   while (row.next())
     out.push_back({.host = std::string(row.text(0)),
@@ -32,7 +32,7 @@ Result<std::vector<LedgerSession>> ledger_sessions(Store& store) {
 Result<std::optional<std::string>> not_taken_over(Store& store) {
   auto sessions = ledger_sessions(store);
   if (!sessions) return std::unexpected(sessions.error());
-  auto journals = journals_in(Inside::directory(store));
+  auto journals = journals_in(StoreAccess::directory(store));
   if (!journals) return std::unexpected(journals.error());
   if (journals->empty() && std::ranges::count(*sessions, false, &LedgerSession::clean) > 0)
     return "the service did not end as it should, and its journal is gone";

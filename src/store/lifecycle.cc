@@ -29,15 +29,15 @@ constexpr std::size_t kNamedPhones = 3;
 using Plan = std::function<Result<std::optional<Change>>(Cluster&& cluster)>;
 
 Result<bool> make_change(Store& store, const ChangeRequest& request, const Plan& plan) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
-  auto loaded = read_cluster(Inside::directory(store), database, KeyUse::with_keys);
+  auto loaded = read_cluster(StoreAccess::directory(store), database, KeyUse::with_keys);
   if (!loaded) return std::unexpected(loaded.error());
   auto change = plan(std::move(loaded->cluster));
   if (!change) return std::unexpected(change.error());
   if (!*change) return false;
-  auto held = read_holders(database, Inside::directory(store));
+  auto held = read_holders(database, StoreAccess::directory(store));
   if (!held) return std::unexpected(held.error());
   auto locked = check_change(database, **change, *held, request);
   if (!locked) return std::unexpected(locked.error());
@@ -123,7 +123,7 @@ Result<bool> was_adopted(Database& database) {
   return adopted;
 }
 
-struct Some {
+struct PhoneSample {
   std::size_t count = 0;
   std::vector<std::string> first;
   std::set<std::string> models;  // "" for none
@@ -137,8 +137,8 @@ struct Some {
 };
 
 struct Sha512Doubts {
-  Some refusing;  // of models that know SHA-1 only
-  Some unknown;
+  PhoneSample refusing;  // of models that know SHA-1 only
+  PhoneSample unknown;
   bool nobody_known = false;  // adopted, with a list of SHA-1, and no phone was heard of yet
 
   std::string why() const;  // empty: there are none
@@ -203,8 +203,8 @@ Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& take
           "a rollback is prepared, during which files are not signed: run 'anchorctl rollback cancel' first");
     std::string what = fmt::format("set the digest to {}", wire::digest_name(digest));
     if (digest != wire::Digest::sha1) {
-      auto doubts =
-          doubts_of_sha512(Inside::database(store), Inside::directory(store), cluster, takes_sha512);
+      auto doubts = doubts_of_sha512(StoreAccess::database(store), StoreAccess::directory(store), cluster,
+                                     takes_sha512);
       if (!doubts) return std::unexpected(doubts.error());
       if (std::string why = doubts->why(); !why.empty() && !request.force) return refuse(why);
       what += doubts->noted();
@@ -253,7 +253,7 @@ Result<bool> cancel_rollback(Store& store, const ChangeRequest& request) {
 
 Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& request) {
   auto done = make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
-    Database& database = Inside::database(store);
+    Database& database = StoreAccess::database(store);
     auto hash = hash_to_remove(database, sha256);
     if (!hash) return std::unexpected(hash.error());
     const trust::KnownCertificate* known = find_known(cluster, *hash);
@@ -268,8 +268,8 @@ Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& 
 
 Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownCertificate> certificates,
                                      const ChangeRequest& request) {
-  Database& database = Inside::database(store);
-  const std::filesystem::path& directory = Inside::directory(store);
+  Database& database = StoreAccess::database(store);
+  const std::filesystem::path& directory = StoreAccess::directory(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   auto plan = [&](KeyUse keys) -> Result<Change> {
@@ -300,7 +300,7 @@ Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownC
 }
 
 Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   std::vector<trust::KnownCertificate> dropped;
   // Asked often: without something to do nobody has to wait.
   auto some = has_retired(database, now - kKeptAnswers);
@@ -308,11 +308,11 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
   if (!*some) return dropped;
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
-  auto loaded = read_cluster(Inside::directory(store), database, KeyUse::without_keys);
+  auto loaded = read_cluster(StoreAccess::directory(store), database, KeyUse::without_keys);
   if (!loaded) return std::unexpected(loaded.error());
   // What phones hold by the ledgers of the others is not known here.
   if (loaded->cluster.hosts.size() > 1) return dropped;
-  auto held = read_holders(database, Inside::directory(store));
+  auto held = read_holders(database, StoreAccess::directory(store));
   if (!held) return std::unexpected(held.error());
   // A list that cannot be looked into may carry any of them.
   if (held->devices == 0 || held->unknown.count > 0) return dropped;
@@ -329,7 +329,7 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
 }
 
 Result<BackupState> backup_state(Store& store) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   Statement row(database, R"(SELECT backup_at,
                                backup_tftp IN (SELECT sha256 FROM identities WHERE service = 'tftp')
                              FROM cluster WHERE backup_at IS NOT NULL)");
@@ -339,7 +339,7 @@ Result<BackupState> backup_state(Store& store) {
 }
 
 Status note_backup(Store& store, UnixSeconds when, std::string_view tftp_sha256) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   auto done = execute(database, "UPDATE cluster SET backup_at = ?, backup_tftp = ?", when, tftp_sha256);

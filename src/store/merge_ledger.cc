@@ -124,7 +124,7 @@ Status put(LedgerRows& rows, const LedgerEntry& entry) {
 
 Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const IssuedList> lists,
                     std::span<const LedgerGap> gaps, UnixSeconds clocks_apart) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   Status done;

@@ -227,8 +227,8 @@ constexpr char kNoWay[] =
 }  // namespace
 
 Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRequest& request) {
-  Database& database = Inside::database(store);
-  const std::filesystem::path& directory = Inside::directory(store);
+  Database& database = StoreAccess::database(store);
+  const std::filesystem::path& directory = StoreAccess::directory(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   auto recovery = begin(directory, database, request.now);
@@ -296,10 +296,10 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
 }
 
 Result<std::set<std::string>> locked_phones(Store& store, UnixSeconds now) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   auto reading = Transaction::read(database);
   if (!reading) return std::unexpected(reading.error());
-  auto recovery = begin(Inside::directory(store), database, now);
+  auto recovery = begin(StoreAccess::directory(store), database, now);
   if (!recovery) return std::unexpected(recovery.error());
   auto entries = read_entries(database);
   if (!entries) return std::unexpected(entries.error());
@@ -333,7 +333,7 @@ Result<std::set<std::string>> phones_behind(Store& store) {
 Result<std::set<std::string>> unsettled_phones(Store& store) {
   auto entries = ledger(store);
   if (!entries) return std::unexpected(entries.error());
-  auto evidence = read_evidence(Inside::database(store));
+  auto evidence = read_evidence(StoreAccess::database(store));
   if (!evidence) return std::unexpected(evidence.error());
   std::set<std::string> out;
   for (const LedgerEntry& entry : *entries) {
@@ -353,7 +353,7 @@ Result<std::set<std::string>> unsettled_phones(Store& store) {
 
 Result<std::vector<OwnList>> recovery_lists(Store& store) {
   std::vector<OwnList> out;
-  Statement row(Inside::database(store), R"(
+  Statement row(StoreAccess::database(store), R"(
     SELECT r.name, (SELECT content FROM issued_lists WHERE version = r.version LIMIT 1)
     FROM recovery_lists AS r ORDER BY r.name)");
   while (row.next()) out.push_back({std::string(row.text(0)), to_buffer(row.blob(1))});
@@ -363,7 +363,7 @@ Result<std::vector<OwnList>> recovery_lists(Store& store) {
 }
 
 Result<std::vector<std::string>> end_recoveries(Store& store) {
-  Database& database = Inside::database(store);
+  Database& database = StoreAccess::database(store);
   std::vector<std::string> ended;
   auto some = recovering(database);
   if (!some) return std::unexpected(some.error());

@@ -74,8 +74,8 @@ Result<Regeneration> prepare_regeneration(Store& store, Service service, std::st
 
 Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, const ChangeRequest& request) {
   const NewIdentity& made = prepared.made;
-  Database& database = Inside::database(store);
-  const std::filesystem::path& directory = Inside::directory(store);
+  Database& database = StoreAccess::database(store);
+  const std::filesystem::path& directory = StoreAccess::directory(store);
   auto writing = Transaction::write(database);
   if (!writing) return std::unexpected(writing.error());
   auto loaded = read_cluster(directory, database, KeyUse::with_keys);

@@ -20,7 +20,7 @@ constexpr Millis kHour = 60 * kMinute;
 constexpr unsigned kUnknownDevices = 256;  // the default
 
 // Everything happens behind one address.
-class Site {
+class PhoneFleet {
  public:
   // Phones that are all switched on within a minute, and ask again after 15 to 45 s when they are refused.
   void add_phones(unsigned count, bool fetch_lists = true) {
@@ -105,29 +105,29 @@ class Site {
 
 TEST(GuessFleet, AThousandPhonesAreFineAtOnce) {
   for (unsigned phones : {300u, 600u, 1024u}) {
-    Site site;
-    site.add_phones(phones);
-    site.run_until_fine(kHour);
-    EXPECT_EQ(site.at_once(), phones);
+    PhoneFleet fleet;
+    fleet.add_phones(phones);
+    fleet.run_until_fine(kHour);
+    EXPECT_EQ(fleet.at_once(), phones);
   }
 }
 
 TEST(GuessFleet, FiveThousandAreFineWithinTheHour) {
-  Site site;
-  site.add_phones(5000);
-  site.run_until_fine(3 * kHour);
-  EXPECT_EQ(site.fine(), 5000u);
-  EXPECT_GE(site.at_once(), 1024u);
-  EXPECT_LE(site.minutes(), 60u);
+  PhoneFleet fleet;
+  fleet.add_phones(5000);
+  fleet.run_until_fine(3 * kHour);
+  EXPECT_EQ(fleet.fine(), 5000u);
+  EXPECT_GE(fleet.at_once(), 1024u);
+  EXPECT_LE(fleet.minutes(), 60u);
 }
 
 TEST(GuessFleet, PhonesWithoutListsTakeLonger) {
-  Site site;
-  site.add_phones(600, false);
-  site.run_until_fine(3 * kHour);
-  EXPECT_EQ(site.fine(), 600u);
-  EXPECT_GE(site.at_once(), kUnknownDevices);
-  EXPECT_LE(site.minutes(), 60u);
+  PhoneFleet fleet;
+  fleet.add_phones(600, false);
+  fleet.run_until_fine(3 * kHour);
+  EXPECT_EQ(fleet.fine(), 600u);
+  EXPECT_GE(fleet.at_once(), kUnknownDevices);
+  EXPECT_LE(fleet.minutes(), 60u);
 }
 
 TEST(GuessFleet, WhatAGuesserLearns) {
@@ -135,50 +135,50 @@ TEST(GuessFleet, WhatAGuesserLearns) {
   const unsigned both = unknown + 3600 / (GuessGuard::kPerPhone / 1000);
   for (unsigned tries : {1u, 2u}) {
     const unsigned reserve = tries == 1 ? 0 : GuessGuard::kReserve;
-    Site site;
-    site.add_guesser(false, tries);
-    site.run_for(kHour);
-    EXPECT_NEAR(site.learnt(), kUnknownDevices + unknown + reserve, 2);  // 616 or 632
-    const unsigned first = site.learnt();
-    site.run_for(kHour);
-    EXPECT_NEAR(site.learnt() - first, unknown, 2);  // 360
+    PhoneFleet fleet;
+    fleet.add_guesser(false, tries);
+    fleet.run_for(kHour);
+    EXPECT_NEAR(fleet.learnt(), kUnknownDevices + unknown + reserve, 2);  // 616 or 632
+    const unsigned first = fleet.learnt();
+    fleet.run_for(kHour);
+    EXPECT_NEAR(fleet.learnt() - first, unknown, 2);  // 360
   }
   for (unsigned tries : {1u, 2u}) {
     const unsigned reserve = tries == 1 ? 0 : 2 * GuessGuard::kReserve;
-    Site site;
-    site.add_guesser(true, tries);
-    site.run_for(kHour);
-    EXPECT_LE(site.learnt(), 5 * kUnknownDevices + both + reserve + 4);  // 5240 or 5272
-    EXPECT_GE(site.learnt(),
+    PhoneFleet fleet;
+    fleet.add_guesser(true, tries);
+    fleet.run_for(kHour);
+    EXPECT_LE(fleet.learnt(), 5 * kUnknownDevices + both + reserve + 4);  // 5240 or 5272
+    EXPECT_GE(fleet.learnt(),
               5 * kUnknownDevices + both - 40);  // one bucket fills up while he empties the other
-    const unsigned first = site.learnt();
-    site.run_for(kHour);
-    EXPECT_NEAR(site.learnt() - first, both, 4);  // 3960
+    const unsigned first = fleet.learnt();
+    fleet.run_for(kHour);
+    EXPECT_NEAR(fleet.learnt() - first, both, 4);  // 3960
   }
 }
 
 TEST(GuessFleet, AGuesserBesidePhonesDoesNotTakeTheirTurn) {
   for (unsigned tries : {1u, 2u}) {
-    Site site;
-    site.add_guesser(false, tries);
-    site.run_for(10 * kMinute);
-    site.add_phones(600);
-    site.run_until_fine(kHour);
-    EXPECT_EQ(site.at_once(), 600u);
+    PhoneFleet fleet;
+    fleet.add_guesser(false, tries);
+    fleet.run_for(10 * kMinute);
+    fleet.add_phones(600);
+    fleet.run_until_fine(kHour);
+    EXPECT_EQ(fleet.at_once(), 600u);
   }
 }
 
 // As fast as tokens come: phones ask again, and his names are always new.
 TEST(GuessFleet, NorDoesOneThatPlaysBoots) {
-  Site site;
-  site.add_guesser(true);
-  site.run_for(10 * kMinute);
-  const unsigned before = site.learnt();
-  site.add_phones(600);
-  site.run_until_fine(kHour);
-  EXPECT_EQ(site.fine(), 600u);
-  EXPECT_LE(site.minutes(), 10 + 12u);
-  EXPECT_LE(site.learnt() - before, 60u);
+  PhoneFleet fleet;
+  fleet.add_guesser(true);
+  fleet.run_for(10 * kMinute);
+  const unsigned before = fleet.learnt();
+  fleet.add_phones(600);
+  fleet.run_until_fine(kHour);
+  EXPECT_EQ(fleet.fine(), 600u);
+  EXPECT_LE(fleet.minutes(), 10 + 12u);
+  EXPECT_LE(fleet.learnt() - before, 60u);
 }
 
 }  // namespace

@@ -224,11 +224,11 @@ class SimRing final : public Ring {
   // Completions at one moment are ordered by a rank drawn from this many.
   static constexpr std::uint64_t kRanks = 64;
   // When, in which order within the moment, and after what else.
-  struct Place {
+  struct CompletionKey {
     Millis due = 0;
     unsigned rank = 0;
     std::uint64_t sequence = 0;
-    auto operator<=>(const Place&) const = default;
+    auto operator<=>(const CompletionKey&) const = default;
   };
 
   Socket& socket(int descriptor, Kind kind, const char* what);
@@ -279,7 +279,7 @@ class SimRing final : public Ring {
   std::set<int> free_descriptors_;
   std::vector<Peer> peers_;
   std::map<std::uint64_t, Operation> operations_;
-  std::map<Place, Completion> posted_;
+  std::map<CompletionKey, Completion> posted_;
   std::multimap<Millis, std::function<void()>> actions_;
   std::set<int> touched_;
   std::array<OutDatagram, 8> datagrams_;  // few, so that they are used again soon

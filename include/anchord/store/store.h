@@ -243,7 +243,7 @@ class Store {
 
  private:
   class Impl;
-  friend struct Inside;  // for ledger.h and lifecycle.h
+  friend struct StoreAccess;  // for ledger.h and lifecycle.h
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
