@@ -12,7 +12,7 @@ from harness import CERTS, der
 
 from soak import hostile, phones
 from soak.checks import KNOWN, Truth
-from soak.site import CLOCK, Problem
+from soak.deployment import CLOCK, Problem
 
 WITH_KEY = range(3)  # the phones whose certificate comes and goes
 CLOCK_STEPS = (1, 60, 290, 3600, 86400, 20 * 86400)
@@ -25,8 +25,8 @@ def configuration(random, size):
 
 
 class Actions:
-    def __init__(self, site, fleet, files, clock, random):
-        self.site, self.fleet, self.files, self.clock, self.random = site, fleet, files, clock, random
+    def __init__(self, deployment, fleet, files, clock, random):
+        self.deployment, self.fleet, self.files, self.clock, self.random = deployment, fleet, files, clock, random
         self.backups = 0
 
     def all(self):
@@ -34,7 +34,7 @@ class Actions:
         weighted = {self.storm: 6, self.calm: 4, self.regenerate: 6, self.certificate: 6, self.file: 8, self.broken_file: 2, self.files_go: 2, self.passing_file: 3,
                     self.phone_certificate: 3, self.mode: 2, self.digest: 2, self.rollback: 2, self.backup: 1, self.kill: 5,
                     self.killed_command: 4, self.restart: 1, self.reload: 1, self.lost_server: 1}
-        if self.site.is_disk:
+        if self.deployment.is_disk:
             weighted[self.full_disk] = 2
         if self.clock.works:
             weighted[self.clock_step] = 2
@@ -55,9 +55,9 @@ class Actions:
     # Changes.
 
     def change(self, *args):
-        outcome = self.site.change(*args)
+        outcome = self.deployment.change(*args)
         # A clock that has gone back stops every change, until an administrator says that it is right.
-        return self.site.change(*args, "--clock-is-right") if outcome == CLOCK else outcome
+        return self.deployment.change(*args, "--clock-is-right") if outcome == CLOCK else outcome
 
     def regenerate(self):
         return self.change("cert", "regenerate", self.random.choice(("tvs", "tftp", "tftp", "tftp-ec", "capf", "recovery")))
@@ -65,36 +65,36 @@ class Actions:
     def certificate(self):
         name = self.random.choice(KNOWN)
         digest = hashlib.sha256(der(name)).hexdigest()
-        if digest in Truth(self.site).certificates:
+        if digest in Truth(self.deployment).certificates:
             return self.change("cert", "remove", digest, "--yes")
         return self.change("cert", "add", CERTS / f"{name}.crt", "--role", "app-server")
 
     def phone_certificate(self):
         phone = phones.name(self.random.choice(WITH_KEY))
-        if phone in Truth(self.site).encrypted:
+        if phone in Truth(self.deployment).encrypted:
             how = ("phone", "remove", phone, "--yes")
         else:
             how = ("phone", "add", phone, "--certificate", CERTS / "phone.crt", "--force")
-        return self.site.change(*how)
+        return self.deployment.change(*how)
 
     def mode(self):
-        return self.change("mode", "set", "nonsecure" if Truth(self.site).mode == "mixed" else "mixed")
+        return self.change("mode", "set", "nonsecure" if Truth(self.deployment).mode == "mixed" else "mixed")
 
     def digest(self):
         return self.change("set", "digest", self.random.choice(("sha1", "sha512")))
 
     def rollback(self):
-        return self.change("rollback", "cancel" if Truth(self.site).rollback else "prepare")
+        return self.change("rollback", "cancel" if Truth(self.deployment).rollback else "prepare")
 
     def killed_command(self):
         """A command that is killed at some moment: it is made or not, and nothing between."""
         command = self.random.choice((("cert", "regenerate", "capf"), ("cert", "add", CERTS / "app-ec.crt", "--role", "app-server"),
                                       ("cert", "regenerate", "tftp"), ("set", "digest", "sha512")))
-        running = self.site.begin(*command)
+        running = self.deployment.begin(*command)
         time.sleep(self.random.random() * 0.2)
         running.kill()
         running.wait()
-        Truth(self.site)
+        Truth(self.deployment)
         return "killed"
 
     # Files.
@@ -110,52 +110,52 @@ class Actions:
             content = b"<Default><x>%d</x></Default>\n" % self.random.randrange(1 << 30)
         else:
             content = configuration(self.random, self.random.choice((0, 10, 5000)))
-        self.site.put(name, content)
+        self.deployment.put(name, content)
         self.files[name] = content
         return "put"
 
     def broken_file(self):
         """What was good last stays in service."""
-        self.site.put(self.a_phone(), self.random.choice(BROKEN))
+        self.deployment.put(self.a_phone(), self.random.choice(BROKEN))
         return "put"
 
     def passing_file(self):
         """One that no phone needs, which comes and goes for good."""
         name = f"extra-{self.random.randrange(3)}.xml"
         if self.files.get(name):
-            self.site.provisioning(name).unlink()
+            self.deployment.provisioning(name).unlink()
             self.files[name] = None
             return "gone"
         self.files[name] = b"<extra>%d</extra>\n" % self.random.randrange(1 << 30)
-        self.site.put(name, self.files[name])
+        self.deployment.put(name, self.files[name])
         return "put"
 
     def files_go(self):
         """One, which comes again; or many, which are held."""
         gone = [self.a_phone()] if self.random.random() < 0.5 else [phones.name(n) + ".cnf.xml" for n in range(phones.COUNT)]
         for name in gone:
-            self.site.provisioning(name).unlink(missing_ok=True)
+            self.deployment.provisioning(name).unlink(missing_ok=True)
         if self.random.random() < 0.5:
-            self.site.kill()
-            self.site.start()
+            self.deployment.kill()
+            self.deployment.start()
         for name in gone:
-            self.site.put(name, self.files[name])
+            self.deployment.put(name, self.files[name])
         return f"{len(gone)}"
 
     # The service and the machine.
 
     def kill(self):
-        self.site.kill()
-        self.site.start()
+        self.deployment.kill()
+        self.deployment.start()
         return "started"
 
     def restart(self):
-        self.site.stop()
-        self.site.start()
+        self.deployment.stop()
+        self.deployment.start()
         return "started"
 
     def reload(self):
-        self.site.service.signal(signal.SIGHUP)
+        self.deployment.service.signal(signal.SIGHUP)
         return "told"
 
     def clock_step(self):
@@ -167,32 +167,32 @@ class Actions:
 
     def full_disk(self):
         """Phones are served all the same, commands say that it is full, and all is well when it is not any more."""
-        site = self.site
-        site.fill()
+        deployment = self.deployment
+        deployment.fill()
         self.storm()
         for command in (("cert", "regenerate", "capf"), ("cert", "add", CERTS / "app-odd.crt", "--role", "app-server")):
-            site.judged(command, site.ctl_once(*command), also=OUT_OF_ROOM)
+            deployment.judged(command, deployment.ctl_once(*command), also=OUT_OF_ROOM)
         name = self.a_phone()
         with contextlib.suppress(OSError):
-            site.put(name, self.files[name])
+            deployment.put(name, self.files[name])
         self.fleet.calm_down()
-        site.must_live()
+        deployment.must_live()
         if self.random.random() < 0.5:
-            site.kill()
-            if site.try_to_start() is not None:
-                site.empty()
-                site.start()
-        site.empty()
-        site.put(name, self.files[name])
+            deployment.kill()
+            if deployment.try_to_start() is not None:
+                deployment.empty()
+                deployment.start()
+        deployment.empty()
+        deployment.put(name, self.files[name])
         return "was full"
 
     def backup(self):
         self.backups += 1
-        file = self.site.folder / "backup"
+        file = self.deployment.folder / "backup"
         file.unlink(missing_ok=True)
-        secret = ("--passphrase-file", self.site.passphrase)
+        secret = ("--passphrase-file", self.deployment.passphrase)
         for command in ("create", "verify"):
-            done = self.site.ctl("backup", command, file, *secret)
+            done = self.deployment.ctl("backup", command, file, *secret)
             if done.returncode != 0:
                 raise Problem(f"backup {command}: {done.stderr.decode()}")
         return "verified"
@@ -201,10 +201,10 @@ class Actions:
         """All of it is gone but for a backup that was made since the last change."""
         self.fleet.calm_down()
         self.backup()
-        self.site.kill()
-        shutil.rmtree(self.site.state)
-        done = self.site.ctl("backup", "restore", self.site.folder / "backup", "--passphrase-file", self.site.passphrase)
+        self.deployment.kill()
+        shutil.rmtree(self.deployment.state)
+        done = self.deployment.ctl("backup", "restore", self.deployment.folder / "backup", "--passphrase-file", self.deployment.passphrase)
         if done.returncode != 0:
             raise Problem(f"backup restore: {done.stderr.decode()}")
-        self.site.start()
+        self.deployment.start()
         return "restored"

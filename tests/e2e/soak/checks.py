@@ -1,4 +1,4 @@
-"""What must be true of a site, whatever happens to it: each check raises a Problem, or says how much it has looked at."""
+"""What must be true of a deployment, whatever happens to it: each check raises a Problem, or says how much it has looked at."""
 
 import contextlib
 import hashlib
@@ -9,7 +9,7 @@ import beliefs
 import harness
 from harness import CERTS, ask_once, der, verify_request, wait_for
 
-from soak.site import Problem
+from soak.deployment import Problem
 
 PHONE_KEY = CERTS / "phone.key"
 SHORT = 64 * 1024  # longer ones take minutes by TFTP on a busy machine, 512 bytes at a time
@@ -45,17 +45,17 @@ def fetch_by_tftp(address, name):
 class Truth:
     """What the store says now, which must be what is served."""
 
-    def __init__(self, site):
-        status = site.facts("status")
+    def __init__(self, deployment):
+        status = deployment.facts("status")
         self.mode, self.rollback = status["mode"], status["rollback"]["prepared"]
-        self.digest = site.facts("set")["digest"]
-        self.certificates = {one["sha256"] for one in site.facts("cert", "list")["certificates"] if not one["retired"]}
-        self.encrypted = {one["name"] for one in site.facts("phone", "list")["phones"] if one.get("certificate")}
+        self.digest = deployment.facts("set")["digest"]
+        self.certificates = {one["sha256"] for one in deployment.facts("cert", "list")["certificates"] if not one["retired"]}
+        self.encrypted = {one["name"] for one in deployment.facts("phone", "list")["phones"] if one.get("certificate")}
 
 
 class Checks:
-    def __init__(self, site, files, seed):
-        self.site, self.files = site, files  # name: the bytes that must be served
+    def __init__(self, deployment, files, seed):
+        self.deployment, self.files = deployment, files  # name: the bytes that must be served
         self.random = randoms.Random(seed)
         self.tls = harness.tls_context()
         self.counts = {}
@@ -71,8 +71,8 @@ class Checks:
     def in_service(self):
         """The last change, and all files, are in service."""
         def settled():
-            self.site.must_live()
-            status = self.site.status()
+            self.deployment.must_live()
+            status = self.deployment.status()
             snapshot, provisioning = status["snapshot"], status["provisioning"]
             return (not snapshot["problem"] and provisioning["making"]["done"] == provisioning["making"]["of"]
                     and not provisioning["held"]["files"] and not status["ledger"]["problem"])
@@ -80,8 +80,8 @@ class Checks:
 
     def wait_for_file(self, name):
         """What was put there last is served, or refused where it must be."""
-        expected = self.expected(name, Truth(self.site))
-        wait_for(lambda: fetch(self.site.http, name) == expected, f"{name} is served as it was put there")
+        expected = self.expected(name, Truth(self.deployment))
+        wait_for(lambda: fetch(self.deployment.http, name) == expected, f"{name} is served as it was put there")
 
     def expected(self, name, truth):
         if name.removesuffix(".cnf.xml") in truth.encrypted and not truth.rollback:
@@ -92,7 +92,7 @@ class Checks:
 
     def everything(self):
         self.in_service()
-        truth = Truth(self.site)
+        truth = Truth(self.deployment)
         self.served_files(truth)
         self.lists()
         self.questions(truth)
@@ -100,11 +100,11 @@ class Checks:
     def served_files(self, truth):
         for name, content in self.files.items():
             expected = self.expected(name, truth)
-            wait_for(lambda: fetch(self.site.http, name) == expected, f"{name} is served as it must be")
+            wait_for(lambda: fetch(self.deployment.http, name) == expected, f"{name} is served as it must be")
             self.count("files compared")
             if content is None or truth.rollback or expected is None:
                 continue
-            signed = fetch(self.site.http, f"{name}.sgn")
+            signed = fetch(self.deployment.http, f"{name}.sgn")
             if signed is None or not signed.endswith(content):
                 raise Problem(f"{name}.sgn is not {name} with a signature")
             self.count("files compared")
@@ -118,36 +118,36 @@ class Checks:
         ending = ".enc.sgn" if device in truth.encrypted else ".sgn"
         if name == "XMLDefault.cnf.xml" and truth.mode == "mixed":
             return
-        signed = fetch(self.site.http, name + ending)
+        signed = fetch(self.deployment.http, name + ending)
         if signed is None:
             raise Problem(f"{name}{ending} is not served")
-        file = self.site.checked / f"{name}{ending}"
+        file = self.deployment.checked / f"{name}{ending}"
         file.write_bytes(signed)
-        verified = self.site.ctl("file", "verify", file)
+        verified = self.deployment.ctl("file", "verify", file)
         if verified.returncode != 0:
             raise Problem(f"{name}{ending}: {verified.stderr.decode()}")
         if ending == ".enc.sgn":
-            plain = self.site.checked / "decrypted"
+            plain = self.deployment.checked / "decrypted"
             plain.unlink(missing_ok=True)
-            self.site.ctl("file", "decrypt", file, "--key", PHONE_KEY, "--out", plain)
+            self.deployment.ctl("file", "decrypt", file, "--key", PHONE_KEY, "--out", plain)
             self.equal(f"what is in {name}{ending}", plain.read_bytes() if plain.exists() else None, self.files[name])
         else:
             if len(self.files[name]) < SHORT:
-                self.equal(f"{name} by TFTP", fetch_by_tftp(self.site.tftp, name), self.files[name])
-            self.equal(f"{name} by HTTPS", fetch(self.site.https, name, self.tls), self.files[name])
+                self.equal(f"{name} by TFTP", fetch_by_tftp(self.deployment.tftp, name), self.files[name])
+            self.equal(f"{name} by HTTPS", fetch(self.deployment.https, name, self.tls), self.files[name])
         self.count("signatures checked")
 
     def lists(self):
         """The store's list, the same over all protocols, and sound."""
         def is_the_stores():
-            served = fetch(self.site.http, "ITLFile.tlv")
-            return served if hashlib.sha256(served).hexdigest() == self.site.facts("status")["itl"]["sha256"] else None
+            served = fetch(self.deployment.http, "ITLFile.tlv")
+            return served if hashlib.sha256(served).hexdigest() == self.deployment.facts("status")["itl"]["sha256"] else None
         served = wait_for(is_the_stores, "the ITL that is served is the store's")
-        self.equal("ITLFile.tlv by TFTP", fetch_by_tftp(self.site.tftp, "ITLFile.tlv"), served)
-        self.equal("ITLFile.tlv by HTTPS", fetch(self.site.https, "ITLFile.tlv", self.tls), served)
-        file = self.site.checked / "ITLFile.tlv"
+        self.equal("ITLFile.tlv by TFTP", fetch_by_tftp(self.deployment.tftp, "ITLFile.tlv"), served)
+        self.equal("ITLFile.tlv by HTTPS", fetch(self.deployment.https, "ITLFile.tlv", self.tls), served)
+        file = self.deployment.checked / "ITLFile.tlv"
         file.write_bytes(served)
-        verified = self.site.ctl("itl", "verify", file)
+        verified = self.deployment.ctl("itl", "verify", file)
         if verified.returncode != 0:
             raise Problem(f"the ITL that is served: {verified.stderr.decode()}")
         self.count("lists compared", 3)
@@ -158,7 +158,7 @@ class Checks:
             known = hashlib.sha256(der(name)).hexdigest() in truth.certificates and not truth.rollback
             def once():
                 with contextlib.suppress(OSError, EOFError):
-                    return (ask_once(self.site.tvs, verify_request(der(name))),)
+                    return (ask_once(self.deployment.tvs, verify_request(der(name))),)
                 return None
             answer = wait_for(once, "the verification service answers")[0]
             if harness.is_valid(answer) != known:
@@ -167,12 +167,12 @@ class Checks:
 
     def belief(self):
         """Judged by phones, not by the ledger: whatever list each holds, it is believed that it may."""
-        ledger = self.site.folder / "ledger"
+        ledger = self.deployment.folder / "ledger"
         ledger.unlink(missing_ok=True)
-        exported = self.site.ctl("ledger", "export", ledger)
+        exported = self.deployment.ctl("ledger", "export", ledger)
         if exported.returncode != 0:
             raise Problem(f"ledger export: {exported.stderr.decode()}")
-        for phone, kind, held, may, believed in beliefs.judge(self.site.state, ledger, self.site.phones):
+        for phone, kind, held, may, believed in beliefs.judge(self.deployment.state, ledger, self.deployment.phones):
             if not believed:
                 raise Problem(f"{phone} holds {kind} {held}, and is believed to hold one of {may}")
             self.count("beliefs checked")

@@ -28,8 +28,8 @@ def address(random):
 class Datagrams:
     """Sends requests from any address; never a word more."""
 
-    def __init__(self, site, random, rate):
-        self.site, self.random, self.due, self.rate = site, random, 0, rate * A_SECOND
+    def __init__(self, deployment, random, rate):
+        self.deployment, self.random, self.due, self.rate = deployment, random, 0, rate * A_SECOND
 
     def tick(self, now):
         if now < self.due:
@@ -37,7 +37,7 @@ class Datagrams:
         self.due = now + 1 / self.rate
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.bind((address(self.random), 0))
-            s.sendto(self.packet(), self.site.tftp)
+            s.sendto(self.packet(), self.deployment.tftp)
 
     def request(self, name, options=b""):
         return b"\0\1" + name + b"\0octet\0" + options
@@ -66,8 +66,8 @@ class Guessing(Datagrams):
 class SlowTransfers:
     """Transfers of 8 bytes a packet that are acknowledged now and then, begun one after the other: on as many views."""
 
-    def __init__(self, site, random, count=16, pace=2):
-        self.site, self.count, self.pace = site, count, pace
+    def __init__(self, deployment, random, count=16, pace=2):
+        self.deployment, self.count, self.pace = deployment, count, pace
         self.random, self.open, self.due = random, [], 0
 
     def tick(self, now):
@@ -76,7 +76,7 @@ class SlowTransfers:
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             s.setblocking(False)
             s.bind((address(self.random), 0))
-            s.sendto(b"\0\1" + BIG.encode() + b"\0octet\0blksize\x008\0", self.site.tftp)
+            s.sendto(b"\0\1" + BIG.encode() + b"\0octet\0blksize\x008\0", self.deployment.tftp)
             self.open.append([s, now, now])
         for entry in self.open[:]:
             self.advance(entry, now)
@@ -103,8 +103,8 @@ class SlowTransfers:
 class SlowReaders:
     """Ask for a big file by HTTP and read a little of it now and then; or finish a handshake and say nothing."""
 
-    def __init__(self, site, random, count=8):
-        self.site, self.random, self.count, self.open, self.due = site, random, count, [], 0
+    def __init__(self, deployment, random, count=8):
+        self.deployment, self.random, self.count, self.open, self.due = deployment, random, count, [], 0
 
     def tick(self, now):
         if len(self.open) < self.count and now >= self.due:
@@ -125,7 +125,7 @@ class SlowReaders:
 
     def begin(self):
         service = self.random.choice(("http", "https", "tvs"))
-        s = socket.create_connection(getattr(self.site, service), timeout=20, source_address=(address(self.random), 0))
+        s = socket.create_connection(getattr(self.deployment, service), timeout=20, source_address=(address(self.random), 0))
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         try:
             if service != "http":
@@ -142,18 +142,18 @@ class SlowReaders:
 class Peers:
     """All of them. `site` has the addresses `tvs`, `http`, `https` and `tftp`."""
 
-    def __init__(self, site, seed):
-        self.site, self.seed = site, seed
+    def __init__(self, deployment, seed):
+        self.deployment, self.seed = deployment, seed
         forked = multiprocessing.get_context("fork")
         self.ended = forked.Event()
-        self.crowds = [Hostile(getattr(site, service), count, again=10 * A_SECOND, sources=sources)
+        self.crowds = [Hostile(getattr(deployment, service), count, again=10 * A_SECOND, sources=sources)
                        for service, count, sources in (("tvs", 60, SOURCES), ("https", 40, SOURCES), ("tvs", 150, BESIDE_US),
                                                        ("http", 150, BESIDE_US))]
         self.process = forked.Process(target=self.run)
 
     def run(self):
         seeds = itertools.count(self.seed)
-        kinds = [kind(self.site, random.Random(next(seeds)), *how)
+        kinds = [kind(self.deployment, random.Random(next(seeds)), *how)
                  for kind, *how in ((Forged, 100), (Garbage, 40), (Guessing, 10), (SlowTransfers,), (SlowReaders,))]
         while not self.ended.is_set():
             for kind in kinds:

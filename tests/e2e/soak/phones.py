@@ -6,7 +6,7 @@ import subprocess
 import harness
 from harness import BOUND, program
 
-from soak.site import HOST, Problem
+from soak.deployment import HOST, Problem
 
 COUNT = 24
 FIRST = 0x001122000000
@@ -21,14 +21,14 @@ def name(number):
 
 
 class Phones:
-    def __init__(self, site):
-        self.site, self.storming = site, None
+    def __init__(self, deployment):
+        self.deployment, self.storming = deployment, None
         self.boots, self.ends = 0, {}
 
     def _begin(self, *how):
-        site = self.site
-        args = [program("anchorload"), "boot", "--host", HOST, "--phones", COUNT, "--json", "--trust", site.phones,
-                *(word for name, port in site.ports.items() for word in (f"--{name}-port", port)), "--connections", 8, *how]
+        deployment = self.deployment
+        args = [program("anchorload"), "boot", "--host", HOST, "--phones", COUNT, "--json", "--trust", deployment.phones,
+                *(word for name, port in deployment.ports.items() for word in (f"--{name}-port", port)), "--connections", 8, *how]
         return subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env=harness.environment())
 
@@ -68,7 +68,7 @@ class Phones:
         """With nothing wrong but the hostile peers, all of them get well."""
         self.calm_down()
         for _ in range(MOST_BOOTS):
-            self.site.must_live()
+            self.deployment.must_live()
             ends = self._end(self._begin("--timeout", BOUND))
             if ends["fine"] == COUNT:
                 return

@@ -20,7 +20,7 @@ from soak.actions import Actions, configuration
 from soak.checks import Checks
 from soak.clock import Clock
 from soak.phones import Phones
-from soak.site import HOST, Problem, Site, descriptors, resident
+from soak.deployment import HOST, Problem, Deployment, descriptors, resident
 
 # Between two checks of everything.
 STEPS = 8
@@ -57,16 +57,16 @@ class Soak:
         self.began = time.monotonic()
         with contextlib.suppress(OSError):  # without a namespace the machine's network is shared
             network.enter_new()
-        self.site = Site(folder)
+        self.deployment = Deployment(folder)
         self.say(f"seed {self.seed}, {self.minutes:g} minutes, in {folder}")
-        if not self.site.is_disk:
+        if not self.deployment.is_disk:
             self.say("no file system can be mounted here: the disk is never full")
         if not clock.works:
             self.say(f"there is no {clock.library}: the clock is never set")
         problem = None
         try:
             self.make(clock)
-            with hostile.Peers(self.site, self.seed) as self.peers:
+            with hostile.Peers(self.deployment, self.seed) as self.peers:
                 self.work()
             self.end()
         except (Problem, AssertionError) as e:
@@ -76,15 +76,15 @@ class Soak:
         self.fleet.kill()
         self.account(problem)
         keep = self.keep and problem is not None
-        self.site.close(keep)
+        self.deployment.close(keep)
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
         return 1 if problem else 0
 
     def make(self, clock):
-        site = self.site
-        self.files, self.fleet = {}, Phones(site)
-        made = run(program("anchorctl"), "--state", site.state, "init", "--name", "soak", "--host", f"soak1={HOST}")
+        deployment = self.deployment
+        self.files, self.fleet = {}, Phones(deployment)
+        made = run(program("anchorctl"), "--state", deployment.state, "init", "--name", "soak", "--host", f"soak1={HOST}")
         if made.returncode != 0:
             raise Problem(made.stderr.decode())
         self.files["XMLDefault.cnf.xml"] = b"<Default><x>1</x></Default>\n"
@@ -92,10 +92,10 @@ class Soak:
         for number in range(phones.COUNT):
             self.files[f"{phones.name(number)}.cnf.xml"] = configuration(self.random, 10)
         for name, content in self.files.items():
-            site.put(name, content)
-        site.start()
-        self.checks = Checks(site, self.files, self.seed)
-        self.actions = Actions(site, self.fleet, self.files, clock, self.random)
+            deployment.put(name, content)
+        deployment.start()
+        self.checks = Checks(deployment, self.files, self.seed)
+        self.actions = Actions(deployment, self.fleet, self.files, clock, self.random)
         self.fleet.all_fine()
         self.checks.everything()
         self.first = self.held()
@@ -103,8 +103,8 @@ class Soak:
     def held(self):
         """By the service, when nobody asks it anything: MiB, and descriptors."""
         counters = ("tvs_open", "http_open", "https_open", "tftp_active")
-        wait_for(lambda: not any(self.site.status()["counters"][name] for name in counters), "every connection has ended")
-        return resident(self.site.pid()), descriptors(self.site.pid())
+        wait_for(lambda: not any(self.deployment.status()["counters"][name] for name in counters), "every connection has ended")
+        return resident(self.deployment.pid()), descriptors(self.deployment.pid())
 
     def work(self):
         weighted = self.actions.all()
@@ -116,7 +116,7 @@ class Soak:
             outcome = action()
             self.say(f"{time.monotonic() - self.began:7.1f} s  {self.now}: {outcome}")
             self.done[action.__name__, outcome] += 1
-            self.site.must_live()
+            self.deployment.must_live()
             if not self.peers.are_well():
                 raise Problem("the hostile peers have ended themselves")
             if self.step % STEPS == 0:
@@ -141,9 +141,9 @@ class Soak:
         if self.last[1] > self.first[1] + MORE_DESCRIPTORS:
             raise Problem(f"it holds {self.last[1]} descriptors, and held {self.first[1]} at first")
         minutes = (time.monotonic() - self.began) / 60
-        if self.site.log_size() > self.step * LOG_A_STEP + minutes * LOG_A_MINUTE:
-            raise Problem(f"{self.site.log_size()} bytes were logged in {self.step} steps and {minutes:.1f} minutes")
-        self.site.stop()
+        if self.deployment.log_size() > self.step * LOG_A_STEP + minutes * LOG_A_MINUTE:
+            raise Problem(f"{self.deployment.log_size()} bytes were logged in {self.step} steps and {minutes:.1f} minutes")
+        self.deployment.stop()
 
     def account(self, problem):
         self.say("")
@@ -155,18 +155,18 @@ class Soak:
         self.say(f"{'boots':<20} {self.fleet.boots:>6}  " + ", ".join(f"{n} {o}" for o, n in self.fleet.ends.items()))
         for what, number in getattr(getattr(self, "checks", None), "counts", {}).items():
             self.say(f"{what:<20} {number:>6}")
-        site = self.site
-        self.say(f"{'starts':<20} {site.starts:>6}  {site.kills} after a kill")
+        deployment = self.deployment
+        self.say(f"{'starts':<20} {deployment.starts:>6}  {deployment.kills} after a kill")
         if hasattr(self, "peers"):
             self.say(f"{'hostile connections':<20} {sum(sum(crowd.opened) for crowd in self.peers.crowds):>6}")
         if hasattr(self, "last"):
             self.say(f"memory {self.first[0]:.0f} MiB at first and {self.last[0]:.0f} at the end, descriptors {self.first[1]} and "
-                     f"{self.last[1]}, log {site.log_size() / 1024:.0f} KiB")
+                     f"{self.last[1]}, log {deployment.log_size() / 1024:.0f} KiB")
         self.say(f"{self.step} steps in {(time.monotonic() - self.began) / 60:.1f} minutes")
         if problem:
             self.say(f"\nPROBLEM in {self.now} of seed {self.seed}: {problem}")
             if self.keep:
-                self.say(f"what there is of it is in {site.folder}")
+                self.say(f"what there is of it is in {deployment.folder}")
         else:
             self.say("nothing was wrong")
 

@@ -26,7 +26,7 @@ class Problem(Exception):
     """Something that must never be."""
 
 
-class Site:
+class Deployment:
     """A state directory on a small file system of its own, where that is allowed, and at most one service on it, always
     on the same ports."""
 
