@@ -77,7 +77,7 @@ Status Builder::stage_next() {
   if (me == cluster.hosts.end()) return fail(fmt::format("host '{}' is no longer in the cluster", host_));
   const trust::Identity& identity = cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())];
 
-  Staged next{.standing = {cluster.mode, cluster.rolling_back, to_hex(trust::state_digest(cluster))},
+  Staged next{.served_state = {cluster.mode, cluster.rolling_back, to_hex(trust::state_digest(cluster))},
               .change_counter = loaded->change_counter};
   bool vouching = !trust::answered_by(cluster).empty();
   Difference changed = difference(*loaded);
@@ -134,7 +134,7 @@ std::unique_ptr<const service::View> Builder::view() {
     index::FileTable files = files_.with(staged_->lists);  // the one thing that can fail
     certificates_ = std::move(staged_->certificates);
     files_ = std::move(files);
-    standing_ = staged_->standing;
+    served_state_ = staged_->served_state;
     tvs_ = std::move(staged_->tvs);
     https_ = std::move(staged_->https);
     built_from_ = staged_->change_counter;

@@ -25,8 +25,8 @@ namespace anchord::control {
 
 class Builder {
  public:
-  // How the cluster stands in the last view.
-  struct Standing {
+  // The cluster's state that the last view serves.
+  struct ServedState {
     trust::Mode mode = trust::Mode::nonsecure;
     bool rolling_back = false;
     std::string serves;  // trust::state_digest(), in hexadecimal
@@ -58,7 +58,7 @@ class Builder {
 
   // The store's state that the last view shows.
   std::int64_t built_from() const { return built_from_; }
-  const Standing& standing() const { return standing_; }
+  const ServedState& served_state() const { return served_state_; }
   // What TVS presents in the last view.
   const std::optional<crypto::Certificate>& tvs_certificate() const { return tvs_.certificate; }
   // Of the certificates that were staged last.
@@ -94,7 +94,7 @@ class Builder {
     std::vector<index::FileChange> lists;
     std::map<std::string, index::Blob> made_lists;  // of single phones, by name
     std::vector<crypto::Certificate> verifiers;     // what each host's TVS presents
-    Standing standing;
+    ServedState served_state;
     std::int64_t change_counter = 0;
   };
 
@@ -116,7 +116,7 @@ class Builder {
   bool ticket_keys_changed_ = false;
   std::int64_t asked_for_ = -1;
   std::int64_t built_from_ = -1;
-  Standing standing_;
+  ServedState served_state_;
   ExpiryWatch expiry_;
   // What the index that was staged last is of. All are empty while nothing is vouched for:
   // the state after that is loaded whole.

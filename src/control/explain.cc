@@ -346,7 +346,7 @@ void Explanation::look_at_sockets() {
 }
 
 void Explanation::look_at_rights() {
-  // Becoming another user gives up what root had, once the ports are bound.
+  // Dropping privileges gives up what root had, once the ports are bound.
   bool lease = is_capable(kLease) && options_.user.empty();
   out_["limits"]["capabilities"] = {{"CAP_NET_BIND_SERVICE", is_capable(kNetBindService)},
                                     {"CAP_NET_ADMIN", is_capable(kNetAdmin)},

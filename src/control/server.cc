@@ -34,6 +34,7 @@
 #include "memory_guard.h"
 #include "memory_plan.h"
 #include "memory_reserve.h"
+#include "privileges.h"
 #include "provisioner.h"
 #include "reader_limit.h"
 #include "service_manager.h"
@@ -42,7 +43,6 @@
 #include "starting.h"
 #include "status_json.h"
 #include "system_text.h"
-#include "user.h"
 
 namespace anchord::control {
 namespace {
@@ -290,7 +290,7 @@ void Server::Impl::report(bool ok, std::string message) {
                              .snapshot_version = current != nullptr ? current->version : 0,
                              .ok = ok,
                              .message = std::move(message),
-                             .serves = builder_.standing().serves};
+                             .serves = builder_.served_state().serves};
   report_due_ = monotonic_now() + kReport;
   reported_ok_ = ok;
   Status written = builder_.store().report_status(report);
@@ -469,8 +469,8 @@ std::string Server::Impl::status() {
         {"tftp", addresses(listeners_.tftp())},
         {"http", addresses(listeners_.http())},
         {"https", addresses(listeners_.https())}}},
-      {"mode", trust::mode_name(builder_.standing().mode)},
-      {"rollback", builder_.standing().rolling_back},
+      {"mode", trust::mode_name(builder_.served_state().mode)},
+      {"rollback", builder_.served_state().rolling_back},
       {"tls_min", crypto::to_text(options_.tls_min)},
       {"refuse_expired", options_.refuse_expired},
       {"snapshot",
@@ -622,7 +622,7 @@ Result<std::unique_ptr<Server>> Server::begin(const Options& options, unsigned s
   for (const std::string& line : kernel->lines) log::info(line);
   Result<Listeners> listeners = Listeners::bind(options, shards);
   if (!listeners) return std::unexpected(listeners.error());
-  if (Status became = become(options.user); !became) return std::unexpected(became.error());
+  if (Status dropped = drop_privileges(options.user); !dropped) return std::unexpected(dropped.error());
   Result<ControlSocket> control = ControlSocket::open(options.state / "control.sock");
   if (!control) return std::unexpected(control.error());
   auto starting = Starting::begin(std::move(*control));

@@ -12,8 +12,8 @@
 #include "anchord/store/service_lock.h"
 #include "host_choice.h"
 #include "memory_plan.h"
+#include "privileges.h"
 #include "sizing.h"
-#include "user.h"
 
 namespace anchord::control {
 namespace {

@@ -25,9 +25,9 @@
 #include "folder_watch.h"
 #include "host_choice.h"
 #include "journal.h"
+#include "privileges.h"
 #include "sizing.h"
 #include "tls_settings.h"
-#include "user.h"
 
 namespace anchord::control {
 namespace {
@@ -45,7 +45,7 @@ class Look {
     if (!out_.problems.empty()) return std::move(out_);
     take(store::ServiceLock::may_take(options_.state));  // before the start becomes another user
     // A user that there is not is named with the settings.
-    if (check_user(options_.user)) take(become(options_.user));
+    if (check_user(options_.user)) take(drop_privileges(options_.user));
     if (out_.problems.empty()) look_inside();
     return std::move(out_);
   }

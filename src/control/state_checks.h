@@ -17,7 +17,7 @@ struct StateFindings {
   std::vector<std::string> problems;  // what a start refuses, one line each, with the remedy
 };
 
-// Looks as the user that --user names, in a process of its own, since becoming that user is for
+// Looks as the user that --user names, in a process of its own, since dropping privileges is for
 // good. For a process without other threads. Changes nothing.
 StateFindings look_at_state(const Options& options);
 

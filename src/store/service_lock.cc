@@ -89,7 +89,7 @@ Status check_service_user(const std::filesystem::path& state, const std::string&
   if (::geteuid() != 0 || ::stat(state.c_str(), &info) != 0) return {};  // what opens it says more
   const passwd* entry = user.empty() ? nullptr : ::getpwnam(user.c_str());
   if (!user.empty() && (entry == nullptr || entry->pw_uid == info.st_uid))
-    return {};  // none: become() says it
+    return {};  // none: drop_privileges() says it
   if (user.empty() && info.st_uid == 0) return {};
   const std::string owner = user_text(info.st_uid);
   return fail(

@@ -77,8 +77,8 @@ class Following : public State {
       }
     }
     EXPECT_EQ(builder_->built_from(), fresh.built_from());
-    EXPECT_EQ(builder_->standing().mode, fresh.standing().mode);
-    EXPECT_EQ(builder_->standing().rolling_back, fresh.standing().rolling_back);
+    EXPECT_EQ(builder_->served_state().mode, fresh.served_state().mode);
+    EXPECT_EQ(builder_->served_state().rolling_back, fresh.served_state().rolling_back);
     EXPECT_EQ(all_of(builder_->expiry()), all_of(fresh.expiry()));
   }
 

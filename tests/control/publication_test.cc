@@ -166,14 +166,14 @@ TEST_F(Publication, MixedModeBringsTheCtlAndEndsAutoregistration) {
   follow();
   EXPECT_TRUE(serves(trust::kCtlFileName));
   EXPECT_FALSE(serves("XMLDefault.cnf.xml") || serves("XMLDefault.cnf.xml.sgn"));
-  EXPECT_EQ(builder_->standing().mode, trust::Mode::mixed);
+  EXPECT_EQ(builder_->served_state().mode, trust::Mode::mixed);
   Buffer mixed = list(trust::kCtlFileName);
   // Phones keep their CTL: it alone can tell them of the other mode.
   ASSERT_TRUE(store::set_mode(*store_, trust::Mode::nonsecure, {.hosts_agree = true}).value());
   follow();
   EXPECT_FALSE(same_bytes(list(trust::kCtlFileName), mixed));
   EXPECT_TRUE(serves("XMLDefault.cnf.xml.sgn"));
-  EXPECT_EQ(builder_->standing().mode, trust::Mode::nonsecure);
+  EXPECT_EQ(builder_->served_state().mode, trust::Mode::nonsecure);
 }
 
 TEST_F(Publication, AnOwnListGoesWithTheViewInWhichItsSignerIsKnownNoMore) {
@@ -200,7 +200,7 @@ TEST_F(Publication, ARollbackServesThePlainAndVouchesForNothingUntilItIsCancelle
   EXPECT_TRUE(serves("SEP001122334455.cnf.xml.enc.sgn"));
   ASSERT_TRUE(store::prepare_rollback(*store_, {.hosts_agree = true}).value());
   follow();
-  EXPECT_TRUE(builder_->standing().rolling_back);
+  EXPECT_TRUE(builder_->served_state().rolling_back);
   EXPECT_EQ(view_->certificates.size(), 0u);
   EXPECT_TRUE(serves("SEP001122334455.cnf.xml", "<device><phonePassword>x</phonePassword></device>"));
   EXPECT_TRUE(serves("SEP00112233AAAA.cnf.xml") && serves("XMLDefault.cnf.xml"));
@@ -209,7 +209,7 @@ TEST_F(Publication, ARollbackServesThePlainAndVouchesForNothingUntilItIsCancelle
       EXPECT_FALSE(serves(std::string(name) + ending)) << name << ending;
   ASSERT_TRUE(store::cancel_rollback(*store_, {.hosts_agree = true}).value());
   follow();
-  EXPECT_FALSE(builder_->standing().rolling_back);
+  EXPECT_FALSE(builder_->served_state().rolling_back);
   EXPECT_EQ(view_->certificates.size(), 6u);
   EXPECT_FALSE(serves("SEP001122334455.cnf.xml"));
   EXPECT_TRUE(serves("SEP001122334455.cnf.xml.enc.sgn") && serves("a.xml.sgn"));

@@ -53,7 +53,7 @@ struct Options {
   unsigned hold_removals = 60;
   // Added certificates that have ended are answered as unknown.
   bool refuse_expired = false;
-  std::string user;  // to become once the ports are bound; empty: stay
+  std::string user;  // to drop privileges to once the ports are bound; empty: none
 };
 
 }  // namespace anchord::control

@@ -143,7 +143,7 @@ Result<Done> regenerate_one(const Session& session, store::Store& store, Service
 }
 
 // What a command that does several hosts says when one is refused: where it stands.
-std::string standing(const std::vector<trust::Host>& hosts, std::size_t done) {
+std::string progress_text(const std::vector<trust::Host>& hosts, std::size_t done) {
   auto names = [&](std::size_t from, std::size_t to) {
     std::vector<std::string> out;
     for (std::size_t i = from; i < to; ++i) out.push_back(hosts[i].name);
@@ -170,7 +170,7 @@ Outcome regenerate_all(const Session& session, store::Store& store, const trust:
     auto done = regenerate_one(session, store, Service::tvs, host.name, options);
     if (!done) {
       if (session.json && !all.empty()) print_json(all_json(all, done.error().text, {}));
-      return fail(fmt::format("{}; {}", done.error().text, standing(cluster.hosts, all.size())));
+      return fail(fmt::format("{}; {}", done.error().text, progress_text(cluster.hosts, all.size())));
     }
     if (!session.json) print_done(Service::tvs, *done);
     warn_of_locked(*done);

@@ -144,7 +144,7 @@ void define(CLI::App& app, Flags& flags) {
   app.add_flag("--refuse-expired", o.refuse_expired,
                "answer phones' questions about added certificates that have expired as unknown");
   app.add_option("--allow", flags.allow, "network (CIDR) that is served; may be repeated (default: all)");
-  app.add_option("--user", o.user, "become this user once the ports are bound");
+  app.add_option("--user", o.user, "drop privileges to this user once the ports are bound");
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
   app.add_option("--log-format", flags.log_format, "text or json")->capture_default_str();

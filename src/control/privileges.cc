@@ -1,4 +1,4 @@
-#include "user.h"
+#include "privileges.h"
 
 #include <fmt/format.h>
 #include <grp.h>
@@ -25,7 +25,7 @@ Status check_user(const std::string& name) {
   return found ? Status() : std::unexpected(found.error());
 }
 
-Status become(const std::string& name) {
+Status drop_privileges(const std::string& name) {
   if (name.empty()) return {};
   auto entry = find_user(name);
   if (!entry) return std::unexpected(entry.error());
@@ -33,7 +33,7 @@ Status become(const std::string& name) {
       ::setuid((*entry)->pw_uid) == 0)
     return {};
   const int reason = errno;
-  Status failed = fail_errno(fmt::format("cannot become user '{}'", name), reason);
+  Status failed = fail_errno(fmt::format("cannot drop privileges to user '{}'", name), reason);
   if (reason == EPERM) failed.error().text += ": only root can; start as that user, without --user";
   return failed;
 }

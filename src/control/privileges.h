@@ -1,4 +1,4 @@
-// Becoming another user, as a start as root does once its ports are bound.
+// Dropping privileges: a start as root goes on as another user once its ports are bound.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace anchord::control {
 // That there is such a user; an empty name is none that is asked for.
 Status check_user(const std::string& name);
 
-// With all of the user's groups, and for good. An empty name: stays who it is.
-Status become(const std::string& name);
+// Changes to that user, with all of its groups, for good. With an empty name nothing changes.
+Status drop_privileges(const std::string& name);
 
 }  // namespace anchord::control
