@@ -8,10 +8,10 @@
 #include "describe.h"
 #include "failure.h"
 #include "files.h"
+#include "flush_ledger.h"
 #include "known.h"
 #include "output.h"
 #include "session.h"
-#include "settle_ledger.h"
 #include "transfer.h"
 
 namespace anchord::ctl {
@@ -113,7 +113,7 @@ Outcome remove_certificate(const Session& session, const CertRemoveOptions& opti
                               options.change.force ? " Those that need it WILL BE LOCKED." : ""))) {
     return fail("nothing was removed");
   }
-  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
+  if (auto flushed = flush_ledger(session, options.change.force); !flushed) return failure_of(flushed);
   Status removed = store::remove_known(*store, hash_text(known->certificate), options.change.request());
   if (!removed) return failure_of(removed);
   session.tell_changed();

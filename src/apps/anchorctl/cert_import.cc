@@ -7,9 +7,9 @@
 #include "confirm.h"
 #include "failure.h"
 #include "files.h"
+#include "flush_ledger.h"
 #include "known.h"
 #include "output.h"
-#include "settle_ledger.h"
 #include "transfer.h"
 
 namespace anchord::ctl {

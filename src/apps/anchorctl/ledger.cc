@@ -7,9 +7,9 @@
 #include "anchord/store/ledger_file.h"
 #include "failure.h"
 #include "files.h"
+#include "flush_ledger.h"
 #include "output.h"
 #include "session.h"
-#include "settle_ledger.h"
 
 namespace anchord::ctl {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 Outcome export_to(const Session& session, const std::string& file) {
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  if (auto settled = settle_ledger(session, false); !settled) return failure_of(settled);
+  if (auto flushed = flush_ledger(session, false); !flushed) return failure_of(flushed);
   auto text = store::export_ledger(*store, calendar_now());
   if (!text) return failure_of(text);
   if (Status done = write_file(file, as_bytes(*text), 0600); !done) return failure_of(done);

@@ -34,57 +34,57 @@ Status note_current(store::Store& store, const char* name, const trust::TrustLis
 
 }  // namespace
 
-std::string_view holding_name(Holding holding) {
-  switch (holding) {
-    case Holding::none:
+std::string_view held_state_name(HeldState held) {
+  switch (held) {
+    case HeldState::none:
       return "none";
-    case Holding::accepted:
+    case HeldState::accepted:
       return "accepted";
-    case Holding::given:
+    case HeldState::given:
       return "given";
-    case Holding::behind:
+    case HeldState::behind:
       return "behind";
-    case Holding::unknown:
+    case HeldState::unknown:
       return "unknown";
   }
   return "";
 }
 
-std::string_view holding_text(Holding holding) {
-  return holding == Holding::given ? "given, not known to be accepted" : holding_name(holding);
+std::string_view held_state_text(HeldState held) {
+  return held == HeldState::given ? "given, not known to be accepted" : held_state_name(held);
 }
 
-std::string_view what_settles(Holding holding) {
-  switch (holding) {
-    case Holding::given:
+std::string_view what_settles(HeldState held) {
+  switch (held) {
+    case HeldState::given:
       return "a whole boot shows whether they took it: the list, the verification service, the "
              "configuration; "
              "for those that no boot settles, 'anchorctl phone recover --behind'";
-    case Holding::behind:
+    case HeldState::behind:
       return "reset them, so that they fetch the present list; 'anchorctl phone remove' for those that are "
              "gone";
-    case Holding::unknown:
+    case HeldState::unknown:
       return "reset them with the verification service in reach; 'anchorctl phone remove' for those that are "
              "gone";
-    case Holding::none:
-    case Holding::accepted:
+    case HeldState::none:
+    case HeldState::accepted:
       return "";
   }
   return "";
 }
 
-void Some::add(const std::string& name) {
+void NameSample::add(const std::string& name) {
   if (count++ < kFirst) first.push_back(name);
 }
 
-std::string Some::text() const {
+std::string NameSample::text() const {
   if (count == 0) return "0";
   return fmt::format("{}: {}{}", count, joined(first, ", "), count > first.size() ? " and more" : "");
 }
 
-void add_some(Json& out, std::string_view name, const Some& some) {
-  out[std::string(name)] = some.count;
-  out["first"][std::string(name)] = some.first;
+void add_sample(Json& out, std::string_view name, const NameSample& sample) {
+  out[std::string(name)] = sample.count;
+  out["first"][std::string(name)] = sample.first;
 }
 
 Result<LedgerView> LedgerView::read(store::Store& store, const trust::Cluster& cluster) {
@@ -127,13 +127,13 @@ std::size_t LedgerView::unproven() const {
   }));
 }
 
-Some LedgerView::never_seen() const {
-  Some some;
+NameSample LedgerView::never_seen() const {
+  NameSample sample;
   for (const std::string& device : expected_) {
     const LedgerEntry* entry = find(device);
-    if (entry == nullptr || entry->seen == 0) some.add(device);
+    if (entry == nullptr || entry->seen == 0) sample.add(device);
   }
-  return some;
+  return sample;
 }
 
 const LedgerEntry* LedgerView::find(const std::string& device) const {
@@ -148,14 +148,14 @@ trust::ListVersion LedgerView::current_for(const std::string& device, trust::Lis
   return current == current_.end() ? trust::kNoList : current->second;
 }
 
-Holding LedgerView::holding(const LedgerEntry& entry, trust::ListKind kind) const {
+HeldState LedgerView::held_state(const LedgerEntry& entry, trust::ListKind kind) const {
   std::vector<trust::ListVersion> may = entry.may_hold(kind);
   for (trust::ListVersion version : may)
-    if (version != trust::kNoList && !kept_.contains(version)) return Holding::unknown;
-  if (may.size() == 1 && may.front() == trust::kNoList) return Holding::none;
+    if (version != trust::kNoList && !kept_.contains(version)) return HeldState::unknown;
+  if (may.size() == 1 && may.front() == trust::kNoList) return HeldState::none;
   trust::ListVersion current = current_for(entry.device, kind);
-  if (current == trust::kNoList || !std::ranges::binary_search(may, current)) return Holding::behind;
-  return may.size() == 1 ? Holding::accepted : Holding::given;
+  if (current == trust::kNoList || !std::ranges::binary_search(may, current)) return HeldState::behind;
+  return may.size() == 1 ? HeldState::accepted : HeldState::given;
 }
 
 bool LedgerView::is_current(const IssuedList& list) const {
@@ -180,10 +180,10 @@ bool LedgerView::holds_empty_itl(const LedgerEntry& entry) const {
                              [&](trust::ListVersion version) { return empty_.contains(version); });
 }
 
-std::map<Holding, Some> LedgerView::by_holding(trust::ListKind kind) const {
-  std::map<Holding, Some> out;
+std::map<HeldState, NameSample> LedgerView::by_held_state(trust::ListKind kind) const {
+  std::map<HeldState, NameSample> out;
   for (const LedgerEntry& entry : entries_)
-    if (is_known(entry)) out[holding(entry, kind)].add(entry.device);
+    if (is_known(entry)) out[held_state(entry, kind)].add(entry.device);
   return out;
 }
 

@@ -15,7 +15,7 @@
 
 namespace anchord::ctl {
 
-enum class Holding {
+enum class HeldState {
   none,      // holds no list
   accepted,  // is known to have accepted the one that is served now
   given,     // was given that one, and may hold another still
@@ -23,16 +23,16 @@ enum class Holding {
   unknown,   // may hold one that is not kept: damaged, of another service, of a time without records
 };
 // "none", "accepted", "given", "behind", "unknown"
-std::string_view holding_name(Holding holding);
+std::string_view held_state_name(HeldState held);
 // What people read: "given, not known to be accepted".
-std::string_view holding_text(Holding holding);
+std::string_view held_state_text(HeldState held);
 // What would settle it; empty when nothing is open.
-std::string_view what_settles(Holding holding);
-constexpr Holding kHoldings[] = {Holding::accepted, Holding::given, Holding::behind, Holding::unknown,
-                                 Holding::none};
+std::string_view what_settles(HeldState held);
+constexpr HeldState kHeldStates[] = {HeldState::accepted, HeldState::given, HeldState::behind,
+                                     HeldState::unknown, HeldState::none};
 
 // How many phones, and the names of a few of them.
-struct Some {
+struct NameSample {
   static constexpr std::size_t kFirst = 5;
 
   std::size_t count = 0;
@@ -42,7 +42,7 @@ struct Some {
   std::string text() const;  // "3: SEP…, SEP…, SEP…"; "0"
 };
 // "NAME": how many, and in "first" a few of their names.
-void add_some(Json& out, std::string_view name, const Some& some);
+void add_sample(Json& out, std::string_view name, const NameSample& sample);
 
 class LedgerView {
  public:
@@ -57,9 +57,9 @@ class LedgerView {
   bool is_known(const store::LedgerEntry& entry) const;
   std::size_t unproven() const;
   // Expected, and never heard of.
-  Some never_seen() const;
+  NameSample never_seen() const;
 
-  Holding holding(const store::LedgerEntry& entry, trust::ListKind kind) const;
+  HeldState held_state(const store::LedgerEntry& entry, trust::ListKind kind) const;
   bool is_current(const store::IssuedList& list) const;
   // Whether an ITL has nothing that phones would check files or services by.
   static bool is_empty_itl(Bytes content);
@@ -67,7 +67,7 @@ class LedgerView {
   bool holds_empty_itl(const store::LedgerEntry& entry) const;
 
   // Of the known phones, by what they hold of a kind.
-  std::map<Holding, Some> by_holding(trust::ListKind kind) const;
+  std::map<HeldState, NameSample> by_held_state(trust::ListKind kind) const;
 
  private:
   trust::ListVersion current_for(const std::string& device, trust::ListKind kind) const;

@@ -4,9 +4,9 @@
 
 #include "confirm.h"
 #include "failure.h"
+#include "flush_ledger.h"
 #include "output.h"
 #include "session.h"
-#include "settle_ledger.h"
 #include "steps.h"
 
 namespace anchord::ctl {
@@ -77,25 +77,25 @@ Outcome set_mode(const Session& session, const SetOptions& options) {
   if (!may_change(options.change, doing, consequence_of(*mode, options.change.force))) {
     return fail("nothing was changed");
   }
-  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
+  if (auto flushed = flush_ledger(session, options.change.force); !flushed) return failure_of(flushed);
   auto changed = store::set_mode(*store, *mode, options.change.request());
   if (!changed) return failure_of(changed);
   auto loaded = store->load(store::KeyUse::without_keys);
   if (!loaded) return failure_of(loaded);
-  Takeover takeover = wait_for_service(session, *store);
+  Reload reload = wait_for_service(session, *store);
   auto steps = *changed ? steps_after(loaded->cluster) : std::vector<Step>{};
   if (session.json) {
     Json out = mode_json(loaded->cluster);
     out["changed"] = *changed;
-    out["service"] = takeover_json(takeover);
-    out["steps"] = steps_json(steps, takeover);
+    out["service"] = reload_json(reload);
+    out["steps"] = steps_json(steps, reload);
     print_json(out);
   } else if (!*changed) {
     print_line(fmt::format("the mode was {} already: nothing was changed", options.mode));
   } else {
-    print_line(fmt::format("the mode is {}: {}", options.mode, takeover_text(takeover)));
+    print_line(fmt::format("the mode is {}: {}", options.mode, reload_text(reload)));
     print_line("");
-    print_steps(steps, takeover);
+    print_steps(steps, reload);
   }
   return Answer::yes;
 }

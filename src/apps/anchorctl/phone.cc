@@ -181,10 +181,10 @@ void print_removed(const Session& session, const std::vector<std::string>& names
 std::string phones_text(const std::vector<std::string>& names, bool chosen) {
   if (names.size() == 1) return names.front();
   if (!chosen) return fmt::format("{} phones", names.size());
-  Some some;
-  for (const std::string& name : names) some.add(name);
-  return fmt::format("{} phones ({}{})", some.count, joined(some.first, ", "),
-                     some.count > some.first.size() ? " and more" : "");
+  NameSample sample;
+  for (const std::string& name : names) sample.add(name);
+  return fmt::format("{} phones ({}{})", sample.count, joined(sample.first, ", "),
+                     sample.count > sample.first.size() ? " and more" : "");
 }
 
 Outcome remove_phones(const Session& session, const PhoneRemoveOptions& options) {

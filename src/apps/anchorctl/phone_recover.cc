@@ -6,10 +6,10 @@
 #include "adopt.h"
 #include "anchord/store/recover.h"
 #include "failure.h"
+#include "flush_ledger.h"
 #include "output.h"
 #include "phone.h"
 #include "session.h"
-#include "settle_ledger.h"
 
 namespace anchord::ctl {
 namespace {
@@ -77,7 +77,7 @@ Outcome recover(const Session& session, const RecoverOptions& options) {
   }
   auto store = session.open_store();
   if (!store) return failure_of(store);
-  if (auto settled = settle_ledger(session, true); !settled) return failure_of(settled);
+  if (auto flushed = flush_ledger(session, true); !flushed) return failure_of(flushed);
   auto devices = devices_of(*store, options);
   if (!devices) return failure_of(devices);
   request.devices = std::move(*devices);

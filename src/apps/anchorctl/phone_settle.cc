@@ -6,11 +6,11 @@
 #include "anchord/store/evidence.h"
 #include "confirm.h"
 #include "failure.h"
+#include "flush_ledger.h"
 #include "ledger_view.h"
 #include "output.h"
 #include "phone.h"
 #include "session.h"
-#include "settle_ledger.h"
 
 namespace anchord::ctl {
 namespace {
@@ -35,7 +35,7 @@ Outcome settle(const Session& session, const SettleOptions& options) {
                              "would lock them with others are no longer refused.",
                              what)))
     return fail("nothing was changed");
-  if (auto settled = settle_ledger(session, false); !settled) return failure_of(settled);
+  if (auto flushed = flush_ledger(session, false); !flushed) return failure_of(flushed);
   auto done = store::settle_phones(*store, names);
   if (!done) return failure_of(done);
   Json list = Json::array();

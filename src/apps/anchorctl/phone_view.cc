@@ -33,15 +33,15 @@ store::DeliveredKind delivered_kind_of(ListKind kind) {
 
 // What it was given last, and what it may hold.
 Json list_json(const LedgerView& view, const LedgerEntry& entry, ListKind kind) {
-  Holding holding = view.holding(entry, kind);
+  HeldState held = view.held_state(entry, kind);
   Json out = given_json(entry.of(delivered_kind_of(kind)));
-  if (out.is_null() && holding == Holding::none) return out;
+  if (out.is_null() && held == HeldState::none) return out;
   if (out.is_null()) out = Json::object();
-  out["state"] = holding_name(holding);
+  out["state"] = held_state_name(held);
   out["may_hold"] = Json::array();
   for (trust::ListVersion version : entry.may_hold(kind))
     out["may_hold"].push_back(version == trust::kNoList ? "none" : version_text(version));
-  out["settled_by"] = what_settles(holding);
+  out["settled_by"] = what_settles(held);
   return out;
 }
 
@@ -68,8 +68,8 @@ std::string or_dash(const std::string& text) {
 
 std::string short_state(const LedgerView& view, const LedgerEntry* entry, ListKind kind) {
   if (entry == nullptr) return "-";
-  Holding holding = view.holding(*entry, kind);
-  return holding == Holding::none ? "-" : std::string(holding_name(holding));
+  HeldState held = view.held_state(*entry, kind);
+  return held == HeldState::none ? "-" : std::string(held_state_name(held));
 }
 
 std::vector<std::string> table_row(const LedgerView& view, const KnownPhone& known, UnixSeconds now) {
@@ -155,10 +155,10 @@ std::string may_hold_text(const LedgerEntry& entry, ListKind kind) {
 }
 
 void describe_list(Lines& facts, const LedgerView& view, const LedgerEntry& entry, ListKind kind) {
-  Holding holding = view.holding(entry, kind);
+  HeldState held = view.held_state(entry, kind);
   facts.emplace_back(kind == ListKind::itl ? "itl" : "ctl", given_text(entry.of(delivered_kind_of(kind))));
-  facts.emplace_back("  holds", fmt::format("{}: {}", may_hold_text(entry, kind), holding_text(holding)));
-  if (!what_settles(holding).empty()) facts.emplace_back("  to settle it", what_settles(holding));
+  facts.emplace_back("  holds", fmt::format("{}: {}", may_hold_text(entry, kind), held_state_text(held)));
+  if (!what_settles(held).empty()) facts.emplace_back("  to settle it", what_settles(held));
 }
 
 void describe_ledger(Lines& facts, const LedgerView& view, const LedgerEntry* entry) {

@@ -6,10 +6,10 @@
 #include "days_option.h"
 #include "describe.h"
 #include "failure.h"
+#include "flush_ledger.h"
 #include "output.h"
 #include "progress.h"
 #include "session.h"
-#include "settle_ledger.h"
 #include "steps.h"
 
 namespace anchord::ctl {
@@ -43,7 +43,7 @@ Service service_of(const RegenerateOptions& options) {
 // One of the certificates that a command replaces, and what became of it.
 struct Done {
   store::Regenerated certificate;
-  Takeover takeover;
+  Reload reload;
 };
 
 std::string what_of(Service service, const std::string& host) {
@@ -106,18 +106,18 @@ Json locked_json(const std::optional<trust::Locked>& locked) {
 }
 
 Json done_json(const Done& done, UnixSeconds now) {
-  const auto& [certificate, takeover] = done;
+  const auto& [certificate, reload] = done;
   return {{"host", certificate.host.empty() ? Json() : Json(certificate.host)},
           {"before", certificate_json(certificate.before, now)},
           {"after", certificate_json(certificate.after, now)},
           {"locked", locked_json(certificate.locked)},
-          {"service", takeover_json(takeover)}};
+          {"service", reload_json(reload)}};
 }
 
 void print_done(Service service, const Done& done) {
-  const auto& [certificate, takeover] = done;
+  const auto& [certificate, reload] = done;
   const crypto::Certificate& after = certificate.after;
-  print_line("regenerated " + what_of(service, certificate.host) + ": " + takeover_text(takeover));
+  print_line("regenerated " + what_of(service, certificate.host) + ": " + reload_text(reload));
   print_facts({{"  before", hash_text(certificate.before)},
                {"  after", hash_text(after)},
                {"  valid", time_text(after.not_before()) + " to " + time_text(after.not_after())}});
@@ -133,7 +133,7 @@ void warn_of_locked(const Done& done) {
 // One certificate, guarded, and in service before this returns, if it comes to that.
 Result<Done> regenerate_one(const Session& session, store::Store& store, Service service,
                             const std::string& host, const RegenerateOptions& options) {
-  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
+  if (auto flushed = flush_ledger(session, options.change.force); !flushed) return failure_of(flushed);
   auto done = [&] {
     Progress progress("making a key and asking what phones would say");
     return store::regenerate(store, service, host, options.change.request(), options.days);
@@ -160,7 +160,7 @@ Json all_json(const std::vector<Done>& all, const std::string& refused, const st
   return {{"regenerated", trust::service_name(Service::tvs)},
           {"hosts", hosts},
           {"refused", refused.empty() ? Json() : Json(refused)},
-          {"steps", steps_json(steps, all.back().takeover)}};
+          {"steps", steps_json(steps, all.back().reload)}};
 }
 
 Outcome regenerate_all(const Session& session, store::Store& store, const trust::Cluster& cluster,
@@ -177,7 +177,7 @@ Outcome regenerate_all(const Session& session, store::Store& store, const trust:
     all.push_back(std::move(*done));
   }
   const std::vector<Step> steps = steps_after(Service::tvs, cluster);
-  const Takeover& last = all.back().takeover;
+  const Reload& last = all.back().reload;
   if (session.json) {
     print_json(all_json(all, "", steps));
     return Answer::yes;
@@ -209,12 +209,12 @@ Outcome regenerate_certificate(const Session& session, const RegenerateOptions& 
   if (session.json) {
     Json out{{"regenerated", trust::service_name(service)}};
     out.update(done_json(*done, calendar_now()));
-    out["steps"] = steps_json(steps, done->takeover);
+    out["steps"] = steps_json(steps, done->reload);
     print_json(out);
   } else {
     print_done(service, *done);
     print_line("");
-    print_steps(steps, done->takeover);
+    print_steps(steps, done->reload);
   }
   warn_of_locked(*done);
   return Answer::yes;

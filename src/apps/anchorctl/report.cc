@@ -26,7 +26,7 @@ std::string signer_of(const store::IssuedList& list) {
 
 struct ListRow {
   const store::IssuedList* list;
-  Some phones;
+  NameSample phones;
 };
 
 // Every list of a kind that is kept, newest first, with those who may hold it.
@@ -65,12 +65,12 @@ Json rows_json(const LedgerView& view, const std::vector<ListRow>& rows, ListKin
 }
 
 Json kind_json(const LedgerView& view, ListKind kind) {
-  auto by_holding = view.by_holding(kind);
+  auto by_held_state = view.by_held_state(kind);
   std::size_t known = 0;
-  for (const auto& [holding, some] : by_holding) known += some.count;
+  for (const auto& [held, sample] : by_held_state) known += sample.count;
   Json out{{"phones", known}, {"unproven_names", view.unproven()}};
-  for (Holding holding : kHoldings) add_some(out, holding_name(holding), by_holding[holding]);
-  add_some(out, "never_seen", view.never_seen());
+  for (HeldState held : kHeldStates) add_sample(out, held_state_name(held), by_held_state[held]);
+  add_sample(out, "never_seen", view.never_seen());
   out["lists"] = rows_json(view, rows_of(view, kind), kind);
   return out;
 }
@@ -84,12 +84,12 @@ void print_kind(const LedgerView& view, ListKind kind) {
                      empty ? state + ", empty" : state, row.phones.text(), signer_of(*row.list)});
   }
   print_table(table);
-  auto by_holding = view.by_holding(kind);
+  auto by_held_state = view.by_held_state(kind);
   std::vector<std::pair<std::string, std::string>> facts;
-  for (Holding holding : kHoldings) {
-    facts.emplace_back(holding_text(holding), by_holding[holding].text());
-    if (by_holding[holding].count > 0 && !what_settles(holding).empty())
-      facts.emplace_back("", what_settles(holding));
+  for (HeldState held : kHeldStates) {
+    facts.emplace_back(held_state_text(held), by_held_state[held].text());
+    if (by_held_state[held].count > 0 && !what_settles(held).empty())
+      facts.emplace_back("", what_settles(held));
   }
   facts.emplace_back("never seen", view.never_seen().text());
   print_facts(facts);

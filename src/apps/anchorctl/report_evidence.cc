@@ -45,9 +45,9 @@ namespace {
 // Known phones, by where they are.
 struct Places {
   std::size_t known = 0;
-  Some at_home;
-  Some elsewhere;  // given a list at another address since
-  Some nowhere;    // never known to have accepted a list
+  NameSample at_home;
+  NameSample elsewhere;  // given a list at another address since
+  NameSample nowhere;    // never known to have accepted a list
 };
 
 Places places_of(const LedgerView& view) {
@@ -56,9 +56,9 @@ Places places_of(const LedgerView& view) {
     if (!view.is_known(entry)) continue;
     ++out.known;
     const trust::Belief& belief = entry.belief;
-    Some& which = belief.home.empty()             ? out.nowhere
-                  : belief.home == belief.address ? out.at_home
-                                                  : out.elsewhere;
+    NameSample& which = belief.home.empty()             ? out.nowhere
+                        : belief.home == belief.address ? out.at_home
+                                                        : out.elsewhere;
     which.add(entry.device);
   }
   return out;
@@ -66,9 +66,9 @@ Places places_of(const LedgerView& view) {
 
 Json places_json(const Places& places) {
   Json out{{"known", places.known}};
-  add_some(out, "at_their_address", places.at_home);
-  add_some(out, "at_another", places.elsewhere);
-  add_some(out, "without_one", places.nowhere);
+  add_sample(out, "at_their_address", places.at_home);
+  add_sample(out, "at_another", places.elsewhere);
+  add_sample(out, "without_one", places.nowhere);
   return out;
 }
 

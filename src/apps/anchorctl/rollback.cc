@@ -7,12 +7,12 @@
 
 #include "confirm.h"
 #include "failure.h"
+#include "flush_ledger.h"
 #include "ledger_view.h"
 #include "output.h"
 #include "phone_models.h"
 #include "rollback_state.h"
 #include "session.h"
-#include "settle_ledger.h"
 #include "steps.h"
 
 namespace anchord::ctl {
@@ -39,7 +39,7 @@ bool takes_signed_files(const LedgerEntry& entry) {
 void count(RollbackState& state, const LedgerView& view, const LedgerEntry& entry, const std::string& model) {
   if (entry.seen == 0) return state.never_heard.add(entry.device);
   if (view.holds_empty_itl(entry)) return state.taken.add(entry.device);
-  if (view.holding(entry, ListKind::itl) != Holding::none) return state.waiting.add(entry.device);
+  if (view.held_state(entry, ListKind::itl) != HeldState::none) return state.waiting.add(entry.device);
   if (takes_signed_files(entry)) return state.waiting.add(entry.device);
   bool fetched = entry.of(DeliveredKind::configuration).version != 0;
   bool unheard = !fetched && !model_checks_nothing(model);
@@ -137,10 +137,10 @@ Json state_json(const Session& session, const Read& read) {
            {"reasons", read.against},
            {"hosts", read.cluster.hosts.size()},
            {"judged", read.state.judged()}};
-  add_some(out, "taken", read.state.taken);
-  add_some(out, "waiting", read.state.waiting);
-  add_some(out, "never_heard", read.state.never_heard);
-  add_some(out, "without_list", read.state.without);
+  add_sample(out, "taken", read.state.taken);
+  add_sample(out, "waiting", read.state.waiting);
+  add_sample(out, "never_heard", read.state.never_heard);
+  add_sample(out, "without_list", read.state.without);
   out["in_the_clear"] = read.cluster.rolling_back ? with_certificate(session, read.cluster) : 0;
   return out;
 }
@@ -216,25 +216,25 @@ using Change = Result<bool> (*)(store::Store&, const store::ChangeRequest&);
 // What both directions have in common.
 Outcome change_rollback(const Session& session, store::Store& store, Change change,
                         const ChangeOptions& options, bool preparing) {
-  if (auto settled = settle_ledger(session, options.force); !settled) return failure_of(settled);
+  if (auto flushed = flush_ledger(session, options.force); !flushed) return failure_of(flushed);
   auto changed = change(store, options.request());
   if (!changed) return failure_of(changed);
   auto read = read_state(store, false);
   if (!read) return failure_of(read);
-  Takeover takeover = wait_for_service(session, store);
+  Reload reload = wait_for_service(session, store);
   auto steps = preparing ? steps_to_older(read->cluster) : steps_back(read->cluster);
   if (session.json) {
     Json out = state_json(session, *read);
     out["changed"] = *changed;
-    out["service"] = takeover_json(takeover);
-    out["steps"] = steps_json(steps, takeover);
+    out["service"] = reload_json(reload);
+    out["steps"] = steps_json(steps, reload);
     print_json(out);
   } else {
     std::string_view what = preparing ? "the rollback is prepared" : "no rollback is prepared any more";
-    print_line(*changed ? fmt::format("{}: {}", what, takeover_text(takeover))
+    print_line(*changed ? fmt::format("{}: {}", what, reload_text(reload))
                         : fmt::format("{}, as before: nothing was changed", what));
     print_line("");
-    print_steps(steps, takeover);
+    print_steps(steps, reload);
   }
   if (preparing && *changed) {
     warn("HTTPS services of phones do not work until 'anchorctl rollback cancel'");

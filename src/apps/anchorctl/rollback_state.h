@@ -12,10 +12,11 @@ namespace anchord::ctl {
 
 // By this host's ledger, and by what it took in of others.
 struct RollbackState {
-  Some taken;        // hold the empty list
-  Some waiting;      // hold another, or may
-  Some never_heard;  // provisioned phones that the ledger never saw take a list
-  Some without;      // take none: their model does not know Security by Default, or they ask for plain files
+  NameSample taken;        // hold the empty list
+  NameSample waiting;      // hold another, or may
+  NameSample never_heard;  // provisioned phones that the ledger never saw take a list
+  NameSample
+      without;  // take none: their model does not know Security by Default, or they ask for plain files
 
   std::size_t judged() const { return taken.count + waiting.count + never_heard.count + without.count; }
 };

@@ -7,8 +7,8 @@
 
 #include "confirm.h"
 #include "failure.h"
+#include "flush_ledger.h"
 #include "output.h"
-#include "settle_ledger.h"
 
 namespace anchord::ctl {
 namespace {
@@ -60,24 +60,24 @@ Outcome change_setting(const Session& session, const Setting& setting, const Set
                   consequence)) {
     return fail("nothing was changed");
   }
-  if (auto settled = settle_ledger(session, options.change.force); !settled) return failure_of(settled);
+  if (auto flushed = flush_ledger(session, options.change.force); !flushed) return failure_of(flushed);
   auto changed = setting.change(*store, options.value, options.change.request());
   if (!changed) return failure_of(changed);
   auto loaded = store->load(store::KeyUse::without_keys);
   if (!loaded) return failure_of(loaded);
-  Takeover takeover = wait_for_service(session, *store);
+  Reload reload = wait_for_service(session, *store);
   auto steps = *changed ? setting.steps(loaded->cluster) : std::vector<Step>{};
   if (session.json) {
     print_json({{setting.name, setting.value(loaded->cluster)},
                 {"changed", *changed},
-                {"service", takeover_json(takeover)},
-                {"steps", steps_json(steps, takeover)}});
+                {"service", reload_json(reload)},
+                {"steps", steps_json(steps, reload)}});
   } else if (!*changed) {
     print_line(fmt::format("the {} was {} already: nothing was changed", setting.name, options.value));
   } else {
-    print_line(fmt::format("the {} is {}: {}", setting.name, options.value, takeover_text(takeover)));
+    print_line(fmt::format("the {} is {}: {}", setting.name, options.value, reload_text(reload)));
     print_line("");
-    print_steps(steps, takeover);
+    print_steps(steps, reload);
   }
   return Answer::yes;
 }

@@ -182,12 +182,12 @@ std::vector<std::string> odd_files(const Facts& facts) {
 
 // Phones that the next change may lock, or that are locked already.
 void add_phone_warnings(const Facts& facts, std::vector<std::string>& out) {
-  auto by_holding = facts.ledger.by_holding(trust::ListKind::itl);
-  for (Holding holding : {Holding::behind, Holding::given, Holding::unknown}) {
-    const Some& some = by_holding[holding];
-    if (some.count == 0) continue;
-    out.push_back(fmt::format("{} phones: {} ({}); {}", some.count, holding_text(holding),
-                              joined(some.first, ", "), what_settles(holding)));
+  auto by_held_state = facts.ledger.by_held_state(trust::ListKind::itl);
+  for (HeldState held : {HeldState::behind, HeldState::given, HeldState::unknown}) {
+    const NameSample& sample = by_held_state[held];
+    if (sample.count == 0) continue;
+    out.push_back(fmt::format("{} phones: {} ({}); {}", sample.count, held_state_text(held),
+                              joined(sample.first, ", "), what_settles(held)));
   }
 }
 
@@ -277,9 +277,9 @@ Json backup_json(const Facts& facts) {
 }
 
 Json phones_json(const Facts& facts) {
-  auto by_holding = facts.ledger.by_holding(trust::ListKind::itl);
+  auto by_held_state = facts.ledger.by_held_state(trust::ListKind::itl);
   Json out{{"provisioned", facts.phones.size()}, {"known", facts.ledger.entries().size()}};
-  for (Holding holding : kHoldings) add_some(out, holding_name(holding), by_holding[holding]);
+  for (HeldState held : kHeldStates) add_sample(out, held_state_name(held), by_held_state[held]);
   return out;
 }
 
@@ -358,10 +358,10 @@ void print_lifecycle(const Facts& facts) {
     rollback = fmt::format("prepared: {} phones hold the empty list, {} do not yet", state.taken.count,
                            state.waiting.count + state.never_heard.count);
   }
-  auto by_holding = facts.ledger.by_holding(trust::ListKind::itl);
+  auto by_held_state = facts.ledger.by_held_state(trust::ListKind::itl);
   std::vector<std::string> lists;
-  for (Holding holding : kHoldings) {
-    lists.push_back(fmt::format("{} {}", by_holding[holding].count, holding_text(holding)));
+  for (HeldState held : kHeldStates) {
+    lists.push_back(fmt::format("{} {}", by_held_state[held].count, held_state_text(held)));
   }
   std::vector<std::pair<std::string, std::string>> lines{
       {"backup", last + (backup.holds_tftp_key ? "" : "; the TFTP key is in no backup")},
@@ -369,7 +369,7 @@ void print_lifecycle(const Facts& facts) {
       {"phones", fmt::format("{} provisioned, {} known from what they fetched", facts.phones.size(),
                              facts.ledger.entries().size())},
       {"  lists", joined(lists, ", ")},
-      {"  behind", by_holding[Holding::behind].text()},
+      {"  behind", by_held_state[HeldState::behind].text()},
       {"evidence", std::string(trust::evidence_name(facts.cluster.evidence))}};
   if (std::string note = one_ledger_note(facts.cluster); !note.empty())
     lines.insert(lines.end() - 1, {"", note});

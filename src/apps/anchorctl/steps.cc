@@ -11,17 +11,17 @@
 namespace anchord::ctl {
 namespace {
 
-using State = Takeover::State;
+using State = Reload::State;
 
 // A large folder is signed anew with a new signer; nobody waits for all of that at a
 // command line.
-constexpr Millis kTakeoverWait = 10'000;
+constexpr Millis kReloadWait = 10'000;
 // A problem that the service tells may be from before; one that stays is told.
 constexpr Millis kProblemWait = 2'000;
 constexpr auto kBetweenLooks = std::chrono::milliseconds(50);
 
 // Whether the service shows `change` or a later one.
-Takeover look(const Session& session, std::int64_t change) {
+Reload look(const Session& session, std::int64_t change) {
   auto answer = ask_service(session.state_dir(), "status\n");
   if (!answer)
     return {service_runs(session.state_dir()) ? State::pending : State::not_running, answer.error().text};
@@ -36,34 +36,34 @@ Takeover look(const Session& session, std::int64_t change) {
   return {State::pending, told ? problem->get<std::string>() : ""};
 }
 
-bool is_done(const Step& step, const Takeover& takeover) {
-  return step.by == Step::By::command || (step.by == Step::By::service && takeover.state == State::taken);
+bool is_done(const Step& step, const Reload& reload) {
+  return step.by == Step::By::command || (step.by == Step::By::service && reload.state == State::taken);
 }
 
-std::string state_text(const Step& step, const Takeover& takeover) {
-  if (is_done(step, takeover)) return "done";
+std::string state_text(const Step& step, const Reload& reload) {
+  if (is_done(step, reload)) return "done";
   if (step.by == Step::By::administrator) return "to do";
-  return takeover.state == State::not_running ? "when it starts" : "under way";
+  return reload.state == State::not_running ? "when it starts" : "under way";
 }
 
 }  // namespace
 
-Takeover wait_for_service(const Session& session, store::Store& store) {
+Reload wait_for_service(const Session& session, store::Store& store) {
   auto change = store.change_counter();
   if (!change) return {State::pending, change.error().text};
   session.tell_changed();
   Progress progress("waiting for the service to take the change over");
   Millis begin = monotonic_now();
   for (;;) {
-    Takeover seen = look(session, *change);
-    Millis bound = seen.reason.empty() ? kTakeoverWait : kProblemWait;
+    Reload seen = look(session, *change);
+    Millis bound = seen.reason.empty() ? kReloadWait : kProblemWait;
     if (seen.state != State::pending || monotonic_now() - begin > bound) return seen;
     std::this_thread::sleep_for(kBetweenLooks);
   }
 }
 
-std::string takeover_text(const Takeover& takeover) {
-  switch (takeover.state) {
+std::string reload_text(const Reload& reload) {
+  switch (reload.state) {
     case State::taken:
       return "taken over by the running service";
     case State::not_running:
@@ -72,13 +72,13 @@ std::string takeover_text(const Takeover& takeover) {
       break;
   }
   return fmt::format("NOT YET taken over by the running service: {}; see 'anchorctl status'",
-                     takeover.reason.empty() ? "it is still making files" : takeover.reason);
+                     reload.reason.empty() ? "it is still making files" : reload.reason);
 }
 
-Json takeover_json(const Takeover& takeover) {
-  return {{"running", takeover.state != State::not_running},
-          {"taken_over", takeover.state == State::taken},
-          {"text", takeover_text(takeover)}};
+Json reload_json(const Reload& reload) {
+  return {{"running", reload.state != State::not_running},
+          {"taken_over", reload.state == State::taken},
+          {"text", reload_text(reload)}};
 }
 
 Step reset_phones(const trust::Cluster& cluster) {
@@ -98,22 +98,22 @@ void add_other_hosts(std::vector<Step>& steps, const trust::Cluster& cluster) {
                    "nothing is copied between hosts by itself; see 'several hosts' in docs/operations.md"});
 }
 
-Json steps_json(const std::vector<Step>& steps, const Takeover& takeover) {
+Json steps_json(const std::vector<Step>& steps, const Reload& reload) {
   Json out = Json::array();
   for (const Step& step : steps) {
     out.push_back({{"number", out.size() + 1},
                    {"step", step.what},
                    {"by", step.by == Step::By::administrator ? "administrator" : "anchord"},
-                   {"done", is_done(step, takeover)},
+                   {"done", is_done(step, reload)},
                    {"remark", step.remark.empty() ? Json() : Json(step.remark)}});
   }
   return out;
 }
 
-void print_steps(const std::vector<Step>& steps, const Takeover& takeover) {
+void print_steps(const std::vector<Step>& steps, const Reload& reload) {
   std::vector<std::vector<std::string>> rows{{"STEP", "STATE", "WHAT"}};
   for (const Step& step : steps) {
-    rows.push_back({std::to_string(rows.size()), state_text(step, takeover),
+    rows.push_back({std::to_string(rows.size()), state_text(step, reload),
                     step.remark.empty() ? step.what : fmt::format("{} ({})", step.what, step.remark)});
   }
   print_table(rows);

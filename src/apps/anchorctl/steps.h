@@ -10,7 +10,7 @@
 
 namespace anchord::ctl {
 
-struct Takeover {
+struct Reload {
   enum class State {
     taken,        // what phones fetch from now on is of the new state
     not_running,  // no service answers here
@@ -22,10 +22,10 @@ struct Takeover {
 
 // Tells the service of this state directory that the store has changed, and waits,
 // for some seconds at most, until it serves that state.
-Takeover wait_for_service(const Session& session, store::Store& store);
+Reload wait_for_service(const Session& session, store::Store& store);
 
-std::string takeover_text(const Takeover& takeover);
-Json takeover_json(const Takeover& takeover);
+std::string reload_text(const Reload& reload);
+Json reload_json(const Reload& reload);
 
 struct Step {
   enum class By {
@@ -44,7 +44,7 @@ Step new_backup();
 // Where the cluster has further hosts: they do not take the change over by themselves.
 void add_other_hosts(std::vector<Step>& steps, const trust::Cluster& cluster);
 
-Json steps_json(const std::vector<Step>& steps, const Takeover& takeover);
-void print_steps(const std::vector<Step>& steps, const Takeover& takeover);
+Json steps_json(const std::vector<Step>& steps, const Reload& reload);
+void print_steps(const std::vector<Step>& steps, const Reload& reload);
 
 }  // namespace anchord::ctl

@@ -13,9 +13,9 @@ namespace anchord::ctl {
 // now. Fails when it does not come to that: the service hangs, or cannot write. With `force`
 // that is no failure. Without a service there is nothing to wait for, but one that was killed may
 // have left something in its journal: then this fails until a service has taken it over.
-Status settle_ledger(const Session& session, bool force);
+Status flush_ledger(const Session& session, bool force);
 
-// As store::add_known(), after settle_ledger() where a certificate that is known already could
+// As store::add_known(), after flush_ledger() where a certificate that is known already could
 // lose a role.
 Result<std::vector<store::Added>> add_known(const Session& session, store::Store& store,
                                             std::span<const trust::KnownCertificate> certificates,

@@ -1,4 +1,4 @@
-#include "settle_ledger.h"
+#include "flush_ledger.h"
 
 #include <fmt/format.h>
 
@@ -70,7 +70,7 @@ Status wait_until_written(const Session& session) {
 
 }  // namespace
 
-Status settle_ledger(const Session& session, bool force) {
+Status flush_ledger(const Session& session, bool force) {
   Status written = wait_until_written(session);
   if (written || force) return {};
   return fail(
@@ -86,7 +86,7 @@ Result<std::vector<store::Added>> add_known(const Session& session, store::Store
     return store.find_certificate(to_hex(known.certificate.sha256())).has_value();
   });
   if (replaces)
-    if (auto settled = settle_ledger(session, request.force); !settled)
+    if (auto flushed = flush_ledger(session, request.force); !settled)
       return std::unexpected(settled.error());
   return store::add_known(store, certificates, request);
 }
