@@ -158,10 +158,10 @@ double thread_cpu_seconds() {
 class Sink {
  public:
   Sink(std::size_t blocks, const Settings& s) : blocks_(blocks), windowsize_(s.windowsize) {
-    const timeval patience{.tv_sec = 0, .tv_usec = 100'000};  // to look whether all is over
+    const timeval timeout{.tv_sec = 0, .tv_usec = 100'000};  // to look whether all is over
     for (unsigned i = 0; i < s.clients; ++i) {
       sockets_.push_back(loopback_socket());
-      setsockopt(sockets_.back().get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+      setsockopt(sockets_.back().get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     }
     thread_ = std::jthread([this](const std::stop_token& stop) {
       while (take_file(stop)) continue;

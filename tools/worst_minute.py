@@ -29,7 +29,7 @@ PUBLISHED = 10  # times a second
 LOOKUPS, ASKING = 20_000, 64  # a second, on so many connections: far from what a shard can do
 OVERLOAD = 10  # times what it can do
 OVERLOADING = 18_000  # clients: as many as a process may have sockets where Linux is as it comes
-PATIENCE = 5  # seconds for which a client waits; less, where so many clients would not offer so much
+TIMEOUT = 5  # seconds for which a client waits; less, where so many clients would not offer so much
 IDLE = 4000  # connections
 LOST = ("ListenOverflows", "ListenDrops", "TCPReqQFullDrop", "TCPBacklogDrop", "TCPSynRetrans")
 
@@ -216,7 +216,7 @@ class WorstMinute(comparison.Comparison):
 
     def overloaded(self, key):
         """Answers a second at the peak, and while ten times as many connections are asked for by clients with this
-        patience; how many were begun."""
+        timeout; how many were begun."""
         state = self.folder / f"overload-{key}"
         self.make_cluster(state, "--key", key)
         certificate = self.own_certificate(state)
@@ -227,12 +227,12 @@ class WorstMinute(comparison.Comparison):
 
             peak = ask("--connections", 64, "--warmup", 0.2, "--seconds", self.options.seconds)["rate"]
             offered = OVERLOAD * peak
-            patience = min(PATIENCE, OVERLOADING / offered)
-            report = ask("--connections", OVERLOADING, "--rate", offered, "--timeout", patience, "--warmup", PATIENCE,
+            timeout = min(TIMEOUT, OVERLOADING / offered)
+            report = ask("--connections", OVERLOADING, "--rate", offered, "--timeout", timeout, "--warmup", TIMEOUT,
                          "--seconds", 2 * self.options.seconds)
             begun = report["completed"] + report["completed_late"] + report["failed"]
-            return {"peak": peak, "goodput": report["rate"], "begun": begun / (PATIENCE + report["seconds"]),
-                    "patience": patience, "client": report["client_cpu_seconds"] / report["seconds"]}
+            return {"peak": peak, "goodput": report["rate"], "begun": begun / (TIMEOUT + report["seconds"]),
+                    "timeout": timeout, "client": report["client_cpu_seconds"] / report["seconds"]}
 
         reports = comparison.in_turns([lambda: self.anchord("tvs", state=state)], self.options.rounds, measure)
         return comparison.medians(reports["anchord"])

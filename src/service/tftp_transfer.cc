@@ -61,7 +61,7 @@ TftpTransfer::Next TftpTransfer::on_ack(std::uint16_t block, Millis now) {
     move_base(moved);
   }
   acknowledged_ = true;
-  // Of a part of the window we may hear only when the peer's patience is over.
+  // Of a part of the window we may hear only when the peer's own timeout is over.
   Millis took = now - sent_at_;
   if (!retransmitted_base_) round_trip_ = base_ == sent_ ? took : std::min(round_trip_, took);
   hastened_ = false;

@@ -128,7 +128,7 @@ class Restarted(Case):
 
     # Of a service, each time: what its clients have not heard of yet is not much.
     ANSWERS = 60
-    PATIENCE = 1 * harness.FACTOR
+    TIMEOUT = 1 * harness.FACTOR
 
     def restart_under(self, protocol, flags, count):
         """The report of a run; `count` is what a service has answered."""
@@ -140,7 +140,7 @@ class Restarted(Case):
                 service.stop()
             # Longer than anybody tries again: who still asks then has found nobody for so long.
             refused_again()
-            time.sleep(2 * self.PATIENCE)
+            time.sleep(2 * self.TIMEOUT)
             refused_again()
             with Service(self.state, ports=ports) as service:
                 wait_for(lambda: count(service) > self.ANSWERS, "answers after it")
@@ -157,20 +157,20 @@ class Restarted(Case):
 
     def test_tvs(self):
         for mode in ("connect", "resume", "keepalive", "pipeline"):
-            self.ask("tvs", "tvs_verify_invalid", *self.TVS, "--mode", mode, "--timeout", 2 * self.PATIENCE)
+            self.ask("tvs", "tvs_verify_invalid", *self.TVS, "--mode", mode, "--timeout", 2 * self.TIMEOUT)
 
     def test_tftp(self):
         self.ask("tftp", "tftp_completed", *self.FILE)
 
     def test_http(self):
-        self.ask("http", "http_completed", *self.FILE, "--timeout", 2 * self.PATIENCE)
-        self.ask("http", "http_completed", *self.FILE, "--timeout", 2 * self.PATIENCE, "--depth", 4)
+        self.ask("http", "http_completed", *self.FILE, "--timeout", 2 * self.TIMEOUT)
+        self.ask("http", "http_completed", *self.FILE, "--timeout", 2 * self.TIMEOUT, "--depth", 4)
 
     def test_boot(self):
         (self.state / "provisioning" / "XMLDefault.cnf.xml").write_text("<Default/>\n")
 
         def flags(service):
-            return ("--phones", 20, "--timeout", self.PATIENCE, "--trust", self.folder / "phones", "--http-port",
+            return ("--phones", 20, "--timeout", self.TIMEOUT, "--trust", self.folder / "phones", "--http-port",
                     service.http[0][1], "--tftp-port", service.tftp[0][1], "--tvs-port", service.tvs[0][1])
 
         report = self.restart_under("boot", flags, lambda service: service.counters()["http_completed"])

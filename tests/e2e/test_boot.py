@@ -12,7 +12,7 @@ from test_anchorload import LOOPBACK, Http, Running, Tftp, refused_again, respon
 
 PHONES = 40 if SLOW else 200
 # Seconds that a phone waits for an answer that comes. When nobody gives it a file, it asks again at once.
-PATIENCE = (20 if SLOW else 5) * FACTOR
+TIMEOUT = (20 if SLOW else 5) * FACTOR
 REST = ("--rest", 0.1)
 CONFIGURATION = "<Default><x>1</x></Default>\n"
 BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
@@ -56,7 +56,7 @@ class Case(harness.Case):
 
     def boot(self, *flags, count=PHONES, code=0):
         if "--timeout" not in flags:
-            flags += ("--timeout", PATIENCE)
+            flags += ("--timeout", TIMEOUT)
         flags += REST
         result = run(program("anchorload"), "boot", "--host", LOOPBACK, "--phones", count, "--json", *flags)
         self.assertEqual(result.returncode, code, result.stdout.decode() + result.stderr.decode())
@@ -166,7 +166,7 @@ class Fine(Case):
             self.ends(report, fine=60)
             self.assertEqual(report["connections"], 7)
             before = service.counters()["http_completed"]
-            with Running("boot", *flags, "--threads", 2, "--phones", 20, "--timeout", PATIENCE) as booting:
+            with Running("boot", *flags, "--threads", 2, "--phones", 20, "--timeout", TIMEOUT) as booting:
                 # Two files a boot; the last ones may not have arrived.
                 harness.wait_for(lambda: service.counters()["http_completed"] - before > 2 * (20 + 2 * 20), "boots")
                 code, report = booting.end()
@@ -429,7 +429,7 @@ class Mistakes(Case):
     def test_silence_is_met_once(self):
         with Service(self.state) as service, Http(serve=lambda *_: None) as server:
             server.serve_one = lambda connection, _: harness.wait_for(lambda: server.over, "the end")
-            report = self.boot("--http-port", server.port, "--tftp-port", service.tftp[0][1], "--timeout", PATIENCE / 4,
+            report = self.boot("--http-port", server.port, "--tftp-port", service.tftp[0][1], "--timeout", TIMEOUT / 4,
                                count=5)
             self.ends(report, fine=5)
             self.assertEqual(report["phones"]["other_protocol"], 5)
@@ -494,7 +494,7 @@ class Mistakes(Case):
             self.assertEqual(report["errors"]["protocol"], 10)
 
     def test_the_service_goes_away(self):
-        with Service(self.state) as service, Running("boot", *self.flags(service), "--timeout", PATIENCE, *REST, "--phones", 20,
+        with Service(self.state) as service, Running("boot", *self.flags(service), "--timeout", TIMEOUT, *REST, "--phones", 20,
                                                      "--fail-on-error") as booting:
             harness.wait_for(lambda: service.counters()["http_completed"] > 2 * 2 * 20, "the first boots")
             service.kill()

@@ -25,8 +25,8 @@ namespace {
 // What a peer sends back until it ends; empty when nobody is there.
 std::string said(const sockaddr* peer, socklen_t length, std::string_view request) {
   io::Descriptor socket(::socket(peer->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const timeval patience{.tv_sec = 5, .tv_usec = 0};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  const timeval timeout{.tv_sec = 5, .tv_usec = 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
   if (::connect(socket.get(), peer, length) != 0) return {};
   if (::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return {};
   std::string out;

@@ -171,10 +171,10 @@ TEST(TftpTransfer, OneRepetitionBeforeTheFirstAcknowledgementThenAllOfThem) {
   for (unsigned i = 0; i < kRetries; ++i) {
     ASSERT_EQ(s.deadline(), Next::retransmit);
     EXPECT_EQ(s.outstanding(), (Blocks{1, 2, 3, 4}));
-    Millis patience = s.transfer.deadline() - s.now;
-    EXPECT_GT(patience, before);
-    EXPECT_LE(patience, TftpTransfer::kMaxRetryTimeout);
-    before = std::min(patience, TftpTransfer::kMaxRetryTimeout - 1);
+    Millis timeout = s.transfer.deadline() - s.now;
+    EXPECT_GT(timeout, before);
+    EXPECT_LE(timeout, TftpTransfer::kMaxRetryTimeout);
+    before = std::min(timeout, TftpTransfer::kMaxRetryTimeout - 1);
   }
   EXPECT_EQ(s.deadline(), Next::give_up);
 }
@@ -185,7 +185,7 @@ TEST(TftpTransfer, NothingHappensBeforeTheDeadline) {
   EXPECT_EQ(s.deadline(), Next::retransmit);
 }
 
-TEST(TftpTransfer, ProgressResetsThePatience) {
+TEST(TftpTransfer, ProgressResetsTheTimeout) {
   Scene s(5000);
   s.ack(1);
   s.deadline();

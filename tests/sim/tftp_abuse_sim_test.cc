@@ -513,15 +513,15 @@ TEST_F(TftpAbuse, ForgedRequestsTakeNobodysPlace) {
     bool done = false;
   };
   std::vector<Caller> phones(kPhones);
-  constexpr Millis kPatience = 2'000;
+  constexpr Millis kTimeout = 2'000;
   std::function<void(unsigned)> ask_anew = [&](unsigned i) {
     Caller& phone = phones[i];
     if (phone.done) return;
-    if (phone.asked == 0 || world_->sim.time() - phone.heard >= kPatience) {
+    if (phone.asked == 0 || world_->sim.time() - phone.heard >= kTimeout) {
       phone = {.away = phone.away, .asked = phone.asked + 1, .heard = world_->sim.time()};
       ask(peer(i), "f");
     }
-    world_->sim.at(phone.heard + kPatience, [&ask_anew, i] { ask_anew(i); });
+    world_->sim.at(phone.heard + kTimeout, [&ask_anew, i] { ask_anew(i); });
   };
   for (unsigned i = 0; i < kPhones; ++i) {
     phones[i].away = 20 + random() % 480;

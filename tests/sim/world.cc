@@ -242,14 +242,14 @@ void Phone::send_raw(Bytes plain) {
   flush();
 }
 
-Fetcher::Fetcher(World& world, unsigned host, std::string file, wire::TftpOptions options, Millis patience,
+Fetcher::Fetcher(World& world, unsigned host, std::string file, wire::TftpOptions options, Millis timeout,
                  wire::TftpMode mode)
     : world_(world),
       self_(world.peer(host, static_cast<std::uint16_t>(2000 + host))),
       file_(std::move(file)),
       asked_(options),
       mode_(mode),
-      patience_(patience),
+      timeout_(timeout),
       socket_(world.tftp_requests) {
   request();
 }
@@ -272,11 +272,11 @@ void Fetcher::send(Buffer packet) {
   last_packet_ = std::move(packet);
   last_sent_ = world_.sim.time();
   world_.sim.datagram(socket_, self_, last_packet_);
-  world_.sim.at(last_sent_ + patience_, [] {});  // time stops there, for tick()
+  world_.sim.at(last_sent_ + timeout_, [] {});  // time stops there, for tick()
 }
 
 void Fetcher::tick() {
-  if (!done_ && !error_ && !silent_ && world_.sim.time() >= last_sent_ + patience_) send(last_packet_);
+  if (!done_ && !error_ && !silent_ && world_.sim.time() >= last_sent_ + timeout_) send(last_packet_);
 }
 
 void Fetcher::take(const io::SimDatagram& datagram) {

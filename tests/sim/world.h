@@ -131,7 +131,7 @@ class Phone {
 // the transfer up.
 class Fetcher {
  public:
-  Fetcher(World& world, unsigned host, std::string file, wire::TftpOptions options, Millis patience = 300,
+  Fetcher(World& world, unsigned host, std::string file, wire::TftpOptions options, Millis timeout = 300,
           wire::TftpMode mode = wire::TftpMode::octet);
 
   void take(const io::SimDatagram& datagram);
@@ -155,7 +155,7 @@ class Fetcher {
   std::string file_;
   wire::TftpOptions asked_;
   wire::TftpMode mode_;
-  Millis patience_;
+  Millis timeout_;
   Millis last_sent_ = 0;
   Buffer last_packet_;
   int socket_;

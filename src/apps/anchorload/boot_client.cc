@@ -12,7 +12,7 @@ using trust::VirtualPhone;
 // There is no shorter answer: its head alone is longer.
 constexpr std::size_t kHttpCutWithin = 128;
 // For what has arrived and is not looked at yet.
-constexpr Millis kUnreadPatience = 10;
+constexpr Millis kUnreadTimeout = 10;
 
 BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id,
                        const BootProtocol::Shared& shared)
@@ -21,7 +21,7 @@ BootClient::BootClient(BootProtocol& protocol, Worker& worker, std::uint32_t id,
       id_(id),
       shared_(shared),
       stream_(*this, worker, id),
-      tftp_(*this, worker, id, {.patience = protocol.settings().patience / kTftpTries, .new_ports = true}) {}
+      tftp_(*this, worker, id, {.timeout = protocol.settings().timeout / kTftpTries, .new_ports = true}) {}
 
 void BootClient::begin(const Task& task) {
   auto one = protocol_.phones().take();
@@ -38,7 +38,7 @@ void BootClient::begin(const Task& task) {
   worker_.place(id_, one->mac);
   tftp_.forget_abandoned();
   one->settings.verified = shared_.verified.get();
-  first_way_ = 0;
+  first_file_server_ = 0;
   vouched_.clear();
   phone_.emplace(std::move(one->settings), std::move(one->memory));
   follow(phone_->boot(calendar_now()));
@@ -63,7 +63,7 @@ void BootClient::follow(VirtualPhone::Want want) {
 
 void BootClient::end(const VirtualPhone::Done& done) {
   const std::string& name = phone_->settings().name;
-  protocol_.census().add(name, done);
+  protocol_.boot_statistics().add(name, done);
   if (!done.damage.empty()) worker_.complain({ErrorKind::content, name + ": " + done.damage});
   put_back(done.end != trust::BootEnd::fine);
 }
@@ -77,7 +77,7 @@ bool BootClient::is_off() {
 // It holds what it has installed up to now.
 void BootClient::switch_off() {
   tftp_.abandon();
-  protocol_.census().add_off();
+  protocol_.boot_statistics().add_off();
   put_back(false);
 }
 
@@ -95,13 +95,13 @@ void BootClient::put_back(bool pause) {
 // Files.
 
 void BootClient::fetch() {
-  way_ = first_way_;
+  file_server_ = first_file_server_;
   fetch_by_way();
 }
 
 void BootClient::fetch_by_way() {
   content_.clear();
-  const bool by_tftp = way().kind == WayKind::tftp;
+  const bool by_tftp = file_server().kind == FileProtocol::tftp;
   if (by_tftp ? faults_.tftp() : faults_.http()) return try_next_way(true);
   cut_ = faults_.cut(off_soon_);
   if (!by_tftp) {
@@ -109,7 +109,7 @@ void BootClient::fetch_by_way() {
     return use_connection();
   }
   doing_ = Doing::tftp;
-  if (Status started = tftp_.start(way().target, file_); !started) {
+  if (Status started = tftp_.start(file_server().target, file_); !started) {
     no_file({ErrorKind::network, started.error().text});
   }
 }
@@ -126,7 +126,7 @@ void BootClient::request() {
   missing_ = last_ = false;
   reader_.reset();
   request_.clear();
-  write_get(request_, file_, way().target.text());
+  write_get(request_, file_, file_server().target.text());
   stream_.send(as_bytes(request_));
 }
 
@@ -207,9 +207,9 @@ void BootClient::not_found() {
 
 void BootClient::no_file(const Failure& failure) {
   if (is_off()) return;
-  const bool is_last = way_ + 1 == protocol_.settings().ways.size();
+  const bool is_last = file_server_ + 1 == protocol_.settings().file_servers.size();
   // What the server does wrong is told always; that nobody is there is no news while
-  // there is another way.
+  // there is another file server.
   if (is_last || failure.kind == ErrorKind::protocol || failure.kind == ErrorKind::content) {
     worker_.complain({failure.kind, file_ + ": " + failure.text});
   }
@@ -217,13 +217,13 @@ void BootClient::no_file(const Failure& failure) {
 }
 
 void BootClient::try_next_way(bool silent) {
-  if (way_ + 1 == protocol_.settings().ways.size()) {
+  if (file_server_ + 1 == protocol_.settings().file_servers.size()) {
     doing_ = Doing::resting;
     deadline_ = worker_.ring().now() + protocol_.settings().rest;
     return worker_.arm(id_, deadline_);
   }
-  ++way_;
-  if (silent) first_way_ = way_;
+  ++file_server_;
+  if (silent) first_file_server_ = file_server_;
   protocol_.counters().other_way.fetch_add(1, std::memory_order_relaxed);
   fetch_by_way();
 }
@@ -301,7 +301,7 @@ void BootClient::go_without_answer(bool not_trusted) {
 
 void BootClient::use_connection() {
   sent_ = first_ = false;
-  deadline_ = worker_.ring().now() + protocol_.settings().patience;
+  deadline_ = worker_.ring().now() + protocol_.settings().timeout;
   worker_.arm(id_, deadline_);
   if (doing_ == Doing::http && stream_.is_open()) return request_by_connection();
   stream_.close();  // each question is asked on a new one
@@ -309,7 +309,7 @@ void BootClient::use_connection() {
 }
 
 void BootClient::request_by_connection() {
-  way().kind == WayKind::https && !judged_ ? judge_https() : request();
+  file_server().kind == FileProtocol::https && !judged_ ? judge_https() : request();
 }
 
 void BootClient::on_idle() {
@@ -318,11 +318,11 @@ void BootClient::on_idle() {
 
 void BootClient::connect() {
   const bool asks = doing_ == Doing::question;
-  const bool secure = asks || way().kind == WayKind::https;
+  const bool secure = asks || file_server().kind == FileProtocol::https;
   protocol_.counters().connections.fetch_add(1, std::memory_order_relaxed);
   first_ = true;
   judged_ = false;
-  const io::Address& target = asks ? protocol_.settings().tvs[server_] : way().target;
+  const io::Address& target = asks ? protocol_.settings().tvs[server_] : file_server().target;
   if (auto failure = stream_.open(target, {.tls = secure ? &shared_.tls : nullptr}))
     return connection_failed(*failure);
   if (!secure) request();
@@ -366,12 +366,12 @@ void BootClient::on_deadline() {
   if (doing_ == Doing::resting) return is_off() ? void() : follow(phone_->no_file(calendar_now()));
   if (stream_.has_unread()) {
     // No phone gives up on what lies before it: that it is late is this process's doing.
-    deadline_ = worker_.ring().now() + kUnreadPatience;
+    deadline_ = worker_.ring().now() + kUnreadTimeout;
     return worker_.arm(id_, deadline_);
   }
   stream_.close();
   connection_failed(
-      {ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.settings().patience)});
+      {ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.settings().timeout)});
 }
 
 }  // namespace anchord::load

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "census.h"
+#include "boot_statistics.h"
 #include "client.h"
 #include "faults.h"
 #include "http_response.h"
@@ -29,19 +29,19 @@ namespace anchord::load {
 // Stops a server that never ends a file.
 constexpr std::size_t kMaxBootFile = std::size_t{16} << 20;
 
-enum class WayKind { http, https, tftp };
-struct Way {
-  WayKind kind = WayKind::http;
+enum class FileProtocol { http, https, tftp };
+struct FileServer {
+  FileProtocol kind = FileProtocol::http;
   io::Address target;
 };
 
 struct BootSettings {
-  std::vector<Way> ways;         // to files, tried in this order; at least one
-  std::vector<io::Address> tvs;  // as many as the phones know of
-  Millis patience = 5000;        // with a file or an answer; for TFTP, with the next packet
+  std::vector<FileServer> file_servers;  // tried in this order; at least one
+  std::vector<io::Address> tvs;          // as many as the phones know of
+  Millis timeout = 5000;                 // with a file or an answer; for TFTP, with the next packet
   // Before a phone asks again whom nobody gave a file: phones that are refused at once wait as long as until
   // they repeat a packet.
-  Millis rest = patience / kTftpTries;
+  Millis rest = timeout / kTftpTries;
   FaultPlan faults;
 };
 
@@ -51,7 +51,7 @@ class BootProtocol final : public Protocol {
 
   Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) override;
   std::size_t datagram_size() const override;
-  std::string live() const override { return census_.live(); }
+  std::string live() const override { return boot_statistics_.live(); }
   Json facts() const override;
   std::string facts_text() const override;
   Verdict verdict() const override;
@@ -78,7 +78,7 @@ class BootProtocol final : public Protocol {
   };
   Counters& counters() { return counters_; }
   FaultCounters& fault_counters() { return fault_counters_; }
-  Census& census() { return census_; }
+  BootStatistics& boot_statistics() { return boot_statistics_; }
   void note_problem(const Error& error);
 
  private:
@@ -88,7 +88,7 @@ class BootProtocol final : public Protocol {
   Phones& phones_;
   Counters counters_;
   FaultCounters fault_counters_;
-  Census census_;
+  BootStatistics boot_statistics_;
   mutable std::mutex mutex_;
   std::map<const Worker*, Shared> shared_;
   std::optional<Error> problem_;
@@ -119,7 +119,7 @@ class BootClient final : public Client, private StreamOwner, private TftpFetchOw
   bool is_off();
   void switch_off();
   void put_back(bool pause);
-  const Way& way() const { return protocol_.settings().ways[way_]; }
+  const FileServer& file_server() const { return protocol_.settings().file_servers[file_server_]; }
 
   void fetch();
   void fetch_by_way();
@@ -155,10 +155,10 @@ class BootClient final : public Client, private StreamOwner, private TftpFetchOw
   std::uint32_t index_ = 0;
   trust::PhoneMemory before_;
   BootFaults faults_;
-  bool off_soon_ = false;           // it switches off before it has an answer
-  std::optional<std::size_t> cut_;  // behind so many bytes of this transfer
-  std::size_t first_way_ = 0;       // those before it met with silence
-  std::size_t way_ = 0;
+  bool off_soon_ = false;              // it switches off before it has an answer
+  std::optional<std::size_t> cut_;     // behind so many bytes of this transfer
+  std::size_t first_file_server_ = 0;  // those before it met with silence
+  std::size_t file_server_ = 0;
 
   Doing doing_ = Doing::nothing;
   std::string file_;

@@ -80,14 +80,14 @@ void define_faults(CLI::App& boot, BootFlags& b) {
       ->capture_default_str();
 }
 
-std::vector<Way> ways_of(const BootFlags& b) {
-  auto to = [&](WayKind kind, std::uint16_t port) {
-    return Way{.kind = kind, .target = {.host = b.plan.target.host, .port = port}};
+std::vector<FileServer> file_servers_of(const BootFlags& b) {
+  auto to = [&](FileProtocol kind, std::uint16_t port) {
+    return FileServer{.kind = kind, .target = {.host = b.plan.target.host, .port = port}};
   };
-  if (b.protocol == "http") return {to(WayKind::http, b.http_port)};
-  if (b.protocol == "https") return {to(WayKind::https, b.https_port)};
-  if (b.protocol == "tftp") return {to(WayKind::tftp, b.tftp_port)};
-  return {to(WayKind::http, b.http_port), to(WayKind::tftp, b.tftp_port)};
+  if (b.protocol == "http") return {to(FileProtocol::http, b.http_port)};
+  if (b.protocol == "https") return {to(FileProtocol::https, b.https_port)};
+  if (b.protocol == "tftp") return {to(FileProtocol::tftp, b.tftp_port)};
+  return {to(FileProtocol::http, b.http_port), to(FileProtocol::tftp, b.tftp_port)};
 }
 
 Result<std::vector<io::Address>> services_of(const BootFlags& b) {
@@ -130,13 +130,15 @@ Result<BootSettings> prepare(BootFlags& b) {
   if (!b.seconds) b.plan.count = b.boots * b.row.count;
   if (Status completed = complete(b); !completed) return std::unexpected(completed.error());
   if (b.ramp) b.plan.rate = b.row.count / *b.ramp;
-  BootSettings out{.ways = ways_of(b), .patience = static_cast<Millis>(b.timeout * 1000), .faults = *faults};
+  BootSettings out{.file_servers = file_servers_of(b),
+                   .timeout = static_cast<Millis>(b.timeout * 1000),
+                   .faults = *faults};
   if (b.rest) out.rest = static_cast<Millis>(*b.rest * 1000);
-  b.plan.target = out.ways.front().target;
+  b.plan.target = out.file_servers.front().target;
   auto services = services_of(b);
   if (!services) return std::unexpected(std::move(services.error()));
   out.tvs = std::move(*services);
-  b.plan.drain = 2 * out.patience;
+  b.plan.drain = 2 * out.timeout;
   b.row.tvs_servers = out.tvs.size();
   b.row.again = b.seconds || b.boots > 1;
   b.row.folder = b.trust;

@@ -27,7 +27,7 @@ std::size_t BootProtocol::datagram_size() const {
 
 Json BootProtocol::facts() const {
   Json out = {{"all", phones_.row().count}};
-  census_.put_into(out);
+  boot_statistics_.put_into(out);
   out["files"] = counters_.files.load();
   out["not_found"] = counters_.not_found.load();
   out["other_protocol"] = counters_.other_way.load();
@@ -39,7 +39,7 @@ Json BootProtocol::facts() const {
 }
 
 std::string BootProtocol::facts_text() const {
-  std::string out = census_.text();
+  std::string out = boot_statistics_.text();
   out += fmt::format("  {} files, {} not found, {} asked for by another protocol too\n",
                      counters_.files.load(), counters_.not_found.load(), counters_.other_way.load());
   out += fmt::format("  {} questions, {} verification services not trusted, {} connections\n",
@@ -49,8 +49,8 @@ std::string BootProtocol::facts_text() const {
 }
 
 Verdict BootProtocol::verdict() const {
-  if (census_.count(trust::BootEnd::locked) > 0) return Verdict::wrong;
-  return census_.count(trust::BootEnd::degraded) > 0 ? Verdict::poor : Verdict::good;
+  if (boot_statistics_.count(trust::BootEnd::locked) > 0) return Verdict::wrong;
+  return boot_statistics_.count(trust::BootEnd::degraded) > 0 ? Verdict::poor : Verdict::good;
 }
 
 std::optional<Error> BootProtocol::problem() const {

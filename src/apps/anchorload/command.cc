@@ -19,7 +19,7 @@ bool is_loopback(const io::Host& host) {
 }
 
 // Whatever the exit code: the server's own mistakes are never passed over.
-bool is_server_wrong(const Tally& total) {
+bool is_server_wrong(const RunStatistics& total) {
   return total.errors[static_cast<std::size_t>(ErrorKind::protocol)] > 0 ||
          total.errors[static_cast<std::size_t>(ErrorKind::content)] > 0;
 }

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 namespace anchord::load {
-HttpProtocol::HttpProtocol(const Plan& plan, unsigned depth, Millis patience, Copies& copies,
+HttpProtocol::HttpProtocol(const Plan& plan, unsigned depth, Millis timeout, Copies& copies,
                            std::optional<crypto::TlsClientSettings> tls)
     : plan_(plan),
       host_(plan.target.text()),
       depth_(depth),
-      patience_(patience),
+      timeout_(timeout),
       copies_(copies),
       tls_(std::move(tls)) {}
 
@@ -44,7 +44,7 @@ Status HttpClient::open() {
 
 void HttpClient::flush() {
   if (tasks_.empty()) return;
-  deadline_ = worker_.ring().now() + protocol_.patience();
+  deadline_ = worker_.ring().now() + protocol_.timeout();
   worker_.arm(id_, deadline_);
   if (stream_.idle()) {
     forget_response();
@@ -137,7 +137,7 @@ void HttpClient::give_up_connection(const Failure& failure) {
 void HttpClient::on_deadline() {
   if (tasks_.empty()) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(id_, deadline_);
-  fail_all({ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.patience())});
+  fail_all({ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.timeout())});
   stream_.close();
 }
 

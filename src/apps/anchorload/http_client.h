@@ -19,7 +19,7 @@ namespace anchord::load {
 class HttpProtocol final : public Protocol {
  public:
   // `tls`: HTTPS; the server must present `pinned`, if there is one.
-  HttpProtocol(const Plan& plan, unsigned depth, Millis patience, Copies& copies,
+  HttpProtocol(const Plan& plan, unsigned depth, Millis timeout, Copies& copies,
                std::optional<crypto::TlsClientSettings> tls);
 
   Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) override;
@@ -29,7 +29,7 @@ class HttpProtocol final : public Protocol {
 
   const io::Address& target() const { return plan_.target; }
   const std::string& host() const { return host_; }  // as requests name it
-  Millis patience() const { return patience_; }
+  Millis timeout() const { return timeout_; }
   Copies& copies() { return copies_; }
   void count_connection() { connections_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -37,7 +37,7 @@ class HttpProtocol final : public Protocol {
   const Plan& plan_;
   const std::string host_;
   const unsigned depth_;
-  const Millis patience_;  // with what is asked for at once
+  const Millis timeout_;  // with what is asked for at once
   Copies& copies_;
   const std::optional<crypto::TlsClientSettings> tls_;
   std::atomic<std::uint64_t> connections_ = 0;  // that were opened

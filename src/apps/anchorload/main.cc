@@ -92,16 +92,16 @@ int run_tftp(TftpFlags& t) {
   if (!names) return complain(names.error().text, kWrongCommandLine);
   auto copies = Copies::create(std::move(*names), t.check);
   if (!copies) return complain(copies.error().text, kFailed);
-  TftpWish wish{.mode = t.mode == "octet" ? wire::TftpMode::octet : wire::TftpMode::netascii};
-  wish.options = {.blksize = t.blksize, .windowsize = t.windowsize};
-  if (t.tsize) wish.options.tsize = 0;
+  TftpReadSettings settings{.mode = t.mode == "octet" ? wire::TftpMode::octet : wire::TftpMode::netascii};
+  settings.options = {.blksize = t.blksize, .windowsize = t.windowsize};
+  if (t.tsize) settings.options.tsize = 0;
   // What is repeated because of a loss may come after the end of its read.
-  wish.new_ports = t.plan.loss > 0;
+  settings.new_ports = t.plan.loss > 0;
   if (t.timeout) {
-    wish.options.timeout = static_cast<std::uint8_t>(*t.timeout);
-    wish.patience = Millis{*t.timeout} * 1000;
+    settings.options.timeout = static_cast<std::uint8_t>(*t.timeout);
+    settings.timeout = Millis{*t.timeout} * 1000;
   }
-  TftpProtocol protocol(t.plan, wish, **copies);
+  TftpProtocol protocol(t.plan, settings, **copies);
   return measure(t, protocol);
 }
 

@@ -45,7 +45,7 @@ Json cpu_each_megabyte(double seconds, const Outcome& outcome) {
   return seconds * 1e6 / (static_cast<double>(outcome.total.bytes) / 1e6);
 }
 
-std::string errors_text(const Tally& total) {
+std::string errors_text(const RunStatistics& total) {
   std::string out;
   for (std::size_t i = 0; i < kErrorKinds; ++i) {
     if (total.errors[i] == 0) continue;
@@ -78,7 +78,7 @@ std::string latency_text(const Histogram& latency) {
 }
 
 // What makes the figures above less than they seem.
-std::string remarks_text(const Tally& total, std::uint64_t not_compared) {
+std::string remarks_text(const RunStatistics& total, std::uint64_t not_compared) {
   std::string out;
   if (total.late > 0) out += fmt::format("  {} more ended after the measured time\n", total.late);
   if (total.unstarted > 0) {
@@ -94,7 +94,7 @@ std::string remarks_text(const Tally& total, std::uint64_t not_compared) {
 }  // namespace
 
 Json json_report(const Plan& plan, const Outcome& outcome, const Protocol& protocol) {
-  const Tally& total = outcome.total;
+  const RunStatistics& total = outcome.total;
   const auto bytes = static_cast<double>(total.bytes);
   Json out = {{"protocol", plan.protocol},
               {"target", plan.target.text()},
@@ -132,7 +132,7 @@ Json json_report(const Plan& plan, const Outcome& outcome, const Protocol& proto
 }
 
 std::string text_report(const Plan& plan, const Outcome& outcome, const Protocol& protocol) {
-  const Tally& total = outcome.total;
+  const RunStatistics& total = outcome.total;
   std::string out = fmt::format("{} {}: {} clients, {} threads, {:.2f} s\n", plan.protocol,
                                 plan.target.text(), plan.connections, plan.threads, outcome.seconds);
   out += fmt::format("  {} {}, {:.1f}/s, {:.2f} MB/s\n", total.completed, plan.things,

@@ -151,7 +151,7 @@ Result<Outcome> Run::run() {
 
   Nanos last = start_.measured;
   for (const auto& worker : workers_) {
-    out.total.merge(worker->tally());
+    out.total.merge(worker->statistics());
     last = std::max(last, worker->ended_at());
   }
   const Nanos end = std::max(stopped_early ? stopped : last, start_.measured);

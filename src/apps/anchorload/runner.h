@@ -7,12 +7,12 @@
 #include "anchord/base/error.h"
 #include "client.h"
 #include "plan.h"
-#include "tally.h"
+#include "run_statistics.h"
 
 namespace anchord::load {
 
 struct Outcome {
-  Tally total;
+  RunStatistics total;
   double seconds = 0;                  // that were measured
   std::optional<double> begun_within;  // seconds: for the first tasks, as many as there are clients
   double client_cpu = 0;

@@ -24,8 +24,8 @@ bool decode_netascii(Bytes in, bool& pending_return, Buffer& out) {
 
 }  // namespace
 
-TftpProtocol::TftpProtocol(const Plan& plan, const TftpWish& wish, Copies& copies)
-    : plan_(plan), wish_(wish), copies_(copies) {}
+TftpProtocol::TftpProtocol(const Plan& plan, const TftpReadSettings& settings, Copies& copies)
+    : plan_(plan), settings_(settings), copies_(copies) {}
 
 Result<std::unique_ptr<Client>> TftpProtocol::make_client(Worker& worker, std::uint32_t id) {
   auto client = std::make_unique<TftpClient>(*this, worker, id);
@@ -34,7 +34,7 @@ Result<std::unique_ptr<Client>> TftpProtocol::make_client(Worker& worker, std::u
 }
 
 std::size_t TftpProtocol::datagram_size() const {
-  return wire::kTftpDataHeaderSize + wish_.options.blksize.value_or(wire::kTftpDefaultBlockSize);
+  return wire::kTftpDataHeaderSize + settings_.options.blksize.value_or(wire::kTftpDefaultBlockSize);
 }
 
 void TftpProtocol::negotiated(std::size_t block_size, std::size_t window) {
@@ -52,7 +52,7 @@ TftpClient::TftpClient(TftpProtocol& protocol, Worker& worker, std::uint32_t id)
     : protocol_(protocol),
       worker_(worker),
       id_(id),
-      fetch_(*this, worker, id, protocol.wish()),
+      fetch_(*this, worker, id, protocol.settings()),
       copy_(protocol.copies()) {}
 
 void TftpClient::begin(const Task& task) {
@@ -67,7 +67,7 @@ void TftpClient::begin(const Task& task) {
 
 std::optional<Failure> TftpClient::on_payload(Bytes payload) {
   worker_.add_bytes(payload.size());
-  if (protocol_.wish().mode == wire::TftpMode::netascii) {
+  if (protocol_.settings().mode == wire::TftpMode::netascii) {
     if (!decode_netascii(payload, pending_return_, decoded_)) {
       return Failure{ErrorKind::protocol, "netascii: CR is followed by neither LF nor NUL"};
     }

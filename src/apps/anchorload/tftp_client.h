@@ -13,7 +13,7 @@ namespace anchord::load {
 
 class TftpProtocol final : public Protocol {
  public:
-  TftpProtocol(const Plan& plan, const TftpWish& wish, Copies& copies);
+  TftpProtocol(const Plan& plan, const TftpReadSettings& settings, Copies& copies);
 
   Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) override;
   std::size_t datagram_size() const override;
@@ -21,14 +21,14 @@ class TftpProtocol final : public Protocol {
   std::uint64_t not_compared() const override { return copies_.not_compared(); }
 
   const io::Address& target() const { return plan_.target; }
-  const TftpWish& wish() const { return wish_; }
+  const TftpReadSettings& settings() const { return settings_; }
   Copies& copies() { return copies_; }
   void negotiated(std::size_t block_size, std::size_t window);
   void count_retransmit() { retransmits_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   const Plan& plan_;
-  TftpWish wish_;
+  TftpReadSettings settings_;
   Copies& copies_;
   std::atomic<std::size_t> block_size_ = 0;  // of the last transfer that was answered
   std::atomic<std::size_t> window_ = 0;

@@ -65,7 +65,7 @@ std::optional<ReportedError> next_error(int socket) {
 Status TftpFetch::open(const io::Address& target) {
   const io::Host own = worker_.host_of(client_);
   const io::Address local = own.is_any() ? any_address_like(target) : io::Address{.host = own};
-  auto socket = io::bind_udp(local, receive_buffer(wish_.options), false);
+  auto socket = io::bind_udp(local, receive_buffer(settings_.options), false);
   if (!socket) return std::unexpected(std::move(socket.error()).within("making a client's socket"));
   if (!ask_for_errors(socket->get(), target.host.is_v4())) return fail_errno("IP_RECVERR", errno);
   socket_ = std::move(*socket);
@@ -79,7 +79,7 @@ Status TftpFetch::start(const io::Address& target, std::string_view file) {
   }
   busy_ = true;
   target_ = peer_ = target;
-  get_.start(file, wish_.mode, wish_.options);
+  get_.start(file, settings_.mode, settings_.options);
   wait();
   send_to(peer_, get_.packet());
   return {};
@@ -155,7 +155,7 @@ void TftpFetch::proceed(TftpGet::Next next) {
 
 void TftpFetch::end(const Failure* failure) {
   busy_ = false;
-  if (wish_.new_ports) retire(false);
+  if (settings_.new_ports) retire(false);
   owner_.on_fetched(failure);
 }
 
@@ -174,7 +174,7 @@ void TftpFetch::on_deadline() {
 }
 
 void TftpFetch::wait() {
-  deadline_ = worker_.ring().now() + wish_.patience;
+  deadline_ = worker_.ring().now() + settings_.timeout;
   worker_.arm(client_, deadline_);
 }
 

@@ -14,10 +14,10 @@
 
 namespace anchord::load {
 
-struct TftpWish {
+struct TftpReadSettings {
   wire::TftpMode mode = wire::TftpMode::octet;
   wire::TftpOptions options;
-  Millis patience = 1000;  // until a packet is repeated
+  Millis timeout = 1000;  // until a packet is repeated
   // A port for each read, as phones do. Otherwise one for all, which is less work; who
   // asks for different files may then take a late answer for that to the next request.
   bool new_ports = false;
@@ -50,9 +50,9 @@ class TftpFetch {
   static constexpr std::uint8_t kSendPart = 3;
   static constexpr std::uint8_t kReceivePart = 4;
 
-  // A copy of `wish` is kept.
-  TftpFetch(TftpFetchOwner& owner, Worker& worker, std::uint32_t client, const TftpWish& wish)
-      : owner_(owner), worker_(worker), client_(client), wish_(wish) {}
+  // A copy of `settings` is kept.
+  TftpFetch(TftpFetchOwner& owner, Worker& worker, std::uint32_t client, const TftpReadSettings& settings)
+      : owner_(owner), worker_(worker), client_(client), settings_(settings) {}
 
   // Makes the socket for targets like this one, which start() does otherwise.
   Status open(const io::Address& target);
@@ -81,7 +81,7 @@ class TftpFetch {
   TftpFetchOwner& owner_;
   Worker& worker_;
   const std::uint32_t client_;
-  const TftpWish wish_;
+  const TftpReadSettings settings_;
   io::Descriptor socket_;
   std::uint8_t receive_part_ = kReceivePart;  // the other one's belong to old_
   io::Descriptor old_;                        // being closed

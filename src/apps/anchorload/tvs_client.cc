@@ -8,13 +8,13 @@
 
 namespace anchord::load {
 
-TvsProtocol::TvsProtocol(const Plan& plan, TvsWish wish)
+TvsProtocol::TvsProtocol(const Plan& plan, TvsLoadSettings settings)
     : plan_(plan),
-      wish_(std::move(wish)),
-      first_(std::make_unique<std::atomic<std::uint64_t>[]>(wish_.certificates.size())) {}
+      settings_(std::move(settings)),
+      first_(std::make_unique<std::atomic<std::uint64_t>[]>(settings_.certificates.size())) {}
 
 Result<std::unique_ptr<Client>> TvsProtocol::make_client(Worker& worker, std::uint32_t id) {
-  auto context = crypto::TlsContext::client(wish_.tls);
+  auto context = crypto::TlsContext::client(settings_.tls);
   if (!context) return std::unexpected(std::move(context.error()));
   auto client = std::make_unique<TvsClient>(*this, worker, id, std::move(*context));
   if (Status opened = client->open(); !opened) return std::unexpected(std::move(opened.error()));
@@ -23,7 +23,7 @@ Result<std::unique_ptr<Client>> TvsProtocol::make_client(Worker& worker, std::ui
 
 bool TvsProtocol::is_right(std::uint64_t certificate, Bytes answer, bool known) {
   (known ? known_ : unknown_).fetch_add(1, std::memory_order_relaxed);
-  if (wish_.known && *wish_.known != known) return false;
+  if (settings_.known && *settings_.known != known) return false;
   // All but the session, which is each question's own.
   const std::uint64_t digest =
       std::hash<std::string_view>{}(as_text(answer.subspan(wire::kTvsHeaderSize))) | 1;
@@ -62,7 +62,7 @@ Status TvsClient::open() {
 
 void TvsClient::flush() {
   if (tasks_.empty()) return;
-  deadline_ = worker_.ring().now() + protocol_.wish().patience;
+  deadline_ = worker_.ring().now() + protocol_.settings().timeout;
   worker_.arm(id_, deadline_);
   if (stream_.ready()) return ask();
   if (!stream_.idle()) return;  // on_idle() comes back here
@@ -78,7 +78,7 @@ void TvsClient::on_secured() {
 
 // Each question in a record of its own, as those send them who write one after the other.
 void TvsClient::ask() {
-  const auto& certificates = protocol_.wish().certificates;
+  const auto& certificates = protocol_.settings().certificates;
   for (const Task& task : tasks_) {
     const Buffer& certificate = certificates[task.number % certificates.size()];
     question_.resize(wire::kTvsHeaderSize + certificate.size() + 64);
@@ -122,16 +122,17 @@ void TvsClient::take_answer(Bytes message) {
     return stream_.close();
   }
   tasks_.pop_front();
-  const std::uint64_t certificate = task.number % protocol_.wish().certificates.size();
+  const std::uint64_t certificate = task.number % protocol_.settings().certificates.size();
   if (protocol_.is_right(certificate, message, read->valid)) {
     worker_.succeed(id_, task);
   } else {
-    const char* wrong = protocol_.wish().known == !read->valid ? "certificate {} is {}known to it"
-                                                               : "certificate {}: not as in the first answer";
+    const char* wrong = protocol_.settings().known == !read->valid
+                            ? "certificate {} is {}known to it"
+                            : "certificate {}: not as in the first answer";
     worker_.fail(
         id_, {ErrorKind::content, fmt::format(fmt::runtime(wrong), certificate, read->valid ? "" : "un")});
   }
-  const TvsMode mode = protocol_.wish().mode;
+  const TvsMode mode = protocol_.settings().mode;
   // With TLS 1.2 a resumed connection need not bring a new one.
   if (mode == TvsMode::resume && stream_.tls().session()) session_ = stream_.tls().session();
   if (mode == TvsMode::connect || mode == TvsMode::resume) stream_.close();
@@ -144,7 +145,7 @@ void TvsClient::fail_all(const Failure& failure) {
 void TvsClient::on_deadline() {
   if (tasks_.empty()) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(id_, deadline_);
-  fail_all({ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.wish().patience)});
+  fail_all({ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.settings().timeout)});
   stream_.close();
 }
 

@@ -25,10 +25,10 @@ enum class TvsMode {
   pipeline,   // all on one, several at once, the next when all are answered
 };
 
-struct TvsWish {
+struct TvsLoadSettings {
   TvsMode mode = TvsMode::connect;
   unsigned depth = 1;                // for pipeline
-  Millis patience = 5000;            // with what is asked at once
+  Millis timeout = 5000;             // with what is asked at once
   std::vector<Buffer> certificates;  // DER, asked about in turn; at least one
   std::optional<bool> known;         // what every answer must be
   crypto::TlsClientSettings tls;
@@ -36,14 +36,14 @@ struct TvsWish {
 
 class TvsProtocol final : public Protocol {
  public:
-  TvsProtocol(const Plan& plan, TvsWish wish);
+  TvsProtocol(const Plan& plan, TvsLoadSettings settings);
 
   Result<std::unique_ptr<Client>> make_client(Worker& worker, std::uint32_t id) override;
-  unsigned depth() const override { return wish_.depth; }
+  unsigned depth() const override { return settings_.depth; }
   Json facts() const override;
 
   const io::Address& target() const { return plan_.target; }
-  const TvsWish& wish() const { return wish_; }
+  const TvsLoadSettings& settings() const { return settings_; }
   // All answers about one certificate must be the same. False: this one is not, or not
   // what every answer must be.
   bool is_right(std::uint64_t certificate, Bytes answer, bool known);
@@ -52,7 +52,7 @@ class TvsProtocol final : public Protocol {
 
  private:
   const Plan& plan_;
-  const TvsWish wish_;
+  const TvsLoadSettings settings_;
   std::unique_ptr<std::atomic<std::uint64_t>[]> first_;  // digest of each first answer; 0: none yet
   std::atomic<std::uint64_t> known_ = 0;
   std::atomic<std::uint64_t> unknown_ = 0;

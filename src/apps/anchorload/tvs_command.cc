@@ -102,16 +102,16 @@ CLI::App& define_tvs(CLI::App& app, TvsFlags& t) {
 
 int run_tvs(TvsFlags& t) {
   if (Status completed = complete(t); !completed) return complain(completed.error().text, kWrongCommandLine);
-  TvsWish wish{.mode = mode_of(t.mode), .patience = static_cast<Millis>(t.timeout * 1000)};
-  if (wish.mode == TvsMode::pipeline) wish.depth = t.depth;
-  if (!t.expect.empty()) wish.known = t.expect == "known";
+  TvsLoadSettings settings{.mode = mode_of(t.mode), .timeout = static_cast<Millis>(t.timeout * 1000)};
+  if (settings.mode == TvsMode::pipeline) settings.depth = t.depth;
+  if (!t.expect.empty()) settings.known = t.expect == "known";
   auto certificates = read_certificates(t);
   if (!certificates) return complain(certificates.error().text, kFailed);
-  wish.certificates = std::move(*certificates);
+  settings.certificates = std::move(*certificates);
   auto tls = tls_of(t);
   if (!tls) return complain(tls.error().text, kFailed);
-  wish.tls = std::move(*tls);
-  TvsProtocol protocol(t.plan, std::move(wish));
+  settings.tls = std::move(*tls);
+  TvsProtocol protocol(t.plan, std::move(settings));
   return measure(t, protocol);
 }
 

@@ -92,14 +92,14 @@ void Worker::loop(const Start& start) {
   }
   ring_->submit();  // the last acknowledgements
   for (std::uint64_t left = begun_ - ended_; left > 0; --left) {
-    tally_.add({ErrorKind::unfinished, "under way at the end"});
+    statistics_.add({ErrorKind::unfinished, "under way at the end"});
   }
   publish();
 }
 
 void Worker::begin_measuring() {
   measuring_ = true;
-  tally_.begin_measuring();
+  statistics_.begin_measuring();
   ended_at_ = measured_;
   if (plan_.count == 0) return;
   // What is under way ends behind the warm-up too.
@@ -164,7 +164,7 @@ void Worker::note_burst() {
 void Worker::begin_stop() {
   stopping_ = true;
   drain_until_ = ring_->now() + plan_.drain;
-  if (plan_.rate > 0 && (behind_ || free_.empty())) tally_.unstarted = due() - std::min(due(), begun_);
+  if (plan_.rate > 0 && (behind_ || free_.empty())) statistics_.unstarted = due() - std::min(due(), begun_);
 }
 
 // Tasks of this worker that the rate wanted begun by now.
@@ -194,9 +194,9 @@ Millis Worker::deadline() const {
 }
 
 void Worker::publish() {
-  progress_.completed.store(tally_.completed, std::memory_order_relaxed);
-  progress_.bytes.store(tally_.bytes, std::memory_order_relaxed);
-  progress_.failed.store(tally_.failed(), std::memory_order_relaxed);
+  progress_.completed.store(statistics_.completed, std::memory_order_relaxed);
+  progress_.bytes.store(statistics_.bytes, std::memory_order_relaxed);
+  progress_.failed.store(statistics_.failed(), std::memory_order_relaxed);
 }
 
 void Worker::arm(std::uint32_t client, Millis deadline) {
@@ -206,13 +206,13 @@ void Worker::arm(std::uint32_t client, Millis deadline) {
 }
 
 void Worker::succeed(std::uint32_t client, const Task& task, bool pause) {
-  ++(stopping_ ? tally_.late : tally_.completed);
-  tally_.latency.record(now_ - task.start);
+  ++(stopping_ ? statistics_.late : statistics_.completed);
+  statistics_.latency.record(now_ - task.start);
   end_task(client, pause);
 }
 
 void Worker::fail(std::uint32_t client, const Failure& failure) {
-  tally_.add(failure);
+  statistics_.add(failure);
   end_task(client, true);
 }
 

@@ -18,7 +18,7 @@
 #include "anchord/io/uring.h"
 #include "client.h"
 #include "plan.h"
-#include "tally.h"
+#include "run_statistics.h"
 
 namespace anchord::load {
 
@@ -71,7 +71,7 @@ class Worker {
 
   // After the thread has ended.
   const Status& status() const { return status_; }  // why it could not begin
-  const Tally& tally() const { return tally_; }
+  const RunStatistics& statistics() const { return statistics_; }
   Nanos ended_at() const { return ended_at_; }  // the last task of its part of the count
   const Burst& burst() const { return burst_; }
 
@@ -91,12 +91,12 @@ class Worker {
   // on_deadline() at this time of the ring's clock, or earlier when an earlier one is
   // armed already: a client that has moved on arms again then.
   void arm(std::uint32_t client, Millis deadline);
-  void add_bytes(std::size_t count) { tally_.bytes += stopping_ ? 0 : count; }
+  void add_bytes(std::size_t count) { statistics_.bytes += stopping_ ? 0 : count; }
   // `pause`: it was none that one would begin at once again, and the client rests.
   void succeed(std::uint32_t client, const Task& task, bool pause = false);
   void fail(std::uint32_t client, const Failure& failure);
   // A mistake of the server's that belongs to no task.
-  void complain(const Failure& failure) { tally_.add(failure); }
+  void complain(const Failure& failure) { statistics_.add(failure); }
   // For what a TLS engine makes: one for all of this thread, which is empty again
   // before another engine is used.
   MutableBytes room() { return room_; }
@@ -163,7 +163,7 @@ class Worker {
   Burst burst_;
   std::mt19937_64 random_;
   Buffer room_ = Buffer(std::size_t{32} << 10);
-  Tally tally_;
+  RunStatistics statistics_;
 };
 
 }  // namespace anchord::load

@@ -11,7 +11,7 @@ namespace {
 using What = Observation::What;
 
 // A phone that has no answer asks again, or somebody else, after so long.
-constexpr Millis kPatience = 4000;
+constexpr Millis kTimeout = 4000;
 // From the power switch to the first request.
 constexpr Millis kPowerOn = 12'000;
 
@@ -99,7 +99,7 @@ std::optional<std::size_t> World::reachable_host(const Handset& handset) const {
 }
 
 World::Want World::no_file(Handset& handset) {
-  ms_ += kPatience;
+  ms_ += kTimeout;
   return handset.phone.no_file(now());
 }
 
@@ -177,7 +177,7 @@ World::Want World::ask(std::size_t phone, const VirtualPhone::Ask& question) {
   if (host >= office.hosts.size()) return handset.phone.no_answer(true, now());
   bool up = handset.plan.reach[host][tvs] && ms_ >= handset.plan.network_at;
   if (!up) {
-    ms_ += kPatience;
+    ms_ += kTimeout;
     return handset.phone.no_answer(false, now());
   }
   const Served& served = office.hosts[host].serving->served;
@@ -193,7 +193,7 @@ World::Want World::ask(std::size_t phone, const VirtualPhone::Ask& question) {
   std::size_t fault = fails(handset) ? 1 + below(3) : 0;
   if (fault == 1) {  // lost after it was sent
     if (vouches) offices_[handset.home].ledger.tell_undelivered(host, below(kShards), phone, seen);
-    ms_ += kPatience;
+    ms_ += kTimeout;
     return handset.phone.no_answer(false, now());
   }
   if (vouches && fault != 2) tell(phone, host, seen);  // 2: its acknowledgement is lost

@@ -10,7 +10,7 @@
 
 namespace anchord::load {
 
-struct Tally {
+struct RunStatistics {
   std::uint64_t completed = 0;  // in the time that is measured
   std::uint64_t late = 0;       // completed after it
   std::uint64_t bytes = 0;      // of content, in the time that is measured
@@ -36,7 +36,7 @@ struct Tally {
     if (errors[kind]++ == 0) examples[kind] = failure.text;
   }
 
-  void merge(const Tally& other) {
+  void merge(const RunStatistics& other) {
     completed += other.completed;
     late += other.late;
     bytes += other.bytes;

@@ -1,4 +1,4 @@
-#include "census.h"
+#include "boot_statistics.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@ using trust::BootEnd;
 
 constexpr std::array<BootEnd, 3> kEnds = {BootEnd::fine, BootEnd::degraded, BootEnd::locked};
 
-void Census::add(const std::string& phone, const trust::VirtualPhone::Done& done) {
+void BootStatistics::add(const std::string& phone, const trust::VirtualPhone::Done& done) {
   counts_[static_cast<std::size_t>(done.end)].fetch_add(1, std::memory_order_relaxed);
   if (done.end == BootEnd::fine) return;
   // The same reason for all: the names are told beside it.
@@ -26,11 +26,12 @@ void Census::add(const std::string& phone, const trust::VirtualPhone::Done& done
   if (reason.phones.size() < kNames) reason.phones.push_back(phone);
 }
 
-std::string Census::live() const {
+std::string BootStatistics::live() const {
   return fmt::format(", {} degraded, {} locked", count(BootEnd::degraded), count(BootEnd::locked));
 }
 
-std::vector<std::pair<std::pair<BootEnd, std::string>, Census::Reason>> Census::sorted() const {
+std::vector<std::pair<std::pair<BootEnd, std::string>, BootStatistics::Reason>> BootStatistics::sorted()
+    const {
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<std::pair<BootEnd, std::string>, Reason>> out(reasons_.begin(), reasons_.end());
   std::ranges::sort(out, [](const auto& a, const auto& b) {
@@ -41,7 +42,7 @@ std::vector<std::pair<std::pair<BootEnd, std::string>, Census::Reason>> Census::
   return out;
 }
 
-void Census::put_into(Json& out) const {
+void BootStatistics::put_into(Json& out) const {
   for (const BootEnd end : kEnds) out[std::string(trust::boot_end_name(end))] = count(end);
   out["off"] = off_.load(std::memory_order_relaxed);
   out["reasons"] = Json::array();
@@ -53,7 +54,7 @@ void Census::put_into(Json& out) const {
   }
 }
 
-std::string Census::text() const {
+std::string BootStatistics::text() const {
   std::string out = fmt::format("  {} fine, {} degraded, {} locked", count(BootEnd::fine),
                                 count(BootEnd::degraded), count(BootEnd::locked));
   if (const std::uint64_t off = off_.load(std::memory_order_relaxed); off > 0) {

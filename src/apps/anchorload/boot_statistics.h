@@ -16,7 +16,7 @@
 
 namespace anchord::load {
 
-class Census {
+class BootStatistics {
  public:
   // Different reasons; stops texts that are never the same twice from filling memory.
   static constexpr std::size_t kMaxReasons = 64;
