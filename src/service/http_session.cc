@@ -239,7 +239,7 @@ HttpProtocol::HttpProtocol(ShardContext& shard, Protocol protocol, const HttpCou
     : shard_(shard),
       workspace_({.shard = shard, .protocol = protocol, .counters = counters, .date = {}},
                  stream_slots(shard.settings.stream)),
-      holding_(stream_slots(shard.settings.stream)),
+      pinning_(stream_slots(shard.settings.stream)),
       sessions_(std::make_unique<HttpSession[]>(stream_slots(shard.settings.stream))) {}
 
 HttpProtocol::~HttpProtocol() {
@@ -268,22 +268,22 @@ bool HttpProtocol::start(std::uint32_t slot, const io::Host& peer) {
 
 StreamProgress HttpProtocol::advance(std::uint32_t slot, Bytes input, MutableBytes room) {
   StreamProgress progress = sessions_[slot].advance(input, room, workspace_);
-  holding_.remove(slot);
-  if (sessions_[slot].holds_view()) holding_.push_back(slot);
+  pinning_.remove(slot);
+  if (sessions_[slot].holds_view()) pinning_.push_back(slot);
   return progress;
 }
 
 void HttpProtocol::reset(std::uint32_t slot) {
   sessions_[slot].reset(workspace_);
-  holding_.remove(slot);
+  pinning_.remove(slot);
 }
 
 void HttpProtocol::tick() {
   std::uint64_t version = shard_.pins.current().version;
   if (std::exchange(version_, version) == version) return;
-  while (!holding_.empty()) {
-    sessions_[holding_.front()].let_go_of_view(workspace_);
-    holding_.remove(holding_.front());
+  while (!pinning_.empty()) {
+    sessions_[pinning_.front()].let_go_of_view(workspace_);
+    pinning_.remove(pinning_.front());
   }
 }
 

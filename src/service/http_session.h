@@ -131,7 +131,7 @@ class HttpProtocol final : public StreamProtocol {
  private:
   ShardContext& shard_;
   HttpWorkspace workspace_;
-  SlotList holding_;           // those that hold a view
+  SlotList pinning_;           // those that hold a view
   std::uint64_t version_ = 0;  // of the view in the last tick
   std::unique_ptr<HttpSession[]> sessions_;
 };
