@@ -47,7 +47,7 @@
 namespace anchord::control {
 namespace {
 
-// How often the store is looked at, should a telling be lost.
+// How often the store is looked at without being told, in case a "changed" on the control socket was lost.
 constexpr Millis kPollStore = 250;
 // How often a build that failed is tried again, should what was wrong lie outside the
 // store (the mode of a key file, a full disk).

@@ -37,8 +37,8 @@ struct ShardContext {
     downloads.record(download, pins.current().version);
   }
 
-  // What finds no memory is given up; nothing else of the shard is. Whoever calls leaves what it works on
-  // as it was, or ends it.
+  // Runs work that may find no memory, which gives up that work and nothing else of the shard. On false the
+  // caller leaves what it works on as it was, or ends it.
   template <class Step>
   bool with_memory(Step&& step) {
     try {
@@ -50,7 +50,8 @@ struct ShardContext {
     }
   }
 
-  // Whether a file that somebody reads is there no more as it was: its bytes are held for readers alone.
+  // Whether a file that is being read was replaced or removed since, so that its bytes are held for readers
+  // alone.
   bool is_superseded(const index::FileEntry& file) const {
     const index::FileEntry* now = pins.current().files.find(file.name);
     return now == nullptr || !now->body.content.shares_with(file.body.content);
@@ -59,7 +60,7 @@ struct ShardContext {
   void note(const Trouble& trouble) {
     if (!log.trouble.push(trouble)) counters.trace_unrecorded.add();
   }
-  // For a trace: nothing unless there is one.
+  // Notes a request for the traces; does nothing unless somebody traces.
   void note(std::string_view file, std::string_view device, const io::Host& from, Protocol protocol,
             Answered answered) {
     if (!log.requests_wanted.load(std::memory_order_relaxed)) return;

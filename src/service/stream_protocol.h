@@ -43,17 +43,19 @@ class StreamProtocol {
   // What advance() and write_close_notify() need of room, in bytes.
   virtual std::size_t room() const = 0;
 
-  // A new connection. False: it cannot be served; the reason is logged or counted.
+  // Starts a new connection. False: it cannot be served; the reason is logged or counted.
   virtual bool start(std::uint32_t slot, const io::Host& peer) = 0;
-  // Whether a handshake is still to be completed. Those are rationed.
+  // Whether a handshake is still to be completed. Handshakes are rationed.
   virtual bool handshaking(std::uint32_t slot) const = 0;
-  // Input that was given and not used yet: it must stay in place.
+  // How many bytes of the input were given and not used yet. They must stay in place.
   virtual std::size_t unread(std::uint32_t slot) const = 0;
-  // `input` is empty or continues the stream; given only when unread() is 0.
+  // Goes on with the connection. `input` is empty or continues the stream; it is given only when unread() is
+  // 0.
   virtual StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) = 0;
   // The peer's host has that much of the connection's output. Only while something is awaited.
   virtual void acknowledged(std::uint32_t slot, std::uint64_t bytes) = 0;
-  // The last bytes of a connection with no output under way.
+  // Writes the last bytes of a connection that has no output under way (on TLS, a close_notify) into
+  // `room`, and returns how many there are.
   virtual std::size_t write_close_notify(std::uint32_t slot, MutableBytes room) = 0;
   // The connection is gone, and nothing of it is being sent.
   virtual void reset(std::uint32_t slot) = 0;
@@ -61,7 +63,7 @@ class StreamProtocol {
   // kNoReader: it does not.
   static constexpr std::uint64_t kNoReader = ~std::uint64_t{0};
   virtual std::uint64_t reads_since(std::uint32_t) const { return kNoReader; }
-  // Once in each tick of the shard: there may be a newer view.
+  // The shard calls it once in each tick, when there may be a newer view.
   virtual void tick() {}
 };
 

@@ -50,7 +50,7 @@ void StreamService::arm_listeners(Millis now) {
   }
 }
 
-// Before the listeners are armed anew.
+// Cuts the backlog under overload, and lets it grow again. Called before the listeners are armed anew.
 void StreamService::adjust_backlog(Millis now) {
   if (draining_) return;
   if (silent_.size() >= kMaxSilent && now - connections_[silent_.front()].since >= kSilentGrace) {
@@ -128,9 +128,9 @@ void StreamService::admit(int descriptor, const io::Address& peer) {
   keep_receiving(slot);
 }
 
-// At the limit somebody gives way: who has nothing more to get, else who has been longest without a handshake
-// or a question, else who has been silent longest. An attacker has to open as many connections as the limit
-// within the few milliseconds that an honest client needs.
+// Evicts one connection at the limit: one that lingers, else the one that has been longest without a
+// handshake or a question, else the one that has been silent longest. An attacker has to open as many
+// connections as the limit within the few milliseconds that an honest client needs.
 bool StreamService::make_room() {
   Millis now = shard_.ring.now();
   std::uint32_t victim = SlotList::kNone;
@@ -147,9 +147,10 @@ bool StreamService::make_room() {
   return !connections_.full();
 }
 
-// At the limit for one address somebody from there gives way who has had no answer yet: who says nothing,
-// else who has been longest without a handshake or, where there is none, a whole request, else who has long
-// finished its handshake and asks nothing. What was answered once stays.
+// Evicts one connection of an address that is at its limit, out of those that were not answered yet: one on
+// which nothing has come, else the one that has been longest without a handshake or, without TLS, without a
+// whole request, else one that finished its handshake long ago and asks nothing. A connection that was
+// answered once stays.
 bool StreamService::make_room_among_neighbours(const io::Host& host) {
   const Millis now = shard_.ring.now();
   for (auto [stage, grace] :
@@ -179,7 +180,7 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
     }
   }
   if (c.phase == Phase::terminating) return release_when_quiet(tag.slot);
-  // What has come brings an acknowledgement with it.
+  // Received bytes bring an acknowledgement with them.
   if (c.awaited != 0) look(tag.slot);
   if (c.phase == Phase::lingering) return linger_on(tag.slot, completion);
   if (!wanted) return;
@@ -270,7 +271,7 @@ void StreamService::serve_handshakes(Millis now) {
     }
     Connection& c = connections_[slot];
     if (!c.hello_served && c.peer_ended) {
-      // It has given up: nobody would see what is signed for it.
+      // The client has given up: nobody would see the signature.
       identity_.handshake_timeouts.add();
       terminate(slot);
       continue;
@@ -297,7 +298,7 @@ void StreamService::work(std::uint32_t slot) {
     if (c.output == BufferPool::kNone) c.output = outputs_.acquire();
     c.must_flush = false;
     StreamProgress progress;
-    // What it has read and said by then is not known.
+    // Without memory it is not known how much the protocol has read and written.
     if (!shard_.with_memory([&] { progress = protocol_.advance(slot, input, outputs_[c.output]); }))
       return terminate(slot);
     if (protocol_.unread(slot) == 0 && !c.held.empty()) recycle_front(c);
@@ -319,7 +320,7 @@ void StreamService::work(std::uint32_t slot) {
   keep_receiving(slot);
 }
 
-// Its peer has ended it. Whoever has said nothing only looked whether somebody is here.
+// Counts a handshake that the peer has dropped. A peer that sent nothing only probed the port.
 void StreamService::note_dropped(const Connection& c) {
   if (c.phase != Phase::handshaking || !c.hello_served) return;
   identity_.handshakes_dropped.add();
@@ -364,7 +365,7 @@ void StreamService::note_progress(std::uint32_t slot, const StreamProgress& prog
   }
 }
 
-// The deadline begins anew.
+// Starts the deadline anew.
 void StreamService::note_moving(std::uint32_t slot) {
   connections_[slot].since = shard_.ring.now();
   connections_[slot].taken = 0;
@@ -470,7 +471,7 @@ void StreamService::on_deadline(std::uint32_t slot, Millis now) {
   close_gracefully(slot);
 }
 
-// Ends a connection politely where that is possible at once.
+// Closes the connection gracefully, on TLS with a close_notify, where that is possible at once.
 void StreamService::close_gracefully(std::uint32_t slot) {
   Connection& c = connections_[slot];
   if (c.sending || c.phase != Phase::serving) return terminate(slot);
@@ -500,7 +501,7 @@ void StreamService::look(std::uint32_t slot) {
   awaiting_.remove(slot);
 }
 
-// Of peers that say nothing.
+// Asks again about the connections of peers that send nothing.
 void StreamService::look_again(Millis now) {
   while (!awaiting_.empty() && connections_[awaiting_.front()].look_at <= now) {
     std::uint32_t slot = awaiting_.front();
@@ -515,12 +516,12 @@ void StreamService::look_again(Millis now) {
   }
 }
 
-// The end, when all output has been taken by the socket: at once, unless it is to be known
-// that the peer has it.
+// Ends the connection when the socket has taken all output: at once, unless it is to be known that the
+// peer has it.
 void StreamService::leave(std::uint32_t slot) {
   Connection& c = connections_[slot];
   assert(!c.sending);
-  // Whoever has ended its side says nothing more, and has perhaps acknowledged all with that.
+  // A peer that has ended its side sends nothing more, and has perhaps acknowledged all with its FIN.
   if (c.awaited != 0 && c.peer_ended) look(slot);
   if (c.awaited == 0) return terminate(slot);
   c.phase = Phase::lingering;

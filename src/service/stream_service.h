@@ -6,11 +6,10 @@
 //   accepted ─► handshaking ─► serving ─► closing ─► lingering ─► (gone)
 //        └──────────┴──────────┴─────────┴───────────┴─► terminating ─► (gone)
 //
-// handshaking: in a TLS handshake; without one a connection begins in serving.
-// closing: the last output is on its way. lingering: our side has ended, and what the
-// protocol wants to know as delivered is not acknowledged yet. terminating: nothing more is wanted, and
-// the slot waits only for its operations to complete; it is released when none is
-// in flight, never before.
+// handshaking: a TLS handshake is under way; without TLS a connection begins in serving.
+// closing: the last output is on its way. lingering: our side has ended, and the peer has not yet
+// acknowledged what the protocol wants to know as delivered. terminating: nothing more is wanted, and
+// the slot waits only for its operations to complete; it is released when none is in flight, never before.
 #pragma once
 
 #include <array>
@@ -65,18 +64,19 @@ class StreamService {
   void on_receive(const Tag& tag, const io::Completion& completion);
   void on_send(const Tag& tag, const io::Completion& completion);
 
-  // Work that is rationed or waits for something; once in each tick.
+  // Does the work that is rationed or waits for something. The shard calls it once in each tick.
   void tick(Millis now);
   // Whether connections wait for a free buffer.
   bool starving() const { return !starved_.empty(); }
-  // After the ticks of all services, when one of them is starving.
+  // Ends what stalls and arms starved receives again. The shard calls it after the ticks of all services,
+  // when one of them is starving.
   void handle_starvation(Millis now);
-  // When tick() has something to do: kNever, a deadline, or `now` when at once.
+  // Says when tick() has something to do: kNever, a deadline, or `now` when at once.
   Millis next_wake(Millis now) const;
 
   // Stops accepting and closes what is idle; what is under way may end.
   void drain();
-  // As Shard::give_way().
+  // Does what Shard::give_way() says.
   std::uint64_t give_way_before(std::uint64_t version);
   // Ends everything at once.
   void terminate_all();
@@ -101,7 +101,7 @@ class StreamService {
     Millis since = 0;          // accept, then the handshake's end, then the last progress
     Millis stalled_since = 0;  // of the send that holds back received buffers
     Phase phase = Phase::handshaking;
-    bool hello_served = false;  // its first flight was served
+    bool hello_served = false;  // its ClientHello was served
     bool receiving = false;     // a receive is armed
     bool cancelling = false;    // ... and was asked to end
     bool sending = false;       // a send is in flight
@@ -119,22 +119,22 @@ class StreamService {
   // Handshake flights that one service serves in one tick, so that private-key work
   // delays the other connections and TFTP by a few milliseconds at the most.
   static constexpr unsigned kHandshakesPerTick = 4;
-  // First flights that may wait. The rest wait in the kernel, where they hold no received
-  // buffers, which the second flights of handshakes need that are paid for.
+  // ClientHellos that may be pending. The rest wait in the kernel, where they hold no received buffers:
+  // those are needed by the second flights of handshakes, for which the private-key work is already done.
   static constexpr std::uint32_t kMaxPendingHellos = 128;
-  // Connections whose first flight may be still to come: they could all come at once. With
-  // more, those that have been silent for such a time give way.
+  // Connections whose ClientHello has not come yet: they could all come at once. When there are more,
+  // the connections that have been silent for kSilentGrace are evicted.
   static constexpr std::uint32_t kMaxSilent = 512;
   static constexpr Millis kSilentGrace = 200;
-  // When somebody waited at a listener all through such a period, its backlog becomes as
-  // long as what is served in a second: whoever waits is then not served when it has long
-  // given up, and those for whom there is no room cost us nothing.
+  // When a listener had somebody waiting all through such a period, its backlog is cut to what is served
+  // in a second: a client in a longer one would be served after it has given up, and a client that finds
+  // no room in the backlog costs the service nothing.
   static constexpr Millis kBacklogPeriod = 200;
   static constexpr std::uint32_t kPeriodsInSecond = 5;
   static constexpr std::uint32_t kLeastBacklog = 64;
-  // With fewer handshakes a period says nothing.
+  // A period with fewer handshakes than this says nothing about the load.
   static constexpr std::uint32_t kTellingCount = 8;
-  // It is long again after such a time without that.
+  // The backlog is long again after such a time without a period like that.
   static constexpr Millis kBacklogEase = 10'000;
   // Beyond this wait the newest handshake is served first: under overload some
   // clients get their answer in time, instead of all of them late.
@@ -142,36 +142,36 @@ class StreamService {
   // Received buffers that one connection may hold while its output is on its
   // way: a client that asks and does not read takes no more than these.
   static constexpr std::uint32_t kMaxHeld = 8;
-  // With that many above the limit nothing more is accepted until some are gone:
+  // When that many connections are above the limit, nothing more is accepted until some are gone:
   // newcomers wait in the listener's backlog rather than be refused.
   static constexpr std::uint32_t kEnoughAbove = kSpareConnections / 2;
-  // Received buffers that a connection may keep from others that long while its
-  // output does not move.
+  // Backpressure: a stalled connection, whose received buffers wait while its output does not move, may
+  // keep those buffers from others for that long.
   static constexpr Millis kStallGrace = 100;
-  // When to look again whether buffers are free, should no other sign come.
+  // When no other sign comes, free buffers are looked for again after this time.
   static constexpr Millis kStarvedRetry = 10;
   // The pause after a failed accept (no descriptors left, say).
   static constexpr Millis kAcceptPause = 20;
-  // For the last output of a connection to be taken by the peer.
+  // The time in which the peer must take the last output of a connection.
   static constexpr Millis kClosingTimeout = 5'000;
-  // For what was recorded to be acknowledged, at the end of a connection: a lost packet comes
-  // again several times in it. Nothing else of the connection is kept, and whoever lingers
-  // gives way first.
+  // The time in which the peer must acknowledge what was recorded, at the end of a connection: a lost
+  // packet is retransmitted several times in it. Nothing else of the connection is kept, and a lingering
+  // connection is evicted first.
   static constexpr Millis kLingerTimeout = 5'000;
-  // How often it is asked whether that is acknowledged, should nothing be heard of the peer:
-  // longer than hosts delay an acknowledgement.
+  // How often the kernel is asked whether that is acknowledged, when nothing comes from the peer. The
+  // time is longer than hosts delay an acknowledgement.
   static constexpr Millis kLookAgain = 250;
-  // What a peer must take of a large answer, or all that is left of it, within the
-  // idle timeout: stops those who ask for much and read a byte a minute.
+  // A peer must take that much of a large answer, or all that is left of it, within the idle timeout.
+  // This stops clients that ask for much and read a byte a minute.
   static constexpr std::size_t kMinTaken = 64 * 1024;
   // The most in one send: the copying delays everything else of the shard.
   static constexpr std::size_t kMaxSend = 256 * 1024;
-  // How long a connection is safe from giving way to a newer one. Who says nothing is not safe
-  // from a neighbour behind the same address: a client's first bytes come with its connection.
+  // How long a connection is safe from eviction by a newer one. A connection on which nothing has come is
+  // not safe from one of the same address: a client's first bytes come with its connection.
   static constexpr Millis kHandshakeGrace = 50;
   static constexpr Millis kQuietGrace = 1'000;
 
-  // Those that are not on their way out.
+  // Counts the connections that are not terminating.
   std::uint32_t open() const { return connections_.used() - terminating_; }
   void admit(int descriptor, const io::Address& peer);
   void arm_listeners(Millis now);
@@ -215,19 +215,19 @@ class StreamService {
   std::uint32_t terminating_ = 0;  // of them
   TimerWheel timers_;
   BufferPool outputs_;
-  Neighbours neighbours_;    // those that are not terminating
-  SlotList fresh_;           // has asked nothing, or is handshaking; by time of accept: who gives way first
-  SlotList quiet_;           // the others that are serving, by time of the last progress
-  SlotList silent_;          // accepted, and their first flight has not come
-  SlotList pending_hellos_;  // first flights that wait to be served
+  Neighbours neighbours_;  // those that are not terminating
+  SlotList fresh_;   // has asked nothing, or is handshaking; by time of accept: the first is evicted first
+  SlotList quiet_;   // the others that are serving, by time of the last progress
+  SlotList silent_;  // accepted, and their ClientHello has not come
+  SlotList pending_hellos_;  // ClientHellos that wait to be served
   SlotList resuming_;        // later flights of handshakes: nearly done, so served first
   SlotList starved_;         // waiting for a free buffer
-  SlotList stalled_;         // sending, with received buffers waiting
+  SlotList stalled_;         // backpressure: sending, with received buffers waiting
   SlotList awaiting_;        // with something awaited, by when to look again
   SlotList lingering_;
   Millis starved_retry_ = kNever;
   Millis accept_again_ = 0;
-  std::uint32_t hellos_served_ = 0;  // first flights served in this period
+  std::uint32_t hellos_served_ = 0;  // ClientHellos served in this period
   Millis period_end_ = 0;
   Millis ease_at_ = 0;  // when the backlog is long again
   int backlog_ = kBacklog;

@@ -15,12 +15,12 @@
 namespace anchord::service {
 namespace {
 
-// The path, or the kernel, does not take several blocks as one send.
+// Whether the path, or the kernel, does not take a GSO batch.
 bool is_segmentation_refused(int error) {
   return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;
 }
 
-// What did not leave the machine for want of room.
+// Whether the packet did not leave the machine because its queues are full.
 bool is_crowded(int error) {
   return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
 }
@@ -109,7 +109,7 @@ void TftpService::on_receive(std::uint32_t socket, const io::Completion& complet
   if (!completion.more) disarmed_.push_back(socket);
   if (!completion.has_buffer) return;
   if (sockets_[socket].requests) {
-    // A request that is not kept is lost, as on the way: its peer repeats it.
+    // A request that is not kept is lost as if on the way: its peer retransmits it.
     if (!shard_.with_memory([&] { requests_.push_back({socket, completion}); }))
       shard_.ring.recycle(io::Group::udp, completion.buffer);
   } else {
@@ -214,7 +214,7 @@ void TftpService::on_read(std::uint32_t request_socket, const io::Datagram& data
       shard_.counters.tftp_duplicates.add();
       return;
     }
-    // Whoever has the first answer after all goes on with its port.
+    // A peer that got the first answer after all goes on with that port.
     asked.socket = before->socket;
     asked.former_socket = anew ? before->socket : before->former_socket;
     unproven_.forget(*before);
@@ -257,7 +257,7 @@ TftpTransfer::ReadOptions TftpService::read_options_of(const TftpAsked& asked) c
           .retries = settings_.retries};
 }
 
-// The OACK, or the first block. What does not leave is as good as lost: the peer asks again.
+// Sends the OACK, or the first block. A packet that does not leave counts as lost: the peer asks again.
 void TftpService::answer(const TftpAsked& asked, const index::FileEntry& file) {
   TftpTransfer first;
   first.start(file.body, read_options_of(asked), shard_.ring.now());
@@ -270,8 +270,8 @@ void TftpService::answer(const TftpAsked& asked, const index::FileEntry& file) {
   send_outstanding(shard_.ring, route, first);
 }
 
-// The packet may be lost, and phones wait long before they ask again; but to a source of which much is under
-// way it leaves only once.
+// Retransmits the first answer: it may be lost, and phones wait long before they ask again. To a source with
+// many unproven requests it is sent only once.
 void TftpService::retransmit(TftpAsked& asked) {
   const index::FileEntry* file = shard_.pins.current().files.find_version(asked.file, asked.version);
   if (file == nullptr || asked.retransmitted || !spend(asked.peer.host, true)) return;
@@ -307,19 +307,19 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
 void TftpService::on_unknown_tid(std::uint32_t socket, const io::Datagram& datagram, bool is_error,
                                  std::uint32_t slot) {
   shard_.counters.tftp_unknown_tid.add();
-  // Late, and no reason to disturb what the peer has begun since.
+  // The packet is late, and must not disturb the transfer that the peer has begun since.
   if (slot != PeerMap::kNone && transfers_[slot].former_socket == socket) return;
   if (!is_error) reply(socket, datagram, wire::TftpErrorCode::unknown_transfer, "unknown transfer");
 }
 
-// From a peer that was answered, and has acknowledged nothing yet.
+// Takes a packet of a peer that was answered, and has acknowledged nothing yet.
 void TftpService::on_first_packet(std::uint32_t socket, const io::Datagram& datagram,
                                   const wire::TftpPacket& packet, const TftpAsked& asked) {
   const bool is_error = std::holds_alternative<wire::TftpError>(packet);
   if (asked.socket != socket) {
     if (asked.former_socket != socket) {
-      // Whoever forges a peer's requests cannot see which port answers, and must not be
-      // given a second guess: a hit would send a whole file at the peer.
+      // An attacker who forges a peer's requests cannot see which port answers, and must not get a second
+      // guess at the TID: a hit would send a whole file to the peer.
       shard_.counters.tftp_tid_mismatch.add();
       unproven_.forget(asked);
       return on_unknown_tid(socket, datagram, is_error, PeerMap::kNone);

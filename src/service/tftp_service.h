@@ -2,8 +2,8 @@
 // small set of sockets of its own. Transfers are told apart by the peer's address
 // and port and by the socket, so none needs a descriptor of its own.
 //
-// A peer (address and port) has one transfer at a time, as every client has: the
-// same request repeated is answered by the transfer that goes on, another ends it.
+// A peer (address and port) has one transfer at a time, as every client has: a retransmitted
+// request is answered by the transfer that goes on, and a different one ends it.
 //
 // A transfer begins with the peer's first acknowledgement. Until then its address may be forged, and what it
 // asked is remembered, as long as there is room (TftpUnproven); such a request takes nobody's transfer.
@@ -47,11 +47,11 @@ class TftpService {
   void tick(Millis now);
   Millis next_wake() const;
 
-  // No new transfers; those under way may end.
+  // Begins no new transfers; those under way may end.
   void drain() { draining_ = true; }
-  // Who was answered a moment ago may be about to acknowledge it.
+  // A peer that was answered a moment ago may be about to acknowledge it.
   bool idle() const { return transfers_.used() == 0 && shard_.ring.now() >= answered_until_; }
-  // As Shard::give_way().
+  // Does what Shard::give_way() says.
   std::uint64_t give_way_before(std::uint64_t version);
   void terminate_all();
 

@@ -53,7 +53,7 @@ TftpTransfer::Next TftpTransfer::on_ack(std::uint16_t block, Millis now) {
     auto moved = static_cast<std::uint16_t>(block - static_cast<std::uint16_t>(base_));
     if (moved > sent_ - base_) return Next::wait;
     if (moved == 0) {
-      // In lock step this is never a request for more.
+      // In lock step a duplicate acknowledgement never asks for more.
       if (window_ == 1 || hastened_) return Next::wait;
       hastened_ = true;
       return lacks_a_block(sent_at_, now);
@@ -61,7 +61,7 @@ TftpTransfer::Next TftpTransfer::on_ack(std::uint16_t block, Millis now) {
     move_base(moved);
   }
   acknowledged_ = true;
-  // Of a part of the window we may hear only when the peer's own timeout is over.
+  // A peer may acknowledge a part of the window only when its own timeout is over.
   Millis took = now - sent_at_;
   if (!retransmitted_base_) round_trip_ = base_ == sent_ ? took : std::min(round_trip_, took);
   hastened_ = false;
@@ -94,7 +94,7 @@ TftpTransfer::Next TftpTransfer::on_deadline(Millis now) {
   if (early_) {
     restarted_at_ = now;
   } else {
-    // A forged request must not make us send more than one packet and a repetition.
+    // A forged request must not cause more than one packet and one retransmit.
     unsigned allowed = acknowledged_ ? retries_ : std::min(retries_, 1u);
     if (retransmits_ >= allowed) return Next::give_up;
     ++retransmits_;
@@ -134,7 +134,7 @@ void TftpTransfer::move_base(std::uint64_t blocks) {
   if (is_text_) text_.skip(blocks * block_size_);
 }
 
-// Makes the window as long as it may be.
+// Extends the window to its full length.
 void TftpTransfer::extend() {
   sent_ = std::min(base_ + window_, last_);
   if (last_ != kUnknown) return;

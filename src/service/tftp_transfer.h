@@ -34,23 +34,23 @@ class TftpTransfer {
     too_slow     // it acknowledges, but less than the least pace
   };
 
-  // What RFC 2349 lets a client ask for in its stead is bounded by this.
+  // Bounds the timeout that a client may ask for (RFC 2349).
   static constexpr Millis kMaxRetryTimeout = 10'000;
-  // Of a window, whatever the client asks for: what leaves as one segmented send, and
-  // fits a client's socket buffer. More costs us no less for a byte.
+  // The largest window, whatever the client asks for: it leaves as one GSO batch and fits a client's
+  // socket buffer. A larger window would not make a byte cheaper to send.
   static constexpr std::uint16_t kMaxWindow = 64;
   static constexpr std::size_t kMaxWindowBytes = 65'507;
   // In netascii each block is translated into the datagram that it leaves in.
   static constexpr std::uint16_t kMaxTextBlock = 1'468;
-  // Sends of one window that fail before they reach the network are made again soon,
-  // but not without end: the machine's queue may be blocked.
+  // A send that fails before it reaches the network is made again after kSendErrorPause, at most
+  // kMaxSendErrors times for one window: the machine's queue may be blocked.
   static constexpr unsigned kMaxSendErrors = 20;
   static constexpr Millis kSendErrorPause = 10;
-  // What a peer must take of its file, or all that is left of it, in each such time. That is 68 bytes
-  // a second: whoever acknowledges a few bytes just before each deadline would keep its place, and its
-  // version of the file, for days. The slowest honest phone asks for 512 bytes at a time: in lock step
-  // over a satellite that loses a tenth of the packets it takes 400 a second, as one of fifty on a link of
-  // 64 kbit/s it takes 145.
+  // A peer must take kLeastTaken bytes of its file, or all that is left of it, in each kPaceTime. That is 68
+  // bytes a second: a peer that acknowledges a few bytes just before each deadline would otherwise keep its
+  // transfer, and its version of the file, for days. The slowest honest phone asks for 512 bytes at a time:
+  // in lock step over a satellite that loses a tenth of the packets it takes 400 bytes a second, and as one
+  // of fifty on a link of 64 kbit/s it takes 145.
   static constexpr std::uint64_t kLeastTaken = 8 * 1024;
   static constexpr Millis kPaceTime = 120'000;
   // Added to the measured round trip, since the clock ticks in milliseconds.
@@ -63,7 +63,8 @@ class TftpTransfer {
     unsigned retries = 0;
   };
 
-  // `file` must stay until the transfer has ended. What is outstanding is to be sent.
+  // Begins the transfer; the caller sends what is outstanding then. `file` must stay until the transfer has
+  // ended.
   void start(const index::FileBody& file, const ReadOptions& asked, Millis now);
 
   Next on_ack(std::uint16_t block, Millis now);

@@ -1,14 +1,13 @@
 // What was asked by peers that have not acknowledged anything yet: their addresses may be forged.
 //
-// The first answer cannot be quite stateless: all that an acknowledgement says is a block's number and the
-// port that it comes to, which cannot name a file, its version and the options too. So what was asked is
-// kept, and nothing else: no transfer, no timer, no hold on a file or view. An entry is forgotten for a newer
-// one, so that a flood costs nobody a place who answers sooner than as many requests come as there are
-// places.
+// The first answer cannot be quite stateless: an acknowledgement has only a block's number and the TID that
+// it goes to, which cannot name a file, its version and the options too. So the request is kept, and nothing
+// else: no transfer, no timer, no hold on a file or view. An entry is evicted by a newer one. A peer loses
+// its entry to a flood only when, before it acknowledges, as many requests come as there are places.
 //
-// The table is cut into sets of eight places, by the peer's hash. A newcomer takes the oldest place of its
-// set; but if some network has several of the eight, it takes that network's oldest, since so many in one set
-// are a flood's.
+// The table is 8-way set-associative, by the peer's hash. A new entry evicts the oldest of its set; but if
+// some network has several of the eight, it evicts that network's oldest, since so many in one set are a
+// flood's.
 #pragma once
 
 #include <array>
@@ -37,10 +36,10 @@ struct TftpAsked {
 
 class TftpUnproven {
  public:
-  // Nobody acknowledges later. Whoever asks once more has a new one.
+  // No peer acknowledges later than this; one that asks once more has a new entry.
   static constexpr Millis kLife = 30'000;
-  // Of one network in a set. A site's phones hardly ever meet in one: three of a thousand that boot behind
-  // one address, with the default number of places.
+  // Entries of one network in a set that make it a flood's. A site's phones hardly ever meet in one set:
+  // three of a thousand that boot behind one address do, with the default number of places.
   static constexpr unsigned kHeavy = 3;
   // First answers that may be retransmitted when no acknowledgement comes. With more under way it is left to
   // the peers to ask again, as they all do.
@@ -52,20 +51,21 @@ class TftpUnproven {
   TftpUnproven(const TftpUnproven&) = delete;
   TftpUnproven& operator=(const TftpUnproven&) = delete;
 
-  // What the peer has asked; nullptr when that is nothing, or not known any more. Valid until the next add().
+  // Finds what the peer has asked; nullptr when that is nothing, or not known any more. Valid until the next
+  // add().
   TftpAsked* find(const io::Address& peer, Millis now);
   // When that was added.
   Millis asked_at(const TftpAsked& asked, Millis now) const;
 
-  // Keeps it, in place of what the peer had asked before. Whether somebody gave way for whom it was not too
-  // late.
+  // Keeps the request, in place of what the peer had asked before. Returns whether an entry was evicted whose
+  // peer could still have acknowledged.
   bool add(const TftpAsked& asked, Millis now);
   void forget(const TftpAsked& asked);
 
   // Schedules a retransmit of the answer to what was just added for that time, which is later than those
   // before.
   void retransmit_at(Millis due, const io::Address& peer, Millis now);
-  // The next one whose time has come; nullptr when there is none.
+  // Takes the next request whose retransmit is due; nullptr when there is none.
   TftpAsked* take_due(Millis now);
   Millis next_due() const { return retransmit_count_ == 0 ? kNever : retransmits_[first_retransmit_].due; }
 

@@ -17,8 +17,8 @@ struct TlsCounters {
 
 enum class HandshakeResult : std::uint8_t { done, not_yet, full, refused };
 
-// Goes on with a handshake. When it is refused there may be an alert to send, and it is
-// noted: with what `trouble` says of it.
+// Continues a handshake. When it is refused there may be an alert to send, and the failure is noted with
+// what `trouble` says of the peer.
 HandshakeResult continue_handshake(crypto::TlsEngine& engine, const TlsCounters& counters,
                                    const Trouble& trouble, ShardContext& shard);
 

@@ -1,8 +1,8 @@
 // How many unproven transfers each source of packets may still begin: a token
 // bucket for each, which fills up again with time.
 //
-// Of the sources heard of, those heard of last are kept. One that is forgotten has a
-// full bucket, as a new one has.
+// The buckets are kept LRU: the source heard of longest ago is forgotten first. A source that
+// was forgotten has a full bucket, as a new one has.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,13 @@ namespace anchord::service {
 
 class TokenBuckets {
  public:
-  // Sources remembered at once. More are an attack's, whose addresses are forged.
+  // Sources that are remembered at once. More are an attack with forged addresses.
   static constexpr std::uint32_t kMaxSources = 16'384;
 
   TokenBuckets(const TokenBucketSettings& settings, std::uint64_t seed);
 
-  // False when the bucket is empty; with `of_plenty` when it would be less than half full afterwards.
+  // Takes a token. False when the bucket is empty, or, with `of_plenty`, when it would be less than half
+  // full afterwards.
   bool take(const io::Address& source, Millis now, bool of_plenty = false);
   void give_back(const io::Address& source);
 

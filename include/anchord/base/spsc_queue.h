@@ -1,9 +1,9 @@
 // A bounded SPSC queue (one producer, one consumer) of records, neither of which waits for the
 // other. When the reader lags, records are dropped and counted.
 //
-// The reader takes records and frees their places in two steps: what was read stays until
-// it is released. Where the queue lies in a mapping of a file, a killed process so leaves
-// behind what it had not dealt with, at the price of the stores that the queue makes anyway.
+// The consumer reads records and releases their places in two steps: a record that was read stays until
+// it is released. Where the queue lies in a mapping of a file, a killed process leaves behind the records
+// that it had not dealt with, and that costs no more than the stores that the queue makes anyway.
 #pragma once
 
 #include <atomic>
@@ -17,8 +17,8 @@
 
 namespace anchord {
 
-// How far the two have come, counted from the first record that there ever was: they never
-// wrap. Whole cache lines, so that the writer's and the reader's are on none together.
+// How far the writer and the reader have come, counted from the first record that there ever was, so that the
+// positions never wrap. Each side has whole cache lines of its own, so that they share none.
 struct SpscPositions {
   alignas(64) std::atomic<std::uint64_t> tail{0};  // the writer's: the next record's
   std::atomic<std::uint64_t> lost{0};              // the writer's: records that found no place
@@ -35,19 +35,19 @@ class SpscQueue {
   using RecordType = Record;
   static constexpr std::uint32_t kCapacity = kSize;
 
-  // In memory of its own, whose pages become memory when they are first written to.
+  // Allocates its own memory, whose pages are backed when they are first written to.
   SpscQueue() : own_(static_cast<std::byte*>(std::aligned_alloc(alignof(SpscPositions), kOwnSize))) {
     if (own_ == nullptr) throw std::bad_alloc();
     positions_ = new (own_.get()) SpscPositions;
     records_ = reinterpret_cast<Record*>(own_.get() + sizeof(SpscPositions));
   }
-  // In memory that is given: `positions` are sound, and `records` has kCapacity of them.
+  // Uses memory that is given: `positions` are sound, and `records` has kCapacity records.
   SpscQueue(SpscPositions& positions, Record* records) : positions_(&positions), records_(records) {
     read_ = positions.head.load(std::memory_order_relaxed);
     assert(positions.tail.load(std::memory_order_relaxed) - read_ <= kCapacity);
   }
 
-  // The writer. False when `room` places are taken.
+  // For the writer: appends a record. False when `room` places are taken.
   bool push(const Record& record, std::uint32_t room = kCapacity) {
     std::uint64_t tail = positions_->tail.load(std::memory_order_relaxed);
     if (tail - positions_->head.load(std::memory_order_acquire) >= room) {
@@ -59,15 +59,15 @@ class SpscQueue {
     return true;
   }
 
-  // The reader: calls `see(record)` for everything that it has not read yet, and returns the
-  // position behind it.
+  // For the reader: calls `see(record)` for every record that it has not read yet, and returns the position
+  // behind the last.
   template <class See>
   std::uint64_t read(See&& see) {
     std::uint64_t tail = positions_->tail.load(std::memory_order_acquire);
     for (; read_ != tail; ++read_) see(records_[read_ % kCapacity]);
     return read_;
   }
-  // The same of those at the front for which `is_due(record)`.
+  // Does the same for the records at the front for which `is_due(record)` holds.
   template <class Due, class See>
   std::uint64_t read_due(Due&& is_due, See&& see) {
     std::uint64_t tail = positions_->tail.load(std::memory_order_acquire);
@@ -76,7 +76,7 @@ class SpscQueue {
   }
   std::uint64_t unread() const { return positions_->tail.load(std::memory_order_acquire) - read_; }
   std::uint64_t read_until() const { return read_; }
-  // The reader frees the places of all before `through`, which it has read.
+  // For the reader: releases the places of all records before `through`, which it has read.
   void release(std::uint64_t through) {
     assert(through <= read_);
     positions_->head.store(through, std::memory_order_release);

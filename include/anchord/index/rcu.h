@@ -20,13 +20,13 @@
 
 namespace anchord::index {
 
-// What a reader acknowledges when it ends: it holds nothing and will ask for nothing.
+// The version that a reader acknowledges when it ends: it holds nothing and will ask for nothing.
 constexpr std::uint64_t kReaderGone = std::numeric_limits<std::uint64_t>::max();
 
-// How many versions one reader may hold at once. Its clients hold none for longer than
-// until there is a newer one; but a thread that does not run lets go of nothing, and without a limit
-// memory would fill with views. A reader that holds as many stays on its newest until an older
-// one is let go; a publisher that sees as many alive (reclaim()) should wait, and say so.
+// How many versions one reader may hold at once. Its clients let go of a version when there is a newer one;
+// but a thread that does not run lets go of nothing, and without a limit views would fill the memory. A
+// reader that holds as many stays on its newest until it lets go of an older one; a publisher that sees as
+// many alive (reclaim()) should wait, and say so.
 constexpr std::size_t kMaxLiveViews = 64;
 
 template <class View>
@@ -94,13 +94,13 @@ class RcuPublisher {
   std::vector<Acknowledgement> acknowledged_;
 };
 
-// One reader's side: which view its shard works on, and who still works on older
-// ones. Used by that shard's thread only, so that counting needs no atomics.
-// Made before and dropped before the publisher ends; retires the reader.
+// The reader's side of RCU: which view its shard works on, and which older views are still pinned. Only that
+// shard's thread uses it, so that counting needs no atomics. It must end before the publisher does, and
+// retires the reader then.
 template <class View>
 class RcuReader {
  public:
-  // What a holder keeps: a TFTP transfer or an HTTP body, until there is a newer view.
+  // A pinned view, which a TFTP transfer or an HTTP body keeps until there is a newer one.
   struct Pin {
     const View* view = nullptr;
     std::uint64_t version = 0;

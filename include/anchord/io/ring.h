@@ -95,10 +95,10 @@ class OutDatagram {
   std::array<iovec, kMaxParts> parts_;
 };
 
-// Pieces of a stream to send as one. The object must not move until the completion.
+// An iovec list: pieces of a stream that leave as one send. It must not move until the completion.
 class IovecList {
  public:
-  // What was written for it, and the two parts of a file.
+  // The bytes that were written for the stream, and the two parts of a file.
   static constexpr std::size_t kMaxParts = 3;
 
   // Empty pieces are left out.
@@ -170,10 +170,10 @@ class Ring {
   // until the next wait(). An empty one is normal.
   virtual std::span<const Completion> wait(Millis deadline) = 0;
 
-  // Shows other threads which tick this one is at: each wait() stores kTickBegins there before
-  // it reads the clock, and then what it has read; the owner stores kNever before it waits.
-  // Whoever reads the clock first, and kNever afterwards, knows that no tick is under way or
-  // will come which has an earlier time.
+  // Shows other threads which tick this thread is at: each wait() stores kTickBegins in `tick` before it
+  // reads the clock, and then the time that it has read; the owner stores kNever before it waits. A thread
+  // that reads the clock first, and kNever afterwards, knows that no tick with an earlier time is under way
+  // or will come.
   static constexpr Millis kTickBegins = 0;
   void show_ticks_in(std::atomic<Millis>& tick) { tick_ = &tick; }
 

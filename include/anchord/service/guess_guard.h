@@ -1,24 +1,24 @@
-// Bounds of how many devices a source is told whether they have a configuration.
+// Throttles how many devices a source learns about: whether they have a configuration.
 //
-// Configuration files may hold passwords, and a file's name is a phone's MAC address: who asks for
-// many devices is looking for one that exists. What tells him is the answer to the configuration of
-// a device that this source has not been told about: those he has to pay for, with a token of his
-// source's (an IPv4 address or an IPv6 /64). The cluster's lists tell nothing, since they are
-// the same for every name.
+// Configuration files may hold passwords, and a file's name is a phone's MAC address: a source that asks for
+// many devices may be guessing for one that exists. It learns that from the answer to the configuration of a
+// device about which it was not told before, and each such answer takes a token of the source's token bucket
+// (a source is an IPv4 address or an IPv6 /64). The cluster's lists tell nothing, since they are the same for
+// every name.
 //
-// Phones that are not set up yet ask for the same names. What they do and simple guessers do not is
-// to fetch their list first, to its end: devices whose list went to that source take from a bucket
-// of their own, which is larger and fills up faster. Fetching it proves the address besides, so
-// that nobody can empty this bucket in another's name. Who plays whole boots is bounded by it.
-// What a source was told once it may ask again for nothing, as phones do at each boot: that
-// there is no configuration. One that exists is told while there is a token, and takes none:
-// with an empty bucket both are refused alike, and so nothing is learnt. Phones that were refused
-// ask again, and who walks through names does not: the last tokens are for names that come again.
+// Phones that are not set up yet ask for the same names. Unlike simple guessers they fetch their list first,
+// to its end: devices whose list went to that source take from a bucket of their own, which is larger and
+// fills up faster. Fetching the list also proves the address, so that nobody can empty this bucket with
+// forged packets. A guesser that plays whole boots is bounded by this bucket. When a source was told that a
+// device has no configuration, asking again costs no token, as phones do at each boot. A configuration that
+// exists is served while there is a token, and takes none: with an empty bucket both kinds are refused alike,
+// so that a refusal tells nothing. Phones that were refused ask again, and a guesser that walks through names
+// does not: the last tokens are reserved for names that come again.
 //
-// One guard is shared by all shards, since a phone's requests come to several of them. All is
-// atomics that nobody waits for: shards that race for a place lose a note or give a token too many.
-// The memory is taken at the start and does not grow. What a peer may push out of it is worth less
-// than what it had to do for that: see kMaxNames and kMaxSources.
+// All shards share one guard, since a phone's requests come to several of them. It is made of atomics without
+// locks: shards that race for a place lose a note or give a token too many. The memory is taken at the start
+// and does not grow. An entry that a peer can evict cost less than the peer had to do to evict it: see
+// kMaxNames and kMaxSources.
 #pragma once
 
 #include <array>
@@ -48,12 +48,12 @@ class GuessGuard {
   // Devices that `max_unknown_devices` allows at once when their list was fetched first, for each that
   // it allows without: 1024 phones by default.
   static constexpr unsigned kPhonesForEach = 4;
-  // In which time a token comes back: for devices whose list was fetched, and for others.
+  // The time in which a token comes back, for devices whose list was fetched and for others.
   static constexpr Millis kPerPhone = 1'000;
   static constexpr Millis kPerUnknownDevice = 10'000;
-  // Tokens beyond those, for devices that were refused before.
+  // Further tokens, which only devices that were refused before may take.
   static constexpr unsigned kReserve = 16;
-  // After so long without a refusal the next one is reported again.
+  // After so long without a refusal of a source the next one is reported again.
   static constexpr Millis kQuiet = 600'000;
   // Sources with tokens spent. A new one takes the place of the one that has spent least, which
   // costs it least: to be forgotten, a guesser needs thousands of sources that spent more than he.
@@ -81,9 +81,9 @@ class GuessGuard {
   static constexpr std::uint64_t kTold = 2;
   static constexpr std::uint64_t kRefused = 4;
   static constexpr std::uint64_t kMarks = kListed | kTold | kRefused;
-  static constexpr std::uint64_t kDear = kListed | kTold;  // what was paid for with more than packets
+  static constexpr std::uint64_t kDear = kListed | kTold;  // entries that cost their source more than packets
 
-  // When the bucket would be full again: one number that says how many tokens are left.
+  // A token bucket as one number (GCRA): the time when it is full again says how many tokens are left.
   using TokenBucket = std::atomic<Millis>;
 
   struct Source {

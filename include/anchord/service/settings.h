@@ -17,7 +17,7 @@ constexpr std::uint32_t kSpareConnections = 512;
 // Connections that wait for their shard; a boot storm arrives within milliseconds.
 constexpr int kBacklog = 4096;
 
-// Of each service on TCP: TVS, HTTP and HTTPS have as many connections each, so that a
+// The limits of each service on TCP: TVS, HTTP and HTTPS have as many connections each, so that a
 // flood on one does not take the others'.
 struct StreamSettings {
   // Connections open at once. At the limit the quietest give way to new ones.
@@ -26,16 +26,16 @@ struct StreamSettings {
   // everybody else out. At the limit those from there that were answered nothing yet give
   // way to new ones, so that it does not push out its neighbours behind that address either.
   std::uint32_t max_per_address = 512;
-  // From accept to the end of the handshake: stops silent and trickling clients.
+  // The time from accept to the end of the handshake; it stops silent and trickling clients.
   Millis handshake_timeout = 5'000;
-  // From there to the end of the first request.
+  // The time from there to the end of the first request.
   Millis request_timeout = 10'000;
-  // From one answered request to the next, and for the peer to take a part of a large
-  // answer. Bytes of a request that is not complete do not extend it.
+  // The time from one answered request to the next, and the time in which the peer must take a part of a
+  // large answer. Bytes of a request that is not complete do not extend it.
   Millis idle_timeout = 60'000;
 };
 
-// Of a source of packets: what it may spend at once, and how fast that comes back.
+// The token bucket of a source of packets: how many tokens it holds, and how fast they come back.
 struct TokenBucketSettings {
   std::uint32_t burst;
   std::uint32_t per_second;
@@ -45,26 +45,26 @@ struct TftpSettings {
   // Transfers under way at once, of peers that have acknowledged something; a request beyond it gets an
   // error at once.
   std::uint32_t max_transfers = 4096;
-  // Before the first repetition; each further one waits twice as long.
+  // The time before the first retransmit; each further one waits twice as long.
   Millis retry_timeout = 1'000;
-  // Repetitions of one packet after the peer has acknowledged something. Before
+  // Retransmits of one packet after the peer has acknowledged something. Before
   // that there is one at most, since the address may be forged.
   unsigned retries = 5;
   // Requests that are remembered until the peer acknowledges something: so many can come before the
   // first of them is forgotten. At 100,000 a second that is more than a second, and a phone at the end of
   // a satellite link answers in 0.7.
   std::uint32_t max_unproven = 131'072;
-  // First answers to peers that have not acknowledged anything: an address may be forged, and another
-  // then gets our packets. A first acknowledgement gives back what the request took. To one IPv4 address
-  // or IPv6 /64: a thousand phones behind one address may boot in one moment, and what then comes back
-  // with time is for answers that were lost.
+  // Token buckets for first answers to peers that have not acknowledged anything: an address may be forged,
+  // and its owner then gets our packets. A first acknowledgement gives back the token that the request took.
+  // This one is for an IPv4 address or IPv6 /64: a thousand phones behind one address may boot in one moment,
+  // and the tokens that come back with time are for answers that were lost.
   TokenBucketSettings unproven_per_address{.burst = 1024, .per_second = 64};
-  // To one IPv4 /24 or IPv6 /48: sites of four thousand, or four such addresses.
+  // This one is for an IPv4 /24 or IPv6 /48: sites of four thousand phones, or four such addresses.
   TokenBucketSettings unproven_per_network{.burst = 4096, .per_second = 256};
 };
 
-// Phones are allowed four times as many: whoever has more of them behind one address, none of
-// them set up, needs no guard.
+// Phones that fetch their list are allowed four times as many: a site with more of them behind one address,
+// none of which is set up, needs no guard.
 constexpr unsigned kMaxUnknownDevices = 2048;
 
 struct ShardSettings {
@@ -72,8 +72,8 @@ struct ShardSettings {
   TftpSettings tftp;
   // Who is served; empty: everybody.
   std::vector<io::Network> allow;
-  // Of all shards together, the GuessGuard's: devices that do not exist that one source (an IPv4
-  // address, an IPv6 /64) may ask for before it is slowed down, at most kMaxUnknownDevices; 0: any number.
+  // The GuessGuard's limit, for all shards together: unknown devices that one source (an IPv4 address, an
+  // IPv6 /64) may ask for before it is throttled, at most kMaxUnknownDevices; 0: any number.
   unsigned max_unknown_devices = 256;
   // How long a shard that was told to drain waits for what is under way.
   Millis drain_timeout = 10'000;

@@ -1,5 +1,5 @@
-// Before a change that the store's guards judge: they go by the ledger, and the service writes
-// into it about once a second what it gave phones.
+// The ledger is flushed before a change that the store's guards judge: they go by the ledger, and the service
+// writes into it about once a second what it delivered to phones.
 #pragma once
 
 #include <span>
@@ -9,10 +9,10 @@
 
 namespace anchord::ctl {
 
-// Waits, for some seconds at most, until the ledger has everything that phones were given up to
-// now. Fails when it does not come to that: the service hangs, or cannot write. With `force`
-// that is no failure. Without a service there is nothing to wait for, but one that was killed may
-// have left something in its journal: then this fails until a service has taken it over.
+// Waits, for some seconds at most, until the ledger has everything that was delivered to phones up to now.
+// Fails when that does not happen because the service hangs or cannot write; with `force` this is no failure.
+// Without a service there is nothing to wait for, but a service that was killed may have left records in its
+// journal: then this fails until a service has taken them over.
 Status flush_ledger(const Session& session, bool force);
 
 // As store::add_known(), after flush_ledger() where a certificate that is known already could

@@ -22,16 +22,16 @@ enum class HeldState {
   behind,    // holds an older one
   unknown,   // may hold one that is not kept: damaged, of another service, of a time without records
 };
-// "none", "accepted", "given", "behind", "unknown"
+// The state's name in JSON: "none", "accepted", "given", "behind", "unknown".
 std::string_view held_state_name(HeldState held);
-// What people read: "given, not known to be accepted".
+// The state as people read it: "given, not known to be accepted".
 std::string_view held_state_text(HeldState held);
-// What would settle it; empty when nothing is open.
+// What would settle the state; empty when nothing is open.
 std::string_view what_settles(HeldState held);
 constexpr HeldState kHeldStates[] = {HeldState::accepted, HeldState::given, HeldState::behind,
                                      HeldState::unknown, HeldState::none};
 
-// How many phones, and the names of a few of them.
+// A sample of phones: how many there are, and the names of a few of them.
 struct NameSample {
   static constexpr std::size_t kFirst = 5;
 
@@ -41,7 +41,7 @@ struct NameSample {
   void add(const std::string& name);
   std::string text() const;  // "3: SEP…, SEP…, SEP…"; "0"
 };
-// "NAME": how many, and in "first" a few of their names.
+// Adds a sample to a document: "NAME" has how many there are, and "first" a few of their names.
 void add_sample(Json& out, std::string_view name, const NameSample& sample);
 
 class LedgerView {

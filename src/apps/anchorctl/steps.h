@@ -1,5 +1,5 @@
-// After a change to what phones trust: whether the running service has taken it over,
-// and which steps of the vendor's procedure are done by that and which remain.
+// What follows a change to what phones trust: whether the running service has reloaded, and which steps of
+// the vendor's procedure are done by that and which remain.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace anchord::ctl {
 
 struct Reload {
   enum class State {
-    taken,        // what phones fetch from now on is of the new state
+    taken,        // the service serves the new state from now on
     not_running,  // no service answers here
     pending,      // it runs, and has not managed so far
   };
