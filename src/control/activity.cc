@@ -12,9 +12,9 @@
 namespace anchord::control {
 namespace {
 
-// That a list or an answer has arrived is seen this much later at the most, unless something was lost on
-// the way: shards look again for an acknowledgement each 250 ms. Time enough for a phone to go on to
-// other shards, and what it does there is to be told after. It covers too that processors read what
+// The acknowledgement of a list or an answer is seen this much later at the most, unless something was lost
+// on the way: shards look again for an acknowledgement each 250 ms. In that time a phone can go on to other
+// shards, and what it does there must be told afterwards. The time also covers that processors read what
 // follows a little early.
 constexpr Millis kSeenLate = 300;
 

@@ -215,7 +215,7 @@ Result<std::vector<index::FileChange>> Builder::lists_of(const trust::Cluster& c
   return changes;
 }
 
-// Of single phones, from the store. Thousands of phones may share a few lists.
+// The lists of single phones, from the store. Thousands of phones may share a few lists.
 Result<std::map<std::string, index::Blob>> Builder::made_lists() {
   auto lists = store::recovery_lists(store_);
   if (!lists) return std::unexpected(lists.error());

@@ -61,7 +61,7 @@ class Builder {
   const ServedState& served_state() const { return served_state_; }
   // What TVS presents in the last view.
   const std::optional<crypto::Certificate>& tvs_certificate() const { return tvs_.certificate; }
-  // Of the certificates that were staged last.
+  // The expiry of the certificates that were staged last.
   ExpiryWatch& expiry() { return expiry_; }
   const ExpiryWatch& expiry() const { return expiry_; }
   // Whether the store has changed since stage() was last called, whatever came of it.

@@ -114,7 +114,7 @@ Result<std::unique_ptr<Journal::Shard>> Journal::open_shard(const std::filesyste
   if (session != nullptr && session->clean) return make_anew(path, std::nullopt);
   const UnixSeconds since = session != nullptr ? session->written : file->owner().started;
   if (file->owner().boot_id != session_.boot_id || session_.boot_id.empty()) {
-    // That of another host came with a copy of its state: what it gave, it knows itself.
+    // A journal of another host came with a copy of its state: that host knows itself what it delivered.
     if (!session_.host.starts_with(file->owner().host)) return make_anew(path, std::nullopt);
     return make_anew(path, LedgerGap{since, now, kStopped});
   }

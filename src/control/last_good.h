@@ -24,7 +24,7 @@ class LastGood {
   bool holds(const std::string& name) const { return names_.contains(name); }
   Result<Buffer> read(const std::string& name, std::uint64_t max_size) const;
 
-  // Of the copy, in bytes; 0 when there is none.
+  // The size of the copy in bytes; 0 when there is none.
   std::uint64_t size(const std::string& name) const;
   Status keep(const std::string& name, Bytes content);
   // Does nothing where there is none.

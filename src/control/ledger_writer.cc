@@ -165,7 +165,7 @@ void LedgerWriter::write_the_last() {
   }
 }
 
-// Where the store cannot be told, they become fewer, and longer.
+// While the store cannot be written, gaps are merged: there are fewer, and they are longer.
 void LedgerWriter::add_gap(std::vector<store::LedgerGap>& gaps, store::LedgerGap gap) {
   auto known = std::ranges::find(gaps, gap.why, &store::LedgerGap::why);
   if (known == gaps.end() && gaps.size() == kMaxGaps) known = gaps.begin();
@@ -182,7 +182,7 @@ void LedgerWriter::note_dropped(UnixSeconds now) {
     dropped_known_ = dropped;
   }
   if (!lost_) return;
-  // Of those too that were first heard of in what was lost a part of.
+  // The gap also concerns devices that were first heard of in what was partly lost.
   add_gap(gaps_after_, {.began = std::min(dropped_since_, now),
                         .ended = now,
                         .why = "there was no memory for what waited for the ledger"});

@@ -38,7 +38,7 @@ constexpr std::uint64_t kUnlimitedStack = 2 * kMiB;
 // A limit that is none.
 constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 60;
 
-// Of a group and of those above it: each holds.
+// The limits of a control group and of those above it, of which each holds.
 std::optional<std::uint64_t> least_above(const std::filesystem::path& mount, std::filesystem::path group,
                                          const char* file) {
   std::optional<std::uint64_t> least;

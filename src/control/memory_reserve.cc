@@ -8,7 +8,7 @@
 namespace anchord::control {
 namespace {
 
-// Of a status of many files and devices.
+// The size of a status of many files and devices.
 constexpr std::size_t kReserve = 512 * 1024;
 
 std::atomic<void*> kept_aside{nullptr};

@@ -7,7 +7,7 @@
 
 namespace anchord::control {
 
-// That there is such a user; an empty name is none that is asked for.
+// Checks that there is such a user; an empty name asks for none.
 Status check_user(const std::string& name);
 
 // Changes to that user, with all of its groups, for good. With an empty name nothing changes.

@@ -21,7 +21,7 @@ using service::QuestionKind;
 using service::TlsService;
 using service::Trouble;
 
-// Of RFC 8446, section 6.
+// The alerts of RFC 8446, section 6.
 enum Alert : std::uint8_t {
   handshake_failure = 40,
   bad_certificate = 42,

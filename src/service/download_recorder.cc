@@ -24,8 +24,8 @@ Counter& unrecorded(Counters& counters, const Download& download) {
 
 void DownloadRecorder::record(const Download& download, std::uint64_t view) {
   bool names_nobody = download.device.text().empty();
-  // Who asked for what names nobody is found out by what was heard from the address before:
-  // the same again may be another's, or say more than it did.
+  // A download that names no device is attributed by what was heard from its address before: the same
+  // download again may be another device's, or tell more than the first did.
   if (!names_nobody && is_duplicate(download, view)) return;
   bool is_cheap = names_nobody || download.end == DownloadEnd::not_there;
   std::uint32_t room = is_cheap ? DownloadLog::kCapacity / 2 : DownloadLog::kCapacity;

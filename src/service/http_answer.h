@@ -13,7 +13,7 @@
 
 namespace anchord::service {
 
-// Of one of the two services, plain or on TLS.
+// The counters of one of the two services, plain or on TLS.
 struct HttpCounters {
   Counter& requests;
   Counter& malformed;

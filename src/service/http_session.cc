@@ -172,8 +172,8 @@ StreamNext HttpSession::give_file(std::size_t room, StreamProgress& progress) {
   return StreamNext::flush_first;
 }
 
-// Whoever asks for a part has or lacks the rest, and a flood of parts must not push out the
-// records of others.
+// Parts of files are not recorded: it is not known whether the peer has the rest, and a flood of parts must
+// not push out the records of others.
 bool HttpSession::is_recorded_transfer() const {
   const HttpAnswer& answer = transfer_.answer;
   return answer.whole && is_recorded(answer.device.text(), answer.file->name);
@@ -210,8 +210,8 @@ void HttpSession::end_transfer(bool taken, HttpWorkspace& work) {
 
 void HttpSession::acknowledged(std::uint64_t bytes, HttpWorkspace& work) {
   awaited_.settle(bytes, work.awaited, [&](Download download) {
-    // That it has arrived is seen later, perhaps when the peer has long gone on with it: it ended when it
-    // was sent.
+    // The acknowledgement is seen late, perhaps when the peer has long gone on with the file: the download
+    // ended when its last byte was sent.
     download.end = DownloadEnd::given;
     work.service.shard.record(download);
   });

@@ -28,19 +28,19 @@ class Neighbours {
   Neighbours(std::uint32_t slots, std::uint64_t seed)
       : links_(slots), sources_(slots), by_address_(slots, seed) {}
 
-  // Of the source's connections.
+  // Counts the source's connections.
   std::uint32_t count(const io::Host& host) const {
     std::uint32_t source = by_address_.find(source_of(host));
     return source == PeerMap::kNone ? 0 : sources_[source].count;
   }
 
-  // Who has been longest at this stage, of the source's; kNone when nobody is. Not for `answered`.
+  // The source's connection that has been longest at this stage; kNone when none is. Not for `answered`.
   std::uint32_t longest(const io::Host& host, Progress stage) const {
     std::uint32_t source = by_address_.find(source_of(host));
     return source == PeerMap::kNone ? kNone : sources_[source].queues[index(stage)].front;
   }
 
-  // A new connection, at `mute`.
+  // Adds a new connection, at `mute`.
   void add(std::uint32_t slot, const io::Host& host) {
     assert(links_[slot].source == kNone);
     io::Address key = source_of(host);

@@ -77,8 +77,8 @@ Download not_there(std::string_view asked, const io::Host& from, Protocol protoc
   return out;
 }
 
-// Of a phone with a certificate only the signed one is there, of a cluster that is
-// rolling back only the plain one.
+// A phone with a certificate has only the signed configuration, and in a cluster that is rolling back there
+// is only the plain one.
 bool is_known_device(const index::FileTable& files, std::string_view device) {
   std::array<char, 64> name;
   if (device.size() + kConfiguration.size() > name.size()) return false;

@@ -156,7 +156,7 @@ Shard::~Shard() = default;
 bool Shard::tick() {
   Parts& p = *parts_;
   Millis now = p.context.ring.now();
-  // Told to drain with nothing under way, there is nothing to wait for.
+  // A drain with nothing under way ends at once.
   if (finish_drain(now)) return false;
   Millis wake = std::min(p.tftp.next_wake(), drain_deadline_);
   for (const StreamService* stream : p.streams) wake = std::min(wake, stream->next_wake(now));
@@ -167,7 +167,7 @@ bool Shard::tick() {
   for (const io::Completion& completion : completions) p.context.with_memory([&] { dispatch(completion); });
   now = p.context.ring.now();
   for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->tick(now); });
-  // Whoever keeps buffers gives way, whichever service needs them.
+  // Connections that keep buffers without need are evicted, whichever service needs the buffers.
   if (std::ranges::any_of(p.streams, &StreamService::starving))
     for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->handle_starvation(now); });
   p.buffers.freed = false;

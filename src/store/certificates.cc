@@ -39,7 +39,7 @@ Result<std::string> to_prefix(std::string_view typed) {
   return prefix;
 }
 
-// Whose own certificate one is.
+// The service whose own certificate it is.
 struct Owner {
   trust::Service service;
   std::string host;

@@ -234,7 +234,8 @@ Status NewStateFolder::check_empty() const {
   return {};
 }
 
-// Who makes a cluster will run it: what root makes in another user's directory that one cannot read.
+// The user who makes a cluster must be the one who runs it: a user cannot read what root makes in that user's
+// directory.
 Status check_owner(const TrustedFolder& state) {
   if (state.owner() == ::geteuid() || ::geteuid() != 0) return {};
   return fail(fmt::format("{} belongs to {}, and this is root: run 'anchorctl init' as that user",

@@ -115,7 +115,7 @@ Result<bool> signed_with_sha1_only(Database& database) {
   return only;
 }
 
-// Of whom nothing was heard yet, or all: they came with the list that was adopted.
+// Whether the cluster was adopted, so that phones may hold its list of which nothing was heard yet.
 Result<bool> was_adopted(Database& database) {
   Statement row(database, "SELECT 1 FROM ledger_gaps WHERE why = ? LIMIT 1", kAdoptedGap);
   const bool adopted = row.next();

@@ -111,7 +111,7 @@ TrustListFields itl_fields(const Cluster& cluster) {
                          .records = {{cluster.tftp.certificate, wire::Role::sast, {}},
                                      {cluster.recovery.certificate, wire::Role::sast, {}},
                                      listed(cluster.tftp.certificate, file_signer, first, {})}};
-  // Who knows only 1.0 cannot use an EC certificate and may give up on the list.
+  // A phone that knows only 1.0 cannot use an EC certificate and may give up on the list.
   if (fields.signer_version != wire::Version{1, 0})
     fields.records.push_back(listed(cluster.tftp_ec.certificate, wire::Role::tftp, first, {}));
   for (std::size_t i = 0; i < cluster.tvs.size(); ++i)

@@ -24,7 +24,7 @@ constexpr bool is_letter(char c) {
   return to_lower(c) >= 'a' && to_lower(c) <= 'z';
 }
 
-// Of a hexadecimal digit in either case; -1 of anything else.
+// The value of a hexadecimal digit in either case; -1 for anything else.
 constexpr int hex_value(char c) {
   if (is_digit(c)) return c - '0';
   const char lower = to_lower(c);

@@ -21,7 +21,7 @@
 
 namespace anchord {
 
-// Who may write to a folder beside its owner.
+// Says who may write to a folder beside its owner.
 enum class Sharing { nobody, group };
 
 class TrustedFolder {
@@ -29,7 +29,7 @@ class TrustedFolder {
   // Errors begin with the path that is wrong, and end with the remedy.
   static Result<TrustedFolder> open(const std::filesystem::path& path, Sharing sharing = Sharing::nobody);
 
-  // What is above `path`, whether that itself is there or not.
+  // Checks the folders above `path`, whether `path` itself is there or not.
   static Status check_above(const std::filesystem::path& path);
 
   // A folder in this one; it may be a link of root's or of this process's user.
@@ -38,10 +38,10 @@ class TrustedFolder {
   // A regular file in this folder, or below it, to which no link leads from elsewhere; see
   // check_file(). `flags` as open(2).
   Result<FileDescriptor> file(const std::string& name, int flags) const;
-  // All of it; fails when it has more than `limit` bytes.
+  // Reads the whole file; fails when it has more than `limit` bytes.
   Result<Buffer> read(const std::string& name, std::size_t limit) const;
 
-  // That `name` itself is a regular file, or not there.
+  // Checks that `name` itself is a regular file, or not there.
   Status check_entry(const std::string& name) const;
 
   int descriptor() const { return at_.get(); }

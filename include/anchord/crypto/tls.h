@@ -36,7 +36,7 @@ constexpr std::string_view kDefaultCiphers =
     "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:"
     "AES128-GCM-SHA256:AES256-GCM-SHA384:AES256-SHA:AES128-SHA";
 
-// That the library knows all that a cipher list names.
+// Checks that the library knows all ciphers that a list names.
 Status check_ciphers(const std::string& ciphers);
 
 // Keys of session tickets. All shards hold the same, so that a ticket from one is

@@ -60,7 +60,7 @@ class FileTable {
   // of ASCII letters: the first in byte order. nullptr when there is none.
   const FileEntry* find(std::string_view asked) const;
 
-  // Of a name, for find_version(): the same for names that differ only in the case of ASCII letters.
+  // The key of a name for find_version(); names that differ only in the case of ASCII letters have the same.
   static std::uint64_t key(std::string_view name);
   // The entry of that name, if it is still that version; else nullptr.
   const FileEntry* find_version(std::uint64_t key, std::uint64_t version) const;

@@ -53,7 +53,7 @@ struct SimFaults {
   unsigned lost_cancel = 0;       // the operation goes on as far as it can, then ends
   unsigned failed_datagram = 0;   // a datagram's send fails with -ENOBUFS
   unsigned refused_segments = 0;  // a GSO batch of datagrams fails with -EIO
-  // On their way, either way; each datagram of a GSO batch for itself.
+  // What happens to datagrams on their way, in either direction, to each datagram of a GSO batch for itself.
   unsigned lost_datagram = 0;
   unsigned doubled_datagram = 0;
   unsigned overtaking_datagram = 0;  // comes before up to kMaxOvertaken others

@@ -78,9 +78,9 @@ enum class DownloadEnd : std::uint8_t {
                 // when the service is killed
 };
 
-// Of a file that was asked for with a device's name in it, or of a list or default
-// configuration. Parts of files are not recorded, nor the same from the same address in the same
-// moment (but for what names no device).
+// The record of a request for a file with a device's name in it, or for a list or default configuration.
+// Parts of files are not recorded, nor is the same download by the same address in the same moment, unless it
+// names no device.
 struct Download {
   ShortText<15> device;       // device_in() of the name that was asked for; may be empty
   ShortText<63> file;         // the name of the file that was served: perhaps the cluster's
@@ -101,14 +101,14 @@ enum class Answered : std::uint8_t {
   refused,    // what is not served at all: another method, a write
   malformed,  // not a request
   slowed,     // the source guesses devices' names
-  busy,       // no room, or the source's budget is spent
+  busy,       // no room, or the source's token bucket is empty
 };
 constexpr const char* answered_name(Answered answered) {
   constexpr std::array kNames{"file", "head", "not found", "refused", "malformed", "slowed", "busy"};
   return kNames.at(static_cast<std::size_t>(answered));
 }
 
-// Of any request for a file. Only while somebody wants them: for traces.
+// The record of any request for a file, which is made only while somebody traces.
 struct Request {
   ShortText<15> device;
   ShortText<63> file;  // as it was asked for

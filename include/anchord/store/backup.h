@@ -34,7 +34,7 @@ struct BackupFacts {
 // Bytes done of all, for a progress line; may be empty.
 using BackupProgress = std::function<void(std::uint64_t done, std::uint64_t of)>;
 
-// Of one consistent state of the store, whatever runs meanwhile. The file is written aside and
+// Makes a backup of one consistent state of the store, whatever runs meanwhile. The file is written aside and
 // renamed when it is whole and on the disk, mode 0600. The store then knows of it. Symbolic links
 // below provisioning/ and devices/ are left out; hard links become files of their own.
 Result<BackupFacts> create_backup(const std::filesystem::path& state, const std::filesystem::path& file,

@@ -19,7 +19,7 @@ namespace anchord::store {
 
 constexpr std::uint64_t kMaxDeviceFile = 64 << 10;  // bytes: a certificate is no larger
 
-// Whose certificate a file of the folder holds, by its name; none: it holds no device's.
+// The device whose certificate a file of the folder holds, by the file's name; none: it holds no device's.
 std::optional<std::string> device_of_file(std::string_view name);
 
 // Fails when the content is no certificate, or when the certificate names another phone: one
@@ -32,13 +32,13 @@ Result<crypto::Certificate> device_certificate(std::string_view device, Bytes co
 // somebody meant their configurations to be encrypted.
 std::set<std::string> devices_in(std::string_view file, Bytes content);
 
-// Of a file that device_of_file() does not know, and that names those devices.
+// The problem of a file that device_of_file() does not know, and that names those devices.
 std::string misnamed_file_problem(const std::set<std::string>& devices);
 
-// Of a certificate that is the one of `other`, too: "is the certificate of SEP…, too: …".
+// The warning about a certificate that is also the one of `other`: "is the certificate of SEP…, too: …".
 std::string shared_certificate_warning(std::string_view other);
 
-// Of two files for one phone only the first by name is used.
+// The problem of a second file for one phone: only the first by name is used.
 std::string second_file_problem(std::string_view first);
 
 struct DeviceFile {

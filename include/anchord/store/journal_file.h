@@ -37,7 +37,7 @@ struct LogShape {
 };
 using JournalShape = std::array<LogShape, kJournalLogs>;
 
-// Who writes it. Of a session that was begun with another boot id, nobody knows what reached the disk.
+// Says who writes the journal. When it was begun with another boot id, it is not known what reached the disk.
 struct JournalOwner {
   std::string host;     // the cluster's: a state directory may be a copy of another host's
   std::string program;  // its version: records of another may mean something else
@@ -61,7 +61,7 @@ struct JournalHead {
   alignas(64) std::atomic<std::int64_t> alive{0};
   // Since when there may be records that are neither here nor in the ledger; 0: there are none.
   std::atomic<std::int64_t> missing_since{0};
-  // Of the records that were lost, those that the above speaks of.
+  // How many of the lost records `missing_since` already covers.
   std::array<std::atomic<std::uint64_t>, kJournalLogs> lost_seen{};
   std::array<SpscPositions, kJournalLogs> positions{};
 };

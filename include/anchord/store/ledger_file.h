@@ -27,8 +27,8 @@ struct ImportedLedger {
   std::size_t lists = 0;
   UnixSeconds written_at = 0;  // by that host's clock
 };
-// Of this cluster only, and not from a future beyond kClocksApart. That host's reports of what it serves
-// are taken over with it.
+// Imports a ledger of this cluster, unless it is from a future beyond kClocksApart. That host's reports of
+// what it serves are taken over with it.
 Result<ImportedLedger> import_ledger(Store& store, std::string_view text, UnixSeconds now);
 
 }  // namespace anchord::store

@@ -16,7 +16,7 @@ bool may_go_on(bool yes, const std::string& doing, const std::string& consequenc
 // As may_go_on(), of "removing `what`".
 bool may_remove(bool yes, const std::string& what, const std::string& consequence);
 
-// Of changes that the store refuses by itself when they would lock phones.
+// The options of changes that the store refuses by itself when they would lock phones.
 struct ChangeOptions {
   bool force = false;
   bool yes = false;
@@ -25,7 +25,7 @@ struct ChangeOptions {
 
   store::ChangeRequest request() const;  // made now
 };
-// Of a cluster of several hosts, where what one host's ledger says is not the whole.
+// The flag for a cluster of several hosts, where one host's ledger does not say all.
 void add_hosts_agree_flag(CLI::App& command, bool& hosts_agree);
 void add_change_options(CLI::App& command, ChangeOptions& options);
 

@@ -66,7 +66,7 @@ class LedgerView {
   // Certain, whatever became of transfers that were not seen to end.
   bool holds_empty_itl(const store::LedgerEntry& entry) const;
 
-  // Of the known phones, by what they hold of a kind.
+  // The known phones, by what they hold of a kind.
   std::map<HeldState, NameSample> by_held_state(trust::ListKind kind) const;
 
  private:
@@ -81,7 +81,8 @@ class LedgerView {
   std::set<trust::ListVersion> empty_;  // empty ITLs
 };
 
-// That phones are known by this host's ledger alone, and what would bring the rest; empty with one host.
+// A note that phones are known by this host's ledger alone, and what would bring the rest; empty with one
+// host.
 std::string one_ledger_note(const trust::Cluster& cluster);
 
 std::string version_text(std::uint64_t version);     // as HTTP's ETag has it

@@ -39,8 +39,8 @@ struct BootSettings {
   std::vector<FileServer> file_servers;  // tried in this order; at least one
   std::vector<io::Address> tvs;          // as many as the phones know of
   Millis timeout = 5000;                 // with a file or an answer; for TFTP, with the next packet
-  // Before a phone asks again whom nobody gave a file: phones that are refused at once wait as long as until
-  // they repeat a packet.
+  // The pause before a phone that got no file asks again: phones that are refused at once wait as long as
+  // until a retransmit.
   Millis rest = timeout / kTftpTries;
   FaultPlan faults;
 };

@@ -61,7 +61,7 @@ Status Run::make_workers() {
   return {};
 }
 
-// Of all processes that are measured, at one moment.
+// The CPU time of all processes that are measured, at one moment.
 Status Run::measure(double& client, std::optional<double>& server) const {
   client = own_cpu_seconds();
   if (plan_.pid == 0) return {};

@@ -66,7 +66,7 @@ class TftpFetch {
   // until now; but for the oldest, when there are more than kMaxDead.
   void forget_abandoned() { dead_.clear(); }
 
-  // Of the last read, as far as it has come.
+  // The state of the last read, as far as it has come.
   const TftpGet& get() const { return get_; }
 
  private:
