@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # In any text: code, comments, tests, docs.
 ANYWHERE = [
-    r"goodbye", r"\btls_greeting\b", r"\bgreeting_?\b", r"\bGreeted\b", r"\bshaking\b", r"\bstrangers\b",
+    r"goodbye", r"\btls_greeting\b", r"\bgreeting_?\b", r"\bGreeted\b", r"\bshaking\b", r"\b[Ss]trangers\b",
     r"\bmax[-_]strangers\w*", r"\bk(Max|Per)?Strangers?\b", r"\btftp_(strangers|guessed|repeats|unsent)\b",
     r"\b(repeated_requests|agreed_(blksize|windowsize))\b", r"\bk(Max)?Unsent", r"\bkMaxRepeats\b", r"\brows? of datagrams\b",
     r"\bGathered\b", r"\bsend_gathered\b", r"\bRecordLog\b", r"\brecord_log\b", r"\bSourceBudget\b", r"\bsource_budget\b",
