@@ -59,8 +59,9 @@ constexpr std::array<const char*, LineLimits::kKinds> kLeftOut{
     "..._handshakes_dropped count all)",
     "more questions of phones for signers that are not there within a minute (tvs_query_not_found counts "
     "all)",
-    "more times a source asked for many devices that do not exist within a minute (http_slowed, https_slowed "
-    "and tftp_slowed count what was not told)",
+    "more times a source asked for many devices that do not exist within a minute (http_throttled, "
+    "https_throttled "
+    "and tftp_throttled count what was not told)",
     "more connections could not be begun within a minute",
     "more times that the ledger may lack something of within a minute",
     "more times within a minute the ledger was not written as fast as phones are given files",

@@ -70,7 +70,7 @@ GuessGuard::Verdict GuessGuard::judge(const io::Host& from, std::string_view dev
   }
   mark(name, kRefused);
   const Millis before = source->refused.exchange(now, kRelaxed);
-  return before == 0 || now > before + kQuiet ? Verdict::caught : Verdict::slow_down;
+  return before == 0 || now > before + kQuiet ? Verdict::caught : Verdict::throttle;
 }
 
 void GuessGuard::list_given(const io::Host& from, std::string_view device) {

@@ -111,8 +111,8 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
   std::optional<std::string_view> name = wire::http_file_name(request.target, room);
   std::string_view device = name ? device_in(*name) : std::string_view();
   if (name && is_guessing(service.shard, from, *name, device)) {
-    service.counters.slowed.add();
-    service.shard.note(*name, device, from, service.protocol, Answered::slowed);
+    service.counters.throttled.add();
+    service.shard.note(*name, device, from, service.protocol, Answered::throttled);
     response.status = HttpStatus::unavailable;
     response.keep_alive = false;
     write_head(out, response, service);

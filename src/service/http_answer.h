@@ -18,7 +18,7 @@ struct HttpCounters {
   Counter& requests;
   Counter& malformed;
   Counter& refused;
-  Counter& slowed;
+  Counter& throttled;
   Counter& not_found;
   Counter& not_modified;
   Counter& completed;

@@ -222,8 +222,8 @@ void TftpService::on_read(std::uint32_t request_socket, const io::Datagram& data
   std::string_view device = device_in(name);
   const std::string_view asked_name = name.empty() ? request.file : name;
   if (is_guessing(shard_, datagram.from.host, name, device)) {
-    shard_.counters.tftp_slowed.add();
-    return note(datagram, asked_name, Answered::slowed);
+    shard_.counters.tftp_throttled.add();
+    return note(datagram, asked_name, Answered::throttled);
   }
   if (file == nullptr) {
     shard_.counters.tftp_not_found.add();
@@ -237,7 +237,7 @@ void TftpService::on_read(std::uint32_t request_socket, const io::Datagram& data
     return refuse(request_socket, datagram, wire::TftpErrorCode::undefined, kBusy);
   }
   if (!spend(datagram.from.host, false)) {
-    shard_.counters.tftp_over_budget.add();
+    shard_.counters.tftp_rate_limited.add();
     return note(datagram, asked_name, Answered::busy);
   }
   note(datagram, asked_name, Answered::file);

@@ -75,50 +75,50 @@ TEST_F(GuessGuardTest, WhatWasToldIsToldAgain) {
 TEST_F(GuessGuardTest, ExistingOnesAreRefusedAlike) {
   EXPECT_EQ(ask(500, true), Verdict::answer);
   be_caught();
-  for (unsigned i = 500; i < 1000; ++i) ASSERT_EQ(ask(i, i % 2 == 0), Verdict::slow_down) << i;
+  for (unsigned i = 500; i < 1000; ++i) ASSERT_EQ(ask(i, i % 2 == 0), Verdict::throttle) << i;
   // The same after a told one got a configuration.
-  EXPECT_EQ(ask(900'000, true), Verdict::slow_down);
+  EXPECT_EQ(ask(900'000, true), Verdict::throttle);
 }
 
 TEST_F(GuessGuardTest, ATokenComesBack) {
   be_caught();
   now_ += GuessGuard::kPerUnknownDevice - 1;
-  EXPECT_EQ(ask(1), Verdict::slow_down);
+  EXPECT_EQ(ask(1), Verdict::throttle);
   now_ += 1;
   EXPECT_EQ(ask(2, true), Verdict::answer);  // takes none
   EXPECT_EQ(ask(3), Verdict::answer);
-  EXPECT_EQ(ask(4), Verdict::slow_down);
+  EXPECT_EQ(ask(4), Verdict::throttle);
 }
 
 TEST_F(GuessGuardTest, WhoComesAgainGoesBeforeNewNames) {
   be_caught();
-  for (unsigned i = 0; i < GuessGuard::kReserve + 4; ++i) ASSERT_EQ(ask(i), Verdict::slow_down);
+  for (unsigned i = 0; i < GuessGuard::kReserve + 4; ++i) ASSERT_EQ(ask(i), Verdict::throttle);
   // The reserve is for them, and while they take it nothing is left for others.
   for (unsigned i = 0; i < GuessGuard::kReserve; ++i) ASSERT_EQ(ask(i), Verdict::answer);
-  EXPECT_EQ(ask(GuessGuard::kReserve), Verdict::slow_down);
+  EXPECT_EQ(ask(GuessGuard::kReserve), Verdict::throttle);
   now_ += GuessGuard::kPerUnknownDevice;
-  for (unsigned i = 100; i < 200; ++i) ASSERT_EQ(ask(i, i % 2 == 0), Verdict::slow_down);
+  for (unsigned i = 100; i < 200; ++i) ASSERT_EQ(ask(i, i % 2 == 0), Verdict::throttle);
   EXPECT_EQ(ask(GuessGuard::kReserve), Verdict::answer);
 }
 
 TEST_F(GuessGuardTest, PhonesThatFetchTheirListAreMore) {
   be_caught();
   for (unsigned i = 0; i < kPhones; ++i) ASSERT_EQ(boot(i), Verdict::answer) << i;
-  EXPECT_EQ(boot(kPhones), Verdict::slow_down);
-  EXPECT_EQ(boot(kPhones + 1, true), Verdict::slow_down);
+  EXPECT_EQ(boot(kPhones), Verdict::throttle);
+  EXPECT_EQ(boot(kPhones + 1, true), Verdict::throttle);
   now_ += GuessGuard::kPerPhone;
-  EXPECT_EQ(ask(500'000), Verdict::slow_down);
+  EXPECT_EQ(ask(500'000), Verdict::throttle);
   EXPECT_EQ(boot(kPhones + 2, true), Verdict::answer);
   EXPECT_EQ(boot(kPhones + 3), Verdict::answer);
-  EXPECT_EQ(boot(kPhones + 4), Verdict::slow_down);
+  EXPECT_EQ(boot(kPhones + 4), Verdict::throttle);
 }
 
 TEST_F(GuessGuardTest, AnothersListIsNone) {
   be_caught();
   guard_.list_given(host("192.0.2.2"), device(1));
   guard_.list_given(host("192.0.2.1"), device(2));
-  EXPECT_EQ(ask(1), Verdict::slow_down);
-  EXPECT_EQ(ask(3), Verdict::slow_down);
+  EXPECT_EQ(ask(1), Verdict::throttle);
+  EXPECT_EQ(ask(3), Verdict::throttle);
   EXPECT_EQ(ask(2), Verdict::answer);
 }
 
@@ -131,7 +131,7 @@ TEST_F(GuessGuardTest, ListsOfTheirOwn) {
   EXPECT_EQ(ask(0), Verdict::answer);  // the configuration is no second device
   for (unsigned i = 0; i < kUnknownDevices; ++i) ASSERT_EQ(ask_list(kPhones + i), Verdict::answer);
   EXPECT_EQ(ask_list(1000), Verdict::caught);
-  EXPECT_EQ(ask_list(1001, true), Verdict::slow_down);
+  EXPECT_EQ(ask_list(1001, true), Verdict::throttle);
 }
 
 TEST_F(GuessGuardTest, AClusterOfRealPhonesBehindOneAddressIsNotSlowed) {
@@ -142,7 +142,7 @@ TEST_F(GuessGuardTest, QuietSourcesStartAnew) {
   be_caught();
   now_ += GuessGuard::kQuiet + 1;
   for (unsigned i = 0; ask(i) == Verdict::answer; ++i) ASSERT_LE(i, 61u);
-  EXPECT_EQ(ask(1000), Verdict::slow_down);  // one was reported already
+  EXPECT_EQ(ask(1000), Verdict::throttle);  // one was reported already
   now_ += GuessGuard::kPerUnknownDevice * (kUnknownDevices + GuessGuard::kReserve);
   be_caught("192.0.2.1", 800'000);
 }
@@ -151,7 +151,7 @@ TEST_F(GuessGuardTest, SourcesAreJudgedForThemselves) {
   be_caught();
   EXPECT_EQ(ask(1, false, "192.0.2.2"), Verdict::answer);
   be_caught("2001:db8::1");
-  EXPECT_EQ(ask(1, false, "2001:db8::ffff"), Verdict::slow_down);  // the same /64
+  EXPECT_EQ(ask(1, false, "2001:db8::ffff"), Verdict::throttle);  // the same /64
   EXPECT_EQ(ask(1, false, "2001:db8:0:1::1"), Verdict::answer);
 }
 
@@ -160,7 +160,7 @@ TEST_F(GuessGuardTest, ManySourcesDoNotMakeItForgetAGuesser) {
   be_caught();
   for (unsigned i = 0; i < 20 * GuessGuard::kMaxSources; ++i)
     ASSERT_EQ(guard_.judge(numbered_host(i), device(1), false, Asked::configuration, now_), Verdict::answer);
-  EXPECT_EQ(ask(1), Verdict::slow_down);
+  EXPECT_EQ(ask(1), Verdict::throttle);
 }
 
 TEST_F(GuessGuardTest, AFloodLeavesMostOfWhatPhonesWereTold) {

@@ -56,7 +56,7 @@ class HttpSessionTest : public testing::Test {
                        .counters = {.requests = counters_.http_requests,
                                     .malformed = counters_.http_malformed,
                                     .refused = counters_.http_refused,
-                                    .slowed = counters_.http_slowed,
+                                    .throttled = counters_.http_throttled,
                                     .not_found = counters_.http_not_found,
                                     .not_modified = counters_.http_not_modified,
                                     .completed = counters_.http_completed,

@@ -415,17 +415,17 @@ TEST(HttpSim, WhoGuessesDevicesIsSlowed) {
     EXPECT_EQ(guesser.responses()[10].field("Retry-After"), "1");
     EXPECT_EQ(guesser.responses()[10].field("Connection"), "close");
     // One that exists is refused as well, and told to whoever does not guess.
-    Browser slowed(world, 77, {}, {get(kPhone + ".cnf.xml.sgn")});
+    Browser throttled(world, 77, {}, {get(kPhone + ".cnf.xml.sgn")});
     Browser other(world, 78, {}, {get(kPhone + ".cnf.xml.sgn")});
     // A phone's list is the same for all names. With it the phone is told.
     Browser phone(world, 77, {}, {get("ITL" + kPhone + ".tlv"), get(kPhone + ".cnf.xml.sgn")});
     world.run_for(50, [&] {
-      slowed.pump();
+      throttled.pump();
       other.pump();
       phone.pump();
     });
-    ASSERT_EQ(slowed.responses().size(), 1u);
-    EXPECT_EQ(slowed.responses()[0].status, 503);
+    ASSERT_EQ(throttled.responses().size(), 1u);
+    EXPECT_EQ(throttled.responses()[0].status, 503);
     ASSERT_EQ(other.responses().size(), 1u);
     EXPECT_EQ(other.responses()[0].status, 200);
     ASSERT_EQ(phone.responses().size(), 2u);
@@ -437,7 +437,7 @@ TEST(HttpSim, WhoGuessesDevicesIsSlowed) {
       ++reports;
     });
     EXPECT_EQ(reports, 1u);
-    EXPECT_EQ(world.counters.http_slowed.get() + world.counters.https_slowed.get(), 2u);
+    EXPECT_EQ(world.counters.http_throttled.get() + world.counters.https_throttled.get(), 2u);
   }
 }
 

@@ -95,7 +95,7 @@ TEST_F(TftpAbuse, AnAddressCannotBeginWithoutEnd) {
   make({.tftp = {.unproven_per_address = {.burst = 5, .per_second = 1}}});
   for (unsigned port = 1; port <= 20; ++port) ask(peer(1, port), "f");
   EXPECT_EQ(sent().size(), 5u);
-  EXPECT_EQ(world_->counters.tftp_over_budget.get(), 15u);
+  EXPECT_EQ(world_->counters.tftp_rate_limited.get(), 15u);
   EXPECT_EQ(answers(peer(2), "f").size(), 1u);  // another's is its own
   // Refusals are free: phones ask for much that there is not.
   EXPECT_EQ(error_in(answers(peer(1, 50), "none").at(0)), wire::TftpErrorCode::file_not_found);
@@ -141,7 +141,7 @@ TEST_F(TftpAbuse, AThousandPhonesBehindOneAddressBoot) {
   for (unsigned port = 1; port <= 1000; ++port) ask(peer(1, port), "f");
   EXPECT_EQ(sent().size(), 1000u);
   EXPECT_EQ(world_->counters.tftp_answered.get(), 1000u);
-  EXPECT_EQ(world_->counters.tftp_over_budget.get(), 0u);
+  EXPECT_EQ(world_->counters.tftp_rate_limited.get(), 0u);
 }
 
 TEST_F(TftpAbuse, WhoHasAcknowledgedNothingTakesNoTransfer) {
@@ -317,7 +317,7 @@ TEST_F(TftpAbuse, GuessersAreSlowedAndReported) {
             .size());
   }
   EXPECT_LE(answered, 8u);
-  EXPECT_GE(world_->counters.tftp_slowed.get(), 42u);
+  EXPECT_GE(world_->counters.tftp_throttled.get(), 42u);
   EXPECT_TRUE(answers(peer(1, 200), std::string(kDevice) + ".cnf.xml.sgn").empty());
   EXPECT_EQ(answers(peer(1, 201), "f").size(), 1u);  // names no device
   EXPECT_EQ(answers(peer(2), std::string(kDevice) + ".cnf.xml.sgn").size(), 1u);
@@ -346,7 +346,7 @@ TEST_F(TftpAbuse, PhonesThatFetchTheirListAreNoGuessers) {
   }
   // Of four that have their list, and of one that has not.
   EXPECT_EQ(told, 4u + 1u);
-  EXPECT_EQ(world_->counters.tftp_slowed.get(), 5u);
+  EXPECT_EQ(world_->counters.tftp_throttled.get(), 5u);
 }
 
 TEST_F(TftpAbuse, DownloadsOfDevicesAreWrittenDown) {
@@ -463,7 +463,7 @@ TEST_F(TftpAbuse, WhoAsksAgainIsAnsweredAgain) {
   ASSERT_EQ(second.size(), 1u);
   EXPECT_EQ(second[0].socket, first.at(0).socket);
   EXPECT_TRUE(answers(peer(1, 9), "f").empty());
-  EXPECT_EQ(world_->counters.tftp_over_budget.get(), 1u);
+  EXPECT_EQ(world_->counters.tftp_rate_limited.get(), 1u);
   ack(first[0].socket, peer(1), 1);
   EXPECT_EQ(sent().size(), 1u);
 }

@@ -100,11 +100,11 @@ enum class Answered : std::uint8_t {
   not_found,
   refused,    // what is not served at all: another method, a write
   malformed,  // not a request
-  slowed,     // the source guesses devices' names
+  throttled,  // the source guesses devices' names
   busy,       // no room, or the source's token bucket is empty
 };
 constexpr const char* answered_name(Answered answered) {
-  constexpr std::array kNames{"file", "head", "not found", "refused", "malformed", "slowed", "busy"};
+  constexpr std::array kNames{"file", "head", "not found", "refused", "malformed", "throttled", "busy"};
   return kNames.at(static_cast<std::size_t>(answered));
 }
 

@@ -51,7 +51,7 @@ class Counter {
   X(http_requests)  /* that could be read */                                        \
   X(http_malformed) /* connections closed for a request that is not one */          \
   X(http_refused)   /* other methods, and requests with a body */                   \
-  X(http_slowed)    /* not answered: who asks guesses device names */               \
+  X(http_throttled) /* not answered: who asks guesses device names */               \
   X(http_not_found)                                                                 \
   X(http_not_modified)                                                              \
   X(http_completed)  /* bodies of files that were taken to their last byte */       \
@@ -74,7 +74,7 @@ class Counter {
   X(https_requests)                                                                 \
   X(https_malformed)                                                                \
   X(https_refused)                                                                  \
-  X(https_slowed)                                                                   \
+  X(https_throttled)                                                                \
   X(https_not_found)                                                                \
   X(https_not_modified)                                                             \
   X(https_completed)                                                                \
@@ -92,14 +92,14 @@ class Counter {
   X(tftp_malformed)                                                                 \
   X(tftp_not_found)                                                                 \
   X(tftp_writes_refused)                                                            \
-  X(tftp_unsupported) /* transfer modes other than octet and netascii */            \
-  X(tftp_full)        /* refused: all transfer slots in use */                      \
-  X(tftp_over_budget) /* not answered: too many unproven of the source */           \
-  X(tftp_answered)    /* first answers, to peers that had acknowledged nothing */   \
-  X(tftp_begun)       /* of those, what the peer acknowledged: transfers begun */   \
-  X(tftp_gave_way)    /* of those, what was forgotten for newer requests */         \
-  X(tftp_slowed)      /* not answered: the source guesses devices' names */         \
-  X(tftp_active)      /* transfers under way now */                                 \
+  X(tftp_unsupported)  /* transfer modes other than octet and netascii */           \
+  X(tftp_full)         /* refused: all transfer slots in use */                     \
+  X(tftp_rate_limited) /* not answered: too many unproven of the source */          \
+  X(tftp_answered)     /* first answers, to peers that had acknowledged nothing */  \
+  X(tftp_begun)        /* of those, what the peer acknowledged: transfers begun */  \
+  X(tftp_gave_way)     /* of those, what was forgotten for newer requests */        \
+  X(tftp_throttled)    /* not answered: the source guesses devices' names */        \
+  X(tftp_active)       /* transfers under way now */                                \
   X(tftp_completed)                                                                 \
   X(tftp_timeouts)     /* given up: the peer stopped acknowledging */               \
   X(tftp_too_slow)     /* given up: the peer acknowledged too little in all */      \

@@ -37,8 +37,8 @@ class GuessGuard {
  public:
   enum class Verdict : std::uint8_t {
     answer,
-    caught,  // as slow down, and for the first time, or after it was quiet: to be reported
-    slow_down
+    caught,  // as throttle, and for the first time, or after it was quiet: to be reported
+    throttle
   };
   enum class Asked : std::uint8_t {
     list,  // which phones ask for first; only where some have lists of their own does it tell anything

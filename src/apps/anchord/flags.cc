@@ -95,8 +95,9 @@ void define(CLI::App& app, Flags& flags) {
   app.add_option("--max-per-address", o.max_per_address, "of those, from one IPv4 address or IPv6 /64")
       ->check(in_range(1u, 1u << 20, "a number of connections"))
       ->capture_default_str();
-  app.add_option("--max-unknown-devices", o.shard.max_unknown_devices,
-                 "devices that do not exist that one address may ask for before it is slowed; 0: any number")
+  app.add_option(
+         "--max-unknown-devices", o.shard.max_unknown_devices,
+         "devices that do not exist that one address may ask for before it is throttled; 0: any number")
       ->check(in_range(0u, service::kMaxUnknownDevices, "a number of devices"))
       ->capture_default_str();
   app.add_option("--max-transfers", o.max_transfers, "TFTP transfers at once")
