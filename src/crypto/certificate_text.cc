@@ -109,7 +109,7 @@ std::optional<Buffer> decode_text(std::string_view text) {
   text = unquoted(text);
   // No base64 of DER begins so.
   if (auto bytes = decode_hex(text); bytes && looks_like_der(*bytes)) return bytes;
-  // Of a damaged line of PEM's, no base64 of the other alphabet.
+  // A damaged line of PEM is not base64 of the other alphabet.
   return text.contains("---") ? std::nullopt : decode_base64(text);
 }
 

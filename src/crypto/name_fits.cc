@@ -90,7 +90,7 @@ bool Fitting::fits(const FlatName& name) {
   return true;
 }
 
-// Of several of its type, the attribute of which the text says most.
+// Takes the attribute of the text's next type; of several, the one of which the text says most.
 bool Fitting::take_attribute(const FlatName& name) {
   std::string_view type = take_type(rest_);
   auto canonical = canonical_type(type);

@@ -71,14 +71,14 @@ Status check_multishot_recvmsg(io_uring* ring) {
   return {};
 }
 
-// Not needed: without it each datagram is a send of its own.
+// Whether the kernel takes GSO batches. Without them each datagram is a send of its own.
 bool can_segment() {
   const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const int size = 512;
   return setsockopt(socket.get(), SOL_UDP, UDP_SEGMENT, &size, sizeof size) == 0;
 }
 
-// Not needed: without them it takes longer to find in memory what is seldom used.
+// Whether the kernel gives huge pages. Without them memory that is seldom used is found more slowly.
 bool gives_huge_pages() {
   const auto choice = read_file("/sys/kernel/mm/transparent_hugepage/enabled", 256);
   return choice && (as_text(*choice).contains("[madvise]") || as_text(*choice).contains("[always]"));

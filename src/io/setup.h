@@ -20,7 +20,7 @@ class RawRing {
   RawRing& operator=(const RawRing&) = delete;
 
   Status open(unsigned entries);
-  // From now on, before a wait sleeps: for so many microseconds.
+  // Polls the queues for `micros` microseconds before each wait sleeps, from now on.
   Status poll_queues(unsigned micros);
   io_uring* get() { return &ring_; }
 

@@ -145,7 +145,7 @@ io_uring_sqe* LiveRing::next(std::uint64_t tag) {
   return entry;
 }
 
-// With the peer's address, which saves asking for it; and who has left by then is known too.
+// Accepts with the peer's address, which saves asking for it and shows whether the peer has left by then.
 void LiveRing::accept(int listener, std::uint64_t tag) {
   Accept& to = accept_of(tag);
   to.length = sizeof to.peer;
@@ -241,9 +241,9 @@ void LiveRing::shutdown(int socket) {
   shutdowns_.push_back(socket);
 }
 
-// Not operations of the ring: the kernel hands those to a worker thread, where they
-// may run after a close that follows, and hit whoever got the number since. What was
-// queued before them is submitted before them.
+// Shutdowns are not operations of the ring: the kernel hands those to a worker thread, where they may run
+// after a close that follows, and hit the socket that has got the descriptor since. What was queued before a
+// shutdown is submitted before it.
 void LiveRing::run_shutdowns() {
   if (shutdowns_.empty()) return;
   submit_queue();

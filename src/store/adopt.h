@@ -14,7 +14,7 @@ namespace anchord::store {
 // What the ledger says of the time before.
 constexpr char kAdoptedGap[] = "the cluster was adopted";
 
-// That each has its key, and that nothing is given twice or for a host that there is not.
+// Checks that each certificate has its key, and that none is given twice or for a host that there is not.
 Status check_adopted(const InitRequest& request);
 
 // What is adopted for the service; `host` for tvs. Nothing: it is to be made.
@@ -25,7 +25,7 @@ std::optional<NewIdentity> adopted_identity(const InitRequest& request, trust::S
 // phones are known to read it. Without a list, what the request says.
 Result<trust::SigningSettings> adopted_signing(const InitRequest& request);
 
-// Of the list that phones hold, every certificate that is not the cluster's own, with its
+// The certificates of the list that phones hold which are not the cluster's own, with their
 // roles. Fails when these phones would not go over to the cluster, and says what is missing.
 Result<std::vector<trust::KnownCertificate>> held_by_phones(const InitRequest& request,
                                                             trust::Cluster cluster);

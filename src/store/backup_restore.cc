@@ -44,7 +44,7 @@ struct RestoreTarget {
   bool empty = true;
   std::optional<FileOwner> owner;  // to give files to
 
-  // Who was given an empty folder need not be able to write beside it.
+  // An empty folder is filled where it is: its owner need not be able to write beside it.
   bool is_filled() const { return there && empty; }
 };
 
@@ -228,7 +228,7 @@ Status note_restored(const std::filesystem::path& folder, const BackupFacts& fac
                     request.force, request.now);
 }
 
-// All of it on the disk before it takes the state's place.
+// Writes all of it to the disk before it takes the state's place.
 Status sync_all(const std::filesystem::path& folder) {
   FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::syncfs(fd.get()) != 0) return fail_errno("cannot write " + quoted(folder), errno);
@@ -278,8 +278,8 @@ Status fill(const RestoreTarget& target, const TemporaryFolder& folder) {
   return {};
 }
 
-// Where the old state is then. The new one gets the old one's name first, so that the exchange
-// is the only step that matters.
+// Exchanges the states and returns where the old one is then. The new one gets the old one's name first, so
+// that the exchange is the only step that matters.
 Result<std::filesystem::path> put_in_place(const RestoreTarget& target, TemporaryFolder& folder,
                                            UnixSeconds now) {
   auto problem = [&] {

@@ -40,7 +40,7 @@ Result<ChangeMark> end_of_changes(Database& database) {
 
 Result<std::optional<std::vector<std::string>>> changes_between(Database& database, const ChangeMark& from,
                                                                 const ChangeMark& to) {
-  // Whoever changes the schema may have taken the log's triggers away for a while.
+  // A program that changes the schema may have taken the log's triggers away for a while.
   if (from == ChangeMark{} || from.schema != to.schema) return std::nullopt;
   Statement begin(database, "SELECT 1 FROM certificate_changes WHERE number = ? AND token = ?", from.number,
                   from.token);

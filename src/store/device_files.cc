@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kPem = ".pem";
 
-// Of somebody's unfinished file: those do not exist for the service either.
+// Whether the name is that of an unfinished file: those do not exist for the service either.
 bool is_temporary(const std::string& name) {
   return name.starts_with('.') || name.ends_with('~');
 }

@@ -12,7 +12,8 @@ namespace {
 // 10 KB; a cluster that has made more than these has lost sight of its oldest, and says so.
 constexpr int kKept = 4096;
 
-// Not what was just put: with a clock that went back it may not be among the newest.
+// Drops the oldest lists, but never the one that was just put: with a clock that went back it may not be
+// among the newest.
 Status drop_old(Database& database) {
   return execute(database,
                  R"(DELETE FROM issued_lists WHERE rowid <> last_insert_rowid() AND rowid IN (

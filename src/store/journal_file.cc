@@ -58,7 +58,7 @@ void fill_in(JournalHead& head, const JournalShape& shape, const JournalOwner& o
   head.checksum = checksum_of(head);
 }
 
-// That it is a head at all.
+// Checks that it is the head of a journal at all.
 Status check_head(const JournalHead& head) {
   if (head.magic != kJournalMagic) return fail("it is no journal");
   if (head.layout != kJournalLayout || head.size != kPage)

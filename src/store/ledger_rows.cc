@@ -120,7 +120,7 @@ std::vector<ListVersion> versions_from_text(std::string_view text) {
 
 LedgerRows::LedgerRows(Database& database)
     : read_(database, fmt::format("SELECT {} FROM ledger WHERE device = ?", kColumns)),
-      // Not replaced: what was given hangs on the row.
+      // The row is updated and not replaced: rows of `ledger_given` refer to it.
       write_(database, fmt::format(R"(INSERT INTO ledger ({})
                                       VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                                       ON CONFLICT (device) DO UPDATE SET

@@ -33,7 +33,7 @@ class LedgerRows {
   Statement write_given_;
 };
 
-// With what is unrecorded, by device; an empty name: all.
+// Reads the entry of a device, or of all with an empty name, with what is unrecorded for it.
 Result<std::vector<LedgerEntry>> read_entries(Database& database, std::string_view device = {});
 
 // Lists that a phone may hold since records are missing, worked out once for all.

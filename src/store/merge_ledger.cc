@@ -46,7 +46,7 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, cons
 }
 
 void merge(LedgerEntry& mine, const LedgerEntry& theirs, const Merging& how) {
-  // Before what was accepted when is merged.
+  // This is computed before the times of acceptance are merged.
   auto last = [](const LedgerEntry& entry) {
     return std::max(entry.belief.kinds[0].accepted_at, entry.belief.kinds[1].accepted_at);
   };

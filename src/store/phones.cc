@@ -12,7 +12,7 @@ std::unexpected<Error> no_phone(std::string_view name) {
   return fail(fmt::format("there is no phone '{}': 'anchorctl phone list' shows all", name));
 }
 
-// Of a row of name, model, sha256, certificate.
+// Reads a phone from a row of name, model, sha256, certificate.
 Result<trust::Phone> read_phone(const Database& database, const Statement& row) {
   trust::Phone phone{std::string(row.text(0)), std::string(row.text(1)), {}};
   if (trust::phone_name(phone.name) != phone.name) return database.damaged("a phone's name");

@@ -52,7 +52,7 @@ class Statement {
     bind_all(values...);
   }
 
-  // From its start, with other values: for many rows.
+  // Restarts the statement with other values, as for many rows.
   template <class... Values>
   void restart(const Values&... values) {
     if (!ok()) return;

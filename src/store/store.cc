@@ -164,7 +164,7 @@ Result<std::vector<IdentityRow>> read_identities(Database& database) {
   return identities;
 }
 
-// Of the rows of sha256, certificate, roles, ttl, retired_from, retired_at that are left.
+// Reads the rows of sha256, certificate, roles, ttl, retired_from, retired_at that are left.
 Status read_known(Database& database, Statement& row, std::vector<trust::KnownCertificate>& known) {
   while (row.next()) {
     auto certificate = read_certificate(database, row, 0, 1);

@@ -215,7 +215,7 @@ void observe(Belief& belief, std::span<const Observation> seen, std::uint64_t se
   std::vector<const Observation*> in_order;
   in_order.reserve(seen.size());
   for (const Observation& one : seen) in_order.push_back(&one);
-  // Of one moment, as they were told.
+  // Observations of one moment stay in the order in which they were told.
   std::ranges::sort(in_order, {}, [](const Observation* one) { return std::pair(one->at, one); });
   Observer observer(belief, shelf, unrecorded, now, evidence);
   for (const Observation* one : in_order) observer.take(*one);

@@ -13,9 +13,9 @@
 namespace anchord::trust {
 namespace {
 
-// Of one file: a list of everybody's passwords has fewer.
+// Values of one file: a list of everybody's passwords has fewer.
 constexpr std::size_t kMaxValues = std::size_t{1} << 18;
-// Of a value in another encoding, what is left of it in ASCII: less tells nothing.
+// Characters of ASCII that must be left of a value in another encoding: fewer tell nothing.
 constexpr std::size_t kMinAscii = 4;
 
 // Parts of the names of elements with secrets, as sshPassword, authPassword, capfAuthString.
@@ -25,7 +25,7 @@ constexpr auto kSecret = std::to_array<std::string_view>(
 constexpr auto kSecretNames = std::to_array<std::string_view>({"pin", "psk", "wpapsk", "wepkey"});
 // What a line registers with: one phone's alone, so that an older copy is told as well.
 constexpr auto kIdentity = std::to_array<std::string_view>({"authname", "contact"});
-// Of a configuration and of little else: what has one may hold a line's names.
+// Elements that only configurations have: a file that has one may hold a line's names.
 constexpr auto kOfConfigurations =
     std::to_array<std::string_view>({"device", "devicepool", "deviceprotocol", "callmanagergroup",
                                      "sipprofile", "siplines", "commonprofile", "vendorconfig"});

@@ -45,7 +45,7 @@ void append_utf8(std::string& out, std::uint32_t code) {
   put(0x80 | (code & 0x3f));
 }
 
-// Of what stands between "&" and ";".
+// The character that a reference names by the text between "&" and ";".
 std::optional<std::uint32_t> referred(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, char>, 5> kNamed{
       {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}}};

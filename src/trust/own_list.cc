@@ -27,7 +27,7 @@ Bytes file_of(const Served& served, const char* name) {
   return found == served.files.end() ? Bytes() : Bytes(found->second);
 }
 
-// Who would be locked if these were served, and why; empty: nobody.
+// Says which phone would lock if these lists were served, and why; empty: none.
 std::string who_would_lock(const OwnLists& lists, Served served, UnixSeconds now) {
   served = with_own_lists(std::move(served), lists);
   const Bytes ctl = file_of(served, kCtlFileName);

@@ -60,8 +60,8 @@ struct NamedBy {
 Naming naming_of(const NamedBy& named, const crypto::Certificate& certificate);
 Naming naming_of(const wire::Header& header, const crypto::Certificate& signer);
 
-// Of several certificates, the one that is named: surely, else the only one that may be
-// meant. Considered twice, it is still one.
+// Finds the one of several certificates that a list names: the one that it surely means, else the only one
+// that it may mean. A certificate that is considered twice counts once.
 class NamedCertificate {
  public:
   void consider(const crypto::Certificate& certificate, Naming naming);

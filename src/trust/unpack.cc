@@ -45,7 +45,8 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  // As far as it is good, and up to `most` bytes. Twice: a buffer that grew would take three times as much.
+  // Unpacks as far as the input is good, and up to `most` bytes. It unpacks twice, first to learn the size: a
+  // buffer that grew would take three times as much.
   Buffer run(Bytes packed, std::size_t most) {
     std::array<std::uint8_t, kInflatedPiece> piece{};
     begin(packed);
@@ -92,7 +93,7 @@ class Unpacker {
 
   void look_into(Bytes file, unsigned depth) {
     const std::string_view text = as_text(file);
-    // Where the next of each begins.
+    // The positions at which the next part of each kind begins.
     std::size_t gzip = text.find(kGzip);
     std::size_t zip = text.find(kZipEntry);
     while (std::min(gzip, zip) != text.npos && tried_ < kMaxTried) {
@@ -135,7 +136,7 @@ class Unpacker {
   std::size_t tried_ = 0;
 };
 
-// As its first bytes say.
+// The name of another kind of archive that the file's first bytes show; empty for none.
 std::string_view packed_otherwise(Bytes file) {
   static constexpr auto kBeginnings = std::to_array<std::pair<std::string_view, std::string_view>>({
       {"\xfd"

@@ -11,7 +11,7 @@
 
 namespace anchord::trust {
 
-// Of one file, in bytes: a small file can unpack to any size.
+// The largest unpacked size of one file, in bytes: a small file can unpack to any size.
 constexpr std::size_t kMaxUnpacked = std::size_t{32} << 20;
 
 // Bytes that unpacking a file takes for the moment, beside a little; rather more than less.

@@ -66,7 +66,7 @@ std::optional<Declared> declared_encoding(Bytes text) {
   return Declared{front.substr(at + 1, end - at - 1), at + 1};
 }
 
-// Without "/", behind which the C library takes orders.
+// Whether it may be an encoding's name. One with "/" is refused: the C library takes orders behind it.
 bool is_encoding_name(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, [](char c) {
     return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '+';

@@ -68,7 +68,7 @@ std::string joined(const Words& words, std::string_view between) {
   return out;
 }
 
-// Without the spaces and tabs at both ends.
+// The text without the spaces and tabs at both ends.
 constexpr std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};

@@ -11,7 +11,7 @@
 
 namespace anchord {
 
-// As errors name it.
+// The path in quotes, as errors name it.
 inline std::string quoted(const std::filesystem::path& path) {
   return "'" + path.string() + "'";
 }

@@ -151,7 +151,7 @@ class TlsEngine {
   // Reads out of one record: done with count > 0. One record can hold more than
   // `plain` has room for, so read until want_input.
   Outcome read(MutableBytes plain, std::size_t& count);
-  // All of it, or output_full: repeat then with the same bytes.
+  // Writes all bytes, or returns output_full: call it again with the same bytes then.
   Outcome write(Bytes plain);
   // Says that we send no more, after the last write is done. During the handshake it
   // does nothing.

@@ -179,7 +179,7 @@ struct ActivityLog {
   std::atomic<Millis> tick{kNever};
 };
 
-// When the record came to be, in the tick that pushed it.
+// The time at which the record was made, in the tick that pushed it.
 inline Millis time_of(const Question& question) {
   return question.at;
 }

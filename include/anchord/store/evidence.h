@@ -9,8 +9,8 @@
 
 namespace anchord::store {
 
-// As load() has it. For the boots that are noted from now on, by whichever service. In the audit. False: it
-// was so already.
+// Sets the evidence that load() returns, for the boots that any service notes from now on. The audit records
+// it. False: it was so already.
 Result<bool> set_evidence(Store& store, trust::Evidence evidence);
 
 // An administrator's word that a phone has accepted the lists that it was given last, and that it is
@@ -21,8 +21,8 @@ struct Settled {
   trust::ListVersion ctl = trust::kNoList;  // kNoList: it was never given one
   std::string address;
 };
-// All or none; in the audit. Fails when one is not known, was given no list whole, or may hold a list
-// of a kind that it was not given since: nobody can say which that is.
+// Settles all phones or none, and the audit records it. Fails when one is not known, was given no list whole,
+// or may hold a list of a kind that it was not given since: nobody can say which that is.
 Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::string> devices);
 
 }  // namespace anchord::store

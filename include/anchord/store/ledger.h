@@ -90,7 +90,7 @@ Result<std::optional<LedgerEntry>> ledger_entry(Store& store, std::string_view d
 Result<std::vector<LedgerEntry>> ledger(Store& store);  // by device
 Result<std::size_t> ledger_size(Store& store);          // devices in it
 
-// From where which device was given something, at `since` or later.
+// Says from which address a device was delivered something, at `since` or later.
 struct HeardFrom {
   std::string device;
   std::string address;

@@ -23,7 +23,7 @@ namespace anchord::store {
 struct ChangeRequest {
   bool force = false;  // although phones would lock; noted in the audit
   UnixSeconds now = calendar_now();
-  // Of a cluster of several hosts: an administrator's word that all of them serve the present
+  // In a cluster of several hosts, an administrator's word that all of them serve the present
   // state, and that what their ledgers know has been taken in.
   bool hosts_agree = false;
   // An administrator's word that `now` is the time, although a later one was recorded.
@@ -56,7 +56,7 @@ Result<Regenerated> regenerate(Store& store, trust::Service service, std::string
 // False: it was in that mode already.
 Result<bool> set_mode(Store& store, trust::Mode mode, const ChangeRequest& request);
 
-// With which digest lists and files are signed from now on: sha1 or sha512. False: it was so
+// Sets the digest with which lists and files are signed from now on: sha1 or sha512. False: it was so
 // already. Refused while a rollback is prepared, since nothing is signed then. For sha512 each phone that
 // counts (the cluster expects it, or it has booted whole) must be of a model that is known to take that. One
 // of which no model is known must only where the cluster never signed otherwise than with SHA-1, and there

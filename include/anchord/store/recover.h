@@ -33,7 +33,8 @@ struct RecoveredPhone {
   std::string signer;  // subject of who signs its own list; empty: it has none
   std::string reason;  // why it has none
 };
-// All in one transaction; by device. Moves the change counter when a list was made.
+// Makes all lists in one transaction; the result is sorted by device. Moves the change counter when a list
+// was made.
 Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRequest& request);
 
 // Phones that would be locked, were they reset now, by some list that they may hold.

@@ -33,7 +33,7 @@ constexpr int kBusySeconds = 5;
 
 // A certificate's common name holds 64 characters, of which "ITLRECOVERY_" takes 12.
 constexpr std::size_t kMaxHostName = 52;
-// Of one host: all of them are in its certificate, for which a trust list has little room.
+// Addresses of one host: all of them are in its certificate, for which a trust list has little room.
 constexpr std::size_t kMaxHostAddresses = 16;
 
 // The longest lifetime of an own certificate: 20 years, as ITLRecovery has it.
@@ -165,7 +165,7 @@ class Store {
   // Where nothing can be written, as on a read-only file system, it is opened to be read.
   static Result<Store> open(const std::filesystem::path& directory);
 
-  // Whoever may read it cannot change it here: changes fail, and say so.
+  // Whether nothing can be written here: changes fail then, and the error says so.
   bool read_only() const;
 
   Store(Store&&) noexcept;
@@ -188,7 +188,7 @@ class Store {
   // read of one row: made for asking a few times a second.
   Result<std::int64_t> change_counter();
 
-  // All or none. One that is there already gets the new roles and TTL; one that was the
+  // Adds all or none. A certificate that is there already gets the new roles and TTL; one that was the
   // cluster's own is then like any other, and stays. Own certificates are refused: their
   // roles follow from their service. `own` and `retired_from` are ignored. Asks no phone:
   // add_known() (lifecycle.h) does.
@@ -202,12 +202,12 @@ class Store {
   Result<trust::KnownCertificate> find_certificate(std::string_view sha256_prefix);
   Status remove_certificate(std::string_view sha256);
 
-  // All or none. Of a phone that is there already, what the new value has replaces
+  // Puts all or none. For a phone that is there already, what the new value has replaces
   // what is kept; a model or certificate that it lacks stays: naming a phone again
   // must not end the encryption of its configuration. Names are phone_name()'s.
   Status put_phones(std::span<const trust::Phone> phones);
 
-  // All or none; the error names the first one that is not there. Their certificates in devices/
+  // Removes all or none; the error names the first one that is not there. Their certificates in devices/
   // go with them. In the ledger they count no more until they are heard of again; who is only
   // there, or in devices/, can be removed as well.
   Status remove_phones(std::span<const std::string> names);

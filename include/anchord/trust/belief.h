@@ -12,7 +12,7 @@
 //     asked for the ITL, after an ITL for its configuration, from the address that the list went
 //     to and within kSameBoot, and had not asked for the list again.
 //
-// That holds only of what was told whole and in order: a batch has all that was observed
+// This holds only for observations that are told completely and in order: a batch has all that was observed
 // until some moment, by all shards, and nothing later; where records are missing, or the machine
 // was booted, a new session begins.
 //

@@ -29,15 +29,15 @@ struct OwnListName {
   bool operator==(const OwnListName&) const = default;
 };
 
-// Of a file's name, in any case of its letters; none of any other name. Folders count: phones ask
-// for none.
+// Parses a file's name, in any case of its letters; nothing for any other name. A folder in the name makes it
+// another name, since phones ask for none.
 std::optional<OwnListName> own_list_name(std::string_view name);
 
 // The name that the phone asks for.
 std::string own_list_file(const OwnListName& name);
 
-// Whose signature it is, of the list's own SAST records: a phone that holds nothing knows no
-// others. Fails when it is no whole list of that kind, or not rightly signed.
+// The certificate that signed the list, out of the list's own SAST records: a phone that holds nothing knows
+// no others. Fails when it is no whole list of that kind, or not rightly signed.
 Result<crypto::Certificate> own_list_signer(ListKind kind, Bytes list);
 
 // Whether this cluster stands by its signer: it is the present one, or one for which the

@@ -68,8 +68,8 @@ TrustListFields ctl_fields(const Cluster& cluster);
 // differ in nothing but the time and the signature over it.
 Buffer fields_digest(const TrustListFields& fields);
 
-// Of all that phones get to see of a cluster's trust: equal on hosts that serve the same state,
-// whenever their lists were signed. Needs no keys.
+// A digest of all that phones get to see of a cluster's trust: it is equal on hosts that serve the same
+// state, whenever their lists were signed. Needs no keys.
 crypto::Sha256 state_digest(const Cluster& cluster);
 
 // The signed list, verified before it is returned. Fails when the signer cannot

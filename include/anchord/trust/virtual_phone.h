@@ -208,7 +208,7 @@ class VirtualPhone {
   // one boot to the next.
   std::map<std::pair<std::string, Buffer>, Answer> answers_;
 
-  // Of the boot.
+  // The state of the boot that is under way.
   Step step_ = Step::ended;
   Waiting waiting_ = Waiting::nothing;
   std::size_t retries_ = 0;

@@ -96,7 +96,7 @@ struct HttpResponse {
   std::uint64_t content_length = 0;
   std::string_view content_type;  // empty: none is given
   std::string_view etag;          // with its quotes; empty: none is given
-  // Of 206 and 416 only: what Content-Range says.
+  // What Content-Range says, for 206 and 416 only.
   HttpRange range;
   std::uint64_t whole_size = 0;
 };

@@ -58,7 +58,7 @@ class BootProtocol final : public Protocol {
 
   const BootSettings& settings() const { return settings_; }
   Phones& phones() { return phones_; }
-  // Of this machine: what a phone keeps could not be read or written. The first.
+  // The first problem of this machine: what a phone keeps could not be read or written.
   std::optional<Error> problem() const;
 
   // For clients.

@@ -10,7 +10,7 @@
 namespace anchord::load {
 namespace {
 
-// Of the process itself and of its threads.
+// The descriptors of the process itself and of each of its threads.
 constexpr std::size_t kOtherDescriptors = 64;
 constexpr std::size_t kDescriptorsOfThread = 4;
 

@@ -49,7 +49,7 @@ std::string encoded_path(std::string_view name) {
   return out;
 }
 
-// Of the first head in `data`, its empty line included; 0: it is not complete yet.
+// The size of the first head in `data`, its empty line included; 0: it is not complete yet.
 std::size_t response_head_size(Bytes data) {
   const auto end = as_text(data).find("\r\n\r\n");
   return end == std::string_view::npos ? 0 : end + 4;

@@ -25,7 +25,7 @@ struct ResponseHead {
   bool close = false;        // no other response follows on this connection
 };
 
-// Behind what is in `out` already. `host` is where the request goes.
+// Appends a request to `out`. `host` is where the request goes.
 void write_get(std::string& out, std::string_view file, std::string_view host);
 
 // One response after the other, as they arrive.

@@ -94,7 +94,7 @@ void Run::show(Nanos now) const {
   std::fputs(line.c_str(), stderr);
 }
 
-// Until then, or until all is over.
+// Watches the run until `end`, or until all threads have ended.
 void Run::watch(Nanos end) {
   Nanos next_live = nanos_now() + kLiveEvery;
   while (g_interrupted == 0 && !all_ended()) {

@@ -118,8 +118,8 @@ void Stream::send() {
   worker_.ring().send(fd_, out_, Worker::tag(client_, kSendPart));
 }
 
-// Of each packet the kernel takes the front only, and acknowledges no more than that: its
-// filter cuts the rest off before TCP sees it.
+// A socket filter cuts each packet before TCP sees it: the kernel takes the front only, and acknowledges no
+// more than that.
 std::optional<Failure> Stream::cut_after(std::size_t bytes) {
   constexpr std::size_t kTcpHeader = 32;  // with timestamps; a longer one is kept whole
   sock_filter keep{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = static_cast<__u32>(kTcpHeader + bytes)};

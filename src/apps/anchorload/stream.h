@@ -64,8 +64,8 @@ class Stream {
     send();
   }
   void close();
-  // Of what comes from now on, at least one byte and at most so many arrive: behind them it ends as
-  // if the server had closed it, and the server knows that the rest did not arrive.
+  // Lets at least one byte and at most `bytes` of what comes from now on arrive: behind them the stream ends
+  // as if the server had closed it, and the server knows that the rest did not arrive.
   std::optional<Failure> cut_after(std::size_t bytes);
   void on_completion(std::uint8_t part, const io::Completion& completion);
   // Whether something has arrived that nobody has looked at yet: the server knows it as acknowledged.

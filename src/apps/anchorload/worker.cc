@@ -124,7 +124,7 @@ bool Worker::next_task(Task& task) {
   return true;
 }
 
-// When the rate wants the next one.
+// The time at which the rate wants the next task.
 Nanos Worker::next_start() const {
   return start_ + static_cast<Nanos>(static_cast<double>(next_number()) * 1e9 / plan_.rate);
 }
