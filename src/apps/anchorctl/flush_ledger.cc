@@ -86,8 +86,8 @@ Result<std::vector<store::Added>> add_known(const Session& session, store::Store
     return store.find_certificate(to_hex(known.certificate.sha256())).has_value();
   });
   if (replaces)
-    if (auto flushed = flush_ledger(session, request.force); !settled)
-      return std::unexpected(settled.error());
+    if (auto flushed = flush_ledger(session, request.force); !flushed)
+      return std::unexpected(flushed.error());
   return store::add_known(store, certificates, request);
 }
 
