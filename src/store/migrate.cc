@@ -122,6 +122,16 @@ Status to_version_5(Database& database) {
   return done;
 }
 
+// Up to version 5 the table was called handed_out. A renamed table would keep the name in quotes.
+Status rename_issued_lists(Database& database) {
+  auto done = database.run(kIssuedListsTable);
+  if (done)
+    done = database.run(R"(INSERT INTO issued_lists (name, version, built_at, content)
+                             SELECT name, version, built_at, content FROM handed_out ORDER BY rowid;
+                           DROP TABLE handed_out)");
+  return done;
+}
+
 // `added` comes with version 2.
 Status bring_up(Database& database, int version, const std::optional<NewIdentity>& added) {
   Status done;
@@ -129,7 +139,7 @@ Status bring_up(Database& database, int version, const std::optional<NewIdentity
   if (done && version < 3) done = to_version_3(database);
   if (done && version < 4) done = to_version_4(database, version);
   if (done && version < 5) done = to_version_5(database);
-  if (done && version >= 3) done = database.run("ALTER TABLE handed_out RENAME TO issued_lists");
+  if (done && version >= 3) done = rename_issued_lists(database);
   if (done && version >= 4) done = database.run("ALTER TABLE ledger DROP COLUMN created_gap");
   if (done && added) done = put_identity(database, *added);
   if (done && version < 3) done = keep_saved_lists(database);

@@ -287,6 +287,7 @@ TEST(MigrateFrom5, NoNameIsTakenForNewByTheGapsBeforeIt) {
   }
   std::set<std::string> tables = tables_of(dir);
   ask_database(dir, "ALTER TABLE ledger ADD COLUMN created_gap INTEGER NOT NULL DEFAULT 1");
+  ask_database(dir, "ALTER TABLE issued_lists RENAME TO handed_out");
   ask_database(dir, "PRAGMA user_version = 5");
   ASSERT_NE(tables_of(dir), tables);
   auto store = Store::open(dir);
