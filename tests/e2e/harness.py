@@ -97,7 +97,8 @@ GUARDED = {("cert", "regenerate"), ("cert", "remove"), ("mode", "set"), ("rollba
            ("rollback", "status"), ("set", "digest"), ("backup", "restore")}
 
 
-NOT_YET = (b"has not taken over the last change", b"would lock them: timed out", b"the store is busy")
+NOT_YET = (b"has not taken over the last change", b"would lock them: timed out", b"would lock them: it takes too long",
+           b"the store is busy")
 
 
 def agreed(args):

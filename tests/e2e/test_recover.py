@@ -1,6 +1,8 @@
 """phone recover, with virtual phones that are really locked."""
 
+import contextlib
 import shutil
+import sqlite3
 
 import harness
 from harness import Service, program, run, wait_for
@@ -33,6 +35,38 @@ class Recover(harness.Case):
             self.assertEqual(self.boot(service), {"fine": 5, "degraded": 0, "locked": 0})
             wait_for(lambda: self.facts("report", "itl")["accepted"] == 5, "they are seen to be well")
             self.refused(2, "phone", "recover", says="--locked")
+
+    def test_a_key_of_a_backup_brings_them_back(self):
+        """No key that the phones know is left but one that somebody has kept outside of the state directory."""
+        (key,) = (file for file in (self.state / "keys").iterdir()
+                  if file.name.startswith("tftp-") and not file.name.startswith("tftp-ec-"))
+        kept = self.folder / "former.key"
+        shutil.copy(key, kept)
+        (self.folder / "former.pem").write_text(self.ctl("cert", "export", "tftp"))
+        with Service(self.state) as service:
+            self.assertEqual(self.boot(service)["fine"], 5)
+            wait_for(lambda: self.facts("report", "itl")["accepted"] == 5, "the ledger knows")
+            for anchor in ("tvs", "tftp", "recovery"):
+                self.ctl("cert", "regenerate", anchor, "--force", "--yes")
+            self.assertEqual(self.boot(service)["locked"], 5)
+            with contextlib.closing(sqlite3.connect(self.state / "anchord.db")) as database, database:
+                database.execute("DELETE FROM former_keys")
+            none = self.facts("phone", "recover", "--locked", code=1)["phones"]
+            self.assertEqual([p["recovered"] for p in none], [False] * 5)
+            self.assertIn("--key", none[0]["reason"])
+            done = self.facts("phone", "recover", "--locked", "--key", f"{self.folder / 'former.pem'},{kept}")["phones"]
+            self.assertEqual([p["recovered"] for p in done], [True] * 5)
+            wait_for(lambda: service.status()["own_lists"]["served"] == 5, "their lists are served")
+            self.assertEqual(self.boot(service), {"fine": 5, "degraded": 0, "locked": 0})
+            # Had a phone taken the list that locked the others, it would have had to ask about this one's signer: that
+            # nobody asked does not tell them apart, and a list that makes them ask would lock one that is not well yet.
+            names = [p["name"] for p in done]
+            wait_for(lambda: service.status()["ledger"]["pending"] == 0, "the ledger is written")
+            self.assertEqual(self.facts("report", "itl")["accepted"], 0)
+            self.ctl("phone", "settle", *names, "--yes")
+            self.assertEqual(self.facts("report", "itl")["accepted"], 5)
+            wait_for(lambda: service.status()["own_lists"]["served"] == 0, "their own lists are dropped")
+            self.assertEqual(self.boot(service), {"fine": 5, "degraded": 0, "locked": 0})
 
 
 if __name__ == "__main__":
