@@ -66,7 +66,7 @@ class Guessing(Datagrams):
 class SlowTransfers:
     """Transfers of 8 bytes a packet that are acknowledged now and then, begun one after the other: on as many views."""
 
-    def __init__(self, deployment, random, count=16, pace=2):
+    def __init__(self, deployment, random, count=80, pace=2):
         self.deployment, self.count, self.pace = deployment, count, pace
         self.random, self.open, self.due = random, [], 0
 
