@@ -121,14 +121,16 @@ Result<MemoryPlan> plan_memory(const std::vector<MemoryLimit>& limits, const Mem
   MemoryPlan out{.limit = {}, .needed = 0, .files = kNoLimit};
   for (const MemoryLimit& limit : limits) {
     const std::uint64_t needed = limit.of_address_space ? need.address_space : need.used;
-    const std::uint64_t least = needed + kLeastForFiles * kFilesOf / kFilesPart;
+    // What allocators have freed keeps its address space.
+    const std::uint64_t times = limit.of_address_space ? 2 : 1;
+    const std::uint64_t least = needed + kLeastForFiles * kFilesOf / kFilesPart * times;
     if (limit.bytes < least)
       return fail(fmt::format(
           "there is not enough memory: a start with these settings needs {}{}, and {} is {}: {}, or lower "
           "--max-connections, --max-transfers or --shards",
           size_text(least), limit.of_address_space ? " of address space" : "", limit.name,
           size_text(limit.bytes), limit.remedy));
-    const std::uint64_t files = (limit.bytes - needed) / kFilesOf * kFilesPart;
+    const std::uint64_t files = (limit.bytes - needed) / kFilesOf * kFilesPart / times;
     if (files < out.files) out = {.limit = limit, .needed = needed, .files = files};
   }
   return out;

@@ -158,7 +158,10 @@ Result<std::vector<IdentityRow>> read_identities(Database& database) {
     std::string key_file{row.text(4)};
     if (key_file.empty() || key_file.front() == '.' || key_file.find('/') != key_file.npos)
       return database.damaged("a key's file name leads elsewhere");
-    identities.push_back({*service, static_cast<std::size_t>(row.integer(1)), {*certificate, {}}, key_file});
+    // By itself: GCC 12 destroys an aggregate within another one twice when what comes after it throws.
+    trust::Identity identity{*certificate, {}};
+    identities.push_back(
+        {*service, static_cast<std::size_t>(row.integer(1)), std::move(identity), std::move(key_file)});
   }
   if (!row.ok()) return row.failure();
   return identities;

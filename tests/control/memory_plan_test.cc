@@ -42,7 +42,7 @@ TEST(MemoryPlan, TheTightestLimitCounts) {
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->limit.name, "space");
   EXPECT_EQ(plan->needed, 700 * kMiB);
-  EXPECT_EQ(plan->files, 225 * kMiB);
+  EXPECT_EQ(plan->files, 225 * kMiB / 2);
   plan = plan_memory({machine}, need);
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->files, 2925 * kMiB);
@@ -51,7 +51,7 @@ TEST(MemoryPlan, TheTightestLimitCounts) {
       need);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().text,
-            "there is not enough memory: a start with these settings needs 710.7 MiB of address space, and "
+            "there is not enough memory: a start with these settings needs 721.3 MiB of address space, and "
             "RLIMIT_AS is 705.0 MiB: raise it, or lower --max-connections, --max-transfers or --shards");
 }
 
