@@ -30,6 +30,7 @@ END_TO_END = {
     "src/crypto/": ["anchord"],
     "src/index/": ["anchord"],
     "src/io/": ["anchord"],
+    "src/phone/": ["own_lists", "anchorctl_phone"],
     "src/service/": ["anchord", "ledger"],
     "src/store/": ["anchorctl", "anchorctl_import", "ledger"],
     "src/trust/": ["anchorctl_lifecycle", "boot"],

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "anchord/base/log.h"
+#include "anchord/phone/device_name.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/store/ledger_session.h"
 
 namespace anchord::control {
@@ -19,9 +21,10 @@ namespace {
 constexpr Millis kSeenLate = 300;
 
 bool has_configuration(std::string_view device, const index::FileTable& files) {
-  auto phone = phone_in(device);
-  return phone &&
-         (files.find(*phone + ".cnf.xml.sgn") != nullptr || files.find(*phone + ".cnf.xml") != nullptr);
+  auto known = phone::device_called(device);
+  return known && std::ranges::any_of(phone::kConfigurationForms, [&](phone::FileForm form) {
+           return files.find(phone::file_name(phone::FileKind::configuration, *known, form)) != nullptr;
+         });
 }
 
 void warn_of(const store::LedgerGap& gap) {
@@ -145,7 +148,7 @@ void Activity::note_downloads(const Served* served) {
     if (name.empty()) {
       download.device.set(addresses_.only_device(download.from, read->time));
     } else {
-      addresses_.heard(download.from, phone_in(name).value_or(std::string(name)), read->time);
+      addresses_.heard(download.from, phone::device_key(name), read->time);
     }
     if (download.device.text().empty()) {
       note_nameless(*read, repeated.contains(read));

@@ -10,6 +10,7 @@
 #include "anchord/base/hex.h"
 #include "anchord/base/log.h"
 #include "anchord/crypto/name.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/store/recover.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
@@ -167,7 +168,7 @@ std::unique_ptr<const service::View> Builder::view() {
 Result<OwnLists::Found> Builder::found_by_phones() const {
   OwnLists::Found found{.served = {}, .signer = context_->signer.certificate};
   trust::Served& served = found.served;
-  for (const char* name : {trust::kItlFileName, trust::kCtlFileName})
+  for (const char* name : {phone::kItlFileName, phone::kCtlFileName})
     if (const index::FileEntry* list = files_.find(name))
       served.files[name] = to_buffer(list->body.content.bytes());
   const trust::Identity* signer = context_->rolling_back ? nullptr : &context_->signer;
@@ -204,13 +205,13 @@ Result<std::vector<index::FileChange>> Builder::lists_of(const trust::Cluster& c
     return {};
   };
   UnixSeconds now = calendar_now();
-  Status taken = take(trust::kItlFileName, store::current_itl(store_, cluster, now));
+  Status taken = take(phone::kItlFileName, store::current_itl(store_, cluster, now));
   if (!taken) return std::unexpected(taken.error());
   if (cluster.has_ctl) {
-    taken = take(trust::kCtlFileName, store::current_ctl(store_, cluster, now));
+    taken = take(phone::kCtlFileName, store::current_ctl(store_, cluster, now));
     if (!taken) return std::unexpected(taken.error());
   } else {
-    changes.push_back({trust::kCtlFileName, std::nullopt});
+    changes.push_back({phone::kCtlFileName, std::nullopt});
   }
   return changes;
 }

@@ -6,10 +6,12 @@
 #include <new>
 #include <utility>
 
+#include "anchord/phone/file_kind.h"
+
 namespace anchord::control {
 
 void Copies::put_encrypted(const std::string& name, trust::ConfigTraits traits) {
-  std::string device = configured_device(name).value_or("");
+  std::string device = phone::configured_device(name).value_or("");
   decltype(files_)::iterator file;
   try {
     for (std::uint64_t value : traits.values) secrets_.try_emplace(value, 0);
@@ -65,7 +67,7 @@ std::string Copies::problem(const std::string& name, const DeviceCertificates& d
   if (std::string device = copied(traits); !device.empty()) return copy_problem(device);
   if (!traits.packed.empty() && !configured_.empty()) return packed_problem(traits.packed);
   if (traits.ends_in_secret && !configured_.empty()) return cut_problem();
-  if (traits.is_part && traits.has_secrets && !is_configuration_name(name))
+  if (traits.is_part && traits.has_secrets && !phone::is_configuration_name(name))
     if (std::string device = device_without_configuration(devices); !device.empty())
       return unnamed_problem(device);
   return {};

@@ -2,31 +2,18 @@
 
 #include <algorithm>
 
-#include "anchord/trust/cluster.h"
+#include "anchord/phone/device_name.h"
 
 namespace anchord::control {
-namespace {
-
-std::string key_of(std::string_view name) {
-  return phone_in(name).value_or(std::string(name));
-}
-
-}  // namespace
-
-std::optional<std::string> phone_in(std::string_view name) {
-  if (name.size() < trust::kPhoneName) return std::nullopt;
-  return trust::phone_name(name.substr(name.size() - trust::kPhoneName));
-}
-
 DeviceLog::Device& DeviceLog::heard_of(std::string_view name) {
-  std::string key = key_of(name);
+  std::string key = phone::device_key(name);
   auto known = by_phone_.find(key);
   if (known != by_phone_.end()) {
     devices_.splice(devices_.begin(), devices_, known->second);
     return devices_.front();
   }
   if (devices_.size() == kMaxDevices) {
-    by_phone_.erase(key_of(devices_.back().name));
+    by_phone_.erase(phone::device_key(devices_.back().name));
     devices_.pop_back();
   }
   std::list<Device> added;  // so that there is neither or both, should there be no memory

@@ -16,10 +16,6 @@
 
 namespace anchord::control {
 
-// The phone in what a device calls itself, as trust::phone_name() gives it: a phone says its
-// model in front of its name to one service and not to the other.
-std::optional<std::string> phone_in(std::string_view name);
-
 class DeviceLog {
  public:
   // Names are the peers' claims, so anybody can invent them: more than a large

@@ -3,25 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <tuple>
 
+#include "anchord/base/calendar.h"
+#include "anchord/crypto/expiry.h"
 #include "merge_sorted.h"
 
 namespace anchord::control {
 namespace {
 
-constexpr std::array<UnixSeconds, 3> kWarnDays{90, 30, 7};
-constexpr int kEnded = kWarnDays.size() + 1;
-constexpr int kNotBegun = kEnded + 1;
+using crypto::Expiry;
+
+// After those of Expiry.
+constexpr int kNotBegun = static_cast<int>(Expiry::ended) + 1;
 
 // 0: nothing is to be said.
 int stage_of(const ExpiryWatch::Certificate& certificate, UnixSeconds now) {
-  if (certificate.ends < now) return kEnded;
-  if (certificate.begins > now) return kNotBegun;
-  auto near = [&](UnixSeconds days) { return certificate.ends - now < days * kSecondsPerDay; };
-  return static_cast<int>(std::ranges::count_if(kWarnDays, near));
+  const Expiry expiry = crypto::expiry_of(certificate.ends, now);
+  return expiry != Expiry::ended && certificate.begins > now ? kNotBegun : static_cast<int>(expiry);
 }
 
 std::string name_of(const trust::KnownCertificate& known) {
@@ -43,14 +43,13 @@ std::string_view consequence(const ExpiryWatch::Certificate& certificate, bool r
 
 ExpiryWatch::News news_of(const ExpiryWatch::Certificate& certificate, int stage, UnixSeconds now,
                           bool refuse_expired) {
-  if (stage == kEnded)
+  if (stage == static_cast<int>(Expiry::ended))
     return {true,
             fmt::format("EXPIRED: {} ended {} days ago; {}", certificate.what,
                         (now - certificate.ends) / kSecondsPerDay, consequence(certificate, refuse_expired))};
   if (stage == kNotBegun)
     return {true, fmt::format("NOT YET VALID: {}; check this machine's clock", certificate.what)};
-  return {false,
-          fmt::format("{} ends in {} days", certificate.what, (certificate.ends - now) / kSecondsPerDay)};
+  return {false, fmt::format("{} ends in {} days", certificate.what, days_left(certificate.ends, now))};
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 #include "anchord/base/ascii.h"
 #include "anchord/crypto/digest.h"
+#include "anchord/phone/device_name.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/signed_file.h"
@@ -19,17 +21,15 @@
 namespace anchord::control {
 namespace {
 
-constexpr std::string_view kSigned = ".sgn";
-constexpr std::string_view kSha512 = ".sha512";
-constexpr std::string_view kEncrypted = ".enc.sgn";
-constexpr std::string_view kConfiguration = ".cnf.xml";
-constexpr std::string_view kDefaultConfiguration = "xmldefault.cnf.xml";
+using phone::FileForm;
 
-constexpr const char* kMadeHere =
-    "is not served: files ending in .sgn are made here; put the unsigned file in its place";
+std::string made_here(FileForm form) {
+  return fmt::format("is not served: files ending in {} are made here; put the unsigned file in its place",
+                     phone::ending_of(form));
+}
 
-std::string last_part(std::string_view name) {
-  return lower_case(name.substr(name.rfind('/') + 1));
+std::string_view last_part(std::string_view name) {
+  return name.substr(name.rfind('/') + 1);
 }
 
 Bytes text_bytes(std::string_view text) {
@@ -57,14 +57,14 @@ class Maker {
       : context_(context), kept_(kept), now_(now), room_(std::move(room)) {}
 
   Status add_signed(const std::string& name, const index::Blob& content) {
-    if (Status added = add_signature(name + std::string(kSigned), content); !added) return added;
+    if (Status added = add_signature(phone::with_ending(name, FileForm::sgn), content); !added) return added;
     if (context_.signing.digest != wire::Digest::sha512) return {};
-    return add_signature(name + std::string(kSha512), content);
+    return add_signature(phone::with_ending(name, FileForm::sha512), content);
   }
 
   Status add_encrypted(const std::string& name, const index::Blob& content,
                        const crypto::Certificate& device) {
-    std::string served = name + std::string(kEncrypted);
+    std::string served = phone::with_ending(name, FileForm::enc_sgn);
     Buffer digest = input_digest(served, content.bytes(), context_, &device);
     trust::ContentKey key;
     if (const store::SavedSignature* saved = find(served, digest);
@@ -132,15 +132,16 @@ class Maker {
 Status check_signed_elsewhere(Bytes content, const ProvisioningContext& context) {
   if (wire::parse_foreign_file(content)) return {};
   auto file = wire::parse_signed_file(content);
-  if (!file) return fail(fmt::format("{} (it is no signed file: {})", kMadeHere, file.error().text()));
+  if (!file)
+    return fail(fmt::format("{} (it is no signed file: {})", made_here(FileForm::sgn), file.error().text()));
   if (same_bytes(file->header.serial, context.signer.certificate.serial()))
-    return fail(fmt::format("{} (this one is signed by the cluster)", kMadeHere));
+    return fail(fmt::format("{} (this one is signed by the cluster)", made_here(FileForm::sgn)));
   return {};
 }
 
 // The phone whose encrypted configuration a file may be a copy of, by its name.
 std::optional<std::string> copied_by_name(std::string_view name, const ProvisioningContext& context) {
-  for (std::string& phone : trust::phones_in(last_part(name))) {
+  for (std::string& phone : phone::devices_in(last_part(name))) {
     auto known = context.devices.find(phone);
     if (known != context.devices.end() && stays_encrypted(known->second)) return std::move(phone);
   }
@@ -159,6 +160,10 @@ bool is_copy(Maker& maker, const std::string& name, const index::Blob& content,
   return copied.has_value();
 }
 
+bool is_configuration(std::string_view name) {
+  return phone::configured_device(name) || phone::is_default_configuration(name);
+}
+
 // A configuration that phones would drop is not served; of anything else it is only said.
 Status check_markup(const std::string& name, Bytes content, std::string& warning) {
   auto good = trust::check_xml(content);
@@ -166,7 +171,7 @@ Status check_markup(const std::string& name, Bytes content, std::string& warning
     if (!good->empty()) warning = "has what XML does not allow: " + *good;
     return {};
   }
-  if (configured_device(name) || is_default_configuration(name))
+  if (is_configuration(name))
     return std::unexpected(std::move(good.error()).within("is not well-formed XML"));
   warning = "is not well-formed XML: " + good.error().text;
   return {};
@@ -192,24 +197,8 @@ Result<MadeFiles> make_plain(Maker& maker, const std::string& name, const index:
 
 }  // namespace
 
-std::optional<std::string> configured_device(std::string_view name) {
-  std::string last = last_part(name);
-  if (last.size() != trust::kPhoneName + kConfiguration.size() || !last.starts_with("sep") ||
-      !last.ends_with(kConfiguration))
-    return std::nullopt;
-  return trust::phone_name(std::string_view(last).substr(0, trust::kPhoneName));
-}
-
-bool is_default_configuration(std::string_view name) {
-  return last_part(name) == kDefaultConfiguration;
-}
-
 bool names_a_phone(std::string_view name) {
-  return !trust::phones_in(last_part(name)).empty();
-}
-
-bool is_configuration_name(std::string_view name) {
-  return ends_ignoring_case(name, kConfiguration);
+  return !phone::devices_in(last_part(name)).empty();
 }
 
 bool stays_encrypted(const std::optional<crypto::Certificate>& certificate) {
@@ -243,13 +232,7 @@ std::string unnamed_problem(std::string_view device) {
 }
 
 bool is_signed_name(std::string_view name) {
-  return ends_ignoring_case(name, kSigned);
-}
-
-std::string unsigned_name(std::string_view name) {
-  for (std::string_view ending : {kEncrypted, kSigned})
-    if (ends_ignoring_case(name, ending)) return std::string(name.substr(0, name.size() - ending.size()));
-  return std::string(name);
+  return ends_ignoring_case(name, phone::ending_of(FileForm::sgn));
 }
 
 // What is XML is perhaps converted, and read by pieces that the parser keeps twice; what is encrypted
@@ -259,29 +242,27 @@ std::uint64_t memory_to_make(const std::string& name, Bytes content, const Provi
   constexpr std::uint64_t kOfXml = 4;
   constexpr std::uint64_t kOfEncrypted = 7;
   const std::uint64_t size = content.size();
-  const bool is_xml = lower_case(name).ends_with(".xml") || trust::may_be_xml(content);
+  const bool is_xml = phone::is_xml_name(name) || trust::may_be_xml(content);
   const std::uint64_t of_traits = trust::memory_of_traits(content);
   if (!is_xml) return kSmall + of_traits;
-  const auto device = configured_device(name);
+  const auto device = phone::configured_device(name);
   const bool is_encrypted = device && !context.rolling_back && context.devices.contains(*device);
   return kSmall + std::max(size * (is_encrypted ? kOfEncrypted : kOfXml), size + of_traits);
 }
 
 Status check_name(const std::string& name) {
-  if (!index::is_file_name(name) || name.size() + kEncrypted.size() > index::kMaxFileName)
-    return fail(fmt::format("has a name of more than {} bytes", index::kMaxFileName - kEncrypted.size()));
+  const std::size_t kLongestEnding = phone::ending_of(FileForm::enc_sgn).size();
+  if (!index::is_file_name(name) || name.size() + kLongestEnding > index::kMaxFileName)
+    return fail(fmt::format("has a name of more than {} bytes", index::kMaxFileName - kLongestEnding));
   if (std::ranges::any_of(
           name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\'; }))
     return fail("has a control character or a backslash in its name");
-  std::string lower = lower_case(name);
-  if (lower.ends_with(kSha512))
-    return fail("is not served: files ending in .sha512 are made here; put the unsigned file in its place");
-  const std::string base = unsigned_name(lower);
-  if (base == "itlfile.tlv" || base == "ctlfile.tlv")
+  if (phone::form_of(name) == FileForm::sha512) return fail(made_here(FileForm::sha512));
+  const std::string_view plain = phone::plain_name(name);
+  const auto list = phone::list_name(plain);
+  if (list && list->device.empty())
     return fail("is not served: the cluster's own list is built by the service");
-  if (is_signed_name(name) &&
-      (configured_device(base) || is_default_configuration(base) || trust::own_list_name(base)))
-    return fail(kMadeHere);
+  if (is_signed_name(name) && (list || is_configuration(plain))) return fail(made_here(FileForm::sgn));
   return {};
 }
 
@@ -289,7 +270,7 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
                              const ProvisioningContext& context, const SavedSignatures& kept, UnixSeconds now,
                              MemoryBudget::Share room) {
   Maker maker(context, kept, now, std::move(room));
-  if (auto own = trust::own_list_name(name)) {
+  if (auto own = phone::own_list_name(name)) {
     if (auto signer = trust::own_list_signer(own->kind, content.bytes()); !signer)
       return std::unexpected(std::move(signer.error()).within("cannot be served"));
     if (!context.rolling_back || own->kind == trust::ListKind::ctl) maker.put(name, {.content = content});
@@ -302,7 +283,7 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
       maker.put(name, {.content = content});
     return std::move(maker.out);
   }
-  if (lower_case(name).ends_with(".xml")) {
+  if (phone::is_xml_name(name)) {
     if (Status good = check_markup(name, content.bytes(), maker.out.warning); !good)
       return std::unexpected(std::move(good.error()));
   }
@@ -310,8 +291,9 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
     maker.put(name, {.content = content});
     return std::move(maker.out);
   }
-  if (is_default_configuration(name) && context.mode == trust::Mode::mixed) return std::move(maker.out);
-  if (std::optional<std::string> device = configured_device(name)) {
+  if (phone::is_default_configuration(name) && context.mode == trust::Mode::mixed)
+    return std::move(maker.out);
+  if (std::optional<std::string> device = phone::configured_device(name)) {
     auto known = context.devices.find(*device);
     if (known != context.devices.end()) {
       if (!known->second)
@@ -321,7 +303,7 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
       else
         maker.out.remark = "is served unencrypted: " + can.error().text;
     }
-  } else if (is_default_configuration(name)) {
+  } else if (phone::is_default_configuration(name)) {
     // What lies there by mistake.
     if (auto traits = trust::config_traits(content.bytes()); traits.is_configuration())
       maker.out.traits = std::move(traits);

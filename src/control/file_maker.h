@@ -49,7 +49,7 @@ struct ProvisioningContext {
   trust::SigningSettings signing;
   trust::Mode mode = trust::Mode::nonsecure;
   bool rolling_back = false;
-  DeviceCertificates devices;  // by phone_name()
+  DeviceCertificates devices;  // by phone::device_name()
 };
 
 using SavedSignatures = std::unordered_map<std::string, store::SavedSignature>;  // by name
@@ -88,14 +88,8 @@ Result<MadeFiles> sign_configuration(const std::string& name, const index::Blob&
                                      const ProvisioningContext& context, const SavedSignatures& kept,
                                      UnixSeconds now, MemoryBudget::Share room = {});
 
-// The device whose configuration a file holds, by phone_name(), whatever folder it is in.
-std::optional<std::string> configured_device(std::string_view name);
-
 // Whether a name has a phone's in it, in any spelling, anywhere but in its folders.
 bool names_a_phone(std::string_view name);
-
-// Whether it is one that devices of any kind ask for as their configuration.
-bool is_configuration_name(std::string_view name);
 
 // Whether a device with that certificate must not get its configuration in the clear. None is one
 // that cannot be read.
@@ -112,10 +106,5 @@ std::string unnamed_problem(std::string_view device);
 // NAME.sgn, which only the provisioner can judge: it must take no name that is made of
 // another file of the folder.
 bool is_signed_name(std::string_view name);
-
-// Without .sgn or .enc.sgn at its end.
-std::string unsigned_name(std::string_view name);
-
-bool is_default_configuration(std::string_view name);
 
 }  // namespace anchord::control

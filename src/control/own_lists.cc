@@ -7,6 +7,7 @@
 
 #include "anchord/base/clock.h"
 #include "anchord/base/log.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/trust_list.h"
 
 namespace anchord::control {
@@ -27,7 +28,7 @@ Bytes list_of(const trust::Served& served, const char* name) {
 
 void OwnLists::take_from(std::vector<index::FileChange>& changes) {
   auto is_list = [](const index::FileChange& change) {
-    return trust::own_list_name(change.name).has_value();
+    return phone::own_list_name(change.name).has_value();
   };
   for (const index::FileChange& change : changes) {
     if (!is_list(change)) continue;
@@ -87,14 +88,14 @@ std::map<std::string, OwnLists::Phone> OwnLists::phones() {
   std::map<std::string, Phone> out;
   auto choose = [&](const Lists& lists, bool made) {
     for (const auto& [file, list] : lists) {
-      const auto name = trust::own_list_name(file);
+      const auto name = phone::own_list_name(file);
       if (!name) continue;
       Phone& phone = out.try_emplace(name->device, Phone{.made = made, .ctl = {}, .itl = {}}).first->second;
       if (phone.made != made) continue;
       std::string& chosen = name->kind == ListKind::ctl ? phone.ctl : phone.itl;
       std::string other = file;
       // As the file table finds it: the exact name, else the first in byte order.
-      if (chosen.empty() || file == trust::own_list_file(*name)) std::swap(chosen, other);
+      if (chosen.empty() || file == phone::own_list_file(*name)) std::swap(chosen, other);
       if (!other.empty())
         withdraw(phone, other, fmt::format("its phone finds '{}' before it; remove one of the two", chosen));
     }
@@ -178,8 +179,8 @@ const std::string& OwnLists::fault_for(const Content& ctl, const Content& itl, c
 }
 
 const std::string& OwnLists::fault_of_before(const Content& ctl, const Content& itl) {
-  const index::Blob held_ctl(to_buffer(list_of(*before_, trust::kCtlFileName)));
-  const index::Blob held_itl(to_buffer(list_of(*before_, trust::kItlFileName)));
+  const index::Blob held_ctl(to_buffer(list_of(*before_, phone::kCtlFileName)));
+  const index::Blob held_itl(to_buffer(list_of(*before_, phone::kItlFileName)));
   return fault_for(ctl, itl, {held_ctl.bytes(), held_ctl.size() == 0 ? trust::kNoList : version_of(held_ctl)},
                    {held_itl.bytes(), version_of(held_itl)});
 }

@@ -1,26 +1,13 @@
 #include "pending_ledger.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
-#include "anchord/trust/own_list.h"
-#include "device_log.h"
-#include "file_maker.h"
+#include "anchord/phone/device_name.h"
+#include "anchord/phone/file_kind.h"
 
 namespace anchord::control {
 namespace {
-
-constexpr std::array<std::string_view, 3> kSignedEndings{".enc.sgn", ".sha512", ".sgn"};
-
-// Of the model in front of the name that a phone gives the verification service, as it is
-// given by command: "8861" in "CP-8861-SEP001122334455".
-std::string_view model_in(std::string_view name) {
-  name.remove_suffix(trust::kPhoneName);
-  if (name.ends_with('-')) name.remove_suffix(1);
-  if (name.starts_with("CP-")) name.remove_prefix(3);
-  return name;
-}
 
 using trust::ListKind;
 using trust::Observation;
@@ -83,15 +70,10 @@ void observe(std::vector<Observation>& seen, const service::Download& download, 
 }  // namespace
 
 std::optional<store::DeliveredKind> delivered_kind(std::string_view served) {
-  if (served == trust::kItlFileName || served == trust::kCtlFileName || trust::own_list_name(served))
-    return served.front() == 'I' || served.front() == 'i' ? store::DeliveredKind::itl
-                                                          : store::DeliveredKind::ctl;
-  for (std::string_view ending : kSignedEndings) {
-    if (!served.ends_with(ending)) continue;
-    served.remove_suffix(ending.size());
-    break;
-  }
-  if (configured_device(served) || is_default_configuration(served))
+  if (auto list = phone::list_name(served))
+    return list->kind == ListKind::itl ? store::DeliveredKind::itl : store::DeliveredKind::ctl;
+  const std::string_view plain = phone::plain_name(served);
+  if (phone::configured_device(plain) || phone::is_default_configuration(plain))
     return store::DeliveredKind::configuration;
   return std::nullopt;
 }
@@ -108,7 +90,7 @@ store::LedgerChange* PendingLedger::change_of(const std::string& device) {
 
 void PendingLedger::note(const service::Download& download, UnixSeconds now) {
   auto kind = delivered_kind(download.file.text());
-  auto device = phone_in(download.device.text());
+  auto device = phone::device_called(download.device.text());
   if (!kind || !device) return;
   store::LedgerChange* change = change_of(*device);
   if (change == nullptr) return;
@@ -129,7 +111,7 @@ void PendingLedger::note_one_of(std::span<const std::string> devices, const serv
   if (!kind || *kind == store::DeliveredKind::configuration) return;
   const std::string from = download.from.text();
   for (const std::string& name : devices) {
-    auto device = phone_in(name);
+    auto device = phone::device_called(name);
     store::LedgerChange* change = device ? change_of(*device) : nullptr;
     if (change == nullptr) continue;
     add(change->seen, {.what = Observation::What::list_maybe_given,
@@ -141,11 +123,12 @@ void PendingLedger::note_one_of(std::span<const std::string> devices, const serv
 }
 
 void PendingLedger::note(const service::Question& question, UnixSeconds now, bool counted) {
-  auto device = phone_in(question.device.text());
+  auto device = phone::device_called(question.device.text());
   if (!device) return;
   store::LedgerChange* change = change_of(*device);
   if (change == nullptr) return;
-  if (std::string_view model = model_in(question.device.text()); !model.empty()) change->model = model;
+  if (std::string_view model = phone::model_called(question.device.text()); !model.empty())
+    change->model = model;
   if (counted) ++change->questions;
   change->last_asked = change->heard = std::max(change->heard, now);
   if (question.kind != service::QuestionKind::query || !question.sast || !question.delivered) return;

@@ -11,6 +11,7 @@
 #include <new>
 
 #include "anchord/base/log.h"
+#include "anchord/phone/file_kind.h"
 #include "background.h"
 
 namespace anchord::control {
@@ -29,11 +30,13 @@ constexpr Millis kSayProgress = 5'000;
 constexpr Millis kCopyTime = 20;
 constexpr Millis kCopyTimeAtEnd = 1'000;
 
-constexpr std::array<std::string_view, 4> kEndings{"", ".sgn", ".sha512", ".enc.sgn"};
+constexpr unsigned form_bit(phone::FileForm form) {
+  return 1u << static_cast<unsigned>(form);
+}
 
 unsigned ending_bit(const std::string& name, const std::string& served) {
-  for (unsigned i = 0; i < kEndings.size(); ++i)
-    if (std::string_view(served).substr(name.size()) == kEndings[i]) return 1u << i;
+  for (phone::FileForm form : phone::kFileForms)
+    if (std::string_view(served).substr(name.size()) == phone::ending_of(form)) return form_bit(form);
   return 0;
 }
 
@@ -288,7 +291,7 @@ void Provisioner::take_over_context(const std::shared_ptr<const ProvisioningCont
   bool mode = before->mode != given_->mode;
   whole_pass_ = true;
   auto is_of_another_state = [&](const std::string& name) {
-    return all || (mode && is_default_configuration(name));
+    return all || (mode && phone::is_default_configuration(name));
   };
   std::vector<Job> jobs = remake([&](const std::string& name) {
     return is_of_another_state(name) || has_other_certificate(name, old_devices);
@@ -320,7 +323,7 @@ void Provisioner::process(std::vector<Job> jobs) {
   // Configurations first: a copy of one that goes out encrypted is never served, however short.
   std::vector<Job> others;
   std::vector<Job> in_order;
-  for (Job& job : jobs) (configured_device(job.name) ? in_order : others).push_back(std::move(job));
+  for (Job& job : jobs) (phone::configured_device(job.name) ? in_order : others).push_back(std::move(job));
   std::ranges::move(others, std::back_inserter(in_order));
   jobs = std::move(in_order);
   made_ = 0;
@@ -476,17 +479,18 @@ void Provisioner::remove(const std::string& name) {
   problems_.warn(file, "");
   problems_.news().gone(file);
   // Somebody else's signed file may have waited for the place.
-  if (problems_.has(file + ".sgn")) look_again(name + ".sgn");
+  const std::string signed_name = phone::with_ending(name, phone::FileForm::sgn);
+  if (problems_.has(std::string(kFiles) + signed_name)) look_again(signed_name);
   std::lock_guard lock(mutex_);
   report_.files = known_.size();
   report_.bytes = bytes_;
 }
 
 void Provisioner::drop_endings(const std::string& name, unsigned endings) {
-  for (unsigned i = 0; i < kEndings.size(); ++i) {
-    if ((endings & 1u << i) == 0) continue;
-    std::string served = name + std::string(kEndings[i]);
-    if (i != 0) to_forget_.insert(served);
+  for (phone::FileForm form : phone::kFileForms) {
+    if ((endings & form_bit(form)) == 0) continue;
+    std::string served = phone::with_ending(name, form);
+    if (form != phone::FileForm::plain) to_forget_.insert(served);
     std::erase_if(to_keep_, [&](const store::SavedSignature& s) { return s.name == served; });
     changes_.push_back({std::move(served), std::nullopt});
   }
@@ -534,7 +538,7 @@ void Provisioner::send_update() {
 void Provisioner::set_refused(const std::string& name, std::string reason) {
   auto known = known_.find(name);
   unsigned served = known != known_.end() ? known->second.served : 0;
-  if (auto device = configured_device(name); device && (served & ending_bit(name, name)) != 0) {
+  if (auto device = phone::configured_device(name); device && (served & ending_bit(name, name)) != 0) {
     auto certificate = context_->devices.find(*device);
     if (certificate != context_->devices.end() && !certificate->second)
       reason += ", and its last good version is not encrypted either";

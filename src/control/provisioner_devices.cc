@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "anchord/phone/file_kind.h"
 #include "anchord/store/device_files.h"
 #include "provisioner.h"
 
@@ -88,7 +89,7 @@ void Provisioner::take_over_devices(const DeviceCertificates& before) {
 }
 
 bool Provisioner::has_other_certificate(const std::string& name, const DeviceCertificates& before) const {
-  auto device = configured_device(name);
+  auto device = phone::configured_device(name);
   if (!device) return names_a_phone(name);  // it may be a copy
   auto was = before.find(*device);
   auto is = context_->devices.find(*device);

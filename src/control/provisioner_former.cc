@@ -2,6 +2,7 @@
 // a key that goes must not stay in service, since nobody vouches for it in the end.
 #include <utility>
 
+#include "anchord/phone/file_kind.h"
 #include "provisioner.h"
 
 namespace anchord::control {
@@ -11,7 +12,7 @@ namespace anchord::control {
 void Provisioner::make_as_before(Job& job) const {
   job.read.reason = job.made->error().text;
   const bool is_signed = job.known->served > kPlainEnding;
-  if (!is_signed || context_->rolling_back || !configured_device(job.name)) return;
+  if (!is_signed || context_->rolling_back || !phone::configured_device(job.name)) return;
   job.made =
       sign_configuration(job.name, job.content, job.known->recipient, *context_, kept_, calendar_now());
   if (!*job.made)

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "anchord/base/log.h"
+#include "anchord/phone/file_kind.h"
 #include "provisioner.h"
 
 namespace anchord::control {
@@ -12,7 +13,7 @@ namespace anchord::control {
 // there is no F.sgn. In any of the helpers.
 Status Provisioner::check_place(const std::string& name) const {
   if (!is_signed_name(name)) return {};
-  const std::string base = unsigned_name(name);
+  const std::string base(phone::plain_name(name));
   if (!known_.contains(base) && !files_.holds(base)) return {};
   return fail(fmt::format(
       "is not served: '{}' lies beside it and is signed under this name here; remove one of the two", base));
@@ -69,7 +70,7 @@ std::set<std::string> Provisioner::devices_to_remove(std::set<std::string> due) 
   if (due.empty()) return due;
   std::set<std::string> waiting;  // devices
   for (const auto& [name, since] : gone_files_.waiting())
-    if (auto device = configured_device(name)) waiting.insert(std::move(*device));
+    if (auto device = phone::configured_device(name)) waiting.insert(std::move(*device));
   std::set<std::string> later;
   for (const std::string& name : due)
     if (std::ranges::any_of(devices_of(name), [&](const auto& device) { return waiting.contains(device); }))

@@ -4,17 +4,13 @@
 
 #include <array>
 
+#include "anchord/base/calendar.h"
+
 namespace anchord::control {
 namespace {
 
 nlohmann::json time_or_null(UnixSeconds time) {
   return time != 0 ? nlohmann::json(time) : nlohmann::json();
-}
-
-// Whole days; below zero once it has ended.
-std::int64_t days_left(UnixSeconds ends, UnixSeconds now) {
-  UnixSeconds left = ends - now;
-  return left >= 0 ? left / kSecondsPerDay : -((kSecondsPerDay - 1 - left) / kSecondsPerDay);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "tracer.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,8 +7,10 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "anchord/base/calendar.h"
 #include "anchord/base/log.h"
 #include "anchord/base/printable.h"
+#include "anchord/phone/device_name.h"
 #include "device_log.h"
 
 namespace anchord::control {
@@ -63,11 +64,6 @@ std::string trouble_text(const Trouble& trouble, UnixSeconds tvs_since) {
   return fmt::format("the handshake was refused: {}", trouble.reason.text());
 }
 
-// Peers spell names as they like.
-std::string trace_key(std::string_view device) {
-  return phone_in(device).value_or(std::string(device));
-}
-
 // When the records' clock showed `at`.
 std::int64_t unix_millis(Millis at, Millis now) {
   auto ago = static_cast<std::int64_t>(now - std::min(at, now));
@@ -95,8 +91,7 @@ std::string alert_text(const Trouble& trouble, UnixSeconds tvs_since) {
     case unknown_ca:
     case access_denied: {
       std::string out = fmt::format("it does not trust this host's {} certificate", is_tvs ? "TVS" : "HTTPS");
-      if (is_tvs && tvs_since != 0)
-        out += fmt::format(": its list is older than {:%Y-%m-%d}", fmt::gmtime(tvs_since));
+      if (is_tvs && tvs_since != 0) out += ": its list is older than " + date_text(tvs_since);
       return out;
     }
     case certificate_expired:
@@ -129,11 +124,11 @@ void Tracer::note(const service::Download& download, std::string_view device) {
     log::debug(fmt::format("{}: {} {} asked for '{}': {}", protocol, download.from.text(),
                            device.empty() ? "(of nobody known)" : device, file, end));
   if (device.empty() || is_told) return;
-  trace_.note_device(trace_key(device), {.at = download.ended,
-                                         .from = download.from,
-                                         .protocol = protocol,
-                                         .what = std::string(file),
-                                         .outcome = end});
+  trace_.note_device(phone::device_key(device), {.at = download.ended,
+                                                 .from = download.from,
+                                                 .protocol = protocol,
+                                                 .what = std::string(file),
+                                                 .outcome = end});
 }
 
 void Tracer::note(const service::Request& request, std::string_view device) {
@@ -144,11 +139,11 @@ void Tracer::note(const service::Request& request, std::string_view device) {
     log::debug(fmt::format("{}: {} {} asks for '{}': {}", protocol, request.from.text(),
                            device.empty() ? "(of nobody known)" : device, file, answered));
   if (device.empty()) return;
-  trace_.note_device(trace_key(device), {.at = request.at,
-                                         .from = request.from,
-                                         .protocol = protocol,
-                                         .what = std::string(file),
-                                         .outcome = answered});
+  trace_.note_device(phone::device_key(device), {.at = request.at,
+                                                 .from = request.from,
+                                                 .protocol = protocol,
+                                                 .what = std::string(file),
+                                                 .outcome = answered});
 }
 
 void Tracer::note(const Question& question, bool is_served) {
@@ -165,11 +160,11 @@ void Tracer::note(const Question& question, bool is_served) {
             "signed ('anchorctl phone trace' says what it was)",
             name, question.from.text(), question.serial.text(), question.issuer.text()));
   }
-  trace_.note_device(trace_key(name), {.at = question.at,
-                                       .from = question.from,
-                                       .protocol = "tvs",
-                                       .what = std::move(what),
-                                       .outcome = std::move(outcome)});
+  trace_.note_device(phone::device_key(name), {.at = question.at,
+                                               .from = question.from,
+                                               .protocol = "tvs",
+                                               .what = std::move(what),
+                                               .outcome = std::move(outcome)});
 }
 
 void Tracer::note(const Trouble& trouble, const std::optional<crypto::Certificate>& tvs) {
@@ -196,7 +191,7 @@ bool Tracer::wants_requests(Millis now) const {
 
 std::string Tracer::answer(std::string_view arguments, Millis now) {
   std::string_view rest = arguments.substr(std::min(arguments.find(' '), arguments.size()));
-  auto device = phone_in(arguments.substr(0, arguments.size() - rest.size()));
+  auto device = phone::device_called(arguments.substr(0, arguments.size() - rest.size()));
   auto seconds = number_in(rest);
   auto since = number_in(rest);
   if (!device || !seconds || !since || !rest.empty()) return "unknown request\n";

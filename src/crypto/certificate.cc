@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "anchord/base/ascii.h"
+#include "anchord/base/hex.h"
 #include "anchord/crypto/pem.h"
 #include "boringssl.h"
 #include "certificate_der.h"
@@ -300,6 +301,10 @@ Result<Buffer> Certificate::encrypt(Bytes secret) const {
   }
   out.resize(size);
   return out;
+}
+
+std::string short_hash(const Certificate& certificate) {
+  return std::string(short_hash(to_hex(certificate.sha256())));
 }
 
 }  // namespace anchord::crypto

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "anchord/base/ascii.h"
+#include "anchord/phone/file_kind.h"
 #include "guessing.h"
 #include "provisioned_file.h"
 
@@ -16,14 +17,13 @@ using wire::HttpRange;
 using wire::HttpStatus;
 
 constexpr std::string_view kNotFound = "not found\n";
-constexpr std::string_view kSigned = ".sgn";
 
 // On TLS a phone asks for its signed configuration and expects the plain one: the
 // connection is what vouches for it.
-bool is_unsigned_on_tls(std::string_view name, std::string_view device) {
-  constexpr std::string_view kConfiguration = ".cnf.xml.sgn";
-  return !device.empty() && device.data() == name.data() &&
-         name.size() == device.size() + kConfiguration.size() && ends_ignoring_case(name, kConfiguration);
+bool is_unsigned_on_tls(std::string_view name) {
+  const phone::FileName asked = phone::parse_file_name(name);
+  return asked.kind == phone::FileKind::configuration &&
+         same_ignoring_case(asked.rest, phone::ending_of(phone::FileForm::sgn));
 }
 
 // The file's version in hexadecimal, with quotes. The same file without its signature
@@ -45,8 +45,8 @@ class EntityTag {
 };
 
 std::string_view content_type(std::string_view name, bool is_unsigned) {
-  if (is_unsigned) name.remove_suffix(kSigned.size());
-  return ends_ignoring_case(name, ".xml") ? "text/xml" : "application/octet-stream";
+  if (is_unsigned) name = phone::plain_name(name);
+  return phone::is_xml_name(name) ? "text/xml" : "application/octet-stream";
 }
 
 void write_head(Writer& out, const wire::HttpResponse& response, HttpService& service) {
@@ -120,7 +120,7 @@ HttpAnswer answer_http(const wire::HttpRequest& request, const io::Host& from, H
   }
   const index::FileEntry* file = name ? find_file(service.shard.pins.current().files, *name) : nullptr;
   if (file != nullptr) {
-    bool is_unsigned = service.protocol == Protocol::https && is_unsigned_on_tls(*name, device);
+    bool is_unsigned = service.protocol == Protocol::https && is_unsigned_on_tls(*name);
     HttpAnswer answer = answer_file(request, *file, is_unsigned, service, out);
     answer.device.set(device);
     service.shard.note(*name, device, from, service.protocol,

@@ -3,21 +3,23 @@
 #include <algorithm>
 #include <array>
 
-#include "anchord/base/ascii.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/wire/file_name.h"
 
 namespace anchord::service {
 namespace {
 
-constexpr std::size_t kMacDigits = 12;
-constexpr std::string_view kConfiguration = ".cnf.xml.sgn";
-constexpr std::string_view kPlainConfiguration = ".cnf.xml";
+using phone::FileKind;
 
 // What find() forgives too.
 std::string_view bare(std::string_view asked) {
   if (asked.ends_with('\0')) asked.remove_suffix(1);
   if (asked.starts_with('/')) asked.remove_prefix(1);
   return asked;
+}
+
+bool is_own_list(const phone::FileName& name) {
+  return (name.kind == FileKind::own_itl || name.kind == FileKind::own_ctl) && name.rest.empty();
 }
 
 }  // namespace
@@ -33,41 +35,29 @@ std::string_view name_meant(const index::FileTable& files, std::string_view aske
   return wire::plain_file_name(path, room).value_or(std::string_view());
 }
 
-std::string_view device_in(std::string_view file) {
-  file = bare(file);
-  if (starts_ignoring_case(file, "itl") || starts_ignoring_case(file, "ctl")) file.remove_prefix(3);
-  constexpr std::size_t kSize = 3 + kMacDigits;
-  if (!starts_ignoring_case(file, "sep") || file.size() < kSize) return {};
-  if (!std::ranges::all_of(file.substr(3, kMacDigits), [](char c) { return hex_value(c) >= 0; })) return {};
-  if (file.size() > kSize && file[kSize] != '.') return {};
-  return file.substr(0, kSize);
+std::string_view device_in(std::string_view asked) {
+  return phone::device_in_file_name(bare(asked));
 }
 
 bool is_recorded(std::string_view device, std::string_view served) {
-  return !device.empty() || starts_ignoring_case(served, "itlfile.tlv") ||
-         starts_ignoring_case(served, "ctlfile.tlv") || starts_ignoring_case(served, "xmldefault.cnf.xml");
+  if (!device.empty()) return true;
+  const phone::FileName name = phone::parse_file_name(served);
+  return name.kind != FileKind::other && name.device.empty();
 }
 
 bool is_own_file(std::string_view asked) {
-  std::string_view name = bare(asked);
-  std::string_view device = device_in(name);
-  if (device.empty()) return false;
-  std::string_view rest = name.substr(static_cast<std::size_t>(device.data() - name.data()) + device.size());
-  if (device.data() != name.data()) return same_ignoring_case(rest, ".tlv");
-  return starts_ignoring_case(rest, kPlainConfiguration) &&
-         (rest.size() == kPlainConfiguration.size() || rest[kPlainConfiguration.size()] == '.');
+  const phone::FileName name = phone::parse_file_name(bare(asked));
+  return name.kind == FileKind::configuration || is_own_list(name);
 }
 
 bool is_own_list(std::string_view asked) {
-  std::string_view name = bare(asked);
-  std::string_view device = device_in(name);
-  return !device.empty() && device.data() != name.data() &&
-         same_ignoring_case(name.substr(3 + device.size()), ".tlv");
+  return is_own_list(phone::parse_file_name(bare(asked)));
 }
 
-bool is_list(std::string_view name) {
-  return same_ignoring_case(name, "ITLFile.tlv") || same_ignoring_case(name, "CTLFile.tlv") ||
-         is_own_list(name);
+bool is_list(std::string_view served) {
+  const phone::FileName name = phone::parse_file_name(bare(served));
+  return is_own_list(name) ||
+         ((name.kind == FileKind::itl || name.kind == FileKind::ctl) && name.rest.empty());
 }
 
 Download not_there(std::string_view asked, const io::Host& from, Protocol protocol, Millis now) {
@@ -80,19 +70,17 @@ Download not_there(std::string_view asked, const io::Host& from, Protocol protoc
 // A phone with a certificate has only the signed configuration, and in a cluster that is rolling back there
 // is only the plain one.
 bool is_known_device(const index::FileTable& files, std::string_view device) {
-  std::array<char, 64> name;
-  if (device.size() + kConfiguration.size() > name.size()) return false;
-  std::size_t size = device.copy(name.data(), device.size());
-  kConfiguration.copy(name.data() + size, kConfiguration.size());
-  return files.find({name.data(), size + kConfiguration.size()}) != nullptr ||
-         files.find({name.data(), size + kPlainConfiguration.size()}) != nullptr;
+  std::array<char, 64> room;
+  return std::ranges::any_of(phone::kConfigurationForms, [&](phone::FileForm form) {
+    return files.find(phone::file_name_in(room, FileKind::configuration, device, form)) != nullptr;
+  });
 }
 
 const index::FileEntry* find_file(const index::FileTable& files, std::string_view asked) {
   if (const index::FileEntry* own = files.find(asked)) return own;
-  // "SEP<mac>.tlv" itself is no list.
-  if (!is_own_list(asked)) return nullptr;
-  return files.find(starts_ignoring_case(bare(asked), "itl") ? "ITLFile.tlv" : "CTLFile.tlv");
+  const phone::FileName name = phone::parse_file_name(bare(asked));
+  if (!is_own_list(name)) return nullptr;
+  return files.find(name.kind == FileKind::own_itl ? phone::kItlFileName : phone::kCtlFileName);
 }
 
 }  // namespace anchord::service

@@ -21,7 +21,7 @@ const index::FileEntry* find_file(const index::FileTable& files, std::string_vie
 
 // "SEP001122334455" in "SEP001122334455.cnf.xml.sgn" or "ITLSEP001122334455.tlv", as
 // spelt there; empty when no device is named.
-std::string_view device_in(std::string_view file);
+std::string_view device_in(std::string_view asked);
 
 // Whether it is to be recorded who was given that file: one that was asked for with a
 // device's name, or a list or default configuration, which phones also ask for without it.
@@ -35,7 +35,7 @@ bool is_own_file(std::string_view asked);
 bool is_own_list(std::string_view asked);
 
 // Whether that is the name of a list, the cluster's or a device's own.
-bool is_list(std::string_view name);
+bool is_list(std::string_view served);
 
 // The record of a request for one that is not there.
 Download not_there(std::string_view asked, const io::Host& from, Protocol protocol, Millis now);

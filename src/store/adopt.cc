@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "anchord/base/hex.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
 #include "impl.h"
@@ -34,7 +35,7 @@ Result<std::vector<trust::KnownCertificate>> certificates_in(const wire::TrustLi
   std::vector<trust::KnownCertificate> all;
   for (std::size_t i = 0; i < list.records.size(); ++i) {
     const wire::Record& record = list.records[i];
-    if (record.certificate.empty() || !wire::role_from_name(wire::role_name(record.role))) continue;
+    if (record.certificate.empty() || !wire::is_known(record.role)) continue;
     auto known = known_from(record, i + 1);
     if (!known) return std::unexpected(known.error());
     auto there = std::ranges::find(all, known->certificate, &trust::KnownCertificate::certificate);
@@ -210,7 +211,7 @@ Status put_adopted(Database& database, const InitRequest& request,
     if (auto done = note_audit(database, "adopted " + describe(identity->certificate)); !done) return done;
   if (request.adopted.itl.empty()) return {};
   // Any phone may hold it, whether it was ever heard of or not.
-  auto done = keep_issued_list(database, trust::kItlFileName, request.adopted.itl, request.now);
+  auto done = keep_issued_list(database, phone::kItlFileName, request.adopted.itl, request.now);
   if (done)
     done = execute(database, "INSERT INTO ledger_gaps (began, ended, unkept, why) VALUES (0, ?, 0, ?)",
                    request.now, kAdoptedGap);

@@ -5,13 +5,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "anchord/base/calendar.h"
 #include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
 #include "anchord/store/ledger_session.h"
@@ -29,12 +29,11 @@
 namespace anchord::store {
 namespace {
 
-std::string time_text(UnixSeconds time) {
-  time_t seconds = time;
-  tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+// "20261123T053338Z"
+std::string time_in_name(UnixSeconds time) {
+  std::string text = time_text(time);
+  std::erase_if(text, [](char c) { return c == '-' || c == ':'; });
+  return text;
 }
 
 // Where the state goes, and what is there now.
@@ -237,7 +236,7 @@ Status sync_all(const std::filesystem::path& folder) {
 
 // A name that nothing has.
 std::filesystem::path name_for_old(const std::filesystem::path& state, UnixSeconds now) {
-  std::string name = state.string() + ".before-restore-" + time_text(now);
+  std::string name = state.string() + ".before-restore-" + time_in_name(now);
   std::string free = name;
   std::error_code ignored;
   for (int i = 2; std::filesystem::exists(std::filesystem::symlink_status(free, ignored)); ++i)

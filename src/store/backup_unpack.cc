@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "anchord/base/hex.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/store/backup.h"
 #include "anchord/trust/trust_list.h"
 #include "archive.h"
@@ -95,7 +96,7 @@ Result<LoadedCluster> check_store(const std::filesystem::path& folder) {
   if (!store) return std::unexpected(store.error());
   auto loaded = store->load(KeyUse::with_keys);
   if (!loaded) return std::unexpected(loaded.error());
-  for (const char* name : {trust::kItlFileName, trust::kCtlFileName})
+  for (const char* name : {phone::kItlFileName, phone::kCtlFileName})
     if (auto good = check_list(*store, name); !good) return std::unexpected(good.error());
   return loaded;
 }

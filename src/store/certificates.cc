@@ -63,7 +63,7 @@ Status check_new(Database& database, const trust::KnownCertificate& known) {
   if (known.roles.empty())
     return fail(fmt::format("{} needs at least one role", describe(known.certificate)));
   for (std::size_t i = 0; i < known.roles.size(); ++i) {
-    if (!wire::role_from_name(wire::role_name(known.roles[i])))
+    if (!wire::is_known(known.roles[i]))
       return fail(fmt::format("{} cannot have a role of an unknown kind", describe(known.certificate)));
     if (std::find(known.roles.begin(), known.roles.begin() + static_cast<std::ptrdiff_t>(i),
                   known.roles[i]) != known.roles.begin() + static_cast<std::ptrdiff_t>(i))
@@ -126,17 +126,8 @@ Result<std::string> hash_to_remove(Database& database, std::string_view typed) {
   return fail(fmt::format(
       "certificate {} cannot be removed: it is the cluster's own ({}{}), and phones would no longer "
       "trust what it vouches for; 'anchorctl cert regenerate {}{}' puts another in its place",
-      hash->substr(0, 8), own.text(), own.last_of_tvs ? ", the last of the verification services" : "",
+      crypto::short_hash(*hash), own.text(), own.last_of_tvs ? ", the last of the verification services" : "",
       trust::service_name(own.service), own.host.empty() ? "" : " --host " + own.host));
-}
-
-std::string roles_text(std::span<const wire::Role> roles) {
-  std::string text;
-  for (wire::Role role : roles) {
-    if (!text.empty()) text += ',';
-    text += wire::role_name(role);
-  }
-  return text;
 }
 
 std::optional<std::vector<wire::Role>> roles_from_text(std::string_view text) {

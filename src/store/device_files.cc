@@ -8,6 +8,7 @@
 
 #include "anchord/base/file.h"
 #include "anchord/base/trusted_folder.h"
+#include "anchord/phone/device_name.h"
 #include "anchord/trust/cluster.h"
 #include "device_folder.h"
 
@@ -63,7 +64,7 @@ void read_into(DeviceFile& out, const Result<TrustedFolder>& folder, const std::
 
 std::optional<std::string> device_of_file(std::string_view name) {
   if (!name.ends_with(kPem)) return std::nullopt;
-  return trust::phone_name(name.substr(0, name.size() - kPem.size()));
+  return phone::device_name(name.substr(0, name.size() - kPem.size()));
 }
 
 Result<crypto::Certificate> device_certificate(std::string_view device, Bytes content) {
@@ -79,7 +80,7 @@ Result<crypto::Certificate> device_certificate(std::string_view device, Bytes co
 
 std::set<std::string> devices_in(std::string_view file, Bytes content) {
   std::set<std::string> out;
-  for (std::string& phone : trust::phones_in(file)) out.insert(std::move(phone));
+  for (std::string& phone : phone::devices_in(file)) out.insert(std::move(phone));
   if (auto certificates = crypto::Certificate::all_from(content)) {
     for (const crypto::Certificate& one : *certificates)
       if (auto named = trust::named_phone(one.subject())) out.insert(std::move(*named));
@@ -145,7 +146,7 @@ Result<DeviceFiles> device_files_by_phone(const std::filesystem::path& state) {
   if (!names) return std::unexpected(names.error());
   DeviceFiles out;
   for (std::string& name : *names)
-    if (auto devices = trust::phones_in(name); devices.size() == 1)
+    if (auto devices = phone::devices_in(name); devices.size() == 1)
       out.emplace(std::move(devices.front()), std::move(name));
   return out;
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "anchord/base/ascii.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/own_list.h"
 #include "impl.h"
 #include "ledger_rows.h"
@@ -112,7 +113,7 @@ Status note_own_lists(Database& database) {
   if (!own) return std::unexpected(own.error());
   LedgerRows rows(database);
   for (const auto& [file, version] : *own) {
-    auto name = list_name(file);
+    auto name = phone::list_name(file);
     if (!name || name->device.empty()) continue;
     auto entry = rows.read(name->device);
     if (!entry) return std::unexpected(entry.error());
@@ -130,13 +131,6 @@ Status note_own_lists(Database& database) {
 
 }  // namespace
 
-std::optional<ListName> list_name(std::string_view file) {
-  if (auto own = trust::own_list_name(file)) return ListName{own->kind, std::move(own->device)};
-  for (ListKind kind : {ListKind::itl, ListKind::ctl})
-    if (same_ignoring_case(file, trust::list_file_name(kind))) return ListName{kind, ""};
-  return std::nullopt;
-}
-
 Result<Gaps> Gaps::read(Database& database, std::span<const LedgerGap> without) {
   Gaps out;
   auto gaps = read_gaps(database);
@@ -151,7 +145,7 @@ Result<Gaps> Gaps::read(Database& database, std::span<const LedgerGap> without) 
     if (std::ranges::find(without, one.gap) != without.end()) continue;
     Gap& made = out.gaps_.emplace_back(one.number, std::move(one.gap), trust::Unrecorded());
     for (const Served& list : *served) {
-      auto name = list_name(list.name);
+      auto name = phone::list_name(list.name);
       if (!name || !name->device.empty()) continue;
       if (list.from > made.gap.ended || list.until < made.gap.began) continue;
       made.lists[static_cast<std::size_t>(name->kind)].push_back(list.version);

@@ -1,12 +1,13 @@
 #include "guard.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
+#include "anchord/base/calendar.h"
 #include "anchord/base/hex.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "identities.h"
@@ -21,10 +22,6 @@ using trust::Service;
 
 // A clock that was set right by hand may be off by this much from one change to the next.
 constexpr UnixSeconds kMaxClockBack = 300;
-
-std::string date_text(UnixSeconds time) {
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(time)));
-}
 
 Result<UnixSeconds> highest_time(Database& database) {
   Statement row(database,
@@ -43,7 +40,7 @@ Status check_clock(Database& database, const ChangeRequest& request) {
   return fail(fmt::format(
       "this machine's clock says {}, but {} was recorded before: set the clock, or, where it is right "
       "and was wrong then, give --clock-is-right",
-      date_text(request.now), date_text(*highest)));
+      time_text(request.now), time_text(*highest)));
 }
 
 // From here on, no earlier time is right than that of a change whose clock somebody vouched for.
@@ -55,7 +52,7 @@ Status set_clock(Database& database, const ChangeRequest& request) {
   auto done = execute(database, "INSERT OR REPLACE INTO clock (id, highest) VALUES (1, ?)", request.now);
   if (done)
     done = note_audit(database,
-                      fmt::format("the clock was set back: {} was recorded before", date_text(*highest)),
+                      fmt::format("the clock was set back: {} was recorded before", time_text(*highest)),
                       request.force, request.now);
   return done;
 }
@@ -140,9 +137,10 @@ std::string cure(const Counted& phones) {
                               : fmt::format("{} of them are served lists of their own", phones.with_own);
   return fmt::format(
       "{}, and a reset fetches those again: make them anew or remove them first "
-      "(provisioning/ITLSEP....tlv and CTLSEP....tlv, or those of 'anchorctl phone recover'), "
+      "(provisioning/{} and {}, or those of 'anchorctl phone recover'), "
       "then {}{}",
-      own, kReset, kGone);
+      own, phone::own_list_file({"SEP...", ListKind::itl}), phone::own_list_file({"SEP...", ListKind::ctl}),
+      kReset, kGone);
 }
 
 // What the change takes away, and a phone may need later: the virtual phone, which is asked about

@@ -3,6 +3,7 @@
 #include <limits>
 #include <map>
 
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/own_list.h"
 #include "guard.h"
 #include "impl.h"
@@ -67,7 +68,7 @@ class Grouping {
 
  private:
   ListVersion own_version(const std::string& device, ListKind kind) const {
-    auto own = own_.find(trust::own_list_file({device, kind}));
+    auto own = own_.find(phone::own_list_file({device, kind}));
     return own == own_.end() ? trust::kNoList : own->second;
   }
   bool is_kept(ListVersion version) const { return version == trust::kNoList || shelf_.has(version); }

@@ -37,10 +37,7 @@ Result<LoadedCluster> read_cluster(const std::filesystem::path& directory, Datab
 // By name, in the open transaction.
 Result<std::vector<trust::Phone>> read_phones(Database& database);
 
-// Enough of a certificate's SHA-256 for people to tell it by: as in key file names.
-std::string short_hash(const crypto::Certificate& certificate);
-
-// "certificate 0a1b2c3d (CN=...)"
+// "certificate 0a1b2c3d4e (CN=...)"
 std::string describe(const crypto::Certificate& certificate);
 
 // "tvs of cucm1", "capf".
@@ -49,7 +46,6 @@ std::string service_text(trust::Service service, std::string_view host);
 // For names and models: at most kMaxNameValue bytes, without control characters.
 Status check_text(std::string_view what, std::string_view text);
 
-std::string roles_text(std::span<const wire::Role> roles);  // "sast,tftp"
 std::optional<std::vector<wire::Role>> roles_from_text(std::string_view text);
 
 // The certificate in the current row, checked against its hash there.

@@ -17,14 +17,15 @@ namespace {
 
 // Far more than a certificate as PEM: a larger value is another file's.
 constexpr int kMaxValue = 1 << 20;
-constexpr std::size_t kShownHash = 16;
 
 // "SAST", "ccm+tftp", "3".
 std::optional<wire::Role> role_from_their_name(std::string_view text) {
   std::uint16_t number = 0;
   auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem == std::errc() && end == text.data() + text.size())
-    return wire::role_from_name(wire::role_name(static_cast<wire::Role>(number)));
+  if (problem == std::errc() && end == text.data() + text.size()) {
+    const auto role = static_cast<wire::Role>(number);
+    return wire::is_known(role) ? std::optional(role) : std::nullopt;
+  }
   return wire::role_from_name(lower_case(text));
 }
 
@@ -142,7 +143,7 @@ Result<std::vector<trust::KnownCertificate>> TheirDatabase::read() {
     if (!certificate) {
       // There need not be a rowid.
       std::string which = fmt::format("row {}", certificates.size() + 1);
-      if (!row.text(4).empty()) which += fmt::format(" (hash {})", row.text(4).substr(0, kShownHash));
+      if (!row.text(4).empty()) which += fmt::format(" (hash {})", crypto::short_hash(row.text(4)));
       return std::unexpected(
           std::move(certificate.error()).within(fmt::format("'{}', {}", file_.string(), which)));
     }

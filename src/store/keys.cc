@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "anchord/base/file.h"
+#include "anchord/base/hex.h"
 #include "anchord/crypto/secret.h"
 #include "impl.h"
 
@@ -29,7 +30,9 @@ std::string key_file_name(trust::Service service, std::string_view host,
                           const crypto::Certificate& certificate) {
   std::string name{trust::service_name(service)};
   if (!host.empty()) name += fmt::format("-{}", host);
-  return name + "-" + short_hash(certificate) + ".key";
+  // A part of the format of state directories, and no short_hash().
+  constexpr std::size_t kDigits = 8;
+  return name + "-" + to_hex(certificate.sha256()).substr(0, kDigits) + ".key";
 }
 
 Status write_key(const std::filesystem::path& file, const crypto::PrivateKey& key) {

@@ -4,25 +4,21 @@
 #include <algorithm>
 #include <ranges>
 
-#include "anchord/base/ascii.h"
+#include "anchord/phone/device_name.h"
+#include "anchord/phone/file_kind.h"
 #include "impl.h"
 #include "ledger_rows.h"
 
 namespace anchord::store {
 namespace {
 
-// A configuration or a certificate lies in a file of the device's name.
-void add_devices_in(const std::filesystem::path& folder, std::string_view ending,
-                    std::set<std::string>& devices) {
+// The devices that the names of a folder's files say.
+template <class DeviceOf>
+void add_devices_in(const std::filesystem::path& folder, std::set<std::string>& devices, DeviceOf device_of) {
   std::error_code none;
-  for (const auto& file : std::filesystem::directory_iterator(folder, none)) {
-    std::string name = file.path().filename().string();
-    if (name.size() < trust::kPhoneName || !lower_case(name).starts_with("sep")) continue;
-    if (!ending.empty() && !same_ignoring_case(std::string_view(name).substr(trust::kPhoneName), ending))
-      continue;
-    if (auto device = trust::phone_name(std::string_view(name).substr(0, trust::kPhoneName)))
+  for (const auto& file : std::filesystem::directory_iterator(folder, none))
+    if (std::optional<std::string> device = device_of(file.path().filename().string()))
       devices.insert(std::move(*device));
-  }
 }
 
 Result<std::int64_t> count_devices(Database& database, bool proven) {
@@ -48,7 +44,7 @@ class Notebook {
       : rows_(database), shelf_(shelf), gaps_(std::move(gaps)), proven_(proven), evidence_(evidence) {}
 
   Status take(const LedgerChange& change, std::uint64_t session) {
-    auto device = trust::phone_name(change.device);
+    auto device = phone::device_name(change.device);
     if (!device) return {};
     auto found = rows_.read(*device);
     if (!found) return std::unexpected(found.error());
@@ -88,8 +84,10 @@ Result<std::set<std::string>> read_expected(Database& database, const std::files
   Statement row(database, "SELECT name FROM phones");
   while (row.next()) devices.emplace(row.text(0));
   if (!row.ok()) return row.failure();
-  add_devices_in(state / "provisioning", ".cnf.xml", devices);
-  add_devices_in(state / "devices", "", devices);
+  add_devices_in(state / "provisioning", devices, phone::configured_device);
+  // A certificate, whatever follows the device's name.
+  add_devices_in(state / "devices", devices,
+                 [](std::string_view name) { return phone::device_name(phone::device_at_front(name)); });
   return devices;
 }
 

@@ -6,6 +6,7 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/base/printable.h"
+#include "anchord/phone/file_kind.h"
 #include "impl.h"
 #include "ledger_rows.h"
 
@@ -87,7 +88,7 @@ IssuedList list_of(const Json& json) {
                   .version = version_of_list(*content),
                   .built_at = json.at("built_at").get<UnixSeconds>(),
                   .content = std::move(*content)};
-  if (!list_name(list.name))
+  if (!phone::list_name(list.name))
     throw std::invalid_argument("'" + list.name.substr(0, 64) + "' is no list's name");
   return list;
 }

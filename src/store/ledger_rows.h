@@ -56,14 +56,6 @@ class Gaps {
   std::int64_t last_ = 0;
 };
 
-// The device's name and the kind in the name of a list; the device is empty for the cluster's
-// own. None for what is no list.
-struct ListName {
-  trust::ListKind kind;
-  std::string device;
-};
-std::optional<ListName> list_name(std::string_view file);
-
 // The file table's version of a list.
 trust::ListVersion version_of_list(Bytes content);
 

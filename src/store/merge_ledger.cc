@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "anchord/phone/device_name.h"
 #include "impl.h"
 #include "ledger_rows.h"
 
@@ -148,7 +149,7 @@ Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::spa
     LedgerRows rows(database);
     std::set<std::string_view> in_both;
     for (const LedgerEntry& theirs : entries) {
-      if (trust::phone_name(theirs.device) != theirs.device) continue;
+      if (phone::device_name(theirs.device) != theirs.device) continue;
       auto at = std::ranges::lower_bound(*mine, theirs.device, {}, &LedgerEntry::device);
       bool known = at != mine->end() && at->device == theirs.device;
       if (known) {

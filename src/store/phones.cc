@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "anchord/base/hex.h"
+#include "anchord/phone/device_name.h"
 #include "device_folder.h"
 #include "impl.h"
 
@@ -15,7 +16,7 @@ std::unexpected<Error> no_phone(std::string_view name) {
 // Reads a phone from a row of name, model, sha256, certificate.
 Result<trust::Phone> read_phone(const Database& database, const Statement& row) {
   trust::Phone phone{std::string(row.text(0)), std::string(row.text(1)), {}};
-  if (trust::phone_name(phone.name) != phone.name) return database.damaged("a phone's name");
+  if (phone::device_name(phone.name) != phone.name) return database.damaged("a phone's name");
   if (row.text(2).empty()) return phone;
   auto certificate = read_certificate(database, row, 2, 3);
   if (!certificate) return std::unexpected(std::move(certificate.error()).within("phone " + phone.name));
@@ -24,7 +25,7 @@ Result<trust::Phone> read_phone(const Database& database, const Statement& row) 
 }
 
 Status check_phone(const trust::Phone& phone) {
-  if (trust::phone_name(phone.name) != phone.name)
+  if (phone::device_name(phone.name) != phone.name)
     return fail(
         fmt::format("'{}' is not a phone's name: give SEP and the 12 hexadecimal digits of its "
                     "MAC address, as SEP001122334455",

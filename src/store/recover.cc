@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
@@ -128,8 +129,8 @@ class Recovery {
     trust::Served found = served_;
     if (own != nullptr) {
       const std::string& name = phone.settings().name;
-      found.files[trust::own_list_file({name, ListKind::itl})] = own->itl;
-      if (!own->ctl.empty()) found.files[trust::own_list_file({name, ListKind::ctl})] = own->ctl;
+      found.files[phone::own_list_file({name, ListKind::itl})] = own->itl;
+      if (!own->ctl.empty()) found.files[phone::own_list_file({name, ListKind::ctl})] = own->ctl;
     }
     auto done = trust::boot_in_memory(phone, found, 0);
     return {phone.memory(), done};
@@ -215,7 +216,7 @@ Result<std::map<std::string, ListVersion>> recovering(Database& database) {
   std::map<std::string, ListVersion> out;
   Statement row(database, "SELECT name, version FROM recovery_lists");
   while (row.next())
-    if (auto name = list_name(row.text(0)); name && name->kind == ListKind::itl)
+    if (auto name = phone::list_name(row.text(0)); name && name->kind == ListKind::itl)
       out[name->device] = static_cast<ListVersion>(row.integer(1));
   if (!row.ok()) return row.failure();
   return out;
@@ -279,9 +280,9 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
       continue;
     }
     auto done =
-        put_list(database, trust::own_list_file({device, ListKind::itl}), candidate->itl, request.now);
+        put_list(database, phone::own_list_file({device, ListKind::itl}), candidate->itl, request.now);
     if (done)
-      done = put_list(database, trust::own_list_file({device, ListKind::ctl}), candidate->ctl, request.now);
+      done = put_list(database, phone::own_list_file({device, ListKind::ctl}), candidate->ctl, request.now);
     if (!done) return std::unexpected(done.error());
     ++made;
     out.push_back({device, candidate->signer.certificate.subject().to_vendor(), ""});
@@ -310,7 +311,7 @@ Result<std::set<std::string>> locked_phones(Store& store, UnixSeconds now) {
 }
 
 Result<std::set<std::string>> phones_behind(Store& store) {
-  auto itl = store.saved_list(trust::kItlFileName);
+  auto itl = store.saved_list(phone::kItlFileName);
   if (!itl) return std::unexpected(itl.error());
   auto entries = ledger(store);
   if (!entries) return std::unexpected(entries.error());
@@ -320,7 +321,7 @@ Result<std::set<std::string>> phones_behind(Store& store) {
   for (const LedgerEntry& entry : *entries) {
     if (entry.removed) continue;
     Versions may = entry.may_hold(ListKind::itl);
-    auto its_own = own->find(trust::own_list_file({entry.device, ListKind::itl}));
+    auto its_own = own->find(phone::own_list_file({entry.device, ListKind::itl}));
     ListVersion present = its_own != own->end() ? its_own->second
                           : *itl                ? version_of_list((*itl)->content)
                                                 : trust::kNoList;
@@ -374,7 +375,7 @@ Result<std::vector<std::string>> end_recoveries(Store& store) {
   {
     Statement row(database, "SELECT name, version FROM recovery_lists");
     while (row.next())
-      if (auto name = list_name(row.text(0)))
+      if (auto name = phone::list_name(row.text(0)))
         lists[name->device].emplace_back(row.text(0), static_cast<ListVersion>(row.integer(1)));
     if (!row.ok()) return row.failure();
   }
@@ -383,7 +384,7 @@ Result<std::vector<std::string>> end_recoveries(Store& store) {
     auto entry = rows.read(device);
     if (!entry) return std::unexpected(entry.error());
     bool is_well = *entry && std::ranges::all_of(its, [&](const auto& list) {
-      auto name = list_name(list.first);
+      auto name = phone::list_name(list.first);
       return (*entry)->belief.of(name->kind).may == Versions{list.second};
     });
     if (!is_well) continue;

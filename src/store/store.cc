@@ -30,7 +30,6 @@ namespace {
 
 using trust::Service;
 
-constexpr std::size_t kShortHashDigits = 8;
 constexpr char kIncomplete[] = "the own certificates are not complete";
 
 // Open, with a database in it.
@@ -310,10 +309,6 @@ std::string user_name() {
 
 }  // namespace
 
-std::string short_hash(const crypto::Certificate& certificate) {
-  return to_hex(certificate.sha256()).substr(0, kShortHashDigits);
-}
-
 std::string service_text(Service service, std::string_view host) {
   std::string text{trust::service_name(service)};
   return host.empty() ? text : fmt::format("{} of {}", text, host);
@@ -333,11 +328,9 @@ Result<crypto::Certificate> read_certificate(const Database& database, const Sta
   std::string hash{row.text(sha256)};
   auto parsed = crypto::Certificate::from_der(row.blob(certificate));
   if (!parsed)
-    return database.damaged(
-        fmt::format("certificate {}: {}", hash.substr(0, kShortHashDigits), parsed.error().text));
+    return database.damaged(fmt::format("certificate {}: {}", crypto::short_hash(hash), parsed.error().text));
   if (to_hex(parsed->sha256()) != hash)
-    return database.damaged(
-        fmt::format("certificate {} is not what was put in", hash.substr(0, kShortHashDigits)));
+    return database.damaged(fmt::format("certificate {} is not what was put in", crypto::short_hash(hash)));
   return parsed;
 }
 

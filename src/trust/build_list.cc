@@ -8,6 +8,7 @@
 #include "anchord/base/ip_address.h"
 #include "anchord/base/writer.h"
 #include "anchord/crypto/digest.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/trust_list.h"
 #include "signing.h"
 
@@ -124,7 +125,7 @@ TrustListFields itl_fields(const Cluster& cluster) {
 TrustListFields ctl_fields(const Cluster& cluster) {
   assert(cluster.has_ctl);
   const Host& first = cluster.hosts.front();
-  return {.file_name = kCtlFileName,
+  return {.file_name = phone::kCtlFileName,
           .signer = cluster.tftp,
           .signing = cluster.signing,
           .signer_version = signer_version(cluster.signing.digest),

@@ -18,9 +18,11 @@ namespace {
 // More names say no more in one line.
 constexpr std::size_t kNamedPhones = 3;
 
-constexpr std::array kAllRoles{wire::Role::sast, wire::Role::ccm,  wire::Role::ccm_tftp,
-                               wire::Role::tftp, wire::Role::capf, wire::Role::app_server,
-                               wire::Role::tvs};
+constexpr auto kAllRoles = [] {
+  std::array<wire::Role, wire::kRoles.size()> out{};
+  std::ranges::transform(wire::kRoles, out.begin(), &wire::RoleName::role);
+  return out;
+}();
 
 Identity& identity_of(Cluster& cluster, Service service, std::string_view host) {
   switch (service) {

@@ -5,15 +5,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "anchord/base/ascii.h"
-#include "anchord/base/hex.h"
+#include "anchord/phone/file_kind.h"
 #include "settled_boot.h"
 
 namespace anchord::trust {
 namespace {
-
-constexpr std::string_view kListEnding = ".tlv";
-constexpr std::size_t kPrefix = 3;  // "ITL"
 
 std::string remedy(ListKind kind) {
   return fmt::format(
@@ -30,8 +26,8 @@ Bytes file_of(const Served& served, const char* name) {
 // Says which phone would lock if these lists were served, and why; empty: none.
 std::string who_would_lock(const OwnLists& lists, Served served, UnixSeconds now) {
   served = with_own_lists(std::move(served), lists);
-  const Bytes ctl = file_of(served, kCtlFileName);
-  const Bytes itl = file_of(served, kItlFileName);
+  const Bytes ctl = file_of(served, phone::kCtlFileName);
+  const Bytes itl = file_of(served, phone::kItlFileName);
   struct Holder {
     std::string_view who;
     Bytes ctl;
@@ -61,30 +57,13 @@ std::string fault_of(ListKind kind, Bytes list, const crypto::Certificate& prese
 
 }  // namespace
 
-std::optional<OwnListName> own_list_name(std::string_view name) {
-  if (name.size() != kPrefix + kPhoneName + kListEnding.size()) return std::nullopt;
-  std::string lower = lower_case(name);
-  if (!lower.ends_with(kListEnding)) return std::nullopt;
-  bool itl = lower.starts_with("itlsep");
-  if (!itl && !lower.starts_with("ctlsep")) return std::nullopt;
-  auto device = phone_name(std::string_view(lower).substr(kPrefix, kPhoneName));
-  if (!device) return std::nullopt;
-  return OwnListName{std::move(*device), itl ? ListKind::itl : ListKind::ctl};
-}
-
-std::string own_list_file(const OwnListName& name) {
-  std::string file = name.kind == ListKind::itl ? "ITL" : "CTL";
-  file += name.device;
-  file += kListEnding;
-  return file;
-}
-
 Result<crypto::Certificate> own_list_signer(ListKind kind, Bytes list) {
   auto verified = verify_trust_list(list);
   if (!verified) return fail("it is no trust list that phones take: " + verified.error().text);
   const std::string_view named = verified->list.header.file_name;
-  if (named != list_file_name(kind))
-    return fail(fmt::format("it is named '{}' inside; phones expect '{}'", named, list_file_name(kind)));
+  if (named != phone::list_file_name(kind))
+    return fail(
+        fmt::format("it is named '{}' inside; phones expect '{}'", named, phone::list_file_name(kind)));
   return std::move(verified->signer);
 }
 
@@ -100,7 +79,7 @@ Status check_own_list(ListKind kind, Bytes list, const crypto::Certificate& pres
   return fail(
       fmt::format("it is signed by '{}' ({}), which is not the present list signer, and for which the "
                   "verification services do not vouch as a list signer (SAST): {}",
-                  signer->subject().to_vendor(), to_hex(signer->sha256()).substr(0, 10), remedy(kind)));
+                  signer->subject().to_vendor(), crypto::short_hash(*signer), remedy(kind)));
 }
 
 OwnListFaults judge_own_lists(const OwnLists& lists, const crypto::Certificate& present_signer,

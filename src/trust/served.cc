@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
@@ -12,7 +13,6 @@
 namespace anchord::trust {
 namespace {
 
-constexpr char kConfigurationName[] = "XMLDefault.cnf.xml";
 constexpr std::string_view kConfiguration = "<device></device>\n";
 
 const KnownCertificate* find(const Served& served, const wire::VerifyRequest& asked) {
@@ -55,9 +55,10 @@ Result<Served> served_by(const Cluster& cluster, UnixSeconds now) {
 
 Status add_configuration(Served& served, const Identity* signer, const SigningSettings& signing,
                          UnixSeconds now) {
-  served.files[kConfigurationName] = to_buffer(as_bytes(kConfiguration));
+  served.files[phone::file_name(phone::FileKind::default_configuration)] =
+      to_buffer(as_bytes(kConfiguration));
   if (signer == nullptr) return {};
-  std::string name = std::string(kConfigurationName) + ".sgn";
+  std::string name = phone::file_name(phone::FileKind::default_configuration, {}, phone::FileForm::sgn);
   auto file = sign_file(name, as_bytes(kConfiguration), *signer, signing, now);
   if (!file) return std::unexpected(file.error());
   served.files[name] = std::move(*file);
@@ -72,8 +73,8 @@ bool same_trust(const Served& a, const Served& b) {
   auto same_answer = [](const KnownCertificate& x, const KnownCertificate& y) {
     return x.certificate == y.certificate && x.roles == y.roles && x.ttl == y.ttl;
   };
-  return same_bytes(list(a, kItlFileName), list(b, kItlFileName)) &&
-         same_bytes(list(a, kCtlFileName), list(b, kCtlFileName)) && a.tvs == b.tvs &&
+  return same_bytes(list(a, phone::kItlFileName), list(b, phone::kItlFileName)) &&
+         same_bytes(list(a, phone::kCtlFileName), list(b, phone::kCtlFileName)) && a.tvs == b.tvs &&
          std::ranges::equal(a.answered, b.answered, same_answer);
 }
 

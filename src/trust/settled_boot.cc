@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "anchord/phone/file_kind.h"
+
 namespace anchord::trust {
 namespace {
 
@@ -18,8 +20,8 @@ VirtualPhone any_phone(PhoneMemory held, const Served& served) {
 
 Served with_own_lists(Served served, const OwnLists& lists) {
   const std::string name = PhoneSettings{}.name;
-  if (!lists.ctl.empty()) served.files[own_list_file({name, ListKind::ctl})] = to_buffer(lists.ctl);
-  if (!lists.itl.empty()) served.files[own_list_file({name, ListKind::itl})] = to_buffer(lists.itl);
+  if (!lists.ctl.empty()) served.files[phone::own_list_file({name, ListKind::ctl})] = to_buffer(lists.ctl);
+  if (!lists.itl.empty()) served.files[phone::own_list_file({name, ListKind::itl})] = to_buffer(lists.itl);
   return served;
 }
 

@@ -10,6 +10,7 @@
 #include "anchord/base/ascii.h"
 #include "anchord/base/serial_number.h"
 #include "anchord/crypto/name.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/signed_file.h"
@@ -71,23 +72,23 @@ VirtualPhone::VirtualPhone(PhoneSettings settings, PhoneMemory memory)
 std::string VirtualPhone::file_name(Step step) const {
   switch (step) {
     case Step::ctl_own:
-      return own_list_file({settings_.name, ListKind::ctl});
+      return phone::own_list_file({settings_.name, ListKind::ctl});
     case Step::ctl_any:
-      return kCtlFileName;
+      return phone::kCtlFileName;
     case Step::itl_own:
-      return own_list_file({settings_.name, ListKind::itl});
+      return phone::own_list_file({settings_.name, ListKind::itl});
     case Step::itl_any:
-      return kItlFileName;
+      return phone::kItlFileName;
     case Step::encrypted_own:
-      return settings_.name + ".cnf.xml.enc.sgn";
+      return phone::file_name(phone::FileKind::configuration, settings_.name, phone::FileForm::enc_sgn);
     case Step::signed_own:
-      return settings_.name + ".cnf.xml.sgn";
+      return phone::file_name(phone::FileKind::configuration, settings_.name, phone::FileForm::sgn);
     case Step::signed_default:
-      return "XMLDefault.cnf.xml.sgn";
+      return phone::file_name(phone::FileKind::default_configuration, {}, phone::FileForm::sgn);
     case Step::plain_own:
-      return settings_.name + ".cnf.xml";
+      return phone::file_name(phone::FileKind::configuration, settings_.name);
     case Step::plain_default:
-      return "XMLDefault.cnf.xml";
+      return phone::file_name(phone::FileKind::default_configuration);
     case Step::ended:
       break;
   }
@@ -177,7 +178,8 @@ VirtualPhone::Want VirtualPhone::got_list(Bytes content, UnixSeconds now) {
   if (same_bytes(content, is_ctl(step_) ? memory_.ctl : memory_.itl)) return after_list();
   auto list = wire::parse_trust_list(content);
   if (!list) return damaged(fmt::format("'{}' is broken: {}", file_name(step_), list.error().text()));
-  if (!same_ignoring_case(list->header.file_name.substr(0, 3), is_ctl(step_) ? "CTL" : "ITL"))
+  if (!same_ignoring_case(list->header.file_name.substr(0, 3),
+                          phone::list_prefix(is_ctl(step_) ? ListKind::ctl : ListKind::itl)))
     return damaged(fmt::format("'{}' is another kind of list", file_name(step_)));
   if (verified_by_others(content)) return install_list(content);
   bool has_ctl = is_readable(memory_.ctl);

@@ -2,24 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
-#include <utility>
+#include <ranges>
+#include <span>
+#include <string>
+#include <vector>
 
+#include "anchord/base/ascii.h"
 #include "header_items.h"
 
 namespace anchord::wire {
 namespace {
-
-constexpr std::array<std::pair<Role, std::string_view>, 7> kRoles = {{
-    {Role::sast, "sast"},
-    {Role::ccm, "ccm"},
-    {Role::ccm_tftp, "ccm+tftp"},
-    {Role::tftp, "tftp"},
-    {Role::capf, "capf"},
-    {Role::app_server, "app-server"},
-    {Role::tvs, "tvs"},
-}};
 
 constexpr std::array<std::size_t, 4> kModulusSizes = {64, 128, 256, 512};
 
@@ -268,6 +263,25 @@ std::optional<Role> role_from_name(std::string_view name) {
     if (known == name) return role;
   }
   return std::nullopt;
+}
+
+bool is_known(Role role) {
+  return std::ranges::find(kRoles, role, &RoleName::role) != kRoles.end();
+}
+
+std::string role_text(Role role) {
+  return is_known(role) ? std::string(role_name(role))
+                        : fmt::format("unknown {}", static_cast<unsigned>(role));
+}
+
+std::string roles_text(std::span<const Role> roles) {
+  std::vector<std::string> names;
+  for (Role role : roles) names.push_back(role_text(role));
+  return joined(names, ",");
+}
+
+std::string role_choice() {
+  return choice_of(std::views::transform(kRoles, &RoleName::name));
 }
 
 Result<std::uint8_t> modulus_code(std::size_t modulus_bytes) {

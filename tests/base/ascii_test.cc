@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 namespace anchord {
 namespace {
 
@@ -35,6 +38,16 @@ TEST(Ascii, CaseIsIgnoredAndNothingElse) {
   EXPECT_TRUE(starts_ignoring_case("", ""));
   EXPECT_TRUE(ends_ignoring_case("sep.CNF.XML", ".xml"));
   EXPECT_FALSE(ends_ignoring_case("xml", ".xml"));
+}
+
+TEST(Ascii, WordsInARow) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(joined(Words{"a", "b", "c"}, ","), "a,b,c");
+  EXPECT_EQ(joined(Words{}, ","), "");
+  EXPECT_EQ(choice_of(Words{"a", "b", "c"}), "a, b or c");
+  EXPECT_EQ(choice_of(Words{"a", "b"}), "a or b");
+  EXPECT_EQ(choice_of(Words{"a"}), "a");
+  EXPECT_EQ(choice_of(Words{}), "");
 }
 
 TEST(Ascii, TrimmedOfSpacesAndTabsAtTheEnds) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "anchord/crypto/self_signed.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/store/lifecycle.h"
 #include "anchord/trust/trust_list.h"
 #include "state.h"
@@ -68,7 +69,7 @@ class Following : public State {
       };
       EXPECT_EQ(view.certificates.find_named(key, is_it), view.certificates.find(certificate.der()));
     }
-    for (const char* name : {trust::kItlFileName, trust::kCtlFileName}) {
+    for (const char* name : {phone::kItlFileName, phone::kCtlFileName}) {
       const index::FileEntry* list = view.files.find(name);
       const index::FileEntry* expected = whole->files.find(name);
       ASSERT_EQ(list != nullptr, expected != nullptr) << name;

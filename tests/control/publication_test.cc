@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "../time_bound.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/store/lifecycle.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
@@ -82,10 +83,10 @@ class Publication : public State {
 
   // Whatever happens, no phone is ever shown two states at once.
   void consistent(const service::View& view) {
-    Bytes itl = view.files.find(trust::kItlFileName)->body.content.bytes();
+    Bytes itl = view.files.find(phone::kItlFileName)->body.content.bytes();
     auto list = trust::verify_trust_list(itl);
     ASSERT_TRUE(list) << list.error().text;
-    const index::FileEntry* ctl = view.files.find(trust::kCtlFileName);
+    const index::FileEntry* ctl = view.files.find(phone::kCtlFileName);
     EXPECT_TRUE(ctl == nullptr || trust::verify_trust_list(ctl->body.content.bytes(), list->signer));
     bool emptied = false;
     for (const wire::Record& record : list->list.records) emptied = emptied || record.certificate.empty();
@@ -132,7 +133,7 @@ TEST_F(Publication, ANewSignersListsAndFilesComeTogetherAndTheOldOneStaysKnown) 
   auto made = store::regenerate(*store_, trust::Service::tftp, "", {.hosts_agree = true});
   ASSERT_TRUE(made) << made.error().text;
   follow();
-  auto itl = trust::verify_trust_list(view_->files.find(trust::kItlFileName)->body.content.bytes());
+  auto itl = trust::verify_trust_list(view_->files.find(phone::kItlFileName)->body.content.bytes());
   EXPECT_EQ(itl->signer, made->after);
   EXPECT_TRUE(knows(made->after));
   EXPECT_TRUE(knows(before.tftp.certificate));
@@ -143,7 +144,7 @@ TEST_F(Publication, ANewSignersListsAndFilesComeTogetherAndTheOldOneStaysKnown) 
 TEST_F(Publication, ANewVerificationServicesCertificateIsPresentedAndListed) {
   trust::Cluster before = cluster();
   ASSERT_EQ(builder_->host(), "two");
-  Buffer old_itl = list(trust::kItlFileName);
+  Buffer old_itl = list(phone::kItlFileName);
   auto made = store::regenerate(*store_, trust::Service::tvs, "two", {.hosts_agree = true});
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_EQ(made->before, before.tvs[1].certificate);
@@ -151,34 +152,34 @@ TEST_F(Publication, ANewVerificationServicesCertificateIsPresentedAndListed) {
   std::uint64_t generation = builder_->context()->generation;
   follow();
   EXPECT_EQ(builder_->context()->generation, generation);  // no file is signed anew
-  EXPECT_FALSE(same_bytes(list(trust::kItlFileName), old_itl));
+  EXPECT_FALSE(same_bytes(list(phone::kItlFileName), old_itl));
   EXPECT_TRUE(knows(made->before) && knows(made->after));
-  auto itl = trust::verify_trust_list(view_->files.find(trust::kItlFileName)->body.content.bytes());
+  auto itl = trust::verify_trust_list(view_->files.find(phone::kItlFileName)->body.content.bytes());
   EXPECT_TRUE(std::ranges::any_of(itl->list.records, [&](const wire::Record& record) {
     return same_bytes(record.certificate, made->after.der());
   }));
 }
 
 TEST_F(Publication, MixedModeBringsTheCtlAndEndsAutoregistration) {
-  EXPECT_FALSE(serves(trust::kCtlFileName));
+  EXPECT_FALSE(serves(phone::kCtlFileName));
   EXPECT_TRUE(serves("XMLDefault.cnf.xml.sgn"));
   ASSERT_TRUE(store::set_mode(*store_, trust::Mode::mixed, {.hosts_agree = true}).value());
   follow();
-  EXPECT_TRUE(serves(trust::kCtlFileName));
+  EXPECT_TRUE(serves(phone::kCtlFileName));
   EXPECT_FALSE(serves("XMLDefault.cnf.xml") || serves("XMLDefault.cnf.xml.sgn"));
   EXPECT_EQ(builder_->served_state().mode, trust::Mode::mixed);
-  Buffer mixed = list(trust::kCtlFileName);
+  Buffer mixed = list(phone::kCtlFileName);
   // Phones keep their CTL: it alone can tell them of the other mode.
   ASSERT_TRUE(store::set_mode(*store_, trust::Mode::nonsecure, {.hosts_agree = true}).value());
   follow();
-  EXPECT_FALSE(same_bytes(list(trust::kCtlFileName), mixed));
+  EXPECT_FALSE(same_bytes(list(phone::kCtlFileName), mixed));
   EXPECT_TRUE(serves("XMLDefault.cnf.xml.sgn"));
   EXPECT_EQ(builder_->served_state().mode, trust::Mode::nonsecure);
 }
 
 TEST_F(Publication, AnOwnListGoesWithTheViewInWhichItsSignerIsKnownNoMore) {
   trust::Cluster before = cluster();
-  Buffer own = list(trust::kItlFileName);
+  Buffer own = list(phone::kItlFileName);
   write(kOwnList, as_text(own));
   ASSERT_TRUE(store::regenerate(*store_, trust::Service::tftp, "", {.hosts_agree = true}));
   follow();
@@ -189,7 +190,7 @@ TEST_F(Publication, AnOwnListGoesWithTheViewInWhichItsSignerIsKnownNoMore) {
   EXPECT_FALSE(serves(kOwnList));
   EXPECT_TRUE(builder_->own_lists().withdrawn().contains(std::string("provisioning/") + kOwnList));
   EXPECT_TRUE(builder_->own_lists().served().empty());
-  write(kOwnList, as_text(list(trust::kItlFileName)));
+  write(kOwnList, as_text(list(phone::kItlFileName)));
   follow_files();
   EXPECT_TRUE(serves(kOwnList));
   EXPECT_TRUE(builder_->own_lists().withdrawn().empty());

@@ -6,6 +6,7 @@
 
 #include "anchord/base/reader.h"
 #include "anchord/crypto/self_signed.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/lifecycle.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
@@ -79,8 +80,8 @@ Buffer spoiled(Buffer content, Reader& in) {
 
 // Device's own files, too, are made of the cluster's.
 std::string cluster_name(const std::string& name) {
-  if (name.starts_with("CTL")) return trust::kCtlFileName;
-  if (name.starts_with("ITL")) return trust::kItlFileName;
+  if (name.starts_with("CTL")) return phone::kCtlFileName;
+  if (name.starts_with("ITL")) return phone::kItlFileName;
   return name;
 }
 
@@ -115,8 +116,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::uint8_t settings = in.u8("settings");
   std::uint8_t held = in.u8("memory");
   VirtualPhone phone({.security_by_default = settings % 16 != 0, .tvs_servers = settings / 16 % 8u},
-                     {.ctl = file_of(held / 16, held % 2 == 0 ? "" : trust::kCtlFileName),
-                      .itl = file_of(held / 16, held % 4 < 2 ? "" : trust::kItlFileName),
+                     {.ctl = file_of(held / 16, held % 2 == 0 ? "" : phone::kCtlFileName),
+                      .itl = file_of(held / 16, held % 4 < 2 ? "" : phone::kItlFileName),
                       .configuration = {}});
   for (int i = 0; i < kBoots; ++i) {
     VirtualPhone::Want want = phone.boot(kNow);

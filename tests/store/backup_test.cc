@@ -260,7 +260,7 @@ TEST_F(Backup, ReplacesAStateAndKeepsIt) {
   EXPECT_EQ(tree(restored->replaced)["provisioning/later.xml"], "<later/>");
   EXPECT_EQ(open().load(KeyUse::with_keys).value().cluster.known.size(), 6U);
   EXPECT_EQ(Store::open(restored->replaced).value().load(KeyUse::with_keys).value().cluster.known.size(), 7U);
-  expect_text(open().audit(1).value().front().what, {"restored", "20270115T080000Z"});
+  expect_text(open().audit(1).value().front().what, {"restored", "2027-01-15T08:00:00Z"});
   // A second one in the same second finds its own name.
   auto again = restore_backup(file_, dir_, kPassphrase, {.now = kNow}, {});
   ASSERT_TRUE(again) << again.error().text;

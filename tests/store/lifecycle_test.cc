@@ -253,7 +253,7 @@ TEST_F(Lifecycle, ClockThatWentBackRefusesEveryGuardedChange) {
                                    refused([&] { return set_mode(store_, Mode::mixed, request); }),
                                    refused([&] { return set_digest(store_, kSha1, kAll, request); }),
                                    refused([&] { return prepare_rollback(store_, request); })})
-    expect_text(error, {"this machine's clock says", "UTC", "set the clock", "--clock-is-right"});
+    expect_text(error, {"this machine's clock says", "Z, but ", "set the clock", "--clock-is-right"});
   // What it may be off by.
   regenerated(Service::capf, "", {.now = now + 86400 - 300});
   // A change that asks nobody does not make an earlier time right.

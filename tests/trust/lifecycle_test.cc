@@ -1,4 +1,5 @@
 #include "anchord/trust/lifecycle.h"
+#include "anchord/phone/file_kind.h"
 
 #include "anchord/trust/trust_list.h"
 #include "clusters.h"
@@ -81,8 +82,8 @@ TEST(Served, IsNothingButPlainFilesWhileRollingBack) {
 
 TEST(Served, HasACtlOnlyWhereThereIsOne) {
   Cluster cluster = new_cluster("a", 1);
-  EXPECT_FALSE(served(cluster).files.contains(kCtlFileName));
-  EXPECT_TRUE(served(with_mode(cluster, Mode::mixed)).files.contains(kCtlFileName));
+  EXPECT_FALSE(served(cluster).files.contains(phone::kCtlFileName));
+  EXPECT_TRUE(served(with_mode(cluster, Mode::mixed)).files.contains(phone::kCtlFileName));
 }
 
 TEST(Served, AnswersOnlyWhatIsAQuestion) {
@@ -207,7 +208,7 @@ TEST_F(Guards, AHostThatIsLateHandsOutTheListsOfBefore) {
   EXPECT_EQ(boot_of(phone, after).end, BootEnd::fine);
   VirtualPhone late(
       phone.settings(),
-      {.ctl = served(mixed).files.at(kCtlFileName), .itl = phone.memory().itl, .configuration = {}});
+      {.ctl = served(mixed).files.at(phone::kCtlFileName), .itl = phone.memory().itl, .configuration = {}});
   EXPECT_EQ(boot_of(late, mixed).end, BootEnd::fine);
   EXPECT_EQ(boot_of(late, after).end, BootEnd::locked);
   EXPECT_TRUE(ask(mixed, after, phone));
@@ -259,7 +260,7 @@ TEST_F(Guards, RecoveryKeySavesAPhoneThatHasNoService) {
   TrustListFields fields = itl_fields(lost);
   fields.signer = lost.recovery;
   Served found = served(lost);
-  found.files[kItlFileName] = build_trust_list(fields, kStart).value();
+  found.files[phone::kItlFileName] = build_trust_list(fields, kStart).value();
   VirtualPhone saved = forgetful(phone);
   EXPECT_EQ(boot_in_memory(saved, found, kStart).end, BootEnd::fine);
 }

@@ -43,17 +43,6 @@ Cluster mixed(const Cluster& cluster) {
   return with_mode(cluster, Mode::mixed);
 }
 
-TEST(OwnListName, IsTakenApartAndPutTogether) {
-  EXPECT_EQ(own_list_name("ITLSEP001122334455.tlv"), (OwnListName{"SEP001122334455", ListKind::itl}));
-  EXPECT_EQ(own_list_name("ctlsep00112233aabb.TLV"), (OwnListName{"SEP00112233AABB", ListKind::ctl}));
-  EXPECT_EQ(own_list_file({"SEP00112233AABB", ListKind::ctl}), "CTLSEP00112233AABB.tlv");
-  for (const char* name :
-       {"", "ITLFile.tlv", "ITLSEP00112233445.tlv", "ITLSEP0011223344556.tlv", "ITLSEP00112233445G.tlv",
-        "ITLSEP001122334455.tl", "XTLSEP001122334455.tlv", "a/ITLSEP001122334455.tlv",
-        "ITLSEP001122334455.tlv.sgn", "ITLATA001122334455.tlv"})
-    EXPECT_EQ(own_list_name(name), std::nullopt) << name;
-}
-
 TEST(OwnList, OneThatIsAsTheClustersMayBeServed) {
   Cluster cluster = new_cluster("a", 2);
   EXPECT_EQ(itl_fault(cluster, build_itl(cluster, kStart).value()), "");

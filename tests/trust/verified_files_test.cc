@@ -1,4 +1,5 @@
 // What phones that hold the same lists share of what one of them has verified.
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/trust_list.h"
 #include "phone_world.h"
 
@@ -18,7 +19,7 @@ TEST_F(Verified, GoesToThoseWhoHoldTheSame) {
   world_.served = served(next_);
   VirtualPhone one = another();
   EXPECT_EQ(world_.boot(one).end, BootEnd::fine);
-  const Buffer& list = world_.served.files[kItlFileName];
+  const Buffer& list = world_.served.files[phone::kItlFileName];
   EXPECT_TRUE(verified_.has(phone_.memory(), list));
   VirtualPhone other = another();
   EXPECT_EQ(world_.boot(other).end, BootEnd::fine);
@@ -28,7 +29,7 @@ TEST_F(Verified, GoesToThoseWhoHoldTheSame) {
 
 TEST_F(Verified, IsThatFileAndThoseListsAndNothingElse) {
   world_.served = served(next_);
-  Buffer& list = world_.served.files[kItlFileName];
+  Buffer& list = world_.served.files[phone::kItlFileName];
   list.back() ^= 1;
   PhoneMemory elsewhere = phone_.memory();
   elsewhere.itl.back() ^= 1;
@@ -54,7 +55,7 @@ TEST_F(Verified, DoesNotHoldWhatAServiceVouchedFor) {
     EXPECT_EQ(world_.boot(phone).end, BootEnd::fine);
     EXPECT_EQ(phone.questions(), 1U);
   }
-  EXPECT_FALSE(verified_.has(phone_.memory(), world_.served.files[kItlFileName]));
+  EXPECT_FALSE(verified_.has(phone_.memory(), world_.served.files[phone::kItlFileName]));
 }
 
 TEST(VerifiedFiles, TheOldestGoes) {

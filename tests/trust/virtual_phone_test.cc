@@ -1,4 +1,5 @@
 #include "anchord/trust/virtual_phone.h"
+#include "anchord/phone/file_kind.h"
 
 #include <algorithm>
 #include <set>
@@ -40,8 +41,8 @@ TEST_F(Phone, AsksForItsOwnListsAndEncryptedFileFirst) {
   Identity device = vector_identity("phone");
   VirtualPhone phone({.name = "SEP001122334455", .key = device.key});
   World world = world_of(cluster);
-  world.served.files["ITLSEP001122334455.tlv"] = world.served.files[kItlFileName];
-  world.served.files["CTLSEP001122334455.tlv"] = world.served.files[kCtlFileName];
+  world.served.files["ITLSEP001122334455.tlv"] = world.served.files[phone::kItlFileName];
+  world.served.files["CTLSEP001122334455.tlv"] = world.served.files[phone::kCtlFileName];
   std::string name = "SEP001122334455.cnf.xml.enc.sgn";
   EncryptedFile file = encrypt_file(name, as_bytes("<device>secret</device>"), device.certificate,
                                     ContentKey::random(), cluster.tftp, cluster.signing, kStart)
@@ -89,14 +90,14 @@ TEST_F(Phone, TrustsTheFirstListsThatItGets) {
   World world = world_of(with_mode(first_, Mode::mixed));
   VirtualPhone phone({});
   EXPECT_EQ(world.boot(phone).end, BootEnd::fine);
-  EXPECT_EQ(phone.memory().ctl, world.served.files[kCtlFileName]);
-  EXPECT_EQ(phone.memory().itl, world.served.files[kItlFileName]);
+  EXPECT_EQ(phone.memory().ctl, world.served.files[phone::kCtlFileName]);
+  EXPECT_EQ(phone.memory().itl, world.served.files[phone::kItlFileName]);
 }
 
 TEST_F(Phone, TakesNoFirstListThatIsNotWhole) {
   for (std::size_t at : {std::size_t{0}, std::size_t{700}, std::size_t{3000}}) {
     World world = world_of(first_);
-    Buffer& list = world.served.files[kItlFileName];
+    Buffer& list = world.served.files[phone::kItlFileName];
     ASSERT_GT(list.size(), at);
     list[at] ^= 1;
     VirtualPhone phone({});
@@ -111,7 +112,7 @@ TEST_F(Phone, ADamagedListIsNotOneThatItHolds) {
   World world = world_of(first_);
   VirtualPhone phone({}, {.ctl = {9}, .itl = {1, 2}, .configuration = {}});
   EXPECT_EQ(world.boot(phone).end, BootEnd::fine);
-  EXPECT_EQ(phone.memory().itl, world.served.files[kItlFileName]);
+  EXPECT_EQ(phone.memory().itl, world.served.files[phone::kItlFileName]);
 }
 
 // --- Rule 2: the CTL
@@ -119,8 +120,9 @@ TEST_F(Phone, ADamagedListIsNotOneThatItHolds) {
 TEST_F(Phone, AFirstItlIsForTheCtlToJudge) {
   World world = world_of(with_mode(first_, Mode::mixed));
   Cluster other = new_cluster("b", 1);
-  VirtualPhone phone(
-      {}, {.ctl = served(with_mode(other, Mode::mixed)).files[kCtlFileName], .itl = {}, .configuration = {}});
+  VirtualPhone phone({}, {.ctl = served(with_mode(other, Mode::mixed)).files[phone::kCtlFileName],
+                          .itl = {},
+                          .configuration = {}});
   Done end = world.boot(phone);
   EXPECT_EQ(end.end, BootEnd::locked);
   EXPECT_FALSE(end.tvs_trust);
@@ -134,7 +136,8 @@ TEST_F(Phone, ACtlSignerMaySignTheItl) {
   Cluster stranger = new_cluster("b", 1);
   // The ITL of another cluster in its memory: the CTL alone knows the signer.
   VirtualPhone odd(
-      {}, {.ctl = phone.memory().ctl, .itl = served(stranger).files[kItlFileName], .configuration = {}});
+      {},
+      {.ctl = phone.memory().ctl, .itl = served(stranger).files[phone::kItlFileName], .configuration = {}});
   World world = world_of(mixed);
   EXPECT_EQ(world.boot(odd).end, BootEnd::fine);
   EXPECT_EQ(odd.questions(), 0U);
@@ -143,14 +146,14 @@ TEST_F(Phone, ACtlSignerMaySignTheItl) {
 TEST_F(Phone, AnItlSignerMayNotSignACtlThatFollowsAnother) {
   Cluster mixed = with_mode(first_, Mode::mixed);
   Cluster stranger = with_mode(new_cluster("b", 1), Mode::mixed);
-  VirtualPhone odd({}, {.ctl = served(stranger).files[kCtlFileName],
-                        .itl = served(mixed).files[kItlFileName],
+  VirtualPhone odd({}, {.ctl = served(stranger).files[phone::kCtlFileName],
+                        .itl = served(mixed).files[phone::kItlFileName],
                         .configuration = {}});
   World world = world_of(mixed);
   // The ITL's verification services vouch for it all the same.
   EXPECT_EQ(world.boot(odd).end, BootEnd::fine);
   EXPECT_EQ(odd.questions(), 1U);
-  EXPECT_EQ(odd.memory().ctl, world.served.files[kCtlFileName]);
+  EXPECT_EQ(odd.memory().ctl, world.served.files[phone::kCtlFileName]);
 }
 
 TEST_F(Phone, AFirstCtlIsForTheItlToJudge) {
@@ -172,7 +175,7 @@ TEST_F(Phone, KeepsItsCtlWhereThereIsNone) {
 
 TEST_F(Phone, TakesNoListForOneOfTheOtherKind) {
   World world = world_of(with_mode(first_, Mode::mixed));
-  std::swap(world.served.files[kCtlFileName], world.served.files[kItlFileName]);
+  std::swap(world.served.files[phone::kCtlFileName], world.served.files[phone::kItlFileName]);
   VirtualPhone phone({});
   EXPECT_EQ(world.boot(phone).end, BootEnd::degraded);
   EXPECT_TRUE(phone.memory().ctl.empty());
@@ -184,21 +187,21 @@ TEST_F(Phone, TakesNoListForOneOfTheOtherKind) {
 TEST_F(Phone, AsksNobodyAboutASignerThatItKnows) {
   world_.served = served(regenerated(first_, Service::recovery));
   EXPECT_EQ(world_.boot(phone_).end, BootEnd::fine);
-  EXPECT_EQ(phone_.memory().itl, world_.served.files[kItlFileName]);
+  EXPECT_EQ(phone_.memory().itl, world_.served.files[phone::kItlFileName]);
   EXPECT_EQ(phone_.questions(), 0U);
 }
 
 TEST_F(Phone, TakesAnOlderListThatIsSignedRightly) {
   world_.served = served(regenerated(first_, Service::capf), kStart - 86400);
   EXPECT_EQ(world_.boot(phone_).end, BootEnd::fine);
-  EXPECT_EQ(phone_.memory().itl, world_.served.files[kItlFileName]);
+  EXPECT_EQ(phone_.memory().itl, world_.served.files[phone::kItlFileName]);
 }
 
 TEST_F(Phone, AsksAboutANewSignerOnce) {
   const Done end = world_.boot(phone_);
   EXPECT_EQ(end.end, BootEnd::fine);
   EXPECT_EQ(end.damage, "");
-  EXPECT_EQ(phone_.memory().itl, world_.served.files[kItlFileName]);
+  EXPECT_EQ(phone_.memory().itl, world_.served.files[phone::kItlFileName]);
   EXPECT_EQ(phone_.questions(), 1U);
 }
 
@@ -211,7 +214,7 @@ TEST_F(Phone, DoesNotTakeAListThatIsNotTheVouchedSigners) {
   std::array<Bytes, 1> parts{unsigned_file.bytes};
   crypto::PrivateKey wrong = crypto::PrivateKey::generate(crypto::KeyKind::rsa2048).value();
   Buffer signature = wrong.sign(crypto::Digest::sha512, parts).value();
-  world_.served.files[kItlFileName] = wire::insert_signature(unsigned_file, signature);
+  world_.served.files[phone::kItlFileName] = wire::insert_signature(unsigned_file, signature);
   Buffer before = phone_.memory().itl;
   EXPECT_EQ(world_.boot(phone_).end, BootEnd::degraded);
   EXPECT_EQ(phone_.memory().itl, before);
@@ -306,7 +309,7 @@ TEST_F(Phone, ToldOfOneServiceAsksNoOther) {
 
 TEST_F(Phone, KeepsAnAnswerForItsTtlAndNoLonger) {
   // The list is out of reach, so each boot has the same question about the configuration.
-  world_.served.files.erase(kItlFileName);
+  world_.served.files.erase(phone::kItlFileName);
   for (auto& known : world_.served.answered) known.ttl = 1000;
   world_.boot(phone_, kStart);
   EXPECT_EQ(phone_.questions(), 1U);
@@ -318,10 +321,10 @@ TEST_F(Phone, KeepsAnAnswerForItsTtlAndNoLonger) {
 }
 
 TEST_F(Phone, AKeptAnswerHelpsWhenNobodyIsThere) {
-  Buffer list = world_.served.files[kItlFileName];
-  world_.served.files.erase(kItlFileName);
+  Buffer list = world_.served.files[phone::kItlFileName];
+  world_.served.files.erase(phone::kItlFileName);
   world_.boot(phone_, kStart);
-  world_.served.files[kItlFileName] = list;
+  world_.served.files[phone::kItlFileName] = list;
   world_.silent = {0, 1};
   EXPECT_EQ(world_.boot(phone_, kStart + 10).end, BootEnd::fine);
   EXPECT_EQ(phone_.questions(), 0U);
@@ -474,7 +477,7 @@ TEST_F(Phone, WithAnEmptyItlTakesAnyItlAndPlainFiles) {
   EXPECT_FALSE(phone_.trusts_https(first_.tftp_ec.certificate.der(), kStart));
   world_.served = served(new_cluster("b", 1));
   EXPECT_EQ(world_.boot(phone_).end, BootEnd::fine);
-  EXPECT_EQ(phone_.memory().itl, world_.served.files[kItlFileName]);
+  EXPECT_EQ(phone_.memory().itl, world_.served.files[phone::kItlFileName]);
 }
 
 TEST_F(Phone, AnEmptyItlMustBeTrustedItself) {
@@ -537,10 +540,10 @@ TEST_F(Phone, ASignerWithoutEndIsNotAskedAbout) {
                               .issuer_name = long_name ? std::string_view(name) : "CN=x",
                               .serial = long_name ? Bytes(serial).first(1) : Bytes(serial),
                               .modulus_code = wire::modulus_code(256).value(),
-                              .file_name = kItlFileName};
+                              .file_name = phone::kItlFileName};
     auto file = wire::build_trust_list(fields, {});
     ASSERT_TRUE(file) << file.error().text;
-    world_.served.files[kItlFileName] = wire::insert_signature(*file, Buffer(256));
+    world_.served.files[phone::kItlFileName] = wire::insert_signature(*file, Buffer(256));
     world_.served.files["XMLDefault.cnf.xml.sgn"] = served(first_).files["XMLDefault.cnf.xml.sgn"];
     EXPECT_EQ(world_.boot(phone_).end, BootEnd::degraded);
     EXPECT_EQ(phone_.questions(), 0U);
@@ -553,12 +556,12 @@ TEST_F(Phone, AReasonIsOneLine) {
                             .issuer_name = "CN=x",
                             .serial = {},
                             .modulus_code = wire::modulus_code(256).value(),
-                            .file_name = kItlFileName};
+                            .file_name = phone::kItlFileName};
   Buffer serial{1};
   fields.serial = serial;
   auto file = wire::build_trust_list(fields, {});
   ASSERT_TRUE(file);
-  world_.served.files[kItlFileName] = wire::insert_signature(*file, Buffer(256));
+  world_.served.files[phone::kItlFileName] = wire::insert_signature(*file, Buffer(256));
   Done end = world_.boot(phone_);
   EXPECT_EQ(end.end, BootEnd::locked);
   for (char c : end.reason) EXPECT_TRUE(c >= ' ' && c <= '~') << end.reason;

@@ -267,6 +267,11 @@ TEST(Header, RoleNames) {
   EXPECT_EQ(role_name(ccm_tftp), "ccm+tftp");
   EXPECT_EQ(role_name(app_server), "app-server");
   EXPECT_EQ(role_name(static_cast<Role>(5)), "unknown");
+  EXPECT_TRUE(is_known(tvs));
+  EXPECT_FALSE(is_known(static_cast<Role>(5)));
+  EXPECT_EQ(roles_text(std::vector{sast, static_cast<Role>(5)}), "sast,unknown 5");
+  EXPECT_EQ(roles_text({}), "");
+  EXPECT_EQ(role_choice(), "sast, ccm, ccm+tftp, tftp, capf, app-server or tvs");
   EXPECT_FALSE(role_from_name("unknown"));
   EXPECT_FALSE(role_from_name("SAST"));
   EXPECT_FALSE(role_from_name(""));

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <ranges>
 #include <string>
 #include <string_view>
 
@@ -65,6 +67,15 @@ std::string joined(const Words& words, std::string_view between) {
     first = false;
     out += word;
   }
+  return out;
+}
+
+// "a, b or c".
+template <class Words>
+std::string choice_of(const Words& words) {
+  std::string out;
+  std::size_t left = std::ranges::size(words);
+  for (std::string_view word : words) out.append(word).append(--left > 1 ? ", " : left == 1 ? " or " : "");
   return out;
 }
 

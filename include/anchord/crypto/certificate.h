@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "anchord/base/bytes.h"
@@ -104,5 +105,13 @@ class Certificate {
 
   std::shared_ptr<const Impl> impl_;  // never null
 };
+
+// The front of a SHA-256 in hexadecimal, and of a certificate's, for people to tell certificates by: ten
+// digits tell a million apart, and can be typed.
+constexpr std::size_t kShortHash = 10;
+inline std::string_view short_hash(std::string_view sha256) {
+  return sha256.substr(0, kShortHash);
+}
+std::string short_hash(const Certificate& certificate);
 
 }  // namespace anchord::crypto

@@ -43,7 +43,7 @@ std::string second_file_problem(std::string_view first);
 
 struct DeviceFile {
   std::string file;    // "SEP001122334455.pem"
-  std::string device;  // trust::phone_name() of it
+  std::string device;  // phone::device_name() of it
   std::optional<crypto::Certificate> certificate;
   std::string problem;  // why there is none, without the file's name
 };

@@ -47,7 +47,7 @@ struct DeliveredFile {
 };
 
 struct LedgerEntry {
-  std::string device;  // phone_name()'s
+  std::string device;  // phone::device_name()'s
   std::array<DeliveredFile, kDeliveredKinds> given;
   std::string model;  // as it calls itself to the verification service; may be empty
   std::uint64_t questions = 0;

@@ -17,7 +17,7 @@
 namespace anchord::store {
 
 struct RecoverRequest {
-  std::set<std::string> devices;  // phone_name()'s
+  std::set<std::string> devices;  // phone::device_name()'s
   // Former list signers, besides the cluster's recovery key and the former TFTP keys that it kept.
   std::vector<trust::Identity> keys = {};
   // Made by the service itself, for unsettled_phones(): by the recovery key, with nothing asked of a

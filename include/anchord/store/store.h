@@ -204,7 +204,7 @@ class Store {
 
   // Puts all or none. For a phone that is there already, what the new value has replaces
   // what is kept; a model or certificate that it lacks stays: naming a phone again
-  // must not end the encryption of its configuration. Names are phone_name()'s.
+  // must not end the encryption of its configuration. Names are phone::device_name()'s.
   Status put_phones(std::span<const trust::Phone> phones);
 
   // Removes all or none; the error names the first one that is not there. Their certificates in devices/

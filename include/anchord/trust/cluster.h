@@ -35,6 +35,7 @@ std::string_view mode_name(Mode mode);  // "nonsecure", "mixed"
 std::optional<Mode> mode_from_name(std::string_view name);
 std::string_view service_name(Service service);  // "tvs", "tftp", "tftp-ec", "capf", "recovery"
 std::optional<Service> service_from_name(std::string_view name);
+std::string service_choice();  // "tvs, tftp, tftp-ec, capf or recovery"
 
 struct Host {
   std::string name;                         // goes into certificates and lists
@@ -67,25 +68,12 @@ inline bool is_added(const KnownCertificate& known) {
 // A phone that the cluster provisions. Its configuration is encrypted to the
 // certificate when that has an RSA key.
 struct Phone {
-  std::string name;   // as phone_name() gives it
+  std::string name;   // as phone::device_name() gives it
   std::string model;  // as its kind calls itself, "8861"; may be empty
   std::optional<crypto::Certificate> certificate;
 };
 
-constexpr std::size_t kPhoneName = 15;  // "SEP" and twelve digits
-
-// "SEP001122334455" of any spelling of a phone's name or MAC address:
-// "sep001122334455", "001122334455", "00:11:22:33:44:55". None of anything else.
-std::optional<std::string> phone_name(std::string_view text);
-
-// Every phone, by phone_name(), that a text names in any way, wherever in it: with SEP in front, or by
-// an address that is a word of its own ("001122334455.old", "00-11-22-33-44-55", "0011.2233.4455").
-// For what must not be missed: twelve digits that mean something else name a phone too.
-std::vector<std::string> phones_in(std::string_view text);
-
-// The phone, by phone_name(), that a certificate's subject names in its common name, as phones'
-// do: "CP-8861-SEP001122334455", "SEP001122334455"; or by its address alone, "001122334455".
-// None where it names no phone.
+// The phone that a certificate's subject names: phone::device_in_common_name() of its common name.
 std::optional<std::string> named_phone(const crypto::Name& subject);
 
 // How lists and files are signed.

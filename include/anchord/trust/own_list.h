@@ -10,9 +10,7 @@
 // Nothing is written or served here. Times are seconds since 1970.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "anchord/base/bytes.h"
 #include "anchord/base/clock.h"
@@ -22,19 +20,6 @@
 #include "anchord/trust/trust_list.h"
 
 namespace anchord::trust {
-
-struct OwnListName {
-  std::string device;  // phone_name()'s
-  ListKind kind = ListKind::itl;
-  bool operator==(const OwnListName&) const = default;
-};
-
-// Parses a file's name, in any case of its letters; nothing for any other name. A folder in the name makes it
-// another name, since phones ask for none.
-std::optional<OwnListName> own_list_name(std::string_view name);
-
-// The name that the phone asks for.
-std::string own_list_file(const OwnListName& name);
 
 // The certificate that signed the list, out of the list's own SAST records: a phone that holds nothing knows
 // no others. Fails when it is no whole list of that kind, or not rightly signed.

@@ -13,6 +13,7 @@
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
 #include "anchord/crypto/digest.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/cluster.h"
 #include "anchord/wire/trust_list.h"
 
@@ -21,16 +22,8 @@ namespace anchord::trust {
 // Most phones look at two list signers and no more.
 constexpr std::size_t kMaxSigners = 2;
 
-constexpr char kItlFileName[] = "ITLFile.tlv";
-constexpr char kCtlFileName[] = "CTLFile.tlv";
-
-enum class ListKind : std::uint8_t { itl, ctl };
-constexpr std::size_t kListKinds = 2;
-
-// The cluster's own of a kind.
-constexpr const char* list_file_name(ListKind kind) {
-  return kind == ListKind::itl ? kItlFileName : kCtlFileName;
-}
+using phone::kListKinds;
+using phone::ListKind;
 
 struct ListedCertificate {
   // None: an emptied record, of a role that nobody has at present. It is only the DNS
@@ -43,7 +36,7 @@ struct ListedCertificate {
 
 // All that a list says, but for its time.
 struct TrustListFields {
-  std::string file_name = kItlFileName;
+  std::string file_name = phone::kItlFileName;
   Identity signer;  // RSA; must be among the records with the role SAST
   SigningSettings signing;
   wire::Version signer_version{1, 1};

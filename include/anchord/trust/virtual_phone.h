@@ -52,7 +52,7 @@ constexpr std::size_t kMaxKeptAnswers = 32;
 class VerifiedFiles;
 
 struct PhoneSettings {
-  std::string name = "SEP000000000000";  // phone_name()'s
+  std::string name = "SEP000000000000";  // phone::device_name()'s
   std::string model = "8861";
   // Older models check nothing and ask for plain files only.
   bool security_by_default = true;

@@ -9,9 +9,12 @@
 // docs/formats.md.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "anchord/base/bytes.h"
@@ -48,9 +51,27 @@ enum class Role : std::uint16_t {
   tvs = 21,
 };
 
-// sast ccm ccm+tftp tftp capf app-server tvs; "unknown" for any other number.
-std::string_view role_name(Role role);
+struct RoleName {
+  Role role;
+  std::string_view name;
+};
+constexpr std::array<RoleName, 7> kRoles{{
+    {Role::sast, "sast"},
+    {Role::ccm, "ccm"},
+    {Role::ccm_tftp, "ccm+tftp"},
+    {Role::tftp, "tftp"},
+    {Role::capf, "capf"},
+    {Role::app_server, "app-server"},
+    {Role::tvs, "tvs"},
+}};
+
+std::string_view role_name(Role role);  // "unknown" for any other number
 std::optional<Role> role_from_name(std::string_view name);
+bool is_known(Role role);
+
+std::string role_text(Role role);                     // "sast", "unknown 9"
+std::string roles_text(std::span<const Role> roles);  // "sast,tftp"
+std::string role_choice();                            // "sast, ccm, ... or tvs"
 
 // Content is encrypted in blocks of 16 bytes, the plain text with 1 to 16 pad bytes.
 constexpr std::size_t kCipherBlock = 16;

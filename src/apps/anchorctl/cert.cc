@@ -135,8 +135,7 @@ struct ExportOptions {
 Outcome export_certificate(const Session& session, const ExportOptions& options) {
   auto service = trust::service_from_name(options.service);
   if (!service) {
-    wrong_usage(
-        fmt::format("no own certificate '{}': use tvs, tftp, tftp-ec, capf or recovery", options.service));
+    wrong_usage(fmt::format("no own certificate '{}': use {}", options.service, trust::service_choice()));
   }
   if (!options.host.empty() && service != trust::Service::tvs) {
     wrong_usage(
@@ -209,9 +208,7 @@ void add_cert_remove(CLI::App& group, Session& session) {
 void add_cert_export(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("export", "Print one of the cluster's own certificates as PEM");
   auto options = std::make_shared<ExportOptions>();
-  command.add_option("SERVICE", options->service, "tvs, tftp, tftp-ec, capf or recovery")
-      ->required()
-      ->type_name("");
+  command.add_option("SERVICE", options->service, trust::service_choice())->required()->type_name("");
   command.add_option("--host", options->host, "Whose tvs certificate (default: the first host's)")
       ->type_name("NAME");
   session.on(command, [&session, options] { return export_certificate(session, *options); });

@@ -7,21 +7,9 @@
 #include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
 #include "anchord/base/serial_number.h"
+#include "anchord/crypto/expiry.h"
 
 namespace anchord::ctl {
-namespace {
-
-// Ten digits tell a million certificates apart and can be typed.
-constexpr std::size_t kShortHash = 10;
-
-constexpr std::size_t kDateLength = 10;  // of time_text()
-
-constexpr std::int64_t kNoticeDays = 90;
-constexpr std::int64_t kWarningDays = 30;
-constexpr std::int64_t kUrgentDays = 7;
-
-}  // namespace
-
 std::vector<OwnCertificate> own_certificates(const trust::Cluster& cluster) {
   std::vector<OwnCertificate> out;
   for (std::size_t i = 0; i < cluster.tvs.size(); ++i) {
@@ -37,9 +25,6 @@ std::vector<OwnCertificate> own_certificates(const trust::Cluster& cluster) {
 std::string hash_text(const crypto::Certificate& certificate) {
   return to_hex(certificate.sha256());
 }
-std::string short_hash(const crypto::Certificate& certificate) {
-  return hash_text(certificate).substr(0, kShortHash);
-}
 std::string name_text(const crypto::Name& name) {
   return name.to_vendor();
 }
@@ -48,18 +33,6 @@ std::string key_text(const crypto::Certificate& certificate) {
   if (certificate.key_type() == crypto::KeyType::other) return "other";
   return fmt::format("{} {}", certificate.key_type() == crypto::KeyType::rsa ? "RSA" : "EC",
                      certificate.key_bits());
-}
-
-std::string role_text(wire::Role role) {
-  std::string_view name = wire::role_name(role);
-  return wire::role_from_name(name) ? std::string(name)
-                                    : fmt::format("unknown {}", static_cast<unsigned>(role));
-}
-
-std::string roles_text(std::span<const wire::Role> roles) {
-  std::vector<std::string> names;
-  for (wire::Role role : roles) names.push_back(role_text(role));
-  return joined(names, ",");
 }
 
 std::string serial_text(Bytes serial) {
@@ -161,19 +134,21 @@ std::optional<std::string> expiry_warning(std::string_view what, const crypto::C
     return fmt::format("{} is not valid before {}: check this machine's clock", what,
                        time_text(certificate.not_before()));
   }
-  std::int64_t days = days_left(certificate.not_after(), now);
-  if (days > kNoticeDays) return std::nullopt;
+  const crypto::Expiry expiry = crypto::expiry_of(certificate.not_after(), now);
+  if (expiry == crypto::Expiry::far) return std::nullopt;
   std::string when = time_text(certificate.not_after());
-  if (certificate.not_after() <= now) return fmt::format("{} HAS EXPIRED on {}", what, when);
-  std::string_view urgency = days <= kUrgentDays ? " (URGENT)" : days <= kWarningDays ? " (soon)" : "";
+  if (expiry == crypto::Expiry::ended) return fmt::format("{} HAS EXPIRED on {}", what, when);
+  std::string_view urgency = expiry == crypto::Expiry::urgent ? " (URGENT)"
+                             : expiry == crypto::Expiry::soon ? " (soon)"
+                                                              : "";
   return fmt::format("{} expires in {}, on {}{}", what, days_left_text(certificate.not_after(), now), when,
                      urgency);
 }
 
-std::string_view expiry_level(const crypto::Certificate& certificate, UnixSeconds now) {
-  if (certificate.not_after() <= now) return "expired";
-  std::int64_t days = days_left(certificate.not_after(), now);
-  return days <= kUrgentDays ? "7" : days <= kWarningDays ? "30" : days <= kNoticeDays ? "90" : "ok";
+std::string expiry_level(const crypto::Certificate& certificate, UnixSeconds now) {
+  const crypto::Expiry expiry = crypto::expiry_of(certificate.not_after(), now);
+  if (expiry == crypto::Expiry::far) return "ok";
+  return expiry == crypto::Expiry::ended ? "expired" : std::to_string(crypto::days_of(expiry));
 }
 
 std::optional<std::string> ended_warning(const trust::Cluster& cluster, const Json& service,
@@ -197,7 +172,7 @@ std::optional<std::string> ended_warning(const trust::Cluster& cluster, const Js
 std::string known_as(const trust::KnownCertificate& known) {
   if (!known.retired_from) return roles_text(known.roles);
   return fmt::format("was {} until {}", trust::service_name(*known.retired_from),
-                     time_text(known.retired_at).substr(0, kDateLength));
+                     date_text(known.retired_at));
 }
 
 Json certificate_json(const crypto::Certificate& certificate, UnixSeconds now) {

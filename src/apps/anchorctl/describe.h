@@ -22,12 +22,9 @@ struct OwnCertificate {
 
 std::vector<OwnCertificate> own_certificates(const trust::Cluster& cluster);
 
-std::string hash_text(const crypto::Certificate& certificate);   // SHA-256, 64 digits
-std::string short_hash(const crypto::Certificate& certificate);  // enough of it to type
+std::string hash_text(const crypto::Certificate& certificate);  // SHA-256, 64 digits
 std::string name_text(const crypto::Name& name);
 std::string key_text(const crypto::Certificate& certificate);  // "RSA 2048"
-std::string role_text(wire::Role role);                        // "sast", "unknown 9"
-std::string roles_text(std::span<const wire::Role> roles);     // "sast,tftp"
 // Serial numbers as they are shown: hexadecimal, without leading zero bytes.
 std::string serial_text(Bytes serial);
 
@@ -43,13 +40,12 @@ Result<std::string> name_from_paste(std::string_view text);
 
 Json roles_json(std::span<const wire::Role> roles);
 
-// A line that says how soon the certificate ends, when that is 90 days or less
-// away; nothing otherwise.
+// A line that says how soon the certificate ends; nothing while that is far (crypto::expiry_of()).
 std::optional<std::string> expiry_warning(std::string_view what, const crypto::Certificate& certificate,
                                           UnixSeconds now);
 
-// "expired", "7", "30", "90" (days left at most) or "ok".
-std::string_view expiry_level(const crypto::Certificate& certificate, UnixSeconds now);
+// "expired", "7", "30", "90" (fewer days are left) or "ok".
+std::string expiry_level(const crypto::Certificate& certificate, UnixSeconds now);
 
 // What phones that ask are told of added certificates that have expired, by what the running service
 // says (null: none answers); nothing while there are none.

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "anchord/base/file.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/signed_file.h"
 #include "describe.h"
@@ -28,9 +29,9 @@ struct MakeOptions {
   SigningOptions signing;
 
   // What is made, where the command line does not say.
-  std::string out_or(std::string_view suffix) const { return out.empty() ? in + std::string(suffix) : out; }
-  std::string name_or(std::string_view suffix) const {
-    return name.empty() ? std::filesystem::path(in).filename().string() + std::string(suffix) : name;
+  std::string out_or(phone::FileForm form) const { return out.empty() ? phone::with_ending(in, form) : out; }
+  std::string name_or(phone::FileForm form) const {
+    return name.empty() ? phone::with_ending(std::filesystem::path(in).filename().string(), form) : name;
   }
 };
 
@@ -59,8 +60,8 @@ Outcome sign(const Session& session, const MakeOptions& options) {
   if (!signer) return failure_of(signer);
   auto content = read_content(options.in);
   if (!content) return failure_of(content);
-  std::string out = options.out_or(".sgn");
-  std::string name = options.name_or(".sgn");
+  std::string out = options.out_or(phone::FileForm::sgn);
+  std::string name = options.name_or(phone::FileForm::sgn);
   auto file = trust::sign_file(name, *content, signer->identity, signer->settings, options.signing.time());
   if (!file) return failure_of(file, quoted(options.in));
   if (Status written = write_public(out, *file); !written) return failure_of(written);
@@ -88,8 +89,8 @@ Outcome encrypt(const Session& session, const MakeOptions& options) {
   }
   auto content = read_content(options.in);
   if (!content) return failure_of(content);
-  std::string out = options.out_or(".enc.sgn");
-  std::string name = options.name_or(".enc.sgn");
+  std::string out = options.out_or(phone::FileForm::enc_sgn);
+  std::string name = options.name_or(phone::FileForm::enc_sgn);
   auto file = trust::encrypt_file(name, *content, *device, trust::ContentKey::random(), signer->identity,
                                   signer->settings, options.signing.time());
   if (!file) return failure_of(file, quoted(options.in));
@@ -137,7 +138,8 @@ Outcome decrypt(const DecryptOptions& options) {
 
 // --- command line
 
-void add_make_options(CLI::App& command, MakeOptions& options, const std::string& suffix) {
+void add_make_options(CLI::App& command, MakeOptions& options, phone::FileForm form) {
+  const std::string suffix(phone::ending_of(form));
   command.add_option("IN", options.in, "The file")->required()->type_name("");
   command.add_option("--out", options.out, "File to write (default: IN" + suffix + ")")->type_name("F");
   command
@@ -152,7 +154,7 @@ void add_make_options(CLI::App& command, MakeOptions& options, const std::string
 void add_sign(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("sign", "Sign a file for phones");
   auto options = std::make_shared<MakeOptions>();
-  add_make_options(command, *options, ".sgn");
+  add_make_options(command, *options, phone::FileForm::sgn);
   session.add_json_flag(command);
   session.on(command, [&session, options] { return sign(session, *options); });
 }
@@ -160,7 +162,7 @@ void add_sign(CLI::App& group, Session& session) {
 void add_encrypt(CLI::App& group, Session& session) {
   auto& command = *group.add_subcommand("encrypt", "Encrypt a file to one phone, and sign it");
   auto options = std::make_shared<MakeOptions>();
-  add_make_options(command, *options, ".enc.sgn");
+  add_make_options(command, *options, phone::FileForm::enc_sgn);
   command.add_option("--device", options->device, "The phone's certificate, with an RSA key")
       ->required()
       ->type_name("CERT");

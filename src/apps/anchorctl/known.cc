@@ -37,8 +37,7 @@ std::vector<wire::Role> roles_from_option(const std::string& text) {
     std::string_view name(part.begin(), part.end());
     auto role = wire::role_from_name(name);
     if (!role) {
-      wrong_usage(
-          fmt::format("--role: no role '{}': use sast, ccm, ccm+tftp, tftp, capf, app-server or tvs", name));
+      wrong_usage(fmt::format("--role: no role '{}': use {}", name, wire::role_choice()));
     }
     if (std::ranges::find(out, *role) != out.end()) {
       wrong_usage(fmt::format("--role: '{}' is given twice", name));

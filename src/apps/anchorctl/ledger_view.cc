@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/trust_list.h"
 #include "failure.h"
@@ -14,10 +15,6 @@ namespace {
 using store::DeliveredFile;
 using store::IssuedList;
 using store::LedgerEntry;
-
-bool is_list_of(std::string_view file, std::string_view prefix) {
-  return file.starts_with(prefix) && file.ends_with(".tlv");
-}
 
 // The version of the cluster's list when what is saved is what would be served.
 Status note_current(store::Store& store, const char* name, const trust::TrustListFields& fields,
@@ -33,6 +30,11 @@ Status note_current(store::Store& store, const char* name, const trust::TrustLis
 }
 
 }  // namespace
+
+bool is_list_of(std::string_view file, trust::ListKind kind) {
+  const auto name = phone::list_name(file);
+  return name && name->kind == kind;
+}
 
 std::string_view held_state_name(HeldState held) {
   switch (held) {
@@ -103,14 +105,15 @@ Result<LedgerView> LedgerView::read(store::Store& store, const trust::Cluster& c
   view.own_ = std::move(*own);
   for (const IssuedList& list : view.lists_) {
     view.kept_.insert(list.version);
-    if (is_list_of(list.name, "ITL") && is_empty_itl(list.content)) view.empty_.insert(list.version);
+    if (is_list_of(list.name, trust::ListKind::itl) && is_empty_itl(list.content))
+      view.empty_.insert(list.version);
   }
   Status itl =
-      note_current(store, trust::kItlFileName, trust::itl_fields(cluster), view.lists_, view.current_);
+      note_current(store, phone::kItlFileName, trust::itl_fields(cluster), view.lists_, view.current_);
   if (!itl) return failure_of(itl);
   if (cluster.has_ctl) {
     Status ctl =
-        note_current(store, trust::kCtlFileName, trust::ctl_fields(cluster), view.lists_, view.current_);
+        note_current(store, phone::kCtlFileName, trust::ctl_fields(cluster), view.lists_, view.current_);
     if (!ctl) return failure_of(ctl);
   }
   return view;
@@ -142,9 +145,9 @@ const LedgerEntry* LedgerView::find(const std::string& device) const {
 }
 
 trust::ListVersion LedgerView::current_for(const std::string& device, trust::ListKind kind) const {
-  auto own = own_.find(trust::own_list_file({device, kind}));
+  auto own = own_.find(phone::own_list_file({.device = device, .kind = kind}));
   if (own != own_.end()) return own->second;
-  auto current = current_.find(trust::list_file_name(kind));
+  auto current = current_.find(phone::list_file_name(kind));
   return current == current_.end() ? trust::kNoList : current->second;
 }
 

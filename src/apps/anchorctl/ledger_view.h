@@ -22,6 +22,9 @@ enum class HeldState {
   behind,    // holds an older one
   unknown,   // may hold one that is not kept: damaged, of another service, of a time without records
 };
+// Whether a file is a list of that kind, the cluster's or a phone's own.
+bool is_list_of(std::string_view file, trust::ListKind kind);
+
 // The state's name in JSON: "none", "accepted", "given", "behind", "unknown".
 std::string_view held_state_name(HeldState held);
 // The state as people read it: "given, not known to be accepted".

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "anchord/base/hex.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/trust_list.h"
 #include "choice.h"
 #include "describe.h"
@@ -32,8 +33,8 @@ Result<store::SavedList> ctl_of_cluster(store::Store& store, const trust::Cluste
   return store::current_ctl(store, cluster, now);
 }
 
-const Kind kItl{"itl", "The initial trust list", trust::kItlFileName, store::current_itl};
-const Kind kCtl{"ctl", "The certificate trust list, which carries the security mode", trust::kCtlFileName,
+const Kind kItl{"itl", "The initial trust list", phone::kItlFileName, store::current_itl};
+const Kind kCtl{"ctl", "The certificate trust list, which carries the security mode", phone::kCtlFileName,
                 ctl_of_cluster};
 
 Result<Buffer> current_list(const Session& session, const Kind& kind) {
@@ -131,9 +132,7 @@ Status add_role_record(trust::TrustListFields& fields, const std::string& text) 
   std::size_t equals = text.find('=');
   auto role = wire::role_from_name(text.substr(0, equals));
   if (equals == std::string::npos || !role) {
-    wrong_usage(fmt::format(
-        "--role-cert {}: give ROLE=FILE, the role one of sast, ccm, ccm+tftp, tftp, capf, app-server, tvs",
-        text));
+    wrong_usage(fmt::format("--role-cert {}: give ROLE=FILE, the role one of {}", text, wire::role_choice()));
   }
   return add_record(fields, *role, text.substr(equals + 1));
 }

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "anchord/phone/file_kind.h"
 #include "confirm.h"
 #include "failure.h"
 #include "flush_ledger.h"
@@ -31,10 +32,11 @@ Outcome show_mode(const Session& session) {
   }
   bool nonsecure = cluster->mode == Mode::nonsecure;
   print_facts({{"mode", std::string(trust::mode_name(cluster->mode))},
-               {"ctl", cluster->has_ctl ? "phones are served CTLFile.tlv"
+               {"ctl", cluster->has_ctl ? fmt::format("phones are served {}", phone::kCtlFileName)
                                         : "none: phones are served one from the first 'mode set mixed' on"},
-               {"autoregistration", nonsecure ? "allowed: XMLDefault.cnf.xml is served"
-                                              : "not in mixed mode: XMLDefault.cnf.xml is not served"}});
+               {"autoregistration", (nonsecure ? "allowed: " : "not in mixed mode: ") +
+                                        phone::file_name(phone::FileKind::default_configuration) +
+                                        (nonsecure ? " is served" : " is not served")}});
   if (cluster->rolling_back) print_line("a rollback is prepared, see 'anchorctl rollback status'");
   return Answer::yes;
 }
@@ -49,7 +51,8 @@ std::vector<Step> steps_after(const trust::Cluster& cluster) {
   std::vector<Step> steps{
       {By::command, fmt::format("set the cluster's security mode to {}", trust::mode_name(cluster.mode)), ""},
       {By::service, "run the CTL client",
-       mixed ? "the CTL is signed with the TFTP key and served as CTLFile.tlv, the ITL with it"
+       mixed ? fmt::format("the CTL is signed with the TFTP key and served as {}, the ITL with it",
+                           phone::kCtlFileName)
              : "the CTL stays, with its CCM+TFTP record emptied; the ITL is signed with it"},
       {By::service, "restart the TFTP service", "not needed: the new lists and files are swapped in"},
       {By::administrator, "restart the call manager's services", "signalling and media are theirs"}};

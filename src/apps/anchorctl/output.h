@@ -11,22 +11,13 @@
 
 #include "anchord/base/ascii.h"
 #include "anchord/base/bytes.h"
-#include "anchord/base/clock.h"
+#include "anchord/base/calendar.h"
 #include "anchord/base/printable.h"
 
 namespace anchord::ctl {
 
 // Fields come out in the order they were put in.
 using Json = nlohmann::ordered_json;
-
-// "2026-11-23T05:33:38Z", the one spelling of times in all output.
-std::string time_text(UnixSeconds time);
-
-// Whole days until `time`; negative once it has passed.
-std::int64_t days_left(UnixSeconds time, UnixSeconds now);
-
-// "12 days", "1 day", "expired": for people.
-std::string days_left_text(UnixSeconds time, UnixSeconds now);
 
 void print(std::string_view text);        // to standard output, as it is
 void print_line(std::string_view text);   // printable() and a newline

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "anchord/phone/device_name.h"
 #include "anchord/store/device_files.h"
 #include "confirm.h"
 #include "describe.h"
@@ -35,7 +36,7 @@ std::unexpected<Error> no_phone(const std::string& name) {
 }
 
 std::string name_from_text(const std::string& text) {
-  auto name = trust::phone_name(text);
+  auto name = phone::device_name(text);
   if (!name) {
     wrong_usage(
         fmt::format("'{}' is not a phone's name: give SEP and the 12 hexadecimal digits of its MAC "

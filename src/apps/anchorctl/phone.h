@@ -12,7 +12,7 @@ namespace anchord::ctl {
 bool can_encrypt(const trust::Phone& phone);
 Json phone_json(const trust::Phone& phone, UnixSeconds now);
 
-// phone_name() of what was given; wrong_usage() where that is no phone's name.
+// phone::device_name() of what was given; wrong_usage() where that is no phone's name.
 std::string name_from_text(const std::string& text);
 
 std::unexpected<Error> no_phone(const std::string& name);

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "anchord/base/ascii.h"
+#include "anchord/phone/device_name.h"
 
 // From data/phone-models.json, checked when it was compiled in.
 extern const char anchord_phone_models[];
@@ -55,9 +56,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 std::string plain_name(std::string_view text) {
-  std::string name = upper_case(text);
-  if (name.starts_with("CP-")) name.erase(0, 3);
-  return name;
+  return std::string(phone::bare_model(upper_case(text)));
 }
 
 // The nearest few, nearest first.

@@ -1,5 +1,4 @@
 // phone trace: what the running service has heard of one phone of late.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,8 +27,8 @@ struct TraceOptions {
 
 // "2026-11-23T05:33:38.123Z"
 std::string moment_text(std::int64_t millis) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(static_cast<std::time_t>(millis / 1000)),
-                     millis % 1000);
+  std::string text = time_text(millis / 1000);
+  return text.insert(text.size() - 1, fmt::format(".{:03}", millis % 1000));
 }
 
 Result<Json> read_trace(const Session& session, const std::string& name, unsigned seconds,

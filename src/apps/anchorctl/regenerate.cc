@@ -29,8 +29,7 @@ struct RegenerateOptions {
 Service service_of(const RegenerateOptions& options) {
   auto service = trust::service_from_name(options.service);
   if (!service) {
-    wrong_usage(
-        fmt::format("no own certificate '{}': use tvs, tftp, tftp-ec, capf or recovery", options.service));
+    wrong_usage(fmt::format("no own certificate '{}': use {}", options.service, trust::service_choice()));
   }
   if ((!options.host.empty() || options.all) && *service != Service::tvs) {
     wrong_usage(fmt::format("{}: the {} certificate is the whole cluster's, not a host's",
@@ -226,9 +225,7 @@ void add_regenerate_command(CLI::App& cert_group, Session& session) {
   auto& command = *cert_group.add_subcommand(
       "regenerate", "Replace one of the cluster's own certificates and keys; refused if phones would lock");
   auto options = std::make_shared<RegenerateOptions>();
-  command.add_option("SERVICE", options->service, "tvs, tftp, tftp-ec, capf or recovery")
-      ->required()
-      ->type_name("");
+  command.add_option("SERVICE", options->service, trust::service_choice())->required()->type_name("");
   command.add_option("--host", options->host, "Whose tvs certificate (default: the first host's)")
       ->type_name("NAME");
   command.add_flag("--all", options->all,

@@ -31,10 +31,9 @@ struct ListRow {
 
 // Every list of a kind that is kept, newest first, with those who may hold it.
 std::vector<ListRow> rows_of(const LedgerView& view, ListKind kind) {
-  std::string_view prefix = kind == ListKind::itl ? "ITL" : "CTL";
   std::vector<ListRow> rows;
   for (const store::IssuedList& list : view.lists()) {
-    if (list.name.starts_with(prefix)) rows.push_back({&list, {}});
+    if (is_list_of(list.name, kind)) rows.push_back({&list, {}});
   }
   std::map<trust::ListVersion, ListRow*> by_version;
   for (ListRow& row : rows) by_version[row.list->version] = &row;
@@ -165,7 +164,7 @@ Outcome report_expiry(const Session& session) {
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows{{"LEVEL", "LEFT", "ENDS", "KIND", "OF", "HASH", "SUBJECT"}};
   for (const Expiring& one : all_certificates(*cluster, *phones)) {
-    std::string_view level = expiry_level(one.certificate, now);
+    std::string level = expiry_level(one.certificate, now);
     if (session.json) {
       Json json{{"level", level}, {"kind", one.kind}, {"name", one.name}};
       json.update(certificate_json(one.certificate, now));
@@ -173,7 +172,7 @@ Outcome report_expiry(const Session& session) {
       continue;
     }
     UnixSeconds end = one.certificate.not_after();
-    rows.push_back({std::string(level), days_left_text(end, now), time_text(end), one.kind, one.name,
+    rows.push_back({level, days_left_text(end, now), time_text(end), one.kind, one.name,
                     short_hash(one.certificate), name_text(one.certificate.subject())});
   }
   const Json service = service_status(session);

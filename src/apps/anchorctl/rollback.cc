@@ -5,6 +5,8 @@
 #include <memory>
 #include <set>
 
+#include "anchord/phone/device_name.h"
+#include "anchord/phone/file_kind.h"
 #include "confirm.h"
 #include "failure.h"
 #include "flush_ledger.h"
@@ -31,8 +33,7 @@ bool model_checks_nothing(const std::string& model) {
 // A phone that was given a signed configuration checks signatures, so it has a list
 // from somewhere.
 bool takes_signed_files(const LedgerEntry& entry) {
-  std::string_view file = entry.of(DeliveredKind::configuration).file;
-  return file.ends_with(".sgn") || file.ends_with(".sha512");
+  return phone::form_of(entry.of(DeliveredKind::configuration).file) != phone::FileForm::plain;
 }
 
 // What was seen comes first: what is said of models may be wrong.
@@ -122,7 +123,7 @@ std::size_t with_certificate(const Session& session, const trust::Cluster& clust
   }
   std::error_code none;
   for (const auto& file : std::filesystem::directory_iterator(session.state_dir() / "devices", none)) {
-    if (auto name = trust::phone_name(file.path().stem().string())) names.insert(*name);
+    if (auto name = phone::device_name(file.path().stem().string())) names.insert(*name);
   }
   return names.size();
 }

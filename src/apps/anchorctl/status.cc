@@ -3,6 +3,8 @@
 #include <map>
 
 #include "anchord/base/hex.h"
+#include "anchord/crypto/expiry.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/trust_list.h"
 #include "control_client.h"
 #include "describe.h"
@@ -53,7 +55,7 @@ Result<Facts> gather(const Session& session) {
   if (!store) return failure_of(store);
   auto loaded = store->load(store::KeyUse::without_keys);
   if (!loaded) return failure_of(loaded);
-  auto itl = store->saved_list(trust::kItlFileName);
+  auto itl = store->saved_list(phone::kItlFileName);
   if (!itl) return failure_of(itl);
   auto backup = store::backup_state(*store);
   if (!backup) return failure_of(backup);
@@ -109,9 +111,9 @@ void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
   if (auto line = ended_warning(facts.cluster, facts.service, facts.now)) out.push_back(*line);
   if (others > 0) {
     out.push_back(
-        fmt::format("{} certificates that were added, or phones', have 90 days left or less: see "
+        fmt::format("{} certificates that were added, or phones', have less than {} days left: see "
                     "'anchorctl report expiry'",
-                    others));
+                    others, crypto::kExpiryDays.front()));
   }
 }
 

@@ -6,17 +6,17 @@
 #include <cstring>
 
 #include "anchord/base/file.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/wire/signed_file.h"
 
 namespace anchord::load {
 namespace {
 
 // The name of the file that a signed one carries; empty when the name is no such.
-std::string unsigned_name(const std::string& name) {
-  for (const std::string_view ending : {".sgn", ".sha512"}) {
-    if (name.ends_with(ending)) return name.substr(0, name.size() - ending.size());
-  }
-  return {};
+std::string unsigned_name(std::string_view name) {
+  const phone::FileForm form = phone::form_of(name);
+  const bool carries = form == phone::FileForm::sgn || form == phone::FileForm::sha512;
+  return std::string(carries ? phone::plain_name(name) : std::string_view());
 }
 
 bool is_file(const std::filesystem::path& path) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "anchord/phone/file_kind.h"
 #include "boot_command.h"
 #include "command.h"
 #include "copies.h"
@@ -39,11 +40,15 @@ void define_files(CLI::App& app, FileFlags& f) {
   define_requests(app, f);
   app.add_option("--file", f.files,
                  "a file to ask for; may be repeated, each is asked for in turn. One range of hexadecimal "
-                 "numbers, as in SEP{000000000000..00000000270F}.cnf.xml, stands for all its names")
+                 "numbers, as in " +
+                     phone::file_name(phone::FileKind::configuration, "SEP{000000000000..00000000270F}") +
+                     ", stands for all its names")
       ->required();
-  app.add_option("--check", f.check,
-                 "the folder with the same files: each must be the same, byte for byte (a signed one, .sgn, "
-                 "that is not there: behind its header). Without it all copies of a name must be the same");
+  app.add_option(
+      "--check", f.check,
+      "the folder with the same files: each must be the same, byte for byte (a signed one, " +
+          std::string(phone::ending_of(phone::FileForm::sgn)) +
+          ", that is not there: behind its header). Without it all copies of a name must be the same");
 }
 
 CLI::App& define_tftp(CLI::App& app, TftpFlags& t) {

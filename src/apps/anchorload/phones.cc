@@ -4,12 +4,13 @@
 
 #include <array>
 #include <cassert>
-#include <charconv>
 #include <fstream>
 #include <numeric>
 #include <system_error>
 
 #include "anchord/base/file.h"
+#include "anchord/phone/device_name.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/cluster.h"
 #include "anchord/trust/trust_list.h"
 
@@ -23,8 +24,8 @@ struct Part {
   const char* file;
   Buffer trust::PhoneMemory::* bytes;
 };
-constexpr std::array<Part, 3> kParts = {{{trust::kCtlFileName, &trust::PhoneMemory::ctl},
-                                         {trust::kItlFileName, &trust::PhoneMemory::itl},
+constexpr std::array<Part, 3> kParts = {{{phone::kCtlFileName, &trust::PhoneMemory::ctl},
+                                         {phone::kItlFileName, &trust::PhoneMemory::itl},
                                          {"configuration", &trust::PhoneMemory::configuration}}};
 
 // Aside and renamed, so that what is read is never a part. Not synced: it is worth no
@@ -56,10 +57,9 @@ Phones::Phones(PhoneRow row, std::uint64_t first) : row_(std::move(row)), first_
 }
 
 Result<std::unique_ptr<Phones>> Phones::create(PhoneRow row) {
-  const auto name = trust::phone_name(row.first);
+  const auto name = phone::device_name(row.first);
   if (!name) return fail("--first: " + row.first + " is no phone's name, such as SEP001122000000");
-  std::uint64_t first = 0;
-  std::from_chars(name->data() + 3, name->data() + name->size(), first, 16);
+  const std::uint64_t first = phone::mac_of(*name);
   constexpr std::uint64_t kLastAddress = (std::uint64_t{1} << 48) - 1;
   if (first + row.from + row.count - 1 > kLastAddress) {
     return fail("--phones: there are not so many MAC addresses behind --first");
@@ -73,7 +73,7 @@ Result<std::unique_ptr<Phones>> Phones::create(PhoneRow row) {
 }
 
 std::string Phones::name(std::uint32_t index) const {
-  return fmt::format("SEP{:012X}", first_ + row_.from + index);
+  return phone::device_name_of(first_ + row_.from + index);
 }
 
 // The same ones in each run, and well mixed.

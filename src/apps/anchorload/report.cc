@@ -23,7 +23,7 @@ double micros(std::uint64_t nanos) {
 }
 
 // "870 us", "12.3 ms", "4.56 s"
-std::string time_text(std::uint64_t nanos) {
+std::string duration_text(std::uint64_t nanos) {
   const auto n = static_cast<double>(nanos);
   if (n < 1e6) return fmt::format("{:.3g} us", n / 1e3);
   if (n < 1e9) return fmt::format("{:.3g} ms", n / 1e6);
@@ -72,9 +72,9 @@ std::string cpu_text(const char* who, double seconds, const Outcome& outcome) {
 std::string latency_text(const Histogram& latency) {
   std::string out = "  latency";
   for (const Percentile& p : kPercentiles) {
-    out += fmt::format(" {} {},", p.name, time_text(latency.percentile(p.percent)));
+    out += fmt::format(" {} {},", p.name, duration_text(latency.percentile(p.percent)));
   }
-  return out + fmt::format(" max {}\n", time_text(latency.max()));
+  return out + fmt::format(" max {}\n", duration_text(latency.max()));
 }
 
 // What makes the figures above less than they seem.

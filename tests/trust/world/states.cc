@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "anchord/base/hex.h"
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/virtual_phone.h"
 
@@ -25,10 +26,10 @@ ListVersion Lists::built(const TrustListFields& fields, UnixSeconds now) {
 StatePtr States::make(const Cluster& cluster, std::map<std::size_t, ListVersion> own, UnixSeconds now) {
   auto state = std::make_shared<State>(State{.cluster = cluster, .own = std::move(own)});
   state->itl = lists_.built(itl_fields(cluster), now);
-  state->served.files[kItlFileName] = to_buffer(lists_.shelf().content(state->itl));
+  state->served.files[phone::kItlFileName] = to_buffer(lists_.shelf().content(state->itl));
   if (cluster.has_ctl) {
     state->ctl = lists_.built(ctl_fields(cluster), now);
-    state->served.files[kCtlFileName] = to_buffer(lists_.shelf().content(state->ctl));
+    state->served.files[phone::kCtlFileName] = to_buffer(lists_.shelf().content(state->ctl));
   }
   state->served.files[kPlainName] = to_buffer(as_bytes(kConfiguration));
   if (!cluster.rolling_back) {
