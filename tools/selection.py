@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # By what a path begins with, the first that fits. Long ones (abuse, procedures, anchorload_bad) are for the whole run,
 # unless they are changed themselves.
-DOCUMENTS = ["docs", "docs_errors", "docs_json", "docs_names"]
+DOCUMENTS = ["docs", "docs_errors", "docs_json", "docs_metrics", "docs_names"]
 END_TO_END = {
     "src/apps/anchord/": ["explain", "bad_input", "docs_names"],
     "src/apps/anchorctl/backup": ["anchorctl_backup"],
@@ -31,17 +31,19 @@ END_TO_END = {
     "src/index/": ["anchord"],
     "src/io/": ["anchord"],
     "src/phone/": ["own_lists", "anchorctl_phone"],
-    "src/service/": ["anchord", "ledger"],
+    "src/service/": ["anchord", "docs_metrics", "ledger"],
     "src/store/": ["anchorctl", "anchorctl_import", "ledger"],
     "src/trust/": ["anchorctl_lifecycle", "boot"],
     "src/wire/": ["anchord", "anchorctl_file"],
     "src/base/": ["anchord", "anchorctl"],
+    "tools/metrics.py": ["docs_metrics"],
     "tests/e2e/documents.py": DOCUMENTS,
     "tests/e2e/lossy.py": ["provisioning"],
     "tests/e2e/windowed_client.py": ["provisioning"],
     "tests/e2e/network.py": ["network", "boot"],
     "tests/e2e/beliefs.py": ["no_lock", "soak"],
     "tests/e2e/soak/": ["soak"],
+    "tests/e2e/dummy_counter/": ["docs_metrics"],
     "tests/e2e/": ["network", "anchorctl_file", "bad_input"],
 }
 

@@ -16,9 +16,7 @@ void ReaderLimit::look(ShardThreads& shards, std::uint64_t superseded, bool want
     shards.give_way(shards.oldest_reader() + 1);
   }
   was_more_ = superseded > limit_;
-  std::uint64_t gave_way = 0;
-  for (unsigned i = 0; i < shards.size(); ++i) gave_way += shards.counters(i).memory_gave_way.get();
-  tell(gave_way);
+  tell(shards.sum(&service::Counters::memory_gave_way));
 }
 
 void ReaderLimit::tell(std::uint64_t gave_way) {

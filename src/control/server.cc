@@ -34,6 +34,7 @@
 #include "memory_guard.h"
 #include "memory_plan.h"
 #include "memory_reserve.h"
+#include "metrics_json.h"
 #include "privileges.h"
 #include "provisioner.h"
 #include "reader_limit.h"
@@ -432,8 +433,8 @@ std::string Server::Impl::answer(std::string_view line) {
 }
 
 nlohmann::json Server::Impl::memory() const {
-  std::uint64_t failures = guard_.failures() + provisioner_->failures();
-  for (unsigned i = 0; i < threads_.size(); ++i) failures += threads_.counters(i).no_memory.get();
+  const std::uint64_t failures =
+      guard_.failures() + provisioner_->failures() + threads_.sum(&service::Counters::no_memory);
   return {{"limit", memory_.limit.bytes},
           {"limited_by", memory_.limit.name},
           {"for_files", memory_.files},
@@ -446,12 +447,6 @@ nlohmann::json Server::Impl::memory() const {
 std::string Server::Impl::status() {
   constexpr std::size_t kRecent = 20;
   const service::View* view = publisher_.current();
-  nlohmann::json counters = nlohmann::json::object();
-  for (unsigned i = 0; i < threads_.size(); ++i) {
-    threads_.counters(i).for_each([&](const char* name, std::uint64_t value) {
-      counters[name] = counters.value(name, std::uint64_t{0}) + value;
-    });
-  }
   nlohmann::json recent = nlohmann::json::array();
   for (const DeviceLog::Device& device : activity_.devices().newest_first()) {
     if (recent.size() == kRecent) break;
@@ -488,7 +483,7 @@ std::string Server::Impl::status() {
        {{"served", own_lists_ ? own_lists_->size() : 0}, {"withdrawn", builder_.own_lists().withdrawn()}}},
       {"backup", to_json(store::backup_state(builder_.store()))},
       {"expiry", to_json(builder_.expiry(), calendar_now())},
-      {"counters", std::move(counters)},
+      {"counters", to_json(threads_.metrics())},
       {"devices",
        {{"known", activity_.devices().size()},
         {"recent", std::move(recent)},

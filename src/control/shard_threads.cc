@@ -119,6 +119,18 @@ std::uint64_t ShardThreads::oldest_reader() const {
   return oldest == service::Shard::kNone ? 0 : oldest;
 }
 
+service::MetricValues ShardThreads::metrics() const {
+  service::MetricValues sum{};
+  for (const auto& thread : threads_) thread->counters.add_to(sum);
+  return sum;
+}
+
+std::uint64_t ShardThreads::sum(service::Counter service::Counters::* counter) const {
+  std::uint64_t sum = 0;
+  for (const auto& thread : threads_) sum += (thread->counters.*counter).get();
+  return sum;
+}
+
 void ShardThreads::wake() {
   for (auto& thread : threads_)
     if (thread->waker) thread->waker->wake();

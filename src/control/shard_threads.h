@@ -38,7 +38,9 @@ class ShardThreads {
   // What the oldest that were left then began with; 0: there are none, or it is not known yet.
   std::uint64_t oldest_reader() const;
 
-  const service::Counters& counters(unsigned shard) const { return threads_[shard]->counters; }
+  // What all shards have counted since they started: every metric, and one of them.
+  service::MetricValues metrics() const;
+  std::uint64_t sum(service::Counter service::Counters::* counter) const;
   unsigned size() const { return static_cast<unsigned>(threads_.size()); }
 
  private:

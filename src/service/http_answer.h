@@ -13,19 +13,6 @@
 
 namespace anchord::service {
 
-// The counters of one of the two services, plain or on TLS.
-struct HttpCounters {
-  Counter& requests;
-  Counter& malformed;
-  Counter& refused;
-  Counter& throttled;
-  Counter& not_found;
-  Counter& not_modified;
-  Counter& completed;
-  Counter& failed;
-  Counter& bytes;
-};
-
 // What answers are made of.
 struct HttpService {
   ShardContext& shard;

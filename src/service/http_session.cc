@@ -60,8 +60,7 @@ std::size_t HttpSession::write_close_notify(MutableBytes room) {
 }
 
 void HttpSession::continue_handshake(StreamProgress& progress, HttpWorkspace& work) {
-  Counters& all = work.service.shard.counters;
-  TlsCounters counters{all.https_handshakes, all.https_resumed, all.https_handshake_failures};
+  const TlsCounters counters = work.service.shard.counters.https_tls();
   HandshakeResult result = service::continue_handshake(
       engine_, counters, {.service = TlsService::https, .from = peer_}, work.service.shard);
   if (result == HandshakeResult::done) state_ = State::open;

@@ -19,70 +19,28 @@ StreamIdentity tvs_identity(Counters& c) {
   return {.accept = TagKind::tvs_accept,
           .receive = TagKind::tvs_receive,
           .send = TagKind::tvs_send,
-          .accepted = c.tvs_accepted,
-          .open = c.tvs_open,
-          .refused_address = c.tvs_refused_address,
-          .refused_network = c.tvs_refused_network,
-          .refused_full = c.tvs_refused_full,
-          .evicted = c.tvs_evicted,
-          .handshakes_dropped = c.tvs_handshakes_dropped,
-          .handshake_timeouts = c.tvs_handshake_timeouts,
-          .idle_timeouts = c.tvs_idle_timeouts};
+          .counters = c.tvs_stream(),
+          .idle_timeouts = c.tvs_idle_timeouts,
+          .tls = c.tvs_tls()};
 }
 
 StreamIdentity http_identity(Counters& c) {
   return {.accept = TagKind::http_accept,
           .receive = TagKind::http_receive,
           .send = TagKind::http_send,
-          .accepted = c.http_accepted,
-          .open = c.http_open,
-          .refused_address = c.http_refused_address,
-          .refused_network = c.http_refused_network,
-          .refused_full = c.http_refused_full,
-          .evicted = c.http_evicted,
-          .handshakes_dropped = c.http_timeouts,  // there are none, nor of these
-          .handshake_timeouts = c.http_timeouts,
-          .idle_timeouts = c.http_timeouts};
+          .counters = c.http_stream(),
+          .idle_timeouts = c.http_timeouts,
+          .tls = {}};
 }
 
 StreamIdentity https_identity(Counters& c) {
   return {.accept = TagKind::https_accept,
           .receive = TagKind::https_receive,
           .send = TagKind::https_send,
-          .accepted = c.https_accepted,
-          .open = c.https_open,
-          .refused_address = c.https_refused_address,
-          .refused_network = c.https_refused_network,
-          .refused_full = c.https_refused_full,
-          .evicted = c.https_evicted,
-          .handshakes_dropped = c.https_handshakes_dropped,
-          .handshake_timeouts = c.https_handshake_timeouts,
+          .counters = c.https_stream(),
           .idle_timeouts = c.https_timeouts,
+          .tls = c.https_tls(),
           .tls_service = TlsService::https};
-}
-
-HttpCounters http_counters(Counters& c) {
-  return {.requests = c.http_requests,
-          .malformed = c.http_malformed,
-          .refused = c.http_refused,
-          .throttled = c.http_throttled,
-          .not_found = c.http_not_found,
-          .not_modified = c.http_not_modified,
-          .completed = c.http_completed,
-          .failed = c.http_failed,
-          .bytes = c.http_bytes};
-}
-
-HttpCounters https_counters(Counters& c) {
-  return {.requests = c.https_requests,
-          .malformed = c.https_malformed,
-          .refused = c.https_refused,
-          .throttled = c.https_throttled,
-          .not_found = c.https_not_found,
-          .not_modified = c.https_not_modified,
-          .completed = c.https_completed,
-          .failed = c.https_failed,
-          .bytes = c.https_bytes};
 }
 
 // A protocol and its connections. One that nobody listens for takes no memory.
@@ -119,10 +77,8 @@ struct Shard::Parts {
                 .seed = seed},
         tftp(context, sockets.tftp) {
     tvs.open(context, buffers, tvs_identity(counters), sockets.tvs);
-    http.open(context, buffers, http_identity(counters), sockets.http, Protocol::http,
-              http_counters(counters));
-    https.open(context, buffers, https_identity(counters), sockets.https, Protocol::https,
-               https_counters(counters));
+    http.open(context, buffers, http_identity(counters), sockets.http, Protocol::http, counters.http());
+    https.open(context, buffers, https_identity(counters), sockets.https, Protocol::https, counters.https());
     for (std::optional<StreamService>* service : {&tvs.service, &http.service, &https.service})
       if (*service) streams.push_back(&**service);
   }

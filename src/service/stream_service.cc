@@ -54,7 +54,7 @@ void StreamService::arm_listeners(Millis now) {
 void StreamService::adjust_backlog(Millis now) {
   if (draining_) return;
   if (silent_.size() >= kMaxSilent && now - connections_[silent_.front()].since >= kSilentGrace) {
-    identity_.evicted.add();
+    identity_.counters.evicted.add();
     terminate(silent_.front());
   }
   // An accept that is still armed after a wait found nobody.
@@ -91,12 +91,12 @@ void StreamService::on_accept(std::uint32_t listener, const io::Completion& comp
 void StreamService::admit(int descriptor, const io::Address& peer) {
   Counter* refused = nullptr;
   if (!shard_.allowed(peer.host)) {
-    refused = &identity_.refused_network;
+    refused = &identity_.counters.refused_network;
   } else if (neighbours_.count(peer.host) >= settings_.max_per_address &&
              !make_room_among_neighbours(peer.host)) {
-    refused = &identity_.refused_address;
+    refused = &identity_.counters.refused_address;
   } else if (draining_ || connections_.full() || (open() >= settings_.max_connections && !make_room())) {
-    refused = &identity_.refused_full;
+    refused = &identity_.counters.refused_full;
   }
   if (refused != nullptr) {
     refused->add();
@@ -116,8 +116,8 @@ void StreamService::admit(int descriptor, const io::Address& peer) {
   c.peer = peer;
   c.since = shard_.ring.now();
   neighbours_.add(slot, peer.host);
-  identity_.accepted.add();
-  identity_.open.set(open());
+  identity_.counters.accepted.add();
+  identity_.counters.open.set(open());
   if (protocol_.handshaking(slot)) {
     silent_.push_back(slot);
   } else {
@@ -142,7 +142,7 @@ bool StreamService::make_room() {
     victim = quiet_.front();
   }
   if (victim == SlotList::kNone) return false;
-  identity_.evicted.add();
+  identity_.counters.evicted.add();
   terminate(victim);
   return !connections_.full();
 }
@@ -158,7 +158,7 @@ bool StreamService::make_room_among_neighbours(const io::Host& host) {
         std::pair{Progress::handshake_done, kQuietGrace}}) {
     std::uint32_t victim = neighbours_.longest(host, stage);
     if (victim == Neighbours::kNone || now - connections_[victim].since < grace) continue;
-    identity_.evicted.add();
+    identity_.counters.evicted.add();
     terminate(victim);
     return true;
   }
@@ -272,7 +272,7 @@ void StreamService::serve_handshakes(Millis now) {
     Connection& c = connections_[slot];
     if (!c.hello_served && c.peer_ended) {
       // The client has given up: nobody would see the signature.
-      identity_.handshake_timeouts.add();
+      identity_.tls->handshake_timeouts.add();
       terminate(slot);
       continue;
     }
@@ -323,7 +323,7 @@ void StreamService::work(std::uint32_t slot) {
 // Counts a handshake that the peer has dropped. A peer that sent nothing only probed the port.
 void StreamService::note_dropped(const Connection& c) {
   if (c.phase != Phase::handshaking || !c.hello_served) return;
-  identity_.handshakes_dropped.add();
+  identity_.tls->handshakes_dropped.add();
   shard_.note(Trouble{.kind = Trouble::Kind::dropped,
                       .service = identity_.tls_service,
                       .from = c.peer.host,
@@ -439,7 +439,7 @@ void StreamService::after_output(std::uint32_t slot) {
 // those that keep buffers because their own output does not move give way.
 void StreamService::handle_starvation(Millis now) {
   while (!stalled_.empty() && now - connections_[stalled_.front()].stalled_since > kStallGrace) {
-    identity_.evicted.add();
+    identity_.counters.evicted.add();
     terminate(stalled_.front());
   }
   if (!buffers_.freed && now < starved_retry_) return;
@@ -467,7 +467,7 @@ void StreamService::on_deadline(std::uint32_t slot, Millis now) {
   Connection& c = connections_[slot];
   if (c.phase == Phase::closing || c.phase == Phase::lingering) return terminate(slot);
   if (deadline(c) > now) return timers_.arm(slot, deadline(c));
-  (c.phase == Phase::handshaking ? identity_.handshake_timeouts : identity_.idle_timeouts).add();
+  (c.phase == Phase::handshaking ? identity_.tls->handshake_timeouts : identity_.idle_timeouts).add();
   close_gracefully(slot);
 }
 
@@ -553,7 +553,7 @@ void StreamService::terminate(std::uint32_t slot) {
   if (c.awaited != 0) look(slot);
   c.phase = Phase::terminating;
   ++terminating_;
-  identity_.open.set(open());
+  identity_.counters.open.set(open());
   for (SlotList* list : {&fresh_, &quiet_, &silent_, &pending_hellos_, &resuming_, &starved_, &stalled_,
                          &awaiting_, &lingering_})
     list->remove(slot);

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,16 +36,10 @@ struct StreamIdentity {
   TagKind accept;
   TagKind receive;
   TagKind send;
-  Counter& accepted;
-  Counter& open;
-  Counter& refused_address;
-  Counter& refused_network;
-  Counter& refused_full;
-  Counter& evicted;
-  Counter& handshakes_dropped;
-  Counter& handshake_timeouts;
+  StreamCounters counters;
   Counter& idle_timeouts;
-  TlsService tls_service = TlsService::tvs;  // for those on TLS
+  std::optional<TlsCounters> tls;            // of those on TLS
+  TlsService tls_service = TlsService::tvs;  // likewise
 };
 
 // The received bytes of all of a shard's connections, which share the ring's buffers.

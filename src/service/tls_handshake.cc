@@ -28,7 +28,7 @@ HandshakeResult continue_handshake(crypto::TlsEngine& engine, const TlsCounters&
       return HandshakeResult::full;
     case crypto::TlsEngine::Outcome::peer_closed:
     case crypto::TlsEngine::Outcome::failed:
-      counters.failures.add();
+      counters.handshake_failures.add();
       note_failure(engine, trouble, shard);
       return HandshakeResult::refused;
   }

@@ -9,12 +9,6 @@
 
 namespace anchord::service {
 
-struct TlsCounters {
-  Counter& handshakes;
-  Counter& resumed;
-  Counter& failures;
-};
-
 enum class HandshakeResult : std::uint8_t { done, not_yet, full, refused };
 
 // Continues a handshake. When it is refused there may be an alert to send, and the failure is noted with

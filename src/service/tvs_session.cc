@@ -67,14 +67,12 @@ void TvsSession::reset(TvsWorkspace& work, ShardContext& shard) {
 }
 
 StreamProgress TvsSession::advance(Bytes input, MutableBytes room, TvsWorkspace& work, ShardContext& shard) {
-  Counters& counters = shard.counters;
   StreamProgress progress;
   engine_.take_into(room);
   if (!input.empty()) engine_.give(input);
   if (state_ == State::handshake) {
-    TlsCounters tls{counters.tvs_handshakes, counters.tvs_resumed, counters.tvs_handshake_failures};
     Trouble trouble{.service = TlsService::tvs, .from = peer_, .presented = presented_};
-    HandshakeResult result = continue_handshake(engine_, tls, trouble, shard);
+    HandshakeResult result = continue_handshake(engine_, shard.counters.tvs_tls(), greeting, shard);
     if (result == HandshakeResult::done) state_ = State::open;
     if (result == HandshakeResult::full) progress.next = StreamNext::flush_first;
     if (result == HandshakeResult::refused) state_ = State::ended;

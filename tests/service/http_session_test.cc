@@ -51,18 +51,7 @@ class HttpSessionTest : public testing::Test {
                       .guard = guard_,
                       .downloads = downloads_,
                       .seed = 1};
-  HttpWorkspace work_{{.shard = shard_,
-                       .protocol = Protocol::http,
-                       .counters = {.requests = counters_.http_requests,
-                                    .malformed = counters_.http_malformed,
-                                    .refused = counters_.http_refused,
-                                    .throttled = counters_.http_throttled,
-                                    .not_found = counters_.http_not_found,
-                                    .not_modified = counters_.http_not_modified,
-                                    .completed = counters_.http_completed,
-                                    .failed = counters_.http_failed,
-                                    .bytes = counters_.http_bytes},
-                       .date = {}},
+  HttpWorkspace work_{{.shard = shard_, .protocol = Protocol::http, .counters = counters_.http(), .date = {}},
                       4};
   HttpSession session_;
   Buffer room_ = Buffer(HttpWorkspace::kReplyRoom);
