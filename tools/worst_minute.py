@@ -67,16 +67,20 @@ def make_certificates(folder, count):
     return pem, database
 
 
-def ask_control(state, line):
-    """A running anchord, as anchorctl does."""
+def ask_control(state, kind):
+    """A running anchord, as anchorctl does (docs/formats.md, 'Control socket')."""
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(state / "control.sock"))
-        client.sendall(line.encode() + b"\n")
-        return b"".join(iter(lambda: client.recv(65536), b"")).decode()
+        request = {"protocol": 1, "anchord": "tools/worst_minute.py", "request": kind, "body": {}}
+        client.sendall(json.dumps(request).encode() + b"\n")
+        answer = json.loads(b"".join(iter(lambda: client.recv(65536), b"")))
+    if answer["answer"] != kind:
+        raise RuntimeError(f"anchord answers '{kind}' with {answer}")
+    return answer["body"]
 
 
 def status(state):
-    return json.loads(ask_control(state, "status"))
+    return ask_control(state, "status")
 
 
 class Publishing(threading.Thread):

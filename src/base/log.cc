@@ -69,6 +69,7 @@ constexpr std::array<const char*, LineLimits::kKinds> kLeftOut{
     "more times there was not enough memory for a step within a minute (memory.failures counts all)",
     "more times within a minute slow readers of files that were replaced gave way (memory_gave_way counts "
     "all)",
+    "more requests on the control socket were refused within a minute",
 };
 
 void write_limited(Peers kind, spdlog::level::level_enum level, std::string_view line) {

@@ -222,9 +222,9 @@ void Activity::trace(service::ActivityLog& log, const Served& served, UnixSecond
   log.requests_wanted.store(tracer_.wants_requests(monotonic_now()), std::memory_order_relaxed);
 }
 
-std::string Activity::trace(std::string_view arguments, const Served& served) {
+protocol::Answer Activity::trace(const protocol::TraceRequest& request, const Served& served) {
   take(served);
-  std::string out = tracer_.answer(arguments, monotonic_now());
+  protocol::Answer out = tracer_.answer(request, monotonic_now());
   take(served);  // from now on with every request, when those are wanted
   return out;
 }

@@ -11,7 +11,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "address_book.h"
@@ -47,8 +46,8 @@ class Activity {
 
   // Takes in what has come; `all` when the shards have ended. Before begin() there is nothing.
   void take(const Served& served, bool all = false);
-  // Answers Tracer::answer()'s question with all that has come.
-  std::string trace(std::string_view arguments, const Served& served);
+  // As Tracer::answer(), with all that has come.
+  protocol::Answer trace(const protocol::TraceRequest& request, const Served& served);
   // After the shards. Fails when the ledger could not be told everything: the journal has it.
   Status end(const Served& served);
 

@@ -3,28 +3,20 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <new>
+#include <utility>
 
 #include "anchord/base/log.h"
+#include "anchord/protocol/socket_path.h"
+#include "memory_reserve.h"
 
 namespace anchord::control {
 namespace {
 
 constexpr int kBacklog = 16;
-
-Result<sockaddr_un> socket_name(const std::filesystem::path& path) {
-  sockaddr_un name{.sun_family = AF_UNIX};
-  if (path.string().size() >= sizeof(name.sun_path))
-    return fail(
-        fmt::format("the path '{}' is longer than a socket's may be ({} bytes): use a shorter --state",
-                    path.string(), sizeof(name.sun_path) - 1));
-  path.string().copy(name.sun_path, sizeof(name.sun_path) - 1);
-  return name;
-}
 
 std::unexpected<Error> cannot_make(const std::filesystem::path& path, int reason) {
   auto failed = fail_errno("cannot make the control socket '" + path.string() + "'", reason);
@@ -42,7 +34,7 @@ Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path) {
 }
 
 Status ControlSocket::may_open(const std::filesystem::path& path) {
-  if (auto name = socket_name(path); !name) return std::unexpected(name.error());
+  if (auto name = protocol::socket_address(path); !name) return std::unexpected(name.error());
   std::error_code ignored;
   const auto there = std::filesystem::symlink_status(path, ignored);
   if (std::filesystem::exists(there) && !std::filesystem::is_socket(there))
@@ -51,7 +43,7 @@ Status ControlSocket::may_open(const std::filesystem::path& path) {
 }
 
 Status ControlSocket::bind() {
-  Result<sockaddr_un> name = socket_name(path_);
+  Result<sockaddr_un> name = protocol::socket_address(path_);
   if (!name) return std::unexpected(name.error());
   // Left by a service that was killed; what else may be there is somebody's.
   std::error_code ignored;
@@ -97,34 +89,55 @@ void ControlSocket::poll_for(std::vector<pollfd>& out) const {
         {.fd = client.descriptor.get(), .events = static_cast<short>(client.answering ? POLLOUT : POLLIN)});
 }
 
-void ControlSocket::serve(Millis now, const std::function<std::string(std::string_view)>& answer) {
+void ControlSocket::serve(Millis now, const Answerer& answer) {
   while (clients_.size() < kMaxClients) {
     io::Descriptor next(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!next) break;
-    clients_.push_back({.descriptor = std::move(next), .deadline = now + kClientTimeout});
+    clients_.push_back({.descriptor = std::move(next), .deadline = now + protocol::kTimeout});
   }
   std::erase_if(clients_, [&](Client& client) {
     try {
-      return now >= client.deadline || !advance(client, answer);
+      if (now < client.deadline) return !advance(client, answer);
+      // Who said nothing at all, or does not take its answer, is told nothing.
+      if (client.answering || client.request.empty()) return true;
+      refuse(client, protocol::request_too_late());
+      (void)advance(client, answer);
+      return true;
     } catch (const std::bad_alloc&) {
       return true;  // it asks again
     }
   });
 }
 
+void ControlSocket::refuse(Client& client, const Error& why) {
+  const MemoryReserve for_json;
+  log::warn(log::Peers::requests, "a request on the control socket is refused: " + why.text);
+  client.answer = protocol::encode_answer(protocol::Refused{why.text});
+  client.answering = true;
+}
+
 // False when the client is done with, or not worth keeping.
-bool ControlSocket::advance(Client& client, const std::function<std::string(std::string_view)>& answer) {
+bool ControlSocket::advance(Client& client, const Answerer& answer) {
   while (!client.answering) {
-    char room[kMaxLine];
+    char room[protocol::kMaxRequest];
     ssize_t n = ::recv(client.descriptor.get(), room, sizeof(room), 0);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
-    if (n == 0) return false;
-    client.line.append(room, static_cast<std::size_t>(n));
-    std::size_t end = client.line.find('\n');
-    if (end == std::string::npos && client.line.size() > kMaxLine) return false;
-    if (end == std::string::npos) continue;
-    client.answer = answer(std::string_view(client.line).substr(0, end));
-    client.answering = true;
+    if (n == 0 && client.request.empty()) return false;  // it only looked whether somebody is here
+    client.request.append(room, static_cast<std::size_t>(n));
+    const std::size_t end = client.request.find('\n');
+    if (n > 0 && end == std::string::npos && client.request.size() <= protocol::kMaxRequest) continue;
+    // What stands behind a request's end is nobody's.
+    if (end != std::string::npos) client.request.resize(end + 1);
+    auto request = [&] {
+      const MemoryReserve for_json;
+      return protocol::decode_request(client.request);
+    }();
+    if (!request) {
+      refuse(client, request.error());
+    } else {
+      client.answer = answer(*request);
+      client.answering = true;
+    }
   }
   while (!client.answer.empty()) {
     ssize_t n = ::send(client.descriptor.get(), client.answer.data(), client.answer.size(), MSG_NOSIGNAL);

@@ -1,13 +1,9 @@
-// The Unix socket over which anchorctl talks to a running anchord: one line asks,
-// one answer comes, the connection ends.
-//
-//   changed   the store has changed: look now           answer: ok
-//   status    what the service is doing                 answer: one JSON document
-//   confirm   removals that are held go now             answer: ok FILES CERTIFICATES
-//   trace SEP... SECONDS SINCE   what was heard of a phone (tracer.h)   answer: as for status
+// The Unix socket over which anchorctl talks to a running anchord: one request comes, one answer
+// goes out, the connection ends. What both say is in anchord/protocol/message.h.
 //
 // Only the owner of the state directory (and root) can connect. Clients are few,
-// bounded in number, size and time, and never waited for.
+// bounded in number, size and time, and never waited for. What they say that is no request is
+// refused with a line, to them and in the log.
 #pragma once
 
 #include <poll.h>
@@ -16,20 +12,18 @@
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
 #include "anchord/io/socket.h"
+#include "anchord/protocol/message.h"
 
 namespace anchord::control {
 
 class ControlSocket {
  public:
   static constexpr std::size_t kMaxClients = 16;
-  static constexpr std::size_t kMaxLine = 256;
-  static constexpr Millis kClientTimeout = 2'000;
 
   // Replaces a socket that a killed service has left: one that runs holds the state's lock
   // (store/service_lock.h). Removes it at its end.
@@ -46,14 +40,16 @@ class ControlSocket {
 
   // Adds what to wait for.
   void poll_for(std::vector<pollfd>& out) const;
-  // Serves what is ready; `answer` turns a line into the whole answer.
-  void serve(Millis now, const std::function<std::string(std::string_view line)>& answer);
+  // The encoded answer; empty: the client gets none, and asks again.
+  using Answerer = std::function<std::string(const protocol::Request& request)>;
+  // Serves what is ready.
+  void serve(Millis now, const Answerer& answer);
 
  private:
   struct Client {
     io::Descriptor descriptor;
     Millis deadline = 0;
-    std::string line;
+    std::string request;
     std::string answer;
     bool answering = false;
   };
@@ -68,7 +64,8 @@ class ControlSocket {
   explicit ControlSocket(std::filesystem::path path) : path_(std::move(path)) {}
   Status bind();
   bool in_place() const;
-  bool advance(Client& client, const std::function<std::string(std::string_view)>& answer);
+  static bool advance(Client& client, const Answerer& answer);
+  static void refuse(Client& client, const Error& why);
 
   io::Descriptor listener_;
   std::filesystem::path path_;

@@ -31,8 +31,8 @@ void MemoryReserve::refill() noexcept {
   if (kept_aside.load() != nullptr) return;
   void* memory = std::malloc(kReserve);
   if (memory == nullptr) return;
-  std::memset(memory, 1, kReserve);  // address space alone would not do
-  kept_aside.store(memory);
+  std::memset(memory, 1, kReserve);        // address space alone would not do
+  std::free(kept_aside.exchange(memory));  // while the service starts, another thread may have been faster
 }
 
 MemoryReserve::MemoryReserve() {

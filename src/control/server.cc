@@ -13,11 +13,11 @@
 #include <cerrno>
 #include <map>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "activity.h"
 #include "anchord/base/file.h"
@@ -25,6 +25,8 @@
 #include "anchord/base/printable.h"
 #include "anchord/control/start_checks.h"
 #include "anchord/io/probe.h"
+#include "anchord/protocol/message.h"
+#include "anchord/protocol/socket_path.h"
 #include "anchord/store/leftovers.h"
 #include "anchord/store/service_lock.h"
 #include "builder.h"
@@ -34,7 +36,7 @@
 #include "memory_guard.h"
 #include "memory_plan.h"
 #include "memory_reserve.h"
-#include "metrics_json.h"
+#include "named_metrics.h"
 #include "privileges.h"
 #include "provisioner.h"
 #include "reader_limit.h"
@@ -42,7 +44,7 @@
 #include "shard_threads.h"
 #include "sizing.h"
 #include "starting.h"
-#include "status_json.h"
+#include "status_parts.h"
 #include "system_text.h"
 
 namespace anchord::control {
@@ -155,9 +157,9 @@ class Server::Impl {
   void warn_of_expiry();
   void warn_daily();
   Activity::Served served() const;
-  std::string answer(std::string_view line);
-  std::string status();
-  nlohmann::json memory() const;
+  protocol::Answer answer(const protocol::Request& request);
+  protocol::Status status();
+  protocol::Memory memory() const;
   void report(bool ok, std::string message);
   Status end();
 
@@ -411,85 +413,69 @@ Activity::Served Server::Impl::served() const {
   return {.files = publisher_.current()->files, .tvs = builder_.tvs_certificate()};
 }
 
-std::string Server::Impl::answer(std::string_view line) {
-  const MemoryReserve for_json;
-  constexpr std::string_view kTrace = "trace ";
-  if (line == "status") {
-    activity_.take(served());
-    look_for_lag();
-    return status();
-  }
-  if (line.starts_with(kTrace)) return activity_.trace(line.substr(kTrace.size()), served());
-  if (line == "changed") {
+protocol::Answer Server::Impl::answer(const protocol::Request& request) {
+  if (const auto* trace = std::get_if<protocol::TraceRequest>(&request))
+    return activity_.trace(*trace, served());
+  if (std::holds_alternative<protocol::ChangedRequest>(request)) {
     follow_store();
-    return "ok\n";
+    return protocol::Changed();
   }
-  if (line == "confirm") {
+  if (std::holds_alternative<protocol::ConfirmRequest>(request)) {
     const Provisioner::Report before = provisioner_->report();
     provisioner_->confirm_removals();
-    return fmt::format("ok {} {}\n", before.gone, before.gone_certificates);
+    return protocol::Confirmed{.files = before.gone, .certificates = before.gone_certificates};
   }
-  return "unknown request\n";
+  activity_.take(served());
+  look_for_lag();
+  return status();
 }
 
-nlohmann::json Server::Impl::memory() const {
+protocol::Memory Server::Impl::memory() const {
   const std::uint64_t failures =
       guard_.failures() + provisioner_->failures() + threads_.sum(&service::Counters::no_memory);
-  return {{"limit", memory_.limit.bytes},
-          {"limited_by", memory_.limit.name},
-          {"for_files", memory_.files},
-          {"files", provisioner_->held()},
-          {"superseded", provisioner_->superseded()},
-          {"superseded_limit", readers_.limit()},
-          {"failures", failures}};
+  return {.limit = memory_.limit.bytes,
+          .limited_by = memory_.limit.name,
+          .for_files = memory_.files,
+          .files = provisioner_->held(),
+          .superseded = provisioner_->superseded(),
+          .superseded_limit = readers_.limit(),
+          .failures = failures};
 }
 
-std::string Server::Impl::status() {
-  constexpr std::size_t kRecent = 20;
+protocol::Status Server::Impl::status() {
   const service::View* view = publisher_.current();
-  nlohmann::json recent = nlohmann::json::array();
-  for (const DeviceLog::Device& device : activity_.devices().newest_first()) {
-    if (recent.size() == kRecent) break;
-    recent.push_back(to_json(device));
-  }
-  nlohmann::json out = {
-      {"version", ANCHORD_VERSION},
-      {"pid", ::getpid()},
-      {"host", builder_.host()},
-      {"started_at", started_},
-      {"shards", threads_.size()},
-      {"draining", draining_},
-      {"listening",
-       {{"tvs", addresses(listeners_.tvs())},
-        {"tftp", addresses(listeners_.tftp())},
-        {"http", addresses(listeners_.http())},
-        {"https", addresses(listeners_.https())}}},
-      {"mode", trust::mode_name(builder_.served_state().mode)},
-      {"rollback", builder_.served_state().rolling_back},
-      {"tls_min", crypto::to_text(options_.tls_min)},
-      {"refuse_expired", options_.refuse_expired},
-      {"snapshot",
-       {{"version", view->version},
-        {"published_at", published_at_},
-        {"store_change", builder_.built_from()},
-        {"certificates", view->certificates.size()},
-        {"files", view->files.size()},
-        {"problem", lag_.problem()},
-        {"behind_since", lag_.since() ? nlohmann::json(*lag_.since()) : nlohmann::json()}}},
-      {"memory", memory()},
-      {"provisioning", to_json(provisioner_->report())},
-      {"ledger", to_json(activity_.ledger(), activity_.unread())},
-      {"own_lists",
-       {{"served", own_lists_ ? own_lists_->size() : 0}, {"withdrawn", builder_.own_lists().withdrawn()}}},
-      {"backup", to_json(store::backup_state(builder_.store()))},
-      {"expiry", to_json(builder_.expiry(), calendar_now())},
-      {"counters", to_json(threads_.metrics())},
-      {"devices",
-       {{"known", activity_.devices().size()},
-        {"recent", std::move(recent)},
-        {"guessing", activity_.guessing()}}},
-  };
-  return json_text(out, 2) + "\n";
+  return {.version = ANCHORD_VERSION,
+          .pid = ::getpid(),
+          .host = builder_.host(),
+          .started_at = started_,
+          .shards = threads_.size(),
+          .draining = draining_,
+          .listening = {.tvs = addresses(listeners_.tvs()),
+                        .tftp = addresses(listeners_.tftp()),
+                        .http = addresses(listeners_.http()),
+                        .https = addresses(listeners_.https())},
+          .mode = std::string(trust::mode_name(builder_.served_state().mode)),
+          .rollback = builder_.served_state().rolling_back,
+          .tls_min = std::string(crypto::to_text(options_.tls_min)),
+          .refuse_expired = options_.refuse_expired,
+          .snapshot = {.version = view->version,
+                       .published_at = published_at_,
+                       .store_change = builder_.built_from(),
+                       .certificates = view->certificates.size(),
+                       .files = view->files.size(),
+                       .problem = lag_.problem(),
+                       .behind_since = lag_.since()},
+          .memory = memory(),
+          .provisioning = status_of(provisioner_->report()),
+          .ledger = status_of(activity_.ledger(), activity_.unread()),
+          .own_lists = {.served = own_lists_ ? own_lists_->size() : 0,
+                        .withdrawn = builder_.own_lists().withdrawn()},
+          .backup = status_of(store::backup_state(builder_.store())),
+          .expiry = status_of(builder_.expiry(), calendar_now()),
+          .counters = named(threads_.metrics()),
+          .devices = {.known = activity_.devices().size(),
+                      .recent = recent_devices(activity_.devices()),
+                      .guessing = activity_.guessing()}};
 }
 
 Status Server::Impl::run() {
@@ -517,9 +503,12 @@ Status Server::Impl::run() {
 void Server::Impl::tick() {
   guard_.attempt("for a signal", [&] { take_signal(); });
   guard_.attempt("for an answer on the control socket", [&] {
-    control_->serve(monotonic_now(), [this](std::string_view line) {
+    control_->serve(monotonic_now(), [this](const protocol::Request& request) {
       std::string out;
-      guard_.attempt("for an answer on the control socket", [&] { out = answer(line); });
+      guard_.attempt("for an answer on the control socket", [&] {
+        const MemoryReserve for_json;
+        out = protocol::encode_answer(answer(request));
+      });
       return out;
     });
   });
@@ -618,7 +607,7 @@ Result<std::unique_ptr<Server>> Server::begin(const Options& options, unsigned s
   Result<Listeners> listeners = Listeners::bind(options, shards);
   if (!listeners) return std::unexpected(listeners.error());
   if (Status dropped = drop_privileges(options.user); !dropped) return std::unexpected(dropped.error());
-  Result<ControlSocket> control = ControlSocket::open(options.state / "control.sock");
+  Result<ControlSocket> control = ControlSocket::open(protocol::socket_path(options.state));
   if (!control) return std::unexpected(control.error());
   auto starting = Starting::begin(std::move(*control));
   if (!starting) return std::unexpected(starting.error());

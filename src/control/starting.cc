@@ -5,7 +5,10 @@
 
 #include <new>
 #include <utility>
+#include <variant>
 #include <vector>
+
+#include "memory_reserve.h"
 
 namespace anchord::control {
 namespace {
@@ -69,10 +72,12 @@ bool Starting::tick() {
     if (ending_) return false;
     manager_.progress(what_(), monotonic_now());
   }
-  control_.serve(monotonic_now(), [&](std::string_view line) {
-    if (line == "changed") return std::string("ok\n");
+  control_.serve(monotonic_now(), [&](const protocol::Request& request) {
+    const MemoryReserve for_json;
+    if (std::holds_alternative<protocol::ChangedRequest>(request))
+      return protocol::encode_answer(protocol::Changed());
     std::lock_guard lock(mutex_);
-    return std::string(kAnswer) + what_() + "\n";
+    return protocol::encode_answer(protocol::Starting{what_()});
   });
   return true;
 }

@@ -1,6 +1,7 @@
 // What a start is about while it lasts, which may be long: told to whoever asks over the control
-// socket, and to the service manager, which is asked for more time as long as it goes on. On a
-// thread of its own, so that no step of a start has to answer in between.
+// socket (but ChangedRequests, since what has changed is seen as soon as there is service), and to the
+// service manager, which is asked for more time as long as it goes on. On a thread of its own, so that no
+// step of a start has to answer in between.
 #pragma once
 
 #include <functional>
@@ -18,10 +19,6 @@ namespace anchord::control {
 
 class Starting {
  public:
-  // In front of what is answered to every question before there is service, but to "changed":
-  // what has changed is seen as soon as there is.
-  static constexpr std::string_view kAnswer = "starting: ";
-
   static Result<std::unique_ptr<Starting>> begin(ControlSocket control);
   ~Starting();
   Starting(const Starting&) = delete;

@@ -17,6 +17,7 @@
 #include "anchord/base/printable.h"
 #include "anchord/control/start_checks.h"
 #include "anchord/io/socket.h"
+#include "anchord/protocol/socket_path.h"
 #include "anchord/store/hosts.h"
 #include "anchord/store/inspect.h"
 #include "anchord/store/service_lock.h"
@@ -56,7 +57,7 @@ class Look {
   }
 
   void look_inside() {
-    take(ControlSocket::may_open(options_.state / "control.sock"));
+    take(ControlSocket::may_open(protocol::socket_path(options_.state)));
     if (::access(options_.state.c_str(), R_OK | X_OK) != 0 && !out_.problems.empty()) return;  // nor the rest
     for (const char* folder : {"provisioning", "devices"}) look_at_folder(options_.state / folder);
     look_at_journal();

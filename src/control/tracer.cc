@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "anchord/base/calendar.h"
 #include "anchord/base/log.h"
-#include "anchord/base/printable.h"
 #include "anchord/phone/device_name.h"
 #include "device_log.h"
 
@@ -68,15 +66,6 @@ std::string trouble_text(const Trouble& trouble, UnixSeconds tvs_since) {
 std::int64_t unix_millis(Millis at, Millis now) {
   auto ago = static_cast<std::int64_t>(now - std::min(at, now));
   return calendar_now() * 1000 - ago;
-}
-
-std::optional<std::uint64_t> number_in(std::string_view& text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  std::uint64_t out = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error != std::errc{}) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return out;
 }
 
 }  // namespace
@@ -189,24 +178,21 @@ bool Tracer::wants_requests(Millis now) const {
   return now < until_ || log::debug_enabled();
 }
 
-std::string Tracer::answer(std::string_view arguments, Millis now) {
-  std::string_view rest = arguments.substr(std::min(arguments.find(' '), arguments.size()));
-  auto device = phone::device_called(arguments.substr(0, arguments.size() - rest.size()));
-  auto seconds = number_in(rest);
-  auto since = number_in(rest);
-  if (!device || !seconds || !since || !rest.empty()) return "unknown request\n";
-  until_ = std::max(until_, now + std::min<Millis>(*seconds, kLongest / 1000) * 1000);
-  nlohmann::json events = nlohmann::json::array();
-  for (const DeviceTrace::Event& event : trace_.events(*device, *since)) {
-    events.push_back({{"number", event.number},
-                      {"at", unix_millis(event.at, now)},
-                      {"address", event.from.text()},
-                      {"protocol", event.protocol},
-                      {"what", event.what},
-                      {"outcome", event.outcome}});
+protocol::Answer Tracer::answer(const protocol::TraceRequest& request, Millis now) {
+  const auto device = phone::device_called(request.device);
+  if (!device)
+    return protocol::Refused{"that is no phone's name: SEP and the 12 digits of the MAC address are needed"};
+  until_ = std::max(until_, now + Millis{std::min(request.seconds, protocol::kMaxTraceSeconds)} * 1000);
+  protocol::Trace out{.device = *device, .last = trace_.last(), .events = {}};
+  for (DeviceTrace::Event& event : trace_.events(*device, request.since)) {
+    out.events.push_back({.number = event.number,
+                          .at = unix_millis(event.at, now),
+                          .address = event.from.text(),
+                          .protocol = std::move(event.protocol),
+                          .what = std::move(event.what),
+                          .outcome = std::move(event.outcome)});
   }
-  nlohmann::json out = {{"device", *device}, {"last", trace_.last()}, {"events", std::move(events)}};
-  return json_text(out) + "\n";
+  return out;
 }
 
 }  // namespace anchord::control

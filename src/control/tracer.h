@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "anchord/crypto/certificate.h"
+#include "anchord/protocol/message.h"
 #include "anchord/service/activity_log.h"
 #include "device_trace.h"
 
@@ -16,9 +17,6 @@ namespace anchord::control {
 
 class Tracer {
  public:
-  // The longest time that one command may have all requests recorded for.
-  static constexpr Millis kLongest = 600'000;
-
   // `device`: whom it is taken to be of; empty when nobody knows.
   void note(const service::Download& download, std::string_view device);
   void note(const service::Request& request, std::string_view device);
@@ -31,9 +29,8 @@ class Tracer {
 
   // Whether requests are to be recorded, for a trace or for the log.
   bool wants_requests(Millis now) const;
-  // Answers "SEP001122334455 SECONDS SINCE": what was heard of the device behind event SINCE,
-  // as a JSON document. All of its requests are recorded for so many seconds more.
-  std::string answer(std::string_view arguments, Millis now);
+  // What was heard of the device. All requests are recorded for as long as it asks for.
+  protocol::Answer answer(const protocol::TraceRequest& request, Millis now);
 
  private:
   DeviceTrace trace_;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include "anchord/base/calendar.h"
 #include "anchord/base/file.h"
+#include "anchord/protocol/socket_path.h"
 #include "anchord/store/ledger.h"
 #include "anchord/store/ledger_session.h"
 #include "anchord/store/service_lock.h"
@@ -53,12 +53,11 @@ Status check_no_service(const std::filesystem::path& state) {
   FileDescriptor folder(::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!folder || !socket) return fail_errno("cannot look at " + quoted(state), errno);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
   // By the descriptor: a socket's path must be short, a state directory's need not.
-  std::string path = fmt::format("/proc/self/fd/{}/control.sock", folder.get());
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+  auto address =
+      protocol::socket_address(protocol::socket_path(fmt::format("/proc/self/fd/{}", folder.get())));
+  if (!address) return std::unexpected(address.error());
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0 ||
       errno == EAGAIN)
     return fail(fmt::format("a service runs on {}: stop it first", quoted(state)));
   return {};

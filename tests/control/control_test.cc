@@ -5,6 +5,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <variant>
+
 #include "anchord/base/hex.h"
 #include "anchord/trust/trust_list.h"
 #include "builder.h"
@@ -142,45 +145,97 @@ class Socket : public State {
     EXPECT_EQ(::connect(out.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
     return out;
   }
-  std::string received(const io::Descriptor& from) {
-    char room[256];
+  static void send(const io::Descriptor& to, const std::string& text) {
+    EXPECT_EQ(::send(to.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  }
+  static std::string received(const io::Descriptor& from) {
+    char room[1024];
     ssize_t n = ::recv(from.get(), room, sizeof(room), 0);
     return n < 0 ? "nothing yet" : std::string(room, static_cast<std::size_t>(n));
   }
 };
 
-TEST_F(Socket, OneLineAsksAndOneAnswerComes) {
+const std::string kAsking = protocol::encode_request(protocol::StatusRequest());
+
+TEST_F(Socket, OneRequestAsksAndOneAnswerComes) {
   auto socket = ControlSocket::open(path());
   ASSERT_TRUE(socket) << socket.error().text;
   struct stat info{};
   ASSERT_EQ(stat(path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
-  auto answer = [](std::string_view line) { return "heard " + std::string(line); };
+  auto answer = [](const protocol::Request& request) {
+    return std::holds_alternative<protocol::StatusRequest>(request) ? "heard" : "misheard";
+  };
   io::Descriptor asking = client();
   io::Descriptor silent = client();
-  ASSERT_EQ(::send(asking.get(), "sta", 3, 0), 3);
+  send(asking, kAsking.substr(0, 3));
   socket->serve(0, answer);
   EXPECT_EQ(received(asking), "nothing yet");
-  ASSERT_EQ(::send(asking.get(), "tus\nmore", 8, 0), 8);
+  send(asking, kAsking.substr(3) + "more");
   socket->serve(1, answer);
-  EXPECT_EQ(received(asking), "heard status");
+  EXPECT_EQ(received(asking), "heard");
   EXPECT_EQ(received(silent), "nothing yet");
-  socket->serve(ControlSocket::kClientTimeout, answer);
+  socket->serve(protocol::kTimeout, answer);
   EXPECT_EQ(received(silent), "");  // closed
 }
 
-TEST_F(Socket, TooManyClientsWaitAndLongLinesEnd) {
+// What is no request is refused by one line, and keeps nobody else's place.
+TEST_F(Socket, WhatIsNoRequestIsRefused) {
   auto socket = ControlSocket::open(path()).value();
-  auto answer = [](std::string_view) { return std::string("x"); };
+  auto nobody_asks = [](const protocol::Request&) {
+    ADD_FAILURE() << "was taken for a request";
+    return std::string("x");
+  };
+  auto refused = [](const std::string& answer) {
+    auto decoded = protocol::decode_answer(answer);
+    const auto* refusal = decoded ? std::get_if<protocol::Refused>(&*decoded) : nullptr;
+    return refusal != nullptr ? refusal->reason : "not refused: " + answer;
+  };
+  auto said = [](const std::string& why) {
+    return "this is no request of the control protocol (" + why +
+           "): use the anchorctl that was installed with the service";
+  };
+  testing::internal::CaptureStderr();
+  io::Descriptor other = client(), cut_off = client(), large = client(), slow = client();
+  io::Descriptor newer = client(), gone = client(), looking = client();
+  send(other, "status\n");
+  send(cut_off, kAsking.substr(0, 20));
+  ::shutdown(cut_off.get(), SHUT_WR);
+  send(large, std::string(protocol::kMaxRequest + 10, 'a'));
+  send(slow, kAsking.substr(0, 20));
+  send(newer, "{\"protocol\":2,\"anchord\":\"9.0\"}\n");
+  send(gone, "{");
+  gone.reset();
+  ::shutdown(looking.get(), SHUT_WR);
+  for (Millis now = 0; now < 3; ++now) socket.serve(now, nobody_asks);
+  EXPECT_EQ(refused(received(other)), said("it is no JSON object"));
+  EXPECT_EQ(refused(received(cut_off)), said("it is cut off after 20 bytes"));
+  EXPECT_EQ(refused(received(large)), said("it is larger than 256 bytes"));
+  EXPECT_EQ(refused(received(newer)),
+            "the program that asks is Anchord 9.0 with version 2 of the control protocol, and this "
+            "is " ANCHORD_VERSION " with version 1: use the anchorctl that was installed with this service");
+  EXPECT_EQ(received(looking), "");
+  EXPECT_EQ(received(slow), "nothing yet");
+  socket.serve(protocol::kTimeout, nobody_asks);
+  EXPECT_EQ(refused(received(slow)), said("its end has not come within 2 seconds"));
+  EXPECT_EQ(received(slow), "");
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(log, '\n'), 6) << log;  // who only looked is not one of them
+  EXPECT_NE(log.find("a request on the control socket is refused: " + said("it is larger than 256 bytes")),
+            log.npos);
+}
+
+TEST_F(Socket, TooManyClientsWait) {
+  auto socket = ControlSocket::open(path()).value();
+  auto answer = [](const protocol::Request&) { return std::string("x"); };
   std::vector<io::Descriptor> clients;
   for (std::size_t i = 0; i < ControlSocket::kMaxClients; ++i) clients.push_back(client());
   socket.serve(0, answer);
   io::Descriptor late = client();
-  ASSERT_EQ(::send(late.get(), "a\n", 2, 0), 2);
+  send(late, kAsking);
   socket.serve(1, answer);
   EXPECT_EQ(received(late), "nothing yet");
-  std::string line(ControlSocket::kMaxLine + 10, 'a');
-  ASSERT_EQ(::send(clients[0].get(), line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
+  send(clients[0], kAsking);
   socket.serve(2, answer);
   socket.serve(3, answer);
   EXPECT_EQ(received(late), "x");
@@ -193,8 +248,8 @@ TEST_F(Socket, OneThatIsGoneIsMadeAnewAndALeftoverReplaced) {
     auto is_made_anew = [&] {
       socket.look_after();
       io::Descriptor asking = client();
-      EXPECT_EQ(::send(asking.get(), "a\n", 2, 0), 2);
-      socket.serve(0, [](std::string_view) { return std::string("x"); });
+      send(asking, kAsking);
+      socket.serve(0, [](const protocol::Request&) { return std::string("x"); });
       return received(asking) == "x";
     };
     EXPECT_TRUE(is_made_anew());

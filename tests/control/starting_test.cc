@@ -53,12 +53,13 @@ class Notified : public State {
       if (text.empty() || text.find(words) != text.npos) return text;
     }
   }
-  std::string ask(std::string_view line) {
+  protocol::Answer ask(const protocol::Request& request) {
+    const std::string line = protocol::encode_request(request);
     sockaddr_un name = socket_name(folder_ + "/control.sock");
     io::Descriptor client(::socket(AF_UNIX, SOCK_STREAM, 0));
     EXPECT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
     EXPECT_EQ(::send(client.get(), line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
-    return received(client, time_bound());
+    return protocol::decode_answer(received(client, time_bound())).value();
   }
 
   io::Descriptor manager_;
@@ -92,14 +93,15 @@ TEST_F(Notified, ProgressIsToldOnceASecondAndAsksForTimeUntilReady) {
 TEST_F(Notified, AStartAnswersWithWhatItIsAbout) {
   auto starting = Starting::begin(ControlSocket::open(folder_ + "/control.sock").value()).value();
   starting->step("reading the store");
-  EXPECT_EQ(ask("status\n"), "starting: reading the store\n");
+  EXPECT_TRUE(ask(protocol::StatusRequest()) == protocol::Answer(protocol::Starting{"reading the store"}));
   std::atomic<int> done{0};
   starting->step([&] { return "signing " + std::to_string(done) + " of 2 files"; });
   EXPECT_NE(told_of("signing 0 of 2").find("EXTEND_TIMEOUT_USEC="), std::string::npos);
   done = 1;
-  EXPECT_EQ(ask("status\n"), "starting: signing 1 of 2 files\n");
-  EXPECT_EQ(ask("confirm\n"), "starting: signing 1 of 2 files\n");
-  EXPECT_EQ(ask("changed\n"), "ok\n");
+  const protocol::Answer signing = protocol::Starting{"signing 1 of 2 files"};
+  EXPECT_TRUE(ask(protocol::StatusRequest()) == signing);
+  EXPECT_TRUE(ask(protocol::ConfirmRequest()) == signing);
+  EXPECT_TRUE(ask(protocol::ChangedRequest()) == protocol::Answer(protocol::Changed()));
   // The last file is told although the second before is not over.
   done = 2;
   starting->step("starting the shards");

@@ -3,7 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include <variant>
+#include <vector>
 
 #include "anchord/base/file.h"
 
@@ -40,10 +41,9 @@ Question question(std::string_view device, bool found, bool delivered, Millis at
   return out;
 }
 
-nlohmann::json events(Tracer& tracer, const std::string& arguments, Millis now = monotonic_now()) {
-  auto answer = nlohmann::json::parse(tracer.answer(arguments, now));
-  EXPECT_TRUE(answer["last"].is_number());
-  return answer["events"];
+std::vector<protocol::TraceEvent> events(Tracer& tracer, const protocol::TraceRequest& request,
+                                         Millis now = monotonic_now()) {
+  return std::get<protocol::Trace>(tracer.answer(request, now)).events;
 }
 
 TEST(Tracer, TellsWhatWasHeardOfADevice) {
@@ -54,40 +54,41 @@ TEST(Tracer, TellsWhatWasHeardOfADevice) {
   tracer.note(question("CP-8861-SEP00112233445A", true, true, 3'500), true);
   tracer.note(Trouble{.alert = 48, .from = host("192.0.2.1"), .at = 2'500}, std::nullopt);
   tracer.note(Trouble{.alert = 48, .from = host("192.0.2.9"), .at = 2'600}, std::nullopt);
-  auto seen = events(tracer, "SEP001122334455 0 0", 10'000);
+  auto seen = events(tracer, {.device = kPhone, .seconds = 0, .since = 0}, 10'000);
   ASSERT_EQ(seen.size(), 4u);
-  EXPECT_EQ(seen[0]["outcome"], "given: all of it was acknowledged");
-  EXPECT_EQ(seen[0]["what"], "ITLFile.tlv");
-  EXPECT_EQ(seen[0]["protocol"], "tftp");
-  EXPECT_EQ(seen[0]["address"], "192.0.2.1");
-  EXPECT_EQ(seen[1]["outcome"], "sent, and not known to have arrived whole");
+  EXPECT_EQ(seen[0].outcome, "given: all of it was acknowledged");
+  EXPECT_EQ(seen[0].what, "ITLFile.tlv");
+  EXPECT_EQ(seen[0].protocol, "tftp");
+  EXPECT_EQ(seen[0].address, "192.0.2.1");
+  EXPECT_EQ(seen[1].outcome, "sent, and not known to have arrived whole");
   // Of its address, in its place.
-  EXPECT_EQ(seen[2]["outcome"], "it does not trust this host's TVS certificate");
-  EXPECT_EQ(seen[3]["what"], "who is the signer 4ed3 of CN=cucm1?");
-  EXPECT_EQ(seen[3]["outcome"], "not found; the answer is not known to have arrived");
-  EXPECT_EQ(seen[3]["at"].get<std::int64_t>() - seen[0]["at"].get<std::int64_t>(), 2'000);
+  EXPECT_EQ(seen[2].outcome, "it does not trust this host's TVS certificate");
+  EXPECT_EQ(seen[3].what, "who is the signer 4ed3 of CN=cucm1?");
+  EXPECT_EQ(seen[3].outcome, "not found; the answer is not known to have arrived");
+  EXPECT_EQ(seen[3].at - seen[0].at, 2'000);
   // What is new since.
-  EXPECT_EQ(events(tracer, "SEP001122334455 0 3", 10'000).size(), 1u);
-  EXPECT_EQ(events(tracer, "SEP001122334455 0 6", 10'000).size(), 0u);
-  EXPECT_EQ(events(tracer, "SEPFFFFFFFFFFFF 0 0", 10'000).size(), 0u);
+  EXPECT_EQ(events(tracer, {.device = kPhone, .seconds = 0, .since = 3}, 10'000).size(), 1u);
+  EXPECT_EQ(events(tracer, {.device = kPhone, .seconds = 0, .since = 6}, 10'000).size(), 0u);
+  EXPECT_EQ(events(tracer, {.device = "SEPFFFFFFFFFFFF", .seconds = 0, .since = 0}, 10'000).size(), 0u);
 }
 
 TEST(Tracer, RequestsAreWantedWhileSomebodyTraces) {
   Tracer tracer;
   EXPECT_FALSE(tracer.wants_requests(1'000));
-  events(tracer, "SEP001122334455 5 0", 1'000);
+  events(tracer, {.device = kPhone, .seconds = 5, .since = 0}, 1'000);
   EXPECT_TRUE(tracer.wants_requests(5'999));
   EXPECT_FALSE(tracer.wants_requests(6'000));
-  events(tracer, "SEP001122334455 99999999999 0", 1'000);
-  EXPECT_FALSE(tracer.wants_requests(1'000 + Tracer::kLongest));
+  events(tracer, {.device = kPhone, .seconds = 4'000'000'000, .since = 0}, 1'000);
+  EXPECT_FALSE(tracer.wants_requests(1'000 + 1'000 * Millis{protocol::kMaxTraceSeconds}));
 }
 
-TEST(Tracer, RefusesWhatIsNoQuestion) {
+TEST(Tracer, RefusesWhatIsNoPhone) {
   Tracer tracer;
-  for (const char* bad :
-       {"", "SEP001122334455", "SEP001122334455 1", "SEP0011 1 0", "SEP001122334455 1 0 0",
-        "SEP001122334455 -1 0", "SEP001122334455 x 0", "SEP001122334455 99999999999999999999 0"})
-    EXPECT_EQ(tracer.answer(bad, 0), "unknown request\n") << bad;
+  for (const char* bad : {"", "SEP0011", "SEP00112233445X", "SEP001122334455 "}) {
+    const protocol::Answer answer = tracer.answer({.device = bad, .seconds = 5, .since = 0}, 1'000);
+    EXPECT_TRUE(std::holds_alternative<protocol::Refused>(answer)) << bad;
+  }
+  EXPECT_FALSE(tracer.wants_requests(1'000));
 }
 
 TEST(Tracer, AnAlertIsSaidInWords) {

@@ -22,6 +22,7 @@ import threading
 import time
 import unittest
 
+import control
 import harness
 from harness import CERTS, DATA, der, many_certificates
 from network import unused_port
@@ -767,30 +768,6 @@ class Tvs(Case):
 
 
 class Status(Case):
-    def control_socket(self, answer):
-        """Stands in for the service: answers each connection; `self.lines` has what was said."""
-        self.lines = []
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self.state / "control.sock"))
-        listener.listen()
-
-        def run():
-            while True:
-                try:
-                    peer = listener.accept()[0]
-                except OSError:
-                    return
-                with peer:
-                    self.lines.append(peer.recv(100))
-                    try:
-                        peer.sendall(answer)
-                    except OSError:
-                        pass
-
-        threading.Thread(target=run, daemon=True).start()
-        self.addCleanup(listener.close)
-        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
-
     def test_not_running(self):
         facts = self.facts("--state", self.state, "status")
         self.assertEqual((facts["cluster"], facts["mode"]), ("demo", "nonsecure"))
@@ -811,56 +788,35 @@ class Status(Case):
         self.assertEqual((itl["current"], itl["digest"], itl["records"]), (True, "sha512", 7))
         self.assertIn("current", self.ctl("status"))
 
-    def test_running(self):
-        self.control_socket(b'{"snapshot": {"version": 7}, "note": "\\u001b[2Jhello"}')
-        facts = self.facts("--state", self.state, "status")
-        self.assertEqual(facts["service"]["status"]["snapshot"]["version"], 7)
-        text = self.ctl("status")
-        self.assertRegex(text, r"snapshot\.version +7")
-        self.assertNotIn("\x1b", text)
-        self.assertEqual(self.lines, [b"status\n"] * 2)
-
     def test_whenever_a_person_is_needed_the_exit_code_says_so(self):
         (self.folder / "secret").write_text("correct horse battery\n")
         self.ctl("backup", "create", self.folder / "backup", "--passphrase-file", self.folder / "secret")
         problem = {"file": "x.xml", "reason": "is broken", "since": 0, "served": "nothing"}
-        well = {"ledger": {"problem": ""}, "snapshot": {"problem": ""}, "devices": {"guessing": {}}, "own_lists": {"withdrawn": {}},
-                "provisioning": {"problems": [], "problem_count": 0, "cache_problem": ""}}
         for warning, part in (
                 (None, {}),
                 ("the ledger cannot be written", {"ledger": {"problem": "disk full"}}),
                 ("the newest state is not in service", {"snapshot": {"problem": "no key"}}),
                 ("1 addresses are answered slowly", {"devices": {"guessing": {"192.0.2.1": 1}}}),
                 ("'ITLSEP001122334455.tlv' is not served", {"own_lists": {"withdrawn": {"ITLSEP001122334455.tlv": "it would lock it"}}}),
-                ("'x.xml' is broken", {"provisioning": {**well["provisioning"], "problems": [problem], "problem_count": 1}}),
+                ("'x.xml' is broken", {"provisioning": {"problems": [problem], "problem_count": 1}}),
                 ("6 more files are refused than are shown",
-                 {"provisioning": {**well["provisioning"], "problems": [problem], "problem_count": 7}})):
+                 {"provisioning": {"problems": [problem], "problem_count": 7}})):
             with self.subTest(warning):
-                self.control_socket(json.dumps({**well, **part}).encode())
-                result = self.run_it("--state", self.state, "status", "--json")
+                with control.FakeService(self.state, lambda said=control.status(**part): said):
+                    result = self.run_it("--state", self.state, "status", "--json")
                 warnings = json.loads(result.stdout)["warnings"]
                 self.assertEqual(result.returncode, 1 if warning else 0, warnings)
                 self.assertEqual(len(warnings) > 0, warning is not None, warnings)
                 self.assertTrue(warning is None or [w for w in warnings if w.startswith(warning)], warnings)
-                self.doCleanups()
-                (self.state / "control.sock").unlink()
-
-    def test_answers_that_are_none(self):
-        for answer in (b"", b"{", b"[]", b"x" * 3000000):
-            with self.subTest(answer[:9]):
-                self.control_socket(answer)
-                self.assertFalse(self.facts("--state", self.state, "status")["service"]["running"])
-                self.doCleanups()
-                (self.state / "control.sock").unlink()
 
     def test_changes_are_told(self):
-        self.control_socket(b'{"ledger": {"noted": 3, "written": 3}}')
-        self.ctl("cert", "add", CERTS / "app-ec.crt", "--role", "app-server")
-        self.ctl("cert", "list")
-        prefix = self.facts("--state", self.state, "cert", "list")["certificates"][-1]["sha256"]
-        self.ctl("cert", "remove", prefix, "--yes")
+        with control.FakeService(self.state, lambda: control.status(ledger={"noted": 3, "written": 3})) as service:
+            self.ctl("cert", "add", CERTS / "app-ec.crt", "--role", "app-server")
+            self.ctl("cert", "list")
+            prefix = self.facts("--state", self.state, "cert", "list")["certificates"][-1]["sha256"]
+            self.ctl("cert", "remove", prefix, "--yes")
         # Before what could lock a phone it is asked whether it has written down what phones have.
-        self.assertEqual(self.lines, [b"changed\n", b"status\n", b"changed\n"])
+        self.assertEqual(service.asked, [json.loads(control.request(kind)) for kind in ("changed", "status", "changed")])
 
     def test_damaged_states(self):
         (self.state / "anchord.db").write_bytes(random.Random(1).randbytes(20000))

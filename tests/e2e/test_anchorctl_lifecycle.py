@@ -8,12 +8,11 @@ import pty
 import re
 import shutil
 import signal
-import socket
 import sqlite3
-import threading
 import time
 import urllib.request
 
+import control
 import harness
 from harness import CERTS, Service, boot, program, run, tftp_get, wait_for
 
@@ -22,28 +21,11 @@ BACKUP_WARNING = "anchorctl: warning: no backup holds the present TFTP key: make
 
 
 class Case(harness.Case):
-    def play(self, answer):
-        """A service's control socket, which answers every question with that."""
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self.state / "control.sock"))
-        listener.listen()
-        self.addCleanup(listener.close)
-        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
-
-        def serve():
-            while True:
-                try:
-                    peer = listener.accept()[0]
-                except OSError:
-                    return
-                # Who only looks whether somebody is there asks nothing.
-                with peer, contextlib.suppress(OSError):
-                    peer.recv(100)
-                    peer.sendall(answer())
-
-        threading.Thread(target=serve, daemon=True).start()
-
     """A cluster of one host, so that replacing its TVS certificate leaves no other."""
+
+    def play(self, says):
+        """A service that gives every request that answer."""
+        self.enterContext(control.FakeService(self.state, says))
 
     def setUp(self):
         super().setUp()
@@ -187,8 +169,7 @@ class Regenerate(Case):
 
     def test_not_taken_over_is_said(self):
         """Of a service that runs and cannot: here one that always says so."""
-        self.play(lambda: b'{"snapshot": {"store_change": 0, "problem": "the disk is full"}, '
-                          b'"ledger": {"noted": 0, "written": 0}}')
+        self.play(lambda: control.status(snapshot={"store_change": 0, "problem": "the disk is full"}))
         facts = self.facts("cert", "regenerate", "capf")
         self.assertEqual((facts["service"]["running"], facts["service"]["taken_over"]), (True, False))
         self.assertFalse([s for s in facts["steps"] if s["step"] == "restart the TFTP service" and s["done"]])
@@ -608,9 +589,9 @@ class Starting(Case):
     """A service that does not serve yet, or makes many files anew, played by a socket that says so."""
 
     def setUp(self):
-        self.says = "starting: signing 2048 of 4900 files\n"
+        self.says = control.answer("starting", what="signing 2048 of 4900 files")
         super().setUp()
-        self.play(lambda: self.says.encode())
+        self.play(lambda: self.says)
 
     def test_status(self):
         result = run(program("anchorctl"), "--state", self.state, "status")
@@ -623,7 +604,7 @@ class Starting(Case):
 
     def test_later(self):
         for done, shown in ((2048, "service: running, signing 2048 of 4900 files\n"), (4900, "service: running\n")):
-            self.says = json.dumps({"provisioning": {"problems": [], "cache_problem": "", "making": {"done": done, "of": 4900}}})
+            self.says = control.status(provisioning={"making": {"done": done, "of": 4900}})
             self.assertIn("\n" + shown, self.ctl("status"))
 
     def test_others(self):

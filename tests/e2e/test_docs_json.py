@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 
+import control
 import documents
 import harness
 from documents import table
@@ -86,6 +87,24 @@ class Status(Case):
             if path not in told and path not in parents:
                 wrong.append(f"docs/formats.md, 'Control socket': no row says `{path}`")
         self.fail_with("fields of the status", wrong)
+
+    def test_each_message_of_the_control_socket(self):
+        asked = {"changed": {}, "status": {}, "confirm": {}, "trace": {"device": PHONE, "seconds": 1, "since": 0}}
+        rows = {row.spans()[0]: row for row in table("docs/formats.md", "Control socket", "request")}
+        others = {row.spans()[0]: row for row in table("docs/formats.md", "Control socket", "any other answer")}
+        kinds = set(re.findall(r'kName = "(\w+)"', (documents.ROOT / "src/protocol/fields.h").read_text()))
+        self.assertEqual((kinds, set(asked)), (set(rows) | set(others), set(rows)))
+        with Service(self.state) as service:
+            harness.boot(service, PHONE)
+            wait_for(lambda: service.status()["devices"]["recent"], "the phone was heard of")
+            for kind, body in asked.items():
+                answer = json.loads(control.ask(self.state, control.request(kind, **body)))
+                self.assertEqual((answer["answer"], answer["protocol"]), (kind, control.VERSION))
+                self.assertEqual(names(rows[kind].cells[1]), set(body), kind)
+                if kind != "status":  # its fields have a table of their own
+                    self.assertEqual(names(rows[kind].cells[2]), fields(answer["body"]), kind)
+            refused = json.loads(control.ask(self.state, b"?\n"))
+            self.assertEqual(names(others["refused"].cells[1]), set(refused["body"]))
 
 
 class Anchorctl(Case):

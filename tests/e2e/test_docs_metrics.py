@@ -1,17 +1,14 @@
 """The table of metrics is the only place that says which there are: docs are made from it, and one line adds a counter."""
 
-import contextlib
 import dataclasses
 import json
 import re
-import socket
-import socketserver
 import sys
-import threading
 import unittest
 
+import control
 from documents import ROOT
-from harness import BUILD, Case, Service, program, run
+from harness import BUILD, Case, program, run
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -72,36 +69,11 @@ class OneLineMore(Case):
         self.assertEqual(sorted(metric.name for metric in self.more), list(counters))
 
     def test_anchorctl_shows_it(self):
-        with Service(self.state):
-            answer = json.loads(self.ask_service())
-        answer["counters"] = self.compiled["counters"]
-        with self.service_that_says(json.dumps(answer).encode()):
+        with control.FakeService(self.state, says=lambda: control.status(counters=self.compiled["counters"])):
             facts = json.loads(run(program("anchorctl"), "--state", self.state, "status", "--json").stdout)
             text = run(program("anchorctl"), "--state", self.state, "status").stdout.decode()
         self.assertEqual(self.compiled["counters"], facts["service"]["status"]["counters"])
         self.assertRegex(text, r"counters\.dummy_counter +5\n")
-
-    def ask_service(self):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(self.state / "control.sock"))
-            client.sendall(b"status\n")
-            return b"".join(iter(lambda: client.recv(65536), b""))
-
-    @contextlib.contextmanager
-    def service_that_says(self, answer):
-        class Answer(socketserver.BaseRequestHandler):
-            def handle(self):
-                if self.request.recv(4096):
-                    self.request.sendall(answer)
-
-        with socketserver.UnixStreamServer(str(self.state / "control.sock"), Answer) as server:
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            try:
-                yield
-            finally:
-                server.shutdown()
-                thread.join()
 
     def test_it_is_in_docs(self):
         text = metrics.DOCUMENT.read_text()

@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "../failing_new.h"
@@ -17,6 +18,8 @@
 #include "anchord/base/log.h"
 #include "anchord/control/server.h"
 #include "anchord/io/socket.h"
+#include "anchord/protocol/message.h"
+#include "anchord/protocol/socket_path.h"
 #include "state.h"
 
 namespace anchord::control {
@@ -81,11 +84,17 @@ class ServiceWithoutMemory : public State {
     return said(reinterpret_cast<const sockaddr*>(&peer), sizeof(peer),
                 "GET /a.xml HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   }
-  std::string told(const std::string& line) const {
-    sockaddr_un peer{.sun_family = AF_UNIX, .sun_path = {}};
-    const std::string path = (options_.state / "control.sock").string();
-    path.copy(peer.sun_path, sizeof(peer.sun_path) - 1);
-    return said(reinterpret_cast<const sockaddr*>(&peer), sizeof(peer), line + "\n");
+  // Nothing while there is no memory for it.
+  std::optional<protocol::Answer> told(const protocol::Request& request) const {
+    const sockaddr_un peer = protocol::socket_address(protocol::socket_path(options_.state)).value();
+    auto answer = protocol::decode_answer(
+        said(reinterpret_cast<const sockaddr*>(&peer), sizeof(peer), protocol::encode_request(request)));
+    return answer ? std::optional(std::move(*answer)) : std::nullopt;
+  }
+  std::optional<protocol::Status> status() const {
+    auto answer = told(protocol::StatusRequest());
+    const auto* status = answer ? std::get_if<protocol::Status>(&*answer) : nullptr;
+    return status != nullptr ? std::optional(*status) : std::nullopt;
   }
   void wait_for(const std::string& what, const std::function<bool()>& condition) {
     const Millis end = monotonic_now() + time_bound();
@@ -114,18 +123,23 @@ TEST_F(ServiceWithoutMemory, GoesOnAndServesWhatWasChanged) {
     } else {
       ASSERT_TRUE(store_->remove_certificate(to_hex(odd.certificate.sha256())));
     }
-    (void)told("changed");
-    const std::string change = "\"store_change\": " + std::to_string(store_->change_counter().value());
+    (void)told(protocol::ChangedRequest());
+    const std::int64_t change = store_->change_counter().value();
+    auto is_in_service = [&] {
+      auto seen = status();
+      return seen && seen->snapshot.store_change == change;
+    };
     wait_for("the file after allocation " + std::to_string(n),
              [&] { return served().ends_with("<a>" + std::to_string(n + 1) + "</a>"); });
-    wait_for("the store's state after allocation " + std::to_string(n),
-             [&] { return told("status").find(change) != std::string::npos; });
+    wait_for("the store's state after allocation " + std::to_string(n), is_in_service);
     if (HasFatalFailure() || !failing.happened()) break;
   }
   EXPECT_GT(tried, 20);
-  wait_for("an end of problems",
-           [&] { return told("status").find("\"problem\": \"\"") != std::string::npos; });
-  EXPECT_EQ(told("status").find("\"failures\": 0,"), std::string::npos);
+  wait_for("an end of problems", [&] {
+    auto seen = status();
+    return seen && seen->snapshot.problem.empty() && seen->ledger.problem.empty();
+  });
+  EXPECT_GT(status().value().memory.failures, 0U);
 }
 
 }  // namespace

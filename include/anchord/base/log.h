@@ -37,6 +37,7 @@ enum class Peers : std::uint8_t {
   backlogs,      // the kernel would not have another backlog
   memory,        // steps that were given up for want of memory
   readers,       // slow readers of files that were replaced give way
+  requests,      // what comes over the control socket and is no request
   count,
 };
 void warn(Peers kind, std::string_view line);

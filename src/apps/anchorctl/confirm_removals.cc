@@ -1,8 +1,6 @@
 // Lets go what the running service holds: many files that went at once.
 #include <fmt/format.h>
 
-#include <sstream>
-
 #include "control_client.h"
 #include "failure.h"
 #include "output.h"
@@ -12,20 +10,14 @@ namespace anchord::ctl {
 namespace {
 
 Outcome confirm_removals(const Session& session) {
-  auto answer = ask_service(session.state_dir(), "confirm\n");
-  if (!answer) return failure_of(answer, "the service does not answer");
-  std::istringstream words(*answer);
-  std::string ok;
-  std::size_t files = 0;
-  std::size_t certificates = 0;
-  if (!(words >> ok >> files >> certificates) || ok != "ok")
-    return fail("the service does not know 'confirm': it is of an older version, restart it");
+  auto gone = ask_service(session.state_dir(), protocol::ConfirmRequest());
+  if (!gone) return failure_of(gone, "nothing was let go");
   if (session.json) {
-    print_json({{"files", files}, {"certificates", certificates}});
-  } else if (files + certificates == 0) {
+    print_json({{"files", gone->files}, {"certificates", gone->certificates}});
+  } else if (gone->files == 0 && gone->certificates == 0) {
     print_line("nothing is held");
   } else {
-    print_line(fmt::format("let go: {} files and {} phones' certificates", files, certificates));
+    print_line(fmt::format("let go: {} files and {} phones' certificates", gone->files, gone->certificates));
   }
   return Answer::yes;
 }

@@ -1,27 +1,25 @@
-// Asks a running anchord over its control socket DIR/control.sock: one line out,
-// everything up to the end of the stream back.
+// Asks a running anchord over its control socket: one request out, one answer back.
 #pragma once
 
 #include <filesystem>
-#include <string>
-#include <string_view>
 
-#include "anchord/base/clock.h"
 #include "anchord/base/error.h"
+#include "anchord/protocol/message.h"
+#include "failure.h"
 
 namespace anchord::ctl {
 
-// An operator's shell must not hang on a service that does.
-constexpr Millis kControlTimeout = 2000;
+// Whatever it answers, Starting and Refused too. Fails when no service is there, or its answer is
+// none of this version, or does not come within protocol::kTimeout.
+Result<protocol::Answer> exchange(const std::filesystem::path& state_dir, const protocol::Request& request);
 
-// A status document is a few kilobytes; a larger answer is not one.
-constexpr std::size_t kMaxControlAnswer = std::size_t{1} << 20;
-
-// In front of the error's text when the service runs and does not serve yet: "it is starting:
-// signing 2048 of 4900 files".
-constexpr std::string_view kStarting = "it is starting: ";
-
-Result<std::string> ask_service(const std::filesystem::path& state_dir, std::string_view line);
+// The answer to that request, or why there is none.
+template <class Request>
+Result<typename Request::Answer> ask_service(const std::filesystem::path& state_dir, const Request& request) {
+  auto answer = exchange(state_dir, request);
+  if (!answer) return failure_of(answer);
+  return protocol::expect<typename Request::Answer>(std::move(*answer));
+}
 
 // Whether one is there, even if it does not answer: it answers, or holds the state's lock.
 bool service_runs(const std::filesystem::path& state_dir);

@@ -151,15 +151,15 @@ std::string expiry_level(const crypto::Certificate& certificate, UnixSeconds now
   return expiry == crypto::Expiry::ended ? "expired" : std::to_string(crypto::days_of(expiry));
 }
 
-std::optional<std::string> ended_warning(const trust::Cluster& cluster, const Json& service,
+std::optional<std::string> ended_warning(const trust::Cluster& cluster, std::optional<bool> refuse_expired,
                                          UnixSeconds now) {
   const auto ended = std::ranges::count_if(cluster.known, [&](const trust::KnownCertificate& known) {
     return trust::is_added(known) && known.certificate.not_after() < now;
   });
   // Prepared for a rollback, the service vouches for nothing.
   if (ended == 0 || cluster.rolling_back) return std::nullopt;
-  const bool told = service.is_object() && service.contains("refuse_expired");
-  const bool refused = told && service["refuse_expired"] == true;
+  const bool told = refuse_expired.has_value();
+  const bool refused = refuse_expired.value_or(false);
   const bool one = ended == 1;
   const char* remedy = refused ? " (--refuse-expired)"
                        : told  ? ": see 'anchorctl cert remove', or run anchord with --refuse-expired"

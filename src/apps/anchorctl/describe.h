@@ -48,8 +48,9 @@ std::optional<std::string> expiry_warning(std::string_view what, const crypto::C
 std::string expiry_level(const crypto::Certificate& certificate, UnixSeconds now);
 
 // What phones that ask are told of added certificates that have expired, by what the running service
-// says (null: none answers); nothing while there are none.
-std::optional<std::string> ended_warning(const trust::Cluster& cluster, const Json& service, UnixSeconds now);
+// says of --refuse-expired (nothing: none answers); nothing while there are none.
+std::optional<std::string> ended_warning(const trust::Cluster& cluster, std::optional<bool> refuse_expired,
+                                         UnixSeconds now);
 
 // "was tftp until 2026-11-23", else the roles.
 std::string known_as(const trust::KnownCertificate& known);

@@ -20,22 +20,10 @@ namespace {
 constexpr Millis kSettleWait = 10'000;
 constexpr auto kBetweenReadings = std::chrono::milliseconds(50);
 
-struct Seen {
-  std::uint64_t noted = 0;
-  std::uint64_t written = 0;
-  std::string problem;
-};
-
-Result<Seen> read_ledger(const Session& session) {
-  auto answer = ask_service(session.state_dir(), "status\n");
-  if (!answer) return std::unexpected(answer.error());
-  Json status = Json::parse(*answer, nullptr, false);
-  Json ledger = status.is_object() ? status.value("ledger", Json()) : Json();
-  auto number = [&](const char* name) {
-    return ledger.is_object() && ledger.value(name, Json()).is_number();
-  };
-  if (!number("noted") || !number("written")) return fail("it gave no status that says what is written");
-  return Seen{ledger["noted"], ledger["written"], ledger.value("problem", "")};
+Result<protocol::Ledger> read_ledger(const Session& session) {
+  auto status = ask_service(session.state_dir(), protocol::StatusRequest());
+  if (!status) return std::unexpected(status.error());
+  return std::move(status->ledger);
 }
 
 // One that was killed may have left in its journal what it gave phones last.

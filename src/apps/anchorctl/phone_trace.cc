@@ -17,8 +17,6 @@ namespace anchord::ctl {
 namespace {
 
 constexpr auto kBetweenTraces = std::chrono::milliseconds(300);
-// As long as the service records requests for one command.
-constexpr unsigned kLongestTrace = 600;
 
 struct TraceOptions {
   std::string name;
@@ -31,21 +29,14 @@ std::string moment_text(std::int64_t millis) {
   return text.insert(text.size() - 1, fmt::format(".{:03}", millis % 1000));
 }
 
-Result<Json> read_trace(const Session& session, const std::string& name, unsigned seconds,
-                        std::uint64_t since) {
-  auto answer = ask_service(session.state_dir(), fmt::format("trace {} {} {}\n", name, seconds, since));
-  if (!answer) return fail(fmt::format("only a running service can tell: {}", answer.error().text));
-  Json out = Json::parse(*answer, nullptr, false);
-  if (!out.is_object() || !out.value("events", Json()).is_array() ||
-      !out.value("last", Json()).is_number_unsigned())
-    return fail("the running service gave no trace: it may be of an older version");
-  return out;
+void print_event(const protocol::TraceEvent& event) {
+  print_line(fmt::format("{} {:<5} {} {}: {}", moment_text(event.at), event.protocol, event.address,
+                         event.what, event.outcome));
 }
 
-void print_event(const Json& event) {
-  print_line(fmt::format("{} {:<5} {} {}: {}", moment_text(event.value("at", std::int64_t{0})),
-                         event.value("protocol", ""), event.value("address", ""), event.value("what", ""),
-                         event.value("outcome", "")));
+Json event_json(const protocol::TraceEvent& event) {
+  return {{"address", event.address}, {"at", moment_text(event.at)}, {"number", event.number},
+          {"outcome", event.outcome}, {"protocol", event.protocol},  {"what", event.what}};
 }
 
 Outcome trace_phone(const Session& session, const TraceOptions& options) {
@@ -56,13 +47,13 @@ Outcome trace_phone(const Session& session, const TraceOptions& options) {
   for (;;) {
     Millis now = monotonic_now();
     unsigned left = now < end ? static_cast<unsigned>((end - now + 999) / 1000) : 0;
-    auto trace = read_trace(session, name, left, since);
-    if (!trace) return failure_of(trace);
-    since = (*trace)["last"];
-    for (Json& event : (*trace)["events"]) {
+    auto trace = ask_service(session.state_dir(),
+                             protocol::TraceRequest{.device = name, .seconds = left, .since = since});
+    if (!trace) return failure_of(trace, "only a running service can tell");
+    since = trace->last;
+    for (const protocol::TraceEvent& event : trace->events) {
       if (!session.json) print_event(event);
-      if (session.json) event["at"] = moment_text(event.value("at", std::int64_t{0}));
-      all.push_back(std::move(event));
+      all.push_back(event_json(event));
     }
     // Whoever reads it sees it at once; and when nobody does any more, it is over.
     if (!output_arrived() || now >= end) break;
@@ -86,7 +77,7 @@ void add_phone_trace(CLI::App& phone_group, Session& session) {
       ->required()
       ->type_name("");
   command.add_option("--seconds", options->seconds, "Go on for so long, and have every request recorded")
-      ->check(app::in_range(0u, kLongestTrace, "a number of seconds"))
+      ->check(app::in_range(0u, protocol::kMaxTraceSeconds, "a number of seconds"))
       ->type_name("N");
   session.add_json_flag(command);
   session.on(command, [&session, options] { return trace_phone(session, *options); });

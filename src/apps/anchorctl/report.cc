@@ -149,10 +149,10 @@ std::vector<Expiring> all_certificates(const trust::Cluster& cluster, const Know
   return out;
 }
 
-// Null: no service answers.
-Json service_status(const Session& session) {
-  auto answer = ask_service(session.state_dir(), "status\n");
-  return answer ? Json::parse(*answer, nullptr, false) : Json();
+// Whether the running service refuses added certificates that have expired; nothing when none answers.
+std::optional<bool> refuses_expired(const Session& session) {
+  auto status = ask_service(session.state_dir(), protocol::StatusRequest());
+  return status ? std::optional(status->refuse_expired) : std::nullopt;
 }
 
 Outcome report_expiry(const Session& session) {
@@ -175,14 +175,13 @@ Outcome report_expiry(const Session& session) {
     rows.push_back({level, days_left_text(end, now), time_text(end), one.kind, one.name,
                     short_hash(one.certificate), name_text(one.certificate.subject())});
   }
-  const Json service = service_status(session);
+  const std::optional<bool> refuses = refuses_expired(session);
   if (session.json) {
-    const bool told = service.is_object() && service.contains("refuse_expired");
-    print_json({{"certificates", list}, {"refuse_expired", told ? service["refuse_expired"] : Json()}});
+    print_json({{"certificates", list}, {"refuse_expired", refuses ? Json(*refuses) : Json()}});
     return Answer::yes;
   }
   print_table(rows);
-  if (auto line = ended_warning(*cluster, service, now)) print_line(*line);
+  if (auto line = ended_warning(*cluster, refuses, now)) print_line(*line);
   return Answer::yes;
 }
 

@@ -64,7 +64,7 @@ Result<trust::Cluster> Session::load_cluster(store::KeyUse keys) const {
 }
 
 void Session::tell_changed() const {
-  (void)ask_service(state_dir(), "changed\n");
+  (void)ask_service(state_dir(), protocol::ChangedRequest());
 }
 
 void Session::warn_of_backup() const {

@@ -32,22 +32,22 @@ struct Facts {
   std::string not_running;          // why the service gave no status; empty when it did
   bool silent = false;              // but there is one
   std::string starting;             // what its start is about; empty when it does not start
-  Json service;
+  std::optional<protocol::Status> service;
   UnixSeconds now = 0;
 };
 
 void ask_live(const Session& session, Facts& facts) {
-  auto answer = ask_service(session.state_dir(), "status\n");
-  if (!answer) {
-    facts.not_running = answer.error().text;
-    if (facts.not_running.starts_with(kStarting)) facts.starting = facts.not_running.substr(kStarting.size());
-    facts.silent = service_runs(session.state_dir());
+  auto answer = exchange(session.state_dir(), protocol::StatusRequest());
+  if (answer)
+    if (const auto* starting = std::get_if<protocol::Starting>(&*answer)) facts.starting = starting->what;
+  auto status = answer ? protocol::expect<protocol::Status>(std::move(*answer))
+                       : Result<protocol::Status>(failure_of(answer));
+  if (status) {
+    facts.service = std::move(*status);
     return;
   }
-  facts.service = Json::parse(*answer, nullptr, false);
-  if (facts.service.is_object()) return;
-  facts.service = Json();
-  facts.not_running = "its control socket did not answer with a status";
+  facts.not_running = status.error().text;
+  facts.silent = service_runs(session.state_dir());
 }
 
 Result<Facts> gather(const Session& session) {
@@ -108,7 +108,8 @@ void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
   for (const auto& [name, known] : facts.phones) {
     if (known.phone.certificate) count(*known.phone.certificate);
   }
-  if (auto line = ended_warning(facts.cluster, facts.service, facts.now)) out.push_back(*line);
+  const auto refuses = facts.service ? std::optional(facts.service->refuse_expired) : std::nullopt;
+  if (auto line = ended_warning(facts.cluster, refuses, facts.now)) out.push_back(*line);
   if (others > 0) {
     out.push_back(
         fmt::format("{} certificates that were added, or phones', have less than {} days left: see "
@@ -123,7 +124,7 @@ bool is_current(const Facts& facts, const store::StatusReport& report) {
 
 // The service that answers here has warnings of its own.
 bool is_here(const Facts& facts, const store::StatusReport& report) {
-  return facts.service.is_object() && facts.service.value("host", "") == report.host;
+  return facts.service && facts.service->host == report.host;
 }
 
 void add_host_warnings(const Facts& facts, std::vector<std::string>& out) {
@@ -143,42 +144,39 @@ void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
                                 time_text(report.time), report.message));
     }
   }
-  // Absent while the service does not run.
-  if (!facts.service.contains("provisioning")) return;
-  const Json& provisioning = facts.service["provisioning"];
-  for (const Json& problem : provisioning["problems"]) {
-    out.push_back(fmt::format("'{}' {}{} (since {})", problem["file"].get<std::string>(),
-                              problem["reason"].get<std::string>(),
-                              problem["served"] == "last good" ? "; its last good version is served" : "",
-                              time_text(problem["since"].get<UnixSeconds>())));
+  if (!facts.service) return;
+  const protocol::Provisioning& provisioning = facts.service->provisioning;
+  for (const protocol::FileProblem& problem : provisioning.problems) {
+    const bool is_served = problem.served == protocol::Served::last_good;
+    out.push_back(fmt::format("'{}' {}{} (since {})", problem.file, problem.reason,
+                              is_served ? "; its last good version is served" : "",
+                              time_text(problem.since)));
   }
-  const std::size_t shown = provisioning["problems"].size();
-  if (std::size_t all = provisioning.value("problem_count", shown); all > shown)
-    out.push_back(fmt::format("{} more files are refused than are shown", all - shown));
-  // What an older service does not tell is not there.
-  if (Json held = provisioning.value("held", Json()); held.is_object() && held["until"].is_number()) {
+  if (const std::size_t shown = provisioning.problems.size(); provisioning.problem_count > shown)
+    out.push_back(
+        fmt::format("{} more files are refused than are shown", provisioning.problem_count - shown));
+  if (const protocol::Held& held = provisioning.held; held.until) {
     out.push_back(
         fmt::format("{} files and {} phones' certificates have gone at once, and stay in service "
                     "until {}: put them back, or let them go with 'anchorctl confirm'",
-                    held["files"].get<std::size_t>(), held["certificates"].get<std::size_t>(),
-                    time_text(held["until"].get<UnixSeconds>())));
+                    held.files, held.certificates, time_text(*held.until)));
   }
-  if (auto cache = provisioning["cache_problem"].get<std::string>(); !cache.empty()) out.push_back(cache);
+  if (!provisioning.cache_problem.empty()) out.push_back(provisioning.cache_problem);
 }
 
 // Files that are served though something is odd in them: to be known, and nothing to be done at once.
 std::vector<std::string> odd_files(const Facts& facts) {
   std::vector<std::string> out;
-  const Json provisioning = facts.service.is_object() ? facts.service.value("provisioning", Json()) : Json();
-  if (!provisioning.is_object() || !provisioning.contains("warnings")) return out;
-  for (const Json& warning : provisioning["warnings"]) {
-    const auto file = warning["file"].get<std::string>();
-    out.push_back(fmt::format("'{}' {}{} (since {})", file, warning["reason"].get<std::string>(),
-                              file.starts_with("devices/") ? "" : "; it is served as it is",
-                              time_text(warning["since"].get<UnixSeconds>())));
+  if (!facts.service) return out;
+  const protocol::Provisioning& provisioning = facts.service->provisioning;
+  for (const protocol::FileWarning& warning : provisioning.warnings) {
+    out.push_back(fmt::format("'{}' {}{} (since {})", warning.file, warning.reason,
+                              warning.file.starts_with("devices/") ? "" : "; it is served as it is",
+                              time_text(warning.since)));
   }
-  if (std::size_t all = provisioning["warning_count"].get<std::size_t>(); all > out.size())
-    out.push_back(fmt::format("{} more files are odd than are shown", all - out.size()));
+  if (provisioning.warning_count > out.size())
+    out.push_back(
+        fmt::format("{} more files are odd than are shown", provisioning.warning_count - out.size()));
   return out;
 }
 
@@ -198,30 +196,24 @@ void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
     out.push_back("the service is starting, and phones get no answers yet: " + facts.starting);
     return;
   }
-  if (!facts.not_running.empty()) {
+  if (!facts.service) {
     out.push_back(facts.silent
                       ? "the service does not answer (" + facts.not_running + ")"
                       : "no service runs on this state: phones get no answers (" + facts.not_running + ")");
     return;
   }
-  const Json& service = facts.service;
-  auto part = [&](const char* name, const char* of) {
-    return service.contains(name) && service[name].is_object() ? service[name].value(of, Json()) : Json();
-  };
-  auto text = [](const Json& value) { return value.is_string() ? value.get<std::string>() : ""; };
-  if (std::string problem = text(part("ledger", "problem")); !problem.empty())
+  const protocol::Status& service = *facts.service;
+  if (const std::string& problem = service.ledger.problem; !problem.empty())
     out.push_back("the ledger cannot be written, so guards of changes do not know what phones were given: " +
                   problem);
-  if (std::string problem = text(part("snapshot", "problem")); !problem.empty()) {
-    const Json since = part("snapshot", "behind_since");  // absent in an older version
-    out.push_back(fmt::format(
-        "the newest state is not in service{}: {}",
-        since.is_number_integer() ? " since " + time_text(since.get<UnixSeconds>()) : "", problem));
+  if (const protocol::Snapshot& snapshot = service.snapshot; !snapshot.problem.empty()) {
+    out.push_back(fmt::format("the newest state is not in service{}: {}",
+                              snapshot.behind_since ? " since " + time_text(*snapshot.behind_since) : "",
+                              snapshot.problem));
   }
-  Json withdrawn = part("own_lists", "withdrawn");
-  for (const auto& [file, why] : withdrawn.items())
-    out.push_back(fmt::format("'{}' is not served: {}", file, text(why)));
-  if (std::size_t guessing = part("devices", "guessing").size(); guessing > 0)
+  for (const auto& [file, why] : service.own_lists.withdrawn)
+    out.push_back(fmt::format("'{}' is not served: {}", file, why));
+  if (const std::size_t guessing = service.devices.guessing.size(); guessing > 0)
     out.push_back(fmt::format(
         "{} addresses are answered slowly, since they ask for many devices that do not exist", guessing));
 }
@@ -285,6 +277,11 @@ Json phones_json(const Facts& facts) {
   return out;
 }
 
+// The service's own document, whatever is in it; null while there is none.
+Json service_json(const Facts& facts) {
+  return facts.service ? Json::parse(protocol::status_document(*facts.service)) : Json();
+}
+
 Json status_json(const Session& session, const Facts& facts) {
   const trust::Cluster& cluster = facts.cluster;
   Json out{{"state", session.state},           {"read_only", facts.read_only},
@@ -308,10 +305,10 @@ Json status_json(const Session& session, const Facts& facts) {
                               {"current", is_current(facts, report)},
                               {"message", report.message}});
   }
-  out["service"] = {{"running", facts.not_running.empty()},
+  out["service"] = {{"running", facts.service.has_value()},
                     {"starting", facts.starting.empty() ? Json() : Json(facts.starting)},
-                    {"reason", facts.not_running.empty() ? Json() : Json(facts.not_running)},
-                    {"status", facts.service}};
+                    {"reason", facts.service ? Json() : Json(facts.not_running)},
+                    {"status", service_json(facts)}};
   out["warnings"] = warnings(facts);
   return out;
 }
@@ -379,13 +376,9 @@ void print_lifecycle(const Facts& facts) {
 }
 
 // While many files are made anew, how far that is.
-std::string signing(const Json& service) {
-  const Json provisioning = service.value("provisioning", Json());
-  const Json making = provisioning.is_object() ? provisioning.value("making", Json()) : Json();
-  if (!making.is_object()) return {};  // of an older version
-  const auto done = making.value("done", std::size_t{0});
-  const auto all = making.value("of", std::size_t{0});
-  return done < all ? fmt::format(", signing {} of {} files", done, all) : std::string();
+std::string signing(const protocol::Making& making) {
+  return making.done < making.of ? fmt::format(", signing {} of {} files", making.done, making.of)
+                                 : std::string();
 }
 
 void print_service(const Facts& facts) {
@@ -398,14 +391,14 @@ void print_service(const Facts& facts) {
     print_line("service: starting: " + facts.starting);
     return;
   }
-  if (!facts.not_running.empty()) {
+  if (!facts.service) {
     print_line(
         fmt::format("service: {} ({})", facts.silent ? "does not answer" : "not running", facts.not_running));
     return;
   }
-  print_line("service: running" + signing(facts.service));
+  print_line("service: running" + signing(facts.service->provisioning.making));
   std::vector<std::pair<std::string, std::string>> lines;
-  flatten("  ", facts.service, lines);
+  flatten("  ", service_json(facts), lines);
   print_facts(lines);
 }
 

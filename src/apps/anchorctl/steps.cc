@@ -22,18 +22,11 @@ constexpr auto kBetweenLooks = std::chrono::milliseconds(50);
 
 // Whether the service shows `change` or a later one.
 Reload look(const Session& session, std::int64_t change) {
-  auto answer = ask_service(session.state_dir(), "status\n");
-  if (!answer)
-    return {service_runs(session.state_dir()) ? State::pending : State::not_running, answer.error().text};
-  Json status = Json::parse(*answer, nullptr, false);
-  Json snapshot = status.is_object() && status.contains("snapshot") ? status["snapshot"] : Json();
-  if (!snapshot.is_object() || !snapshot.contains("store_change") || !snapshot["store_change"].is_number()) {
-    return {State::pending, "it gave no status that says what it serves"};
-  }
-  if (snapshot["store_change"].get<std::int64_t>() >= change) return {State::taken, ""};
-  auto problem = snapshot.find("problem");
-  bool told = problem != snapshot.end() && problem->is_string();
-  return {State::pending, told ? problem->get<std::string>() : ""};
+  auto status = ask_service(session.state_dir(), protocol::StatusRequest());
+  if (!status)
+    return {service_runs(session.state_dir()) ? State::pending : State::not_running, status.error().text};
+  if (status->snapshot.store_change >= change) return {State::taken, ""};
+  return {State::pending, std::move(status->snapshot.problem)};
 }
 
 bool is_done(const Step& step, const Reload& reload) {

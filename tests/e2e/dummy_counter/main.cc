@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "anchord/service/counters.h"
-#include "metrics_json.h"
+#include "named_metrics.h"
 
 int main() {
   using namespace anchord;
@@ -26,5 +26,5 @@ int main() {
   service::MetricValues sum{};
   first.add_to(sum);
   second.add_to(sum);
-  std::puts(nlohmann::json{{"table", table}, {"counters", control::to_json(sum)}}.dump().c_str());
+  std::puts(nlohmann::json{{"table", table}, {"counters", control::named(sum)}}.dump().c_str());
 }
