@@ -19,10 +19,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTS = ["docs", "docs_errors", "docs_json", "docs_metrics", "docs_names"]
 END_TO_END = {
     "src/apps/anchord/": ["explain", "bad_input", "docs_names"],
-    "src/apps/anchorctl/backup": ["anchorctl_backup"],
-    "src/apps/anchorctl/passphrase": ["anchorctl_backup"],
-    "src/apps/anchorctl/file": ["anchorctl_file"],
-    "src/apps/anchorctl/phone": ["anchorctl_phone"],
+    "src/apps/anchorctl/commands/backup": ["anchorctl_backup"],
+    "src/apps/anchorctl/commands/passphrase": ["anchorctl_backup"],
+    "src/apps/anchorctl/commands/file": ["anchorctl_file"],
+    "src/apps/anchorctl/commands/phone": ["anchorctl_phone"],
     "src/apps/anchorctl/": ["anchorctl", "anchorctl_import", "anchorctl_lifecycle", "anchorctl_phone", *DOCUMENTS],
     "src/apps/anchorload/boot": ["boot"],
     "src/apps/anchorload/": ["anchorload", "anchorload_tvs"],

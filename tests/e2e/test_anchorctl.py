@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import pty
+import pwd
 import random
 import re
 import shutil
@@ -101,7 +102,7 @@ class Case(unittest.TestCase):
 
 
 class CommandLine(Case):
-    COMMANDS = ["init", "status", "cert add", "cert list", "cert show", "cert remove", "cert export",
+    COMMANDS = ["init", "status", "audit", "cert add", "cert list", "cert show", "cert remove", "cert export",
                 "cert regenerate", "cert import", "cert bundle export", "cert bundle import", "mode show", "mode set",
                 "rollback prepare", "rollback cancel", "rollback status", "backup create", "backup restore",
                 "backup verify", "phone add", "phone list", "phone show", "phone remove", "report features",
@@ -145,6 +146,19 @@ class CommandLine(Case):
             with self.subTest(line):
                 self.refused(2, "--state", self.state, *line.split())
 
+    def test_a_certificate_is_always_named_by_cert_too(self):
+        """Where the usual name of the option is another."""
+        self.refused(2, "itl", "verify", "x", "--cert", "", says="--signer: it is empty")
+        self.refused(2, "ctl", "verify", "x", "--cert", "", says="--signer: it is empty")
+        self.refused(2, "tvs", "verify", "x", "--host", "h", "--cert", "", says="--tvs-cert: it is empty")
+        self.refused(2, "tvs", "query", "--issuer", "i", "--serial", "1", "--host", "h", "--cert", "", says="--tvs-cert: it is empty")
+        name = "SEP001122334455"
+        self.ctl("phone", "add", name, "--cert", CERTS / "phone.crt", "--force")
+        self.assertTrue(self.facts("--state", self.state, "phone", "show", name)["encrypted"])
+        for command in ("itl verify", "tvs verify", "phone add"):
+            self.assertNotRegex(self.done(*command.split(), "--help"), r"--cert\b")
+        self.refused(2, "itl", "verify", "x", "--cert", "a", "--signer", "b", says="--signer")
+
     def test_state_anywhere(self):
         expected = self.done("--state", self.state, "cert", "list")
         self.assertEqual(self.done("cert", "--state", self.state, "list"), expected)
@@ -155,7 +169,7 @@ class CommandLine(Case):
             self.done("cert", "list", "--state", self.state, env=environment(ANCHORD_STATE="/nowhere")), expected)
 
     def test_no_state(self):
-        for line in ("status", "cert list", "cert show ab", "cert remove ab", "cert export tvs", "itl show",
+        for line in ("status", "audit", "cert list", "cert show ab", "cert remove ab", "cert export tvs", "itl show",
                      "itl build --out x", "init --name a --host b", f"cert add {CERTS}/tvs.crt --role tvs"):
             with self.subTest(line):
                 self.refused(2, *line.split(), says="--state")
@@ -767,6 +781,41 @@ class Tvs(Case):
                      says="tvs.key")
 
 
+class Audit(Case):
+    def entries(self, *args, **how):
+        return self.facts("--state", self.state, "audit", *args, **how)["entries"]
+
+    def test_who_did_what_and_when(self):
+        begin = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.ctl("cert", "add", CERTS / "app-ec.crt", "--role", "app-server", env=environment(SUDO_USER="alice"))
+        self.ctl("mode", "set", "mixed", "--hosts-agree")
+        self.ctl("mode", "set", "nonsecure", "--force", "--yes")
+        forced, changed, added = self.entries()[:3]
+        for entry, words in ((forced, "nonsecure"), (changed, "mixed"), (added, "app-server")):
+            self.assertIn(words, entry["what"])
+            self.assertGreaterEqual(entry["time"], begin)
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        self.assertEqual([e["who"] for e in (forced, changed, added)], [me, me, f"{me} (sudo by alice)"])
+        self.assertEqual([e["forced"] for e in (forced, changed, added)], [True, False, False])
+        lines = self.ctl("audit").splitlines()
+        self.assertEqual(lines[0].split(), ["TIME", "WHO", "FORCED", "WHAT"])
+        self.assertRegex(lines[1], rf"^20\S+Z  {me} +FORCED  .*nonsecure")
+        self.assertRegex(lines[2], rf"^20\S+Z  {me} +-  .*mixed")
+
+    def test_as_many_as_asked_for(self):
+        self.ctl("cert", "add", CERTS / "app-ec.crt", "--role", "app-server")
+        every = self.entries()
+        self.assertGreater(len(every), 1)
+        first = self.facts("--state", self.state, "audit", "--limit", "1")
+        self.assertEqual(first, {"entries": every[:1], "more": True})
+        self.assertIn("there are older entries", self.ctl("audit", "--limit", "1"))
+        whole = self.facts("--state", self.state, "audit", "--limit", len(every))
+        self.assertEqual(whole, {"entries": every, "more": False})
+        self.assertNotIn("there are older entries", self.ctl("audit", "--limit", len(every)))
+        for limit in ("0", "-1", "many", "1000001", ""):
+            self.refused(2, "--state", self.state, "audit", "--limit", limit, says="--limit")
+
+
 class Status(Case):
     def test_not_running(self):
         facts = self.facts("--state", self.state, "status")
@@ -781,6 +830,37 @@ class Status(Case):
         text = self.ctl("status")
         for words in ("demo", "nonsecure", "cucm1.example.com=127.0.0.1", "not running", "not built yet"):
             self.assertIn(words, text)
+
+    def test_what_needs_a_person_comes_first(self):
+        """And only then the facts; nothing of it stands elsewhere."""
+        result = self.run_it("--state", self.state, "status")
+        lines = result.stdout.decode().splitlines()
+        warned = self.facts("--state", self.state, "status")["warnings"]
+        self.assertEqual(lines[:4], ["2 things need a person:", *(f"  - {w}" for w in warned), ""])
+        self.assertTrue(lines[1].startswith("  - no service runs on this state: phones get no answers"), lines)
+        self.assertRegex(lines[4], r"^cluster +demo$")
+        self.assertEqual((result.returncode, result.stderr), (1, b""))
+        (self.folder / "secret").write_text("correct horse battery\n")
+        self.ctl("backup", "create", self.folder / "backup", "--passphrase-file", self.folder / "secret")
+        self.assertEqual(self.ctl("status").splitlines()[0], "1 thing needs a person:")
+        odd = {"file": "provisioning/x.xml", "reason": "has what XML does not allow", "since": 0}
+        self.control_socket(json.dumps({"provisioning": {"problems": [], "cache_problem": "", "warnings": [odd],
+                                                         "warning_count": 1}}).encode())
+        self.assertEqual(self.ctl("status").splitlines()[:3], [
+            "nothing needs a person", "to be known, with nothing to be done at once:",
+            "  - 'provisioning/x.xml' has what XML does not allow; it is served as it is (since 1970-01-01T00:00:00Z)"])
+
+    def test_counters_that_are_zero(self):
+        self.control_socket(b'{"tvs": {"asked": 3, "wrong": 0, "lost": 0}, "on": false, "note": ""}')
+        text = self.ctl("status")
+        self.assertRegex(text, r"(?m)^  tvs\.asked +3$")
+        self.assertNotIn("tvs.wrong", text)
+        self.assertRegex(text, r"(?m)^  on +false$")
+        self.assertIn("2 values are zero: --all shows them", text)
+        every = self.run_it("--state", self.state, "status", "--all").stdout.decode()
+        self.assertRegex(every, r"(?m)^  tvs\.wrong +0$")
+        self.assertNotIn("values are zero", every)
+        self.assertEqual(self.facts("--state", self.state, "status")["service"]["status"]["tvs"], {"asked": 3, "wrong": 0, "lost": 0})
 
     def test_itl(self):
         self.ctl("itl", "show")

@@ -598,7 +598,7 @@ class Starting(Case):
         self.assertEqual(result.returncode, 1)
         self.assertIn("\nservice: starting: signing 2048 of 4900 files\n", result.stdout.decode())
         self.assertIn("the service is starting, and phones get no answers yet: signing 2048 of 4900 files\n",
-                      result.stderr.decode())
+                      result.stdout.decode())
         service = self.facts("status")["service"]
         self.assertEqual((service["running"], service["starting"]), (False, "signing 2048 of 4900 files"))
 
@@ -669,7 +669,7 @@ class Digest(Case):
 
 class Backup(Case):
     def test_every_command_says_that_there_is_none(self):
-        self.assertTrue(run(program("anchorctl"), "--state", self.state, "status").stderr.decode().endswith(BACKUP_WARNING))
+        self.assertIn(BACKUP_WARNING.replace("anchorctl: warning:", "  -"), self.ctl("status"))
         for line in ("cert list", "phone list", "report itl", "mode show", "cert regenerate capf",
                      f"cert add {CERTS}/app-ec.crt --role app-server", "itl show", "report features"):
             self.assertTrue(self.done(*line.split()).stderr.decode().endswith(BACKUP_WARNING), line)

@@ -324,7 +324,7 @@ class Running(Case):
         with Service(self.state) as service:
             self.assertRegex(service.log(), rf"warn.* 'devices/{SECOND}.pem' names {FIRST}, another phone: .*--force'\n")
             self.assertRegex(service.log(), rf"warn.* 'devices/{FIRST}.pem' is the certificate of SEP000000000001, too: ")
-            said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
+            said = run(program("anchorctl"), "--state", self.state, "status").stdout.decode()
             self.assertIn(f"'devices/{SECOND}.pem' names {FIRST}, another phone", said)
             self.assertRegex(said, rf"'devices/{FIRST}.pem' is the certificate of SEP000000000001, too: .* its own \(since")
             self.assertIsNone(served(service, f"{FIRST}.cnf.xml"))

@@ -416,7 +416,7 @@ class Changes(harness.Case):
             self.assertRegex(service.log(), r" error .*stays in service.*chmod 600")
             status = run(harness.program("anchorctl"), "--state", self.state, "status")
             self.assertIn(b"chmod 600", status.stdout)
-            self.assertRegex(status.stderr.decode(), r"warning: cucm1 does not serve the newest state")
+            self.assertRegex(status.stdout.decode(), r"  - cucm1 does not serve the newest state")
             # It is told once, not at every look.
             self.assertEqual(service.log().count("stays in service"), 1)
             key.chmod(0o600)
@@ -452,8 +452,8 @@ class Changes(harness.Case):
                 self.assertIn(" warning ", next(line for line in service.log().splitlines()
                                                 if "behind what is stored: shard 0" in line))
                 status = run(harness.program("anchorctl"), "--state", self.state, "status")
-                self.assertRegex(status.stderr.decode(),
-                                 r"warning: the newest state is not in service since 20\d\d-.*: shard 0")
+                self.assertRegex(status.stdout.decode(),
+                                 r"  - the newest state is not in service since 20\d\d-.*: shard 0")
             finally:
                 ptrace(detach, shard, None, None)
             wait_for(lambda: service.status()["snapshot"]["problem"] == "", "it goes on")

@@ -215,7 +215,7 @@ class State(Refusals):
             self.assertTrue(is_valid(tvs.ask(verify_request(der("app-ec")))))
             self.assertRegex(service.log(), r" error EXPIRED: the tvs certificate CN=TVS-cucm1 ended \d+ days ago")
             status = run(harness.program("anchorctl"), "--state", self.state, "status")
-            self.assertRegex(status.stderr.decode(), r"warning: the tvs certificate of cucm1 HAS EXPIRED on 2021-01-01")
+            self.assertRegex(status.stdout.decode(), r"  - the tvs certificate of cucm1 HAS EXPIRED on 2021-01-01")
 
 
 class System(Refusals):

@@ -204,6 +204,7 @@ class Anchorctl(Case):
     def all_documents(self):
         bundle = self.other_cluster()
         self.provision()
+        self.keep("audit")
         self.keep("mode show")
         self.keep("set")
         self.keep("set digest")

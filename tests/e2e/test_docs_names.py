@@ -51,6 +51,16 @@ def flags(*command):
     return found - EVERYWHERE
 
 
+def spelt(*command):
+    """Each flag of this command itself as docs write it: "--ttl SECONDS", "--host NAME...", "--json"."""
+    found = {}
+    for line in help_of(*command).splitlines():
+        flag = re.match(r"  (--[a-z][\w-]*)(?: (?!REQUIRED)(\S+?)(?::\[[^\]]*\])?)?( \.\.\.)?(?: REQUIRED)?(?: |$)", line)
+        if flag:
+            found[flag[1]] = flag[1] + (f" {flag[2]}" if flag[2] else "") + (flag[3] or "").strip()
+    return found
+
+
 @functools.cache
 def commands(*above):
     """All that can be called, each a tuple that begins with its program."""
@@ -113,6 +123,27 @@ class Commands(Names):
                 wrong += [f"{row}: `{' '.join(words)}` has no {flag}" for flag in sorted(named - real)]
                 wrong += [f"{row}: the row of `{' '.join(words)}` lacks {flag}" for flag in sorted(real - named - common)]
         self.none(wrong, "flags of commands")
+
+    def test_each_row_of_anchorctl_is_that_of_its_table(self):
+        """In the same order, with the same sentence, and each flag's value spelt alike: both are the table of commands."""
+        wrong, order = [], []
+        for row, words, named in self.documented("anchorctl"):
+            while words and ("anchorctl", *words) not in commands("anchorctl"):
+                words = words[:-1]
+            if not words:
+                continue
+            command = ("anchorctl", *words)
+            order.append(command)
+            says = help_of(*command).splitlines()[0]
+            if row.cells[2] != says:
+                wrong.append(f"{row}: it says '{row.cells[2]}', and --help '{says}'")
+            text = f"{row.cells[0]} {row.cells[1]}".replace("\\|", "|")
+            wrong += [f"{row}: {flag} is `{spelling}`" for flag, spelling in spelt(*command).items()
+                      if flag in named and not re.search(rf"{re.escape(spelling)}(?=[`\s]|$)", text)]
+        real = [command for command in commands("anchorctl") if command != ("anchorctl",)]
+        if order != real:
+            wrong.append(f"docs/commands.md, 'anchorctl': the order is that of --help, {[' '.join(c[1:]) for c in real]}")
+        self.none(wrong, "rows of anchorctl's commands")
 
     def test_what_is_called_like_a_command_is_one(self):
         """`cert regenerate tvs`, `anchorctl phone trace SEP...`, and the flags in them."""

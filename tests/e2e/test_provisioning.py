@@ -102,7 +102,7 @@ class TheFolder(Folder):
         self.assertEqual(problem["served"], "last good")
         self.assertEqual(self.tftp("SEP00112233AAAA.cnf.xml"), b"<DIALTEMPLATE>2</DIALTEMPLATE>")
         self.assertRegex(self.service.log(), r"warn.*'provisioning/SEP00112233AAAA.cnf.xml' is not well-formed XML: line 2")
-        said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
+        said = run(program("anchorctl"), "--state", self.state, "status").stdout.decode()
         self.assertIn("'provisioning/SEP00112233AAAA.cnf.xml' is not well-formed XML: line 2", said)
         (self.files / "SEP00112233AAAA.cnf.xml").unlink()
         self.becomes("SEP00112233AAAA.cnf.xml", None)
@@ -200,7 +200,7 @@ class TheFolder(Folder):
         warnings = self.service.status()["provisioning"]["warnings"]
         self.assertEqual([w["file"] for w in warnings], ["provisioning/English_United_States/7960-dictionary.xml"])
         self.assertIn("line 3, column 26", warnings[0]["reason"])
-        said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
+        said = run(program("anchorctl"), "--state", self.state, "status").stdout.decode()
         self.assertIn("7960-dictionary.xml' has what XML does not allow: line 3, column 26: a control character (0x1F); "
                       "it is served as it is", said)
         self.assertRegex(self.service.log(), r"warn.*7960-dictionary.xml' has what XML does not allow")
@@ -322,7 +322,7 @@ class TheFolder(Folder):
         # They may go in two looks, of which the last one says how many.
         wait_for(lambda: re.search("warn.* 40 files have gone from provisioning/", self.service.log()), "the log says how many")
         self.assertEqual(self.tftp("lists/7.txt"), b"x")
-        said = run(program("anchorctl"), "--state", self.state, "status").stderr.decode()
+        said = run(program("anchorctl"), "--state", self.state, "status").stdout.decode()
         self.assertIn("40 files and 0 phones' certificates have gone at once", said)
         self.assertIn("let go: 40 files and 0 phones' certificates", self.ctl("confirm"))
         self.becomes("lists/7.txt", None)

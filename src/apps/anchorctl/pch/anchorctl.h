@@ -2,7 +2,6 @@
 // No #pragma once: the compiler takes this as a main file and would complain.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>

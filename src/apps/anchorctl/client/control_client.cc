@@ -1,0 +1,55 @@
+#include "client/control_client.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "anchord/protocol/socket_path.h"
+#include "anchord/store/service_lock.h"
+#include "client/failure.h"
+#include "client/socket.h"
+
+namespace anchord::ctl {
+
+namespace {
+
+Result<StreamSocket> connect_to_service(const std::filesystem::path& state_dir) {
+  const std::filesystem::path path = protocol::socket_path(state_dir);
+  auto address = protocol::socket_address(path);
+  if (!address) return failure_of(address);
+  std::error_code error;
+  auto socket = !std::filesystem::exists(path, error) && !error
+                    ? fail("no control socket in " + state_dir.string())
+                    : StreamSocket::connect(reinterpret_cast<const sockaddr*>(&*address), sizeof *address,
+                                            monotonic_now() + protocol::kTimeout);
+  if (socket) return socket;
+  if (auto pid = store::service_of(state_dir))
+    return fail(
+        fmt::format("a service is running (pid {}) but its control socket is gone: restart it", *pid));
+  return socket;
+}
+
+}  // namespace
+
+bool service_runs(const std::filesystem::path& state_dir) {
+  return store::service_of(state_dir) || connect_to_service(state_dir).has_value();
+}
+
+Result<protocol::Answer> exchange(const std::filesystem::path& state_dir, const protocol::Request& request) {
+  auto socket = connect_to_service(state_dir);
+  if (!socket) return failure_of(socket);
+  const std::string line = protocol::encode_request(request);
+  if (Status sent = socket->send_all(as_bytes(line)); !sent) return failure_of(sent);
+
+  std::string answer;
+  std::array<std::uint8_t, 16384> room;
+  for (;;) {
+    auto count = socket->receive(room);
+    if (!count) return failure_of(count);
+    if (*count == 0) return protocol::decode_answer(answer);
+    answer += as_text(Bytes(room).first(*count));
+    if (answer.size() > protocol::kMaxAnswer) return std::unexpected(protocol::answer_too_large());
+  }
+}
+
+}  // namespace anchord::ctl

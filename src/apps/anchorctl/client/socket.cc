@@ -1,0 +1,67 @@
+#include "client/socket.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "client/failure.h"
+
+namespace anchord::ctl {
+
+Result<StreamSocket> StreamSocket::connect(const sockaddr* address, socklen_t length, Millis deadline) {
+  int fd = ::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail_errno("socket", errno);
+  StreamSocket out(fd, deadline);
+  if (::connect(fd, address, length) == 0) return out;
+  if (errno != EINPROGRESS) return fail_errno("connect", errno);
+  if (Status ready = out.wait_for(POLLOUT); !ready) return failure_of(ready);
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
+  if (error != 0) return fail_errno("connect", error);
+  return out;
+}
+
+StreamSocket::~StreamSocket() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status StreamSocket::wait_for(short events) const {
+  for (;;) {
+    Millis now = monotonic_now();
+    if (now >= deadline_) return fail("timed out");
+    pollfd entry{fd_, events, 0};
+    int ready = ::poll(&entry, 1, static_cast<int>(std::min<Millis>(deadline_ - now, 1000)));
+    if (ready > 0) return {};
+    if (ready < 0 && errno != EINTR) return fail_errno("poll", errno);
+  }
+}
+
+Status StreamSocket::send_all(Bytes bytes) {
+  while (!bytes.empty()) {
+    ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN) {
+      if (Status ready = wait_for(POLLOUT); !ready) return ready;
+    } else if (errno != EINTR) {
+      return fail_errno("send", errno);
+    }
+  }
+  return {};
+}
+
+Result<std::size_t> StreamSocket::receive(MutableBytes room) {
+  for (;;) {
+    // The deadline is asked first: a peer that always has one byte more cannot
+    // keep us beyond it.
+    if (Status ready = wait_for(POLLIN); !ready) return failure_of(ready);
+    ssize_t count = ::recv(fd_, room.data(), room.size(), 0);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR && errno != EAGAIN) return fail_errno("receive", errno);
+  }
+}
+
+}  // namespace anchord::ctl

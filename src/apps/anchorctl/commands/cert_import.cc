@@ -1,0 +1,47 @@
+// `cert import`: what the open verification service knows.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "anchord/store/import.h"
+#include "client/failure.h"
+#include "commands/commands.h"
+#include "commands/confirm.h"
+#include "commands/files.h"
+#include "commands/flush_ledger.h"
+#include "commands/known.h"
+#include "render/output.h"
+
+namespace anchord::ctl {
+namespace {
+
+Outcome import_database(const Session& session, const std::string& file, const ChangeOptions& change) {
+  session.state_dir();
+  auto certificates = store::read_tvsd_database(file);
+  if (!certificates) return failure_of(certificates);
+  if (certificates->empty()) return fail(fmt::format("{} holds no certificates", quoted(file)));
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  auto own = take_own(*certificates, loaded->cluster);
+  auto added = add_known(session, *store, *certificates, change.request());
+  if (!added) return failure_of(added, quoted(file));
+  session.tell_changed();
+  return shown_added(*certificates, *added, &own);
+}
+
+}  // namespace
+
+Action cert_import_command(Session& session) {
+  auto file = std::make_shared<std::string>();
+  auto change = std::make_shared<ChangeOptions>();
+  Options taken{{.name = "FILE",
+                 .help = "Its SQLite database, usually tvs.sqlite3",
+                 .target = file.get(),
+                 .required = true}};
+  return {std::move(taken) + change_options(*change) + json_option(session),
+          [&session, file, change] { return import_database(session, *file, *change); }};
+}
+
+}  // namespace anchord::ctl

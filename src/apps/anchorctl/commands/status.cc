@@ -1,0 +1,464 @@
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+
+#include "anchord/base/hex.h"
+#include "anchord/crypto/expiry.h"
+#include "anchord/phone/file_kind.h"
+#include "anchord/trust/trust_list.h"
+#include "client/control_client.h"
+#include "client/failure.h"
+#include "commands/commands.h"
+#include "commands/known_phones.h"
+#include "commands/ledger_view.h"
+#include "commands/rollback_state.h"
+#include "render/describe.h"
+#include "render/describe_list.h"
+#include "render/output.h"
+
+namespace anchord::ctl {
+namespace {
+
+// Everything that status tells, gathered before anything is printed.
+struct Facts {
+  bool read_only = false;
+  trust::Cluster cluster;
+  std::optional<store::SavedList> itl;
+  store::BackupState backup;
+  LedgerView ledger;
+  KnownPhones phones;  // that are provisioned
+  std::vector<store::StatusReport> reports;
+  std::optional<std::string> late;  // a host that has said so within a minute
+  std::string not_running;          // why the service gave no status; empty when it did
+  bool silent = false;              // but there is one
+  std::string starting;             // what its start is about; empty when it does not start
+  std::optional<protocol::Status> service;
+  UnixSeconds now = 0;
+};
+
+void ask_live(const Session& session, Facts& facts) {
+  auto answer = exchange(session.state_dir(), protocol::StatusRequest());
+  if (answer)
+    if (const auto* starting = std::get_if<protocol::Starting>(&*answer)) facts.starting = starting->what;
+  auto status = answer ? protocol::expect<protocol::Status>(std::move(*answer))
+                       : Result<protocol::Status>(failure_of(answer));
+  if (status) {
+    facts.service = std::move(*status);
+    return;
+  }
+  facts.not_running = status.error().text;
+  facts.silent = service_runs(session.state_dir());
+}
+
+Result<Facts> gather(const Session& session) {
+  auto store = session.open_store();
+  if (!store) return failure_of(store);
+  auto loaded = store->load(store::KeyUse::without_keys);
+  if (!loaded) return failure_of(loaded);
+  auto itl = store->saved_list(phone::kItlFileName);
+  if (!itl) return failure_of(itl);
+  auto backup = store::backup_state(*store);
+  if (!backup) return failure_of(backup);
+  auto ledger = LedgerView::read(*store, loaded->cluster);
+  if (!ledger) return failure_of(ledger);
+  auto reports = store->last_status();
+  if (!reports) return failure_of(reports);
+  auto late = store::late_host(*store, calendar_now());
+  if (!late) return failure_of(late);
+  auto phones = provisioned_phones(session.state_dir(), loaded->cluster.phones);
+  if (!phones) return failure_of(phones);
+  Facts facts{.read_only = store->read_only(),
+              .cluster = std::move(loaded->cluster),
+              .itl = std::move(*itl),
+              .backup = *backup,
+              .ledger = std::move(*ledger),
+              .phones = std::move(*phones),
+              .reports = std::move(*reports),
+              .late = std::move(*late),
+              .not_running = "",
+              .starting = "",
+              .service = {},
+              .now = calendar_now()};
+  ask_live(session, facts);
+  return facts;
+}
+
+bool itl_is_current(const Facts& facts) {
+  return facts.itl &&
+         same_bytes(facts.itl->input_digest, trust::fields_digest(trust::itl_fields(facts.cluster)));
+}
+
+void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
+  auto add = [&](const std::string& what, const crypto::Certificate& certificate) {
+    if (auto line = expiry_warning(what, certificate, facts.now)) out.push_back(*line);
+  };
+  for (const OwnCertificate& own : own_certificates(facts.cluster)) {
+    add(fmt::format("the {} certificate{}", trust::service_name(own.service),
+                    own.host.empty() ? "" : " of " + own.host),
+        own.certificate);
+  }
+  // Who has thousands looks at the report.
+  std::size_t others = 0;
+  auto count = [&](const crypto::Certificate& certificate) {
+    others += expiry_level(certificate, facts.now) != "ok" ? 1 : 0;
+  };
+  for (const trust::KnownCertificate& known : facts.cluster.known) {
+    if (!known.own && !known.retired_from) count(known.certificate);
+  }
+  for (const auto& [name, known] : facts.phones) {
+    if (known.phone.certificate) count(*known.phone.certificate);
+  }
+  const auto refuses = facts.service ? std::optional(facts.service->refuse_expired) : std::nullopt;
+  if (auto line = ended_warning(facts.cluster, refuses, facts.now)) out.push_back(*line);
+  if (others > 0) {
+    out.push_back(
+        fmt::format("{} certificates that were added, or phones', have less than {} days left: see "
+                    "'anchorctl report expiry'",
+                    others, crypto::kExpiryDays.front()));
+  }
+}
+
+bool is_current(const Facts& facts, const store::StatusReport& report) {
+  return report.serves == to_hex(trust::state_digest(facts.cluster));
+}
+
+// The service that answers here has warnings of its own.
+bool is_here(const Facts& facts, const store::StatusReport& report) {
+  return facts.service && facts.service->host == report.host;
+}
+
+void add_host_warnings(const Facts& facts, std::vector<std::string>& out) {
+  if (facts.cluster.hosts.size() == 1) return;
+  for (const store::StatusReport& report : facts.reports)
+    if (report.ok && !is_current(facts, report) && !is_here(facts, report))
+      out.push_back(fmt::format(
+          "the service on {} has not taken over the last change, by what it said at {}: start it, or bring "
+          "the state there, and take in its ledger ('anchorctl ledger import')",
+          report.host, time_text(report.time)));
+}
+
+void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
+  for (const store::StatusReport& report : facts.reports) {
+    if (!report.ok) {
+      out.push_back(fmt::format("{} does not serve the newest state since {}: {}", report.host,
+                                time_text(report.time), report.message));
+    }
+  }
+  if (!facts.service) return;
+  const protocol::Provisioning& provisioning = facts.service->provisioning;
+  for (const protocol::FileProblem& problem : provisioning.problems) {
+    const bool is_served = problem.served == protocol::Served::last_good;
+    out.push_back(fmt::format("'{}' {}{} (since {})", problem.file, problem.reason,
+                              is_served ? "; its last good version is served" : "",
+                              time_text(problem.since)));
+  }
+  if (const std::size_t shown = provisioning.problems.size(); provisioning.problem_count > shown)
+    out.push_back(
+        fmt::format("{} more files are refused than are shown", provisioning.problem_count - shown));
+  if (const protocol::Held& held = provisioning.held; held.until) {
+    out.push_back(
+        fmt::format("{} files and {} phones' certificates have gone at once, and stay in service "
+                    "until {}: put them back, or let them go with 'anchorctl confirm'",
+                    held.files, held.certificates, time_text(*held.until)));
+  }
+  if (!provisioning.cache_problem.empty()) out.push_back(provisioning.cache_problem);
+}
+
+// Files that are served though something is odd in them: to be known, and nothing to be done at once.
+std::vector<std::string> odd_files(const Facts& facts) {
+  std::vector<std::string> out;
+  if (!facts.service) return out;
+  const protocol::Provisioning& provisioning = facts.service->provisioning;
+  for (const protocol::FileWarning& warning : provisioning.warnings) {
+    out.push_back(fmt::format("'{}' {}{} (since {})", warning.file, warning.reason,
+                              warning.file.starts_with("devices/") ? "" : "; it is served as it is",
+                              time_text(warning.since)));
+  }
+  if (provisioning.warning_count > out.size())
+    out.push_back(
+        fmt::format("{} more files are odd than are shown", provisioning.warning_count - out.size()));
+  return out;
+}
+
+// Phones that the next change may lock, or that are locked already.
+void add_phone_warnings(const Facts& facts, std::vector<std::string>& out) {
+  auto by_held_state = facts.ledger.by_held_state(trust::ListKind::itl);
+  for (HeldState held : {HeldState::behind, HeldState::given, HeldState::unknown}) {
+    const NameSample& sample = by_held_state[held];
+    if (sample.count == 0) continue;
+    out.push_back(fmt::format("{} phones: {} ({}); {}", sample.count, held_state_text(held),
+                              joined(sample.first, ", "), what_settles(held)));
+  }
+}
+
+void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
+  if (!facts.starting.empty()) {
+    out.push_back("the service is starting, and phones get no answers yet: " + facts.starting);
+    return;
+  }
+  if (!facts.service) {
+    out.push_back(facts.silent
+                      ? "the service does not answer (" + facts.not_running + ")"
+                      : "no service runs on this state: phones get no answers (" + facts.not_running + ")");
+    return;
+  }
+  const protocol::Status& service = *facts.service;
+  if (const std::string& problem = service.ledger.problem; !problem.empty())
+    out.push_back("the ledger cannot be written, so guards of changes do not know what phones were given: " +
+                  problem);
+  if (const protocol::Snapshot& snapshot = service.snapshot; !snapshot.problem.empty()) {
+    out.push_back(fmt::format("the newest state is not in service{}: {}",
+                              snapshot.behind_since ? " since " + time_text(*snapshot.behind_since) : "",
+                              snapshot.problem));
+  }
+  for (const auto& [file, why] : service.own_lists.withdrawn)
+    out.push_back(fmt::format("'{}' is not served: {}", file, why));
+  if (const std::size_t guessing = service.devices.guessing.size(); guessing > 0)
+    out.push_back(fmt::format(
+        "{} addresses are answered slowly, since they ask for many devices that do not exist", guessing));
+}
+
+// Everything that needs a person.
+std::vector<std::string> warnings(const Facts& facts) {
+  std::vector<std::string> out;
+  add_live_warnings(facts, out);
+  add_phone_warnings(facts, out);
+  add_expiry_warnings(facts, out);
+  if (facts.cluster.rolling_back) {
+    out.push_back(
+        "a rollback is prepared: lists are empty, files are not signed, HTTPS services of phones do not "
+        "work; see 'anchorctl rollback status'");
+  }
+  add_host_warnings(facts, out);
+  add_service_warnings(facts, out);
+  if (auto line = backup_warning(facts.backup)) out.push_back(*line);
+  return out;
+}
+
+std::map<std::string, std::size_t> by_role(const trust::Cluster& cluster) {
+  std::map<std::string, std::size_t> out;
+  for (const trust::KnownCertificate& known : cluster.known) {
+    for (wire::Role role : known.roles) ++out[role_text(role)];
+  }
+  return out;
+}
+
+Json itl_json(const Facts& facts) {
+  if (!facts.itl) return {};
+  Json out{{"current", itl_is_current(facts)}};
+  auto list = wire::parse_trust_list(facts.itl->content);
+  if (!list) return {{"current", false}, {"error", list.error().text()}};
+  Json all = trust_list_json(*list, facts.itl->content);
+  for (const char* field : {"signer_version", "timestamp", "time", "size", "sha256", "digest", "signer"}) {
+    out[field] = all[field];
+  }
+  out["records"] = list->records.size();
+  return out;
+}
+
+Json rollback_json(const Facts& facts) {
+  if (!facts.cluster.rolling_back) return {{"prepared", false}};
+  RollbackState state = rollback_state(facts.ledger, facts.cluster);
+  return {{"prepared", true},
+          {"safe", what_keeps_from_reverting(state, facts.cluster, facts.late, false).empty()},
+          {"taken", state.taken.count},
+          {"waiting", state.waiting.count + state.never_heard.count}};
+}
+
+Json backup_json(const Facts& facts) {
+  return {{"last", facts.backup.last ? Json(time_text(*facts.backup.last)) : Json()},
+          {"holds_tftp_key", facts.backup.holds_tftp_key}};
+}
+
+Json phones_json(const Facts& facts) {
+  auto by_held_state = facts.ledger.by_held_state(trust::ListKind::itl);
+  Json out{{"provisioned", facts.phones.size()}, {"known", facts.ledger.entries().size()}};
+  for (HeldState held : kHeldStates) add_sample(out, held_state_name(held), by_held_state[held]);
+  return out;
+}
+
+// The service's own document, whatever is in it; null while there is none.
+Json service_json(const Facts& facts) {
+  return facts.service ? Json::parse(protocol::status_document(*facts.service)) : Json();
+}
+
+Json status_json(const Session& session, const Facts& facts) {
+  const trust::Cluster& cluster = facts.cluster;
+  Json out{{"state", session.state},           {"read_only", facts.read_only},
+           {"cluster", cluster.name},          {"mode", trust::mode_name(cluster.mode)},
+           {"ctl", cluster.has_ctl},           {"evidence", trust::evidence_name(cluster.evidence)},
+           {"rollback", rollback_json(facts)}, {"backup", backup_json(facts)},
+           {"hosts", hosts_json(cluster)}};
+  out["own_certificates"] = Json::array();
+  for (const OwnCertificate& own : own_certificates(cluster)) {
+    out["own_certificates"].push_back(own_certificate_json(own, facts.now));
+  }
+  out["certificates"] = {{"total", cluster.known.size()}, {"by_role", by_role(cluster)}};
+  out["itl"] = itl_json(facts);
+  out["phones"] = phones_json(facts);
+  out["reports"] = Json::array();
+  for (const store::StatusReport& report : facts.reports) {
+    out["reports"].push_back({{"host", report.host},
+                              {"time", time_text(report.time)},
+                              {"snapshot_version", report.snapshot_version},
+                              {"ok", report.ok},
+                              {"current", is_current(facts, report)},
+                              {"message", report.message}});
+  }
+  out["service"] = {{"running", facts.service.has_value()},
+                    {"starting", facts.starting.empty() ? Json() : Json(facts.starting)},
+                    {"reason", facts.service ? Json() : Json(facts.not_running)},
+                    {"status", service_json(facts)}};
+  out["warnings"] = warnings(facts);
+  return out;
+}
+
+Text::Facts itl_facts(const Facts& facts) {
+  Json itl = itl_json(facts);
+  if (itl.is_null()) return {{"itl", "not built yet: the service builds it, or anchorctl itl show"}};
+  if (itl.contains("error")) return {{"itl", "the saved one is damaged: " + itl["error"].get<std::string>()}};
+  return {
+      {"itl", itl["current"].get<bool>() ? "current" : "to be built anew: the store has changed since"},
+      {"  made", itl["time"].get<std::string>()},
+      {"  size", fmt::format("{} bytes, {} records", itl["size"].get<std::size_t>(),
+                             itl["records"].get<std::size_t>())},
+      {"  digest", itl["digest"].get<std::string>()},
+      {"  signer version", itl["signer_version"].is_null() ? "-" : itl["signer_version"].get<std::string>()},
+      {"  signer", itl["signer"]["subject"].get<std::string>()}};
+}
+
+// Whatever the service tells, one line for each value: "tvs.answers  12". Lists are for programs, and
+// counters that are zero say nothing.
+class ServiceFacts {
+ public:
+  explicit ServiceFacts(bool with_zeros) : with_zeros_(with_zeros) {}
+
+  void add(const std::string& name, const Json& value) {
+    if (value.is_object()) {
+      for (const auto& [key, part] : value.items()) add(name + (name == "  " ? "" : ".") + key, part);
+    } else if (!with_zeros_ && value.is_number() && value == 0) {
+      ++zeros_;
+    } else if (value.is_string()) {
+      lines_.emplace_back(name, value.get<std::string>());
+    } else if (value.is_array()) {
+      lines_.emplace_back(name, fmt::format("{} entries, see --json", value.size()));
+    } else {
+      lines_.emplace_back(name, json_text(value));
+    }
+  }
+  const Text::Facts& lines() const { return lines_; }
+  std::size_t zeros() const { return zeros_; }
+
+ private:
+  bool with_zeros_;
+  std::size_t zeros_ = 0;
+  Text::Facts lines_;
+};
+
+Text::Facts lifecycle_facts(const Facts& facts) {
+  const store::BackupState& backup = facts.backup;
+  std::string last = backup.last ? "the last one was made at " + time_text(*backup.last) : "none was made";
+  std::string rollback = "none is prepared";
+  if (facts.cluster.rolling_back) {
+    RollbackState state = rollback_state(facts.ledger, facts.cluster);
+    rollback = fmt::format("prepared: {} phones hold the empty list, {} do not yet", state.taken.count,
+                           state.waiting.count + state.never_heard.count);
+  }
+  auto by_held_state = facts.ledger.by_held_state(trust::ListKind::itl);
+  std::vector<std::string> lists;
+  for (HeldState held : kHeldStates) {
+    lists.push_back(fmt::format("{} {}", by_held_state[held].count, held_state_text(held)));
+  }
+  Text::Facts lines{{"backup", last + (backup.holds_tftp_key ? "" : "; the TFTP key is in no backup")},
+                    {"rollback", rollback},
+                    {"phones", fmt::format("{} provisioned, {} known from what they fetched",
+                                           facts.phones.size(), facts.ledger.entries().size())},
+                    {"  lists", joined(lists, ", ")},
+                    {"  behind", by_held_state[HeldState::behind].text()},
+                    {"evidence", std::string(trust::evidence_name(facts.cluster.evidence))}};
+  if (std::string note = one_ledger_note(facts.cluster); !note.empty())
+    lines.insert(lines.end() - 1, {"", note});
+  return lines;
+}
+
+// While many files are made anew, how far that is.
+std::string signing(const protocol::Making& making) {
+  return making.done < making.of ? fmt::format(", signing {} of {} files", making.done, making.of)
+                                 : std::string();
+}
+
+Text service_text(const Facts& facts, bool with_zeros) {
+  Text text;
+  for (const store::StatusReport& report : facts.reports) {
+    text.line(fmt::format("{} reported {} at {}: snapshot {}, {} state", report.host,
+                          report.ok ? "ok" : "a FAILURE", time_text(report.time), report.snapshot_version,
+                          is_current(facts, report) ? "the present" : "ANOTHER"));
+  }
+  if (!facts.starting.empty()) return text.line("service: starting: " + facts.starting);
+  if (!facts.service)
+    return text.line(
+        fmt::format("service: {} ({})", facts.silent ? "does not answer" : "not running", facts.not_running));
+  text.line("service: running" + signing(facts.service->provisioning.making));
+  ServiceFacts told(with_zeros);
+  told.add("  ", service_json(facts));
+  text.facts(told.lines());
+  if (told.zeros() > 0) text.line(fmt::format("  {} values are zero: --all shows them", told.zeros()));
+  return text;
+}
+
+// What is wrong and what to do about it, before everything else.
+Text problems_text(const Facts& facts) {
+  const std::vector<std::string> problems = warnings(facts);
+  Text text(problems.empty()       ? "nothing needs a person"
+            : problems.size() == 1 ? "1 thing needs a person:"
+                                   : fmt::format("{} things need a person:", problems.size()));
+  for (const std::string& line : problems) text.line("  - " + line);
+  const std::vector<std::string> odd = odd_files(facts);
+  if (!odd.empty()) text.line("to be known, with nothing to be done at once:");
+  for (const std::string& line : odd) text.line("  - " + line);
+  return text;
+}
+
+Text status_text(const Facts& facts, bool with_zeros) {
+  const trust::Cluster& cluster = facts.cluster;
+  std::vector<std::string> hosts;
+  for (const trust::Host& host : cluster.hosts) {
+    hosts.push_back(host.addresses.empty() ? host.name : host.name + "=" + joined(host.addresses, ","));
+  }
+  std::vector<std::string> roles;
+  for (const auto& [role, count] : by_role(cluster)) roles.push_back(fmt::format("{} {}", role, count));
+  return problems_text(facts)
+      .line("")
+      .facts({{"cluster", cluster.name},
+              {"mode", std::string(trust::mode_name(cluster.mode))},
+              {"hosts", joined(hosts, ", ")},
+              {"certificates", fmt::format("{} ({})", cluster.known.size(), joined(roles, ", "))}})
+      .line("")
+      .table(own_certificates_table(cluster, facts.now))
+      .line("")
+      .facts(itl_facts(facts))
+      .line("")
+      .facts(lifecycle_facts(facts))
+      .line("")
+      .append(service_text(facts, with_zeros));
+}
+
+Outcome show_status(const Session& session, bool with_zeros) {
+  auto facts = gather(session);
+  if (!facts) return failure_of(facts);
+  // Whoever asks from a script wants to know whether to wake somebody.
+  return Shown{status_json(session, *facts), status_text(*facts, with_zeros),
+               warnings(*facts).empty() ? Answer::yes : Answer::no};
+}
+
+}  // namespace
+
+Action status_command(Session& session) {
+  auto all = std::make_shared<bool>(false);
+  return {{{.name = "--all", .help = "Show the counters, too, that are zero", .target = all.get()},
+           json_option(session)},
+          [&session, all] { return show_status(session, *all); }};
+}
+
+}  // namespace anchord::ctl
