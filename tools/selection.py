@@ -26,6 +26,8 @@ END_TO_END = {
     "src/apps/anchorctl/": ["anchorctl", "anchorctl_import", "anchorctl_lifecycle", "anchorctl_phone", *DOCUMENTS],
     "src/apps/anchorload/boot": ["boot"],
     "src/apps/anchorload/": ["anchorload", "anchorload_tvs"],
+    "src/apps/settings-reference/": ["docs_names"],
+    "src/control/setting": ["explain", "bad_input", *DOCUMENTS],
     "src/control/": ["explain", "ledger", "bad_input"],
     "src/crypto/": ["anchord"],
     "src/index/": ["anchord"],

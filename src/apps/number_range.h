@@ -1,12 +1,10 @@
 // Numbers on a command line, as a check of an option.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "number_text.h"
+#include "anchord/base/parse_number.h"
 
 namespace anchord::app {
 
@@ -15,8 +13,8 @@ template <class Number>
 CLI::Validator in_range(Number least, Number most, const std::string& what) {
   return CLI::Validator(
       [least, most, what](const std::string& text) {
-        Number number{};
-        return read_number(text, number, least, most, what);
+        auto number = parse_number(text, least, most, what);
+        return number ? std::string() : number.error().text;
       },
       fmt::format("[{} - {}]", least, most));
 }

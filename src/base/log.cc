@@ -1,9 +1,11 @@
 #include "anchord/base/log.h"
 
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -79,10 +81,9 @@ void write_limited(Peers kind, spdlog::level::level_enum level, std::string_view
 }  // namespace
 
 Status configure(std::string_view level, Format format) {
-  auto parsed = spdlog::level::from_str(std::string(level));
-  if (parsed == spdlog::level::off && level != "off")
-    return fail("log level '" + std::string(level) + "' is not one of trace, debug, info, warn, error, off");
-  logger().set_level(parsed);
+  if (std::ranges::find(kLevels, level) == kLevels.end())
+    return fail(fmt::format("log level '{}' is not one of {}", level, fmt::join(kLevels, ", ")));
+  logger().set_level(spdlog::level::from_str(std::string(level)));
   if (format == Format::json) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
     formatter->add_flag<JsonMessage>('*').set_pattern(

@@ -70,11 +70,11 @@ Memory of_this_process() {
 
 class Explanation {
  public:
-  Explanation(const Options& options, const std::vector<Setting>& settings)
+  Explanation(const Options& options, const std::vector<SettingInForce>& settings)
       : options_(options), shards_(shard_count(options)), one_(settings_of_shard(options, shards_)) {
     out_["version"] = ANCHORD_VERSION;
     out_["settings"] = Json::array();
-    for (const Setting& s : settings)
+    for (const SettingInForce& s : settings)
       out_["settings"].push_back({{"flag", s.flag}, {"value", s.value}, {"from", s.from}});
     look_at_settings();
     look_at_state();
@@ -430,7 +430,7 @@ void write_limits(std::string& out, const Json& limits) {
 
 }  // namespace
 
-Explained explain(const Options& options, const std::vector<Setting>& settings, bool as_json) {
+Explained explain(const Options& options, const std::vector<SettingInForce>& settings, bool as_json) {
   const Explanation explanation(options, settings);
   const Json& facts = explanation.facts();
   const bool starts = facts["problems"].empty();

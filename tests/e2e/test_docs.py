@@ -154,7 +154,7 @@ class Session:
         if re.fullmatch(r"systemctl start anchord", command):
             command = f"anchord --state {self.folder}/var/lib/anchord"
             return self.run_here(command)[0], ""
-        if re.match(r"anchord (?!.*--(explain|check-config|help|version))", command):
+        if re.match(r"anchord (?!.*--(explain|check-config|example-config|help|version))", command):
             self.end()
             if "-port" not in command:  # those that it has by itself may be another's, or root's
                 command += "".join(f" --{service}-port auto" for service in ("tvs", "tftp", "http", "https"))

@@ -11,7 +11,7 @@ import unittest
 
 import documents
 from documents import NAMES, ROOT, blocks, spans, table
-from harness import Case, Service, program, run
+from harness import BUILD, Case, Service, program, run
 
 PROGRAMS = ("anchord", "anchorctl", "anchorload")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
@@ -207,14 +207,46 @@ class Commands(Names):
 
 class Settings(Names):
     def rows(self):
-        for row in table("docs/operations.md", "Flags", "flag"):
-            for flag in FLAG.findall(row.cells[0]):
-                yield flag, row
+        for first in ("flag", "only a flag"):
+            for row in table("docs/operations.md", "Flags", first):
+                for flag in FLAG.findall(row.cells[0]):
+                    yield flag, row
 
     def test_each_has_a_row_and_each_row_is_one(self):
-        told, real = {flag for flag, _ in self.rows()} | {"--config"}, flags("anchord")
+        told, real = {flag for flag, _ in self.rows()}, flags("anchord")
         self.none([f"docs/operations.md, 'Flags': no row for {flag}" for flag in sorted(real - told)] +
                   [f"{row}: anchord has no {flag}" for flag, row in self.rows() if flag not in real], "flags of anchord")
+
+    def test_each_row_is_as_the_program_has_it(self):
+        """Its default, what it takes, how a change comes into force and what it is."""
+        program("settings-reference")  # else there is nothing to compare with
+        result = run(ROOT / "tools/settings-docs", BUILD, "--check")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+
+    def test_the_example_has_each_and_no_other(self):
+        """And --explain: the command line's own flags are no settings."""
+        example = run(program("anchord"), "--example-config").stdout.decode()
+        shown = {f"--{name}" for name in re.findall(r"^# ?([a-z-]+) = ", example, re.M)}
+        told = {row.spans(0)[0].split(" ")[0] for row in table("docs/operations.md", "Flags", "flag") if row.spans(0)}
+        self.assertEqual(shown, told)
+        explained = json.loads(run(program("anchord"), "--explain", "--json", "--state", "/nonexistent").stdout)["settings"]
+        self.assertEqual({s["flag"] for s in explained}, told | {"--config"})
+
+    def test_what_serves_nothing_is_in_the_commands(self):
+        """What can stand on the command line only."""
+        only = {flag for row in table("docs/operations.md", "Flags", "only a flag") for flag in FLAG.findall(row.cells[0])}
+        told = {flag for row in table("docs/commands.md", "anchord", "flag") for flag in FLAG.findall(row.cells[0] + row.cells[1])}
+        self.assertEqual(told, only)
+
+    def test_each_flag_that_the_service_names_is_one(self):
+        """In errors, warnings and lines of the log."""
+        known = flags("anchord") | set().union(*(f for c, f in all_flags().items() if c[0] == "anchorctl")) | EVERYWHERE
+        known |= FOREIGN_FLAGS["docs/operations.md"]
+        wrong = [f"{path.relative_to(ROOT)}: no program has {flag}" for folder in ("control", "service", "io", "apps/anchord")
+                 for path in sorted((ROOT / "src" / folder).rglob("*.cc"))
+                 for literal in re.findall(r'"(?:[^"\\\n]|\\.)*"', re.sub(r"//.*", "", path.read_text()))
+                 for flag in FLAG.findall(literal) if flag not in known]
+        self.none(wrong, "flags in texts")
 
     def test_defaults(self):
         """As the program says them, where docs give a number or a word."""
@@ -222,12 +254,10 @@ class Settings(Names):
         said = {s["flag"]: s["value"] for s in json.loads(result.stdout)["settings"]}
         wrong = []
         for row in table("docs/operations.md", "Flags", "flag"):
-            named = FLAG.findall(row.cells[0])
-            defaults = row.cells[1].split(", ") if len(named) > 1 and "," in row.cells[1] else [row.cells[1]]
-            for flag, default in zip(named, defaults):
-                default = default.replace(" ", "")
-                if re.fullmatch(r"\d[\d.]*", default) and said.get(flag) != default:
-                    wrong.append(f"{row}: the default of {flag} is {said.get(flag)}, not {default}")
+            default = row.cells[1].replace(" ", "")
+            flag = (FLAG.findall(row.cells[0]) or [""])[0]
+            if re.fullmatch(r"\d[\d.]*|auto|info|text", default) and said.get(flag) != default:
+                wrong.append(f"{row}: the default of {flag} is {said.get(flag)}, not {default}")
         self.none(wrong, "defaults")
 
     def test_mesons_options(self):

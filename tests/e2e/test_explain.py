@@ -79,9 +79,9 @@ class Settings(harness.Case):
     def test_every_flag_of_the_help_is_there(self):
         shown = run(harness.program("anchord"), "--help").stdout.decode()
         flags = set(re.findall(r"^ +(?:-[hV],)?(--[a-z-]+)", shown, re.M))
-        flags -= {"--help", "--version", "--explain", "--json", "--check-config"}
+        flags -= {"--help", "--version", "--explain", "--json", "--check-config", "--example-config"}
         told = {s["flag"] for s in explain()["settings"]}
-        self.assertEqual(told, {"--pin" if "pin" in flag else flag for flag in flags})
+        self.assertEqual(told, flags)
         self.assertGreater(len(told), 25)
 
     def test_the_environment_gives_the_state(self):
@@ -218,6 +218,45 @@ class Configuration(harness.Case):
             self.assertEqual([(r.returncode, r.stdout) for r in asked], 2 * [(2, b"")], content)
             for error in (r.stderr.decode() for r in asked):
                 self.assertRegex(error, rf"\Aanchord: {re.escape(str(config))}:{number}: .*{re.escape(says)}.*\n\Z")
+
+    def test_a_name_that_is_none_says_the_nearest(self):
+        """On the command line, too; always in one line."""
+        for name, nearest in (("max-conections", "max-connections"), ("TLS_Min", "tls-min"), ("nopin", "no-pin"),
+                              ("tftp-prot", "tftp-port"), ("hold-removal", "hold-removals")):
+            said = f"there is no setting '{name}': did you mean '{nearest}'?\n"
+            self.assertEqual(self.check(f"\n{name} = 1\n"), (2, "", f"anchord: FILE:2: {said}"))
+            started = run(harness.program("anchord"), "--state", self.state, "--config", self.config)
+            self.assertEqual((started.returncode, started.stderr.decode()), (2, f"anchord: {self.config}:2: {said}"))
+            for flag in (f"--{name}", f"--{name}=1"):
+                started = run(harness.program("anchord"), "--state", self.state, flag, "1")
+                self.assertEqual((started.returncode, started.stderr.decode()),
+                                 (2, f"anchord: there is no flag '--{name}': did you mean --{nearest}? (see anchord --help)\n"))
+        self.assertEqual(self.check("explain = true\n")[2],
+                         "anchord: FILE:1: 'explain' is for the command line only: take it out of the file\n")
+        long = "x" * 100_000
+        code, _, error = self.check(f"{long} = 1\n")
+        self.assertEqual((code, len(error.splitlines())), (2, 1))
+        self.assertLess(len(error), 300)
+        self.assertIn("see anchord --help", error)
+
+    def test_the_example_has_every_setting(self):
+        """As it is, and with each default taken out of its comment, which changes nothing."""
+        printed = run(harness.program("anchord"), "--example-config")
+        self.assertEqual((printed.returncode, printed.stderr), (0, b""))
+        example = printed.stdout.decode()
+        self.assertEqual(self.check(example), (0, f"{self.config}: 0 settings, nothing wrong\n", ""))
+        defaults = re.sub(r"^#(?=[a-z-]+ = )", "", example, flags=re.M)
+        count = len(re.findall(r"^[a-z-]+ = ", defaults, re.M))
+        self.assertGreater(count, 25)
+        self.assertEqual(self.check(defaults), (0, f"{self.config}: {count} settings, nothing wrong\n", ""))
+        before = {s["flag"]: s["value"] for s in explain(*ANY_PORTS)["settings"]}
+        after = explain("--config", self.config, *ANY_PORTS)["settings"]
+        self.assertEqual({s["flag"]: s["value"] for s in after} | {"--config": ""}, before)
+        self.assertEqual(sum(s["from"] == "config file" for s in after), count - len(ANY_PORTS) // 2)
+        examples = re.sub(r"^# (?=[a-z-]+ = )", "", defaults, flags=re.M)
+        others = re.compile(r"no such address|no state directory|no user|cluster")
+        wrong = [line for line in self.check(examples)[2].splitlines() if not others.search(line)]
+        self.assertEqual(wrong, [])
 
     def test_what_is_no_file(self):
         absent = self.folder / "absent"

@@ -5,6 +5,7 @@
 // should hear of all the same is limited as a kind (Peers). Thread-safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -15,7 +16,9 @@ namespace anchord::log {
 
 enum class Format { text, json };
 
-// `level` is one of trace, debug, info, warn, error, off.
+constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
+
+// `level` is one of kLevels.
 Status configure(std::string_view level, Format format);
 
 bool debug_enabled();

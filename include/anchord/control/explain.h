@@ -16,7 +16,7 @@
 
 namespace anchord::control {
 
-struct Setting {
+struct SettingInForce {
   std::string flag;  // "--shards"
   std::string value;
   std::string from;  // "default", "command line", "config file" or "environment"
@@ -29,6 +29,6 @@ struct Explained {
 // What would keep anchord from starting is in the text as a problem, and no failure of the
 // explanation. For the thread that started the process, before there are others: their memory
 // would be counted too.
-Explained explain(const Options& options, const std::vector<Setting>& settings, bool as_json);
+Explained explain(const Options& options, const std::vector<SettingInForce>& settings, bool as_json);
 
 }  // namespace anchord::control

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "anchord/base/log.h"
 #include "anchord/crypto/tls.h"
 #include "anchord/io/address.h"
 #include "anchord/service/settings.h"
@@ -53,7 +54,10 @@ struct Options {
   unsigned hold_removals = 60;
   // Added certificates that have ended are answered as unknown.
   bool refuse_expired = false;
-  std::string user;  // to drop privileges to once the ports are bound; empty: none
+  std::string user;               // to drop privileges to once the ports are bound; empty: none
+  std::string admin;              // where to serve what this version does not serve yet
+  std::string log_level{"info"};  // one of log::kLevels
+  log::Format log_format = log::Format::text;
 };
 
 }  // namespace anchord::control

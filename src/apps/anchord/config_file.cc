@@ -1,93 +1,49 @@
 #include "config_file.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
-#include <sstream>
 #include <tuple>
 #include <utility>
 
+#include "anchord/control/settings.h"
 #include "anchord/control/start_checks.h"
-#include "flags.h"
 
 namespace anchord::app {
 namespace {
 
-// Settings that were read already.
-class PresetConfig : public CLI::ConfigTOML {
- public:
-  explicit PresetConfig(std::vector<ConfigSetting> settings) : settings_(std::move(settings)) {}
-
-  std::vector<CLI::ConfigItem> from_config(std::istream& /*in*/) const override {
-    std::vector<CLI::ConfigItem> out;
-    for (const ConfigSetting& setting : settings_) {
-      CLI::ConfigItem& item = out.emplace_back();
-      item.name = setting.name;
-      item.inputs = setting.values;
-    }
-    return out;
-  }
-
- private:
-  std::vector<ConfigSetting> settings_;
-};
-
-// The flags as these settings alone have them.
-struct Alone {
-  explicit Alone(std::vector<ConfigSetting> settings) {
-    define(app, flags);
-    app.get_option("--state")->required(false);
-    app.config_formatter(std::make_shared<PresetConfig>(std::move(settings)));
-    std::istringstream nothing;
-    try {
-      app.parse_from_stream(nothing);
-    } catch (const CLI::ParseError& error) {
-      mistake = text_of(error);
-      return;
-    }
-    auto understood = options_from(flags);
-    if (understood) options = std::move(*understood);
-    if (!understood) mistake = understood.error().text;
-  }
-
-  CLI::App app;
-  Flags flags;
-  control::Options options;
-  std::string mistake;  // empty: none
-};
-
 struct Looked {
   ConfigCheck check;
-  std::vector<ConfigSetting> good;
+  control::Options options;                    // as the settings that are good have them
   std::map<std::string, std::size_t> line_of;  // by flag: "--listen"
 };
-
-// As an option has it whatever it is called in the file: "pin" and "no-pin" are one.
-std::string flag_of(const CLI::App& app, const std::string& name) {
-  const CLI::Option* option = app.get_option_no_throw("--" + name);
-  return option == nullptr ? std::string() : "--" + option->get_lnames().front();
-}
 
 void sort_by_line(std::vector<ConfigMistake>& mistakes) {
   std::ranges::sort(mistakes, {}, [](const ConfigMistake& one) { return std::tie(one.line, one.what); });
 }
 
+// What is wrong with a setting; empty: nothing, and the options have it.
+std::string mistake_in(const ConfigSetting& given, Looked& out) {
+  const control::Setting* setting = control::find_setting(given.name);
+  if (setting == nullptr) return control::unknown_setting(given.name);
+  // Looked at before it is in the options: of what is set twice the first is meant.
+  control::Options with = out.options;
+  if (Status good = setting->read(given.name, given.values, with); !good)
+    return std::move(good.error()).within(setting->flag()).text;
+  // "pin" and "no-pin" are one.
+  const auto [before, is_new] = out.line_of.emplace(setting->flag(), given.line);
+  if (!is_new)
+    return "'" + given.name + "' is set a second time, after line " + std::to_string(before->second);
+  out.options = std::move(with);
+  return {};
+}
+
 Looked look(const std::string& text) {
   ConfigText read = read_config_text(text);
   Looked out{.check = {.settings = read.settings.size(), .mistakes = std::move(read.mistakes)}};
-  for (ConfigSetting& setting : read.settings) {
-    Alone alone({setting});
-    std::string mistake = alone.mistake;
-    if (mistake.empty()) {
-      const auto [before, is_new] = out.line_of.emplace(flag_of(alone.app, setting.name), setting.line);
-      if (!is_new)
-        mistake = "'" + setting.name + "' is set a second time, after line " + std::to_string(before->second);
-    }
-    if (mistake.empty()) {
-      out.good.push_back(std::move(setting));
-    } else {
-      out.check.mistakes.push_back({setting.line, std::move(mistake)});
-    }
-  }
+  for (const ConfigSetting& given : read.settings)
+    if (std::string mistake = mistake_in(given, out); !mistake.empty())
+      out.check.mistakes.push_back({given.line, std::move(mistake)});
   sort_by_line(out.check.mistakes);
   return out;
 }
@@ -96,9 +52,15 @@ Looked look(const std::string& text) {
 
 std::vector<CLI::ConfigItem> ConfigReader::from_config(std::istream& in) const {
   text_.emplace(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
-  const ConfigText read = read_config_text(*text_);
+  ConfigText read = read_config_text(*text_);
   if (!read.mistakes.empty()) throw CLI::ConfigError(read.mistakes.front().what);
-  return PresetConfig(read.settings).from_config(in);
+  std::vector<CLI::ConfigItem> out;
+  for (ConfigSetting& setting : read.settings) {
+    CLI::ConfigItem& item = out.emplace_back();
+    item.name = std::move(setting.name);
+    item.inputs = std::move(setting.values);
+  }
+  return out;
 }
 
 ConfigCheck check_settings(const std::string& text) {
@@ -107,8 +69,7 @@ ConfigCheck check_settings(const std::string& text) {
 
 ConfigCheck check_config(const std::string& text, const std::string& state) {
   Looked looked = look(text);
-  Alone together(std::move(looked.good));
-  control::Options& options = together.options;
+  control::Options& options = looked.options;
   if (options.state.empty()) options.state = state;
   std::vector<control::Refusal> refused = control::refused_by_machine(options);
   if (!options.state.empty() || looked.line_of.contains("--state")) {

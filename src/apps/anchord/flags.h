@@ -1,8 +1,9 @@
-// anchord's command line and configuration file: the flags, and what they mean.
+// anchord's command line, as control/settings.h has it: the one place that knows CLI11.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "anchord/base/error.h"
@@ -11,38 +12,18 @@
 
 namespace anchord::app {
 
-// Texts as given; understood in options_from(), whose errors name the flag.
-struct Flags {
-  std::string state;
-  std::string host;
-  std::vector<std::string> listen;
-  std::string tvs_port = "2445";
-  std::string tftp_port = "69";
-  std::string http_port = "6970";
-  std::string https_port = "6971";
-  std::string admin;
-  std::string shards = "auto";
-  bool no_pin = false;
-  std::string tls_min = "1.2";
-  std::vector<std::string> allow;
-  std::string log_level = "info";
-  std::string log_format = "text";
-  bool explain = false;
-  bool json = false;
-  bool check_config = false;
-  control::Options options;
-};
+// Every setting and every flag that can stand on the command line only.
+void define(CLI::App& app);
 
-// `flags` must outlive `app`.
-void define(CLI::App& app, Flags& flags);
+bool is_given(const CLI::App& app, std::string_view name);
 
-// Of what was parsed. The error names the flag. Changes nothing but `flags`.
-Result<control::Options> options_from(Flags& flags);
+// Puts what was parsed into the options: all that is good. The first error names the flag.
+Status read_options(const CLI::App& app, control::Options& into);
 
-// Every setting, with its value and where that comes from.
-std::vector<control::Setting> settings_in_force(const CLI::App& app, const Flags& flags);
+// Every setting, with its value and where that comes from; --config before them.
+std::vector<control::SettingInForce> settings_in_force(const CLI::App& app);
 
 // What CLI11 says of a mistake, in this program's words.
-std::string text_of(const CLI::ParseError& error);
+std::string text_of(const CLI::ParseError& error, const CLI::App& app);
 
 }  // namespace anchord::app

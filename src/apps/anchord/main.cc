@@ -5,12 +5,14 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "anchord/base/log.h"
 #include "anchord/base/printable.h"
 #include "anchord/control/explain.h"
 #include "anchord/control/server.h"
+#include "anchord/control/settings.h"
 #include "config_file.h"
 #include "flags.h"
 
@@ -32,14 +34,13 @@ int print(const std::string& text, int code) {
 }
 
 // What was asked for and does not exist is said, not passed over.
-void warn_of_absent(const Flags& flags) {
-  if (!flags.admin.empty()) log::warn("--admin is ignored: this version does not serve it");
+void warn_of_absent(const control::Options& options) {
+  if (!options.admin.empty()) log::warn("--admin is ignored: this version does not serve it");
 }
 
 // The command line and what it refers to, as it is now.
 struct Settings {
   CLI::App app{"Trust verification and provisioning for IP phones."};
-  Flags flags;
   control::Options options;
   std::shared_ptr<ConfigReader> reader = std::make_shared<ConfigReader>();
   int code = 0;  // that help and version end with, when they are wanted
@@ -47,6 +48,7 @@ struct Settings {
 
   // The error is one line; a mistake in the configuration file is told with its line.
   Status read(int argc, char** argv);
+  bool has(std::string_view name) const { return is_given(app, name); }
   std::string config() const {
     const CLI::Option* option = app.get_config_ptr();
     return option->count() == 0 ? std::string() : option->as<std::string>();
@@ -60,49 +62,46 @@ struct Settings {
 
 std::string Settings::where(const std::string& text) const {
   if (!reader->text()) return text;
-  for (const ConfigMistake& mistake : check_config(*reader->text(), flags.state).mistakes)
+  for (const ConfigMistake& mistake : check_config(*reader->text(), options.state).mistakes)
     if (mistake.what == text) return at(mistake);
   return text;
 }
 
 Status Settings::read(int argc, char** argv) {
-  define(app, flags);
+  define(app);
   app.config_formatter(reader);
-  Status good;
+  std::string mistake;
   try {
     app.parse(argc, argv);
-    auto understood = options_from(flags);
-    if (understood) {
-      options = std::move(*understood);
-    } else {
-      good = std::unexpected(understood.error());
-    }
+    if (Status good = read_options(app, options); !good) mistake = good.error().text;
   } catch (const CLI::ParseError& e) {
     ended = e.get_exit_code() == 0;
     if (ended) code = app.exit(e);
     if (ended) return {};
-    good = fail(text_of(e) + " (see anchord --help)");
+    mistake = text_of(e, app);
+    static_cast<void>(read_options(app, options));  // which state directory it is about
   }
   // What the file says twice, the library takes.
   if (reader->text())
     if (ConfigCheck check = check_settings(*reader->text()); !check.mistakes.empty())
       return fail(at(check.mistakes.front()));
-  return good;
+  if (!mistake.empty()) return fail(mistake + " (see anchord --help)");
+  return {};
 }
 
 // Every mistake, one a line.
 int check(const Settings& settings) {
-  const ConfigCheck found = check_config(*settings.reader->text(), settings.flags.state);
+  const ConfigCheck found = check_config(*settings.reader->text(), settings.options.state);
   for (const ConfigMistake& mistake : found.mistakes) complain(settings.at(mistake), kWrongSettings);
   if (!found.mistakes.empty()) return kWrongSettings;
   return print(
       printable(settings.config()) + ": " + std::to_string(found.settings) + " settings, nothing wrong\n", 0);
 }
 
-// At SIGHUP: the log level is taken at once, everything else at the next start.
+// At SIGHUP: what can be taken at once is, everything else at the next start.
 class Reread {
  public:
-  Reread(int argc, char** argv, std::vector<control::Setting> in_force)
+  Reread(int argc, char** argv, std::vector<control::SettingInForce> in_force)
       : argc_(argc), argv_(argv), in_force_(std::move(in_force)) {}
 
   void operator()() {
@@ -110,9 +109,9 @@ class Reread {
     if (Status read = now.read(argc_, argv_); !read)
       return log::error("all settings stay as they are: " + read.error().text);
     warn_of_restart(now);
-    const std::vector<control::Setting> wanted = settings_in_force(now.app, now.flags);
+    const std::vector<control::SettingInForce> wanted = settings_in_force(now.app);
     bool changed = false;
-    for (std::size_t i = 0; i < wanted.size(); ++i) changed |= take(in_force_[i], wanted[i]);
+    for (std::size_t i = 0; i < wanted.size(); ++i) changed |= take(in_force_[i], wanted[i], now.options);
     if (!changed && !now.config().empty()) log::info(now.config() + ": no setting has changed");
   }
 
@@ -120,21 +119,22 @@ class Reread {
   // What is right by itself, and what a start would refuse all the same.
   static void warn_of_restart(const Settings& now) {
     if (!now.reader->text()) return;
-    for (const ConfigMistake& mistake : check_config(*now.reader->text(), now.flags.state).mistakes)
+    for (const ConfigMistake& mistake : check_config(*now.reader->text(), now.options.state).mistakes)
       log::error("a restart would fail: " + now.at(mistake));
   }
 
-  static bool take(control::Setting& old, const control::Setting& wanted) {
+  static bool take(control::SettingInForce& old, const control::SettingInForce& wanted,
+                   const control::Options& now) {
     if (old.value == wanted.value) return false;
     auto shown = [](const std::string& value) { return value.empty() ? std::string("-") : value; };
     const std::string what =
         wanted.flag + " has changed from " + shown(old.value) + " to " + shown(wanted.value);
-    if (wanted.flag != "--log-level") {
+    const control::Setting* setting = control::find_setting(std::string_view(wanted.flag).substr(2));
+    if (setting == nullptr || setting->at_sighup == nullptr) {
       log::warn(what + ": that needs a restart");
       return true;
     }
-    // The level was checked, and the format stays.
-    static_cast<void>(log::configure(wanted.value, log::Format::text));
+    setting->at_sighup(now);
     log::info(what + ", and is in force");
     old = wanted;
     return true;
@@ -142,11 +142,11 @@ class Reread {
 
   int argc_;
   char** argv_;
-  std::vector<control::Setting> in_force_;
+  std::vector<control::SettingInForce> in_force_;
 };
 
 int serve(int argc, char** argv, const Settings& settings) {
-  Reread reread(argc, argv, settings_in_force(settings.app, settings.flags));
+  Reread reread(argc, argv, settings_in_force(settings.app));
   auto server = control::Server::start(settings.options);
   if (!server) return complain(settings.where(server.error().text), kFailed);
   (*server)->at_reload(reread);
@@ -159,19 +159,20 @@ int serve(int argc, char** argv, const Settings& settings) {
 int main_of(int argc, char** argv) {
   Settings settings;
   if (Status read = settings.read(argc, argv); !read) {
-    const bool checks = settings.app.count("--check-config") > 0 && settings.reader->text();
+    const bool checks = settings.has(control::kCheckConfig) && settings.reader->text();
     const int code = checks ? check(settings) : 0;
     return code != 0 ? code : complain(read.error().text, kWrongSettings);
   }
   if (settings.ended) return settings.code;
-  const Flags& flags = settings.flags;
-  if (flags.check_config) return check(settings);
-  const auto format = flags.log_format == "json" ? log::Format::json : log::Format::text;
-  if (Status configured = log::configure(flags.log_level, format); !configured)
+  if (settings.has(control::kExampleConfig)) return print(control::example_config(), 0);
+  if (settings.has(control::kCheckConfig)) return check(settings);
+  const control::Options& options = settings.options;
+  if (Status configured = log::configure(options.log_level, options.log_format); !configured)
     return complain(configured.error().text, kWrongSettings);
-  warn_of_absent(flags);
-  if (flags.explain) {
-    const auto told = control::explain(settings.options, settings_in_force(settings.app, flags), flags.json);
+  warn_of_absent(options);
+  if (settings.has(control::kExplain)) {
+    const auto told =
+        control::explain(options, settings_in_force(settings.app), settings.has(control::kJson));
     return print(told.text, told.starts ? 0 : kFailed);
   }
   return serve(argc, argv, settings);

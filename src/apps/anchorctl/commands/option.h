@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include "../../number_text.h"
 #include "anchord/base/ascii.h"
+#include "anchord/base/parse_number.h"
 
 namespace anchord::ctl {
 
@@ -49,10 +49,10 @@ template <class Number, class Target>
 Option number_option(Option option, Target& target, Number least, Number most, const std::string& what) {
   option.type += fmt::format(":[{} - {}]", least, most);
   option.target = [&target, least, most, what](const std::string& text) {
-    Number number{};
-    std::string wrong = app::read_number(text, number, least, most, what);
-    if (wrong.empty()) target = number;
-    return wrong;
+    auto number = parse_number(text, least, most, what);
+    if (!number) return number.error().text;
+    target = *number;
+    return std::string();
   };
   return option;
 }

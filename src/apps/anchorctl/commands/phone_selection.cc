@@ -5,6 +5,7 @@
 #include <set>
 
 #include "anchord/base/ascii.h"
+#include "anchord/base/parse_number.h"
 #include "anchord/store/recover.h"
 #include "client/failure.h"
 #include "commands/phone_models.h"
@@ -17,8 +18,10 @@ constexpr unsigned kMaxDaysUnseen = 36'500;
 // "30d" or "30".
 std::string read_days(const std::string& text, unsigned& days) {
   std::string digits = text.ends_with('d') ? text.substr(0, text.size() - 1) : text;
-  std::string wrong = app::read_number(digits, days, 1u, kMaxDaysUnseen, "a number of days");
-  if (wrong.empty()) return wrong;
+  if (auto read = parse_number(digits, 1u, kMaxDaysUnseen, "a number of days")) {
+    days = *read;
+    return {};
+  }
   return fmt::format("'{}' is not a number of days: give it as 30d, from 1d to {}d", text, kMaxDaysUnseen);
 }
 
