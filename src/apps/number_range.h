@@ -1,6 +1,8 @@
 // Numbers on a command line, as a check of an option.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <string>
 

@@ -1,6 +1,6 @@
 #include "anchord/base/calendar.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <time.h>
 
 namespace anchord {

@@ -29,6 +29,13 @@ int write_all(int fd, Bytes content) {
 
 }  // namespace
 
+std::string quoted(const std::filesystem::path& path) {
+  std::string out = "'";
+  out += path.native();
+  out += '\'';
+  return out;
+}
+
 Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit) {
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!file) return fail_errno("cannot open " + quoted(path), errno);

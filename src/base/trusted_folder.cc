@@ -1,7 +1,7 @@
 #include "anchord/base/trusted_folder.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <linux/openat2.h>
 #include <pwd.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 #include "anchord/control/explain.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>

@@ -1,6 +1,6 @@
 #include "file_news.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 

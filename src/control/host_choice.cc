@@ -1,6 +1,6 @@
 #include "host_choice.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 

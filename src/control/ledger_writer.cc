@@ -1,6 +1,6 @@
 #include "ledger_writer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <pthread.h>
 
 #include <algorithm>

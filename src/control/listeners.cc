@@ -1,6 +1,6 @@
 #include "listeners.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <system_error>

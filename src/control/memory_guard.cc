@@ -1,6 +1,6 @@
 #include "memory_guard.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "anchord/base/log.h"
 

@@ -1,6 +1,6 @@
 #include "memory_plan.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/resource.h>
 #include <unistd.h>
 

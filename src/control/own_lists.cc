@@ -1,6 +1,6 @@
 #include "own_lists.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <set>

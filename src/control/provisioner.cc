@@ -1,6 +1,6 @@
 #include "provisioner.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>

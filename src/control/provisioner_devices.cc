@@ -1,5 +1,5 @@
 // The devices' certificates: from the store, and from the folder beside the files.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

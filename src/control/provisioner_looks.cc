@@ -1,5 +1,5 @@
 // Looks at both folders: at everything, and at what is to be looked at again by itself.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "anchord/base/log.h"
 #include "anchord/store/device_files.h"

@@ -1,5 +1,5 @@
 // Reading files, and making what is served of them: on helpers, and within the budget of memory.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <new>

@@ -1,5 +1,5 @@
 // What takes the place of what, what has gone, and when it goes out of service.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // What there is to say of files: in the log, and to whoever asks.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "anchord/control/server.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>

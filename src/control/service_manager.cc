@@ -1,6 +1,6 @@
 #include "service_manager.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <systemd/sd-daemon.h>
 
 #include <cstdint>

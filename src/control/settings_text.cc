@@ -1,6 +1,6 @@
 // What is said of settings: names that are none, and the example of a configuration file.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <string>

@@ -1,6 +1,6 @@
 #include "sizing.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sched.h>
 
 #include <algorithm>

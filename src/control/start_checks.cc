@@ -1,6 +1,6 @@
 #include "anchord/control/start_checks.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // What a service of given options presents to those who connect by TLS.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "anchord/control/options.h"
 #include "anchord/crypto/tls.h"

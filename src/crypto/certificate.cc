@@ -1,6 +1,6 @@
 #include "anchord/crypto/certificate.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/mem.h>

@@ -1,6 +1,6 @@
 #include "anchord/crypto/name.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

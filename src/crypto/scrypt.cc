@@ -1,6 +1,6 @@
 #include "anchord/crypto/scrypt.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 

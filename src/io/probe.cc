@@ -1,6 +1,6 @@
 #include "anchord/io/probe.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>

@@ -1,7 +1,7 @@
 // How the simulated ring reports a broken rule.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 #include <cstdlib>

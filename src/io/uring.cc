@@ -1,6 +1,6 @@
 #include "anchord/io/uring.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>

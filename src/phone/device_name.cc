@@ -1,6 +1,6 @@
 #include "anchord/phone/device_name.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

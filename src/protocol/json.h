@@ -2,7 +2,7 @@
 // range and one that is missing are Errors that name the field; fields that nobody knows are passed over.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <concepts>
 #include <limits>

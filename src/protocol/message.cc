@@ -1,6 +1,6 @@
 #include "anchord/protocol/message.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <concepts>
 #include <optional>

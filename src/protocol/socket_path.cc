@@ -1,6 +1,6 @@
 #include "anchord/protocol/socket_path.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 
 #include "anchord/protocol/limits.h"

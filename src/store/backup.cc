@@ -1,8 +1,9 @@
 // Making backups.
 #include "anchord/store/backup.h"
+#include "anchord/base/file.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -58,7 +59,7 @@ class Packer {
 Status Packer::add(const std::filesystem::path& directory, const Found& found) {
   Entry entry = found.entry;
   FileDescriptor fd;
-  std::string named = "'" + (directory / entry.path).string() + "'";
+  std::string named = quoted(directory / entry.path);
   if (entry.kind == EntryKind::file) {
     fd = FileDescriptor(::openat(found.folder, found.name.c_str(),
                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));

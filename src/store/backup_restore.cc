@@ -1,6 +1,6 @@
 // Putting what is in a backup in a state directory's place.
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 // The certificates that the verification service answers for.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

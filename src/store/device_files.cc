@@ -1,6 +1,6 @@
 #include "anchord/store/device_files.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <iterator>

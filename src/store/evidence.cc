@@ -1,6 +1,6 @@
 #include "anchord/store/evidence.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "impl.h"
 #include "ledger_rows.h"

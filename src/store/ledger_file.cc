@@ -1,6 +1,6 @@
 #include "anchord/store/ledger_file.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,6 @@
 #include "anchord/store/lifecycle.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <functional>

@@ -1,5 +1,5 @@
 // What the services leave in the store: the lists they issued, and how they fare.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cassert>

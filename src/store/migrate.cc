@@ -1,5 +1,5 @@
 // Stores that an older version made.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cassert>

@@ -1,6 +1,6 @@
 #include "no_rights.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <pwd.h>
 #include <sys/stat.h>
 

@@ -1,5 +1,5 @@
 // The phones that are provisioned.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "anchord/base/hex.h"
 #include "anchord/phone/device_name.h"

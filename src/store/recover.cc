@@ -1,6 +1,6 @@
 #include "anchord/store/recover.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <map>

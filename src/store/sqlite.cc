@@ -1,6 +1,6 @@
 #include "sqlite.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cassert>
 #include <limits>

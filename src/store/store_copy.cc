@@ -1,6 +1,6 @@
 #include "store_copy.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <stdlib.h>
 #include <sys/file.h>
 

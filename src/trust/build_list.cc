@@ -1,5 +1,5 @@
 // Making trust lists.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

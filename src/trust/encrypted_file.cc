@@ -1,6 +1,6 @@
 #include "anchord/trust/encrypted_file.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

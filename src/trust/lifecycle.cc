@@ -1,6 +1,6 @@
 #include "anchord/trust/lifecycle.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
@@ -96,7 +96,7 @@ void count_in(Counted& counted, const Holders& group) {
 
 std::string with_commas(std::size_t count) {
   std::string text = fmt::format("{}", count);
-  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, 1, ',');
   return text;
 }
 

@@ -1,6 +1,6 @@
 #include "anchord/trust/own_list.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 #include "anchord/trust/signed_file.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "signing.h"
 

@@ -1,6 +1,6 @@
 #include "signing.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <limits>

@@ -1,5 +1,5 @@
 // Checking trust lists.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "anchord/base/serial_number.h"
 #include "anchord/trust/trust_list.h"

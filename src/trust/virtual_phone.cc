@@ -1,7 +1,7 @@
 // The course of a boot: what is asked for, and what follows from the answers.
 #include "anchord/trust/virtual_phone.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cassert>

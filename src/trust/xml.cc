@@ -1,7 +1,7 @@
 #include "anchord/trust/xml.h"
 
 #include <expat.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>

@@ -1,6 +1,6 @@
 #include "anchord/wire/header.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

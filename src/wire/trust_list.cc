@@ -1,6 +1,6 @@
 #include "anchord/wire/trust_list.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // Whom what phones did is noted for, when it does not say who they are.
 #include "activity.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // The provisioner on a real folder: what it makes, keeps, refuses and forgets.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>

@@ -1,6 +1,6 @@
 #include "anchord/crypto/certificate.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "anchord/base/ascii.h"

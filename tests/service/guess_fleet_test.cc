@@ -1,6 +1,6 @@
 // Fleets of phones that are not set up, and guessers, behind one address: how long the ones take
 // and what the others learn, in simulated time. docs/operations.md has the numbers.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -12,9 +12,7 @@
 namespace anchord {
 
 // The path in quotes, as errors name it.
-inline std::string quoted(const std::filesystem::path& path) {
-  return "'" + path.string() + "'";
-}
+std::string quoted(const std::filesystem::path& path);
 
 // Fails, naming the file and the limit, when it holds more than `limit` bytes.
 Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit);

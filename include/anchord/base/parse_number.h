@@ -1,7 +1,7 @@
 // Numbers that people write, within a range and with a unit.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <string_view>

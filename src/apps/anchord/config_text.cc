@@ -1,7 +1,7 @@
 #include "config_text.h"
 
 #define TOML_EXCEPTIONS 0
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <toml++/toml.h>
 
 #include <algorithm>

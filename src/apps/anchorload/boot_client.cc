@@ -1,6 +1,6 @@
 #include "boot_client.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 #include <variant>

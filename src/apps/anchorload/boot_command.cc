@@ -1,6 +1,6 @@
 #include "boot_command.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
@@ -13,72 +13,6 @@ namespace {
 // The descriptors of the process itself and of each of its threads.
 constexpr std::size_t kOtherDescriptors = 64;
 constexpr std::size_t kDescriptorsOfThread = 4;
-
-void define_phones(CLI::App& boot, BootFlags& b) {
-  boot.add_option("--phones", b.row.count, "how many there are")
-      ->required()
-      ->check(CLI::Range(1u, kMaxPhones));
-  boot.add_option("--first", b.row.first, "the phone with number 0; the others follow by MAC address")
-      ->capture_default_str();
-  boot.add_option("--from", b.row.from, "the number of the first that boots: --phones counts from here")
-      ->check(CLI::Range(0u, kMaxPhones))
-      ->capture_default_str();
-  boot.add_option("--model", b.row.model)->capture_default_str();
-  boot.add_option("--without-security-by-default", b.row.without_security,
-                  "percent of them that are older models: they check nothing")
-      ->check(CLI::Range(0.0, 100.0));
-  boot.add_option("--trust", b.trust,
-                  "the folder where each keeps its lists and configuration from one run to the next");
-  auto* ramp = boot.add_option("--ramp", b.ramp, "begin them over so many seconds (default: all at once)")
-                   ->check(CLI::Range(0.001, 86400.0));
-  ramp->excludes(boot.get_option("--rate"));
-  auto* boots = boot.add_option("--boots", b.boots, "how often each boots, one after the other")
-                    ->check(CLI::PositiveNumber)
-                    ->capture_default_str();
-  boots->excludes(boot.get_option("--seconds"));
-  // Each of them boots so and so often, no more.
-  boot.get_option("--warmup")->needs(boot.get_option("--seconds"));
-}
-
-void define_servers(CLI::App& boot, BootFlags& b) {
-  boot.add_option(
-          "--protocol", b.protocol,
-          "how files are fetched: http, https, tftp, or auto: by HTTP, and from whom does not answer, "
-          "by TFTP")
-      ->check(CLI::IsMember({"auto", "http", "https", "tftp"}))
-      ->capture_default_str();
-  const auto port = CLI::Range(1, 65535);
-  boot.add_option("--tftp-port", b.tftp_port)->check(port)->capture_default_str();
-  boot.add_option("--http-port", b.http_port)->check(port)->capture_default_str();
-  boot.add_option("--https-port", b.https_port)->check(port)->capture_default_str();
-  boot.add_option("--tvs-port", b.tvs_port)->check(port)->capture_default_str();
-  boot.add_option("--tvs", b.tvs,
-                  "a verification service, as HOST[:PORT]; may be repeated, they are asked in their order "
-                  "(default: the server)");
-  boot.add_option("--timeout", b.timeout, "seconds without an answer after which there is none")
-      ->check(CLI::Range(0.05, 3600.0))
-      ->capture_default_str();
-  boot.add_option("--rest", b.rest,
-                  "seconds that a phone rests before it asks again when nobody gave it a file (default: a "
-                  "fifth of --timeout)")
-      ->check(CLI::Range(0.05, 3600.0));
-}
-
-void define_faults(CLI::App& boot, BootFlags& b) {
-  boot.add_option("--unreachable", b.faults.unreachable,
-                  "this service does not answer so many percent of the phones: tvs, http or tftp, as "
-                  "SERVICE[:PERCENT] (default: 100); may be repeated");
-  boot.add_option("--cut", b.faults.cut,
-                  "percent of the transfers that are cut at a random byte: the phone got nothing, and the "
-                  "server hears of nothing behind it")
-      ->capture_default_str();
-  boot.add_option("--off-at", b.faults.off,
-                  "percent of the phones that switch off at a random point of the boot; they keep what "
-                  "they have installed until then")
-      ->capture_default_str();
-  boot.add_option("--seed", b.faults.seed, "who is hit by these; the same number, the same phones")
-      ->capture_default_str();
-}
 
 std::vector<FileServer> file_servers_of(const BootFlags& b) {
   auto to = [&](FileProtocol kind, std::uint16_t port) {
@@ -146,18 +80,6 @@ Result<BootSettings> prepare(BootFlags& b) {
 }
 
 }  // namespace
-
-CLI::App& define_boot(CLI::App& app, BootFlags& b) {
-  CLI::App& boot = *app.add_subcommand("boot", "virtual phones boot, and check every signature and answer");
-  b.plan.protocol = "boot";
-  b.plan.things = "boots";
-  b.plan.subject = "phones";
-  define_common(boot, b);
-  define_phones(boot, b);
-  define_servers(boot, b);
-  define_faults(boot, b);
-  return boot;
-}
 
 int run_boot(BootFlags& b) {
   auto settings = prepare(b);

@@ -26,7 +26,6 @@ struct BootFlags : Flags {
   FaultFlags faults;
 };
 
-CLI::App& define_boot(CLI::App& app, BootFlags& b);
 int run_boot(BootFlags& b);
 
 }  // namespace anchord::load

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "boot_client.h"
 
@@ -23,19 +23,6 @@ Result<std::unique_ptr<Client>> BootProtocol::make_client(Worker& worker, std::u
 
 std::size_t BootProtocol::datagram_size() const {
   return wire::kTftpDataHeaderSize + wire::kTftpDefaultBlockSize;
-}
-
-Json BootProtocol::facts() const {
-  Json out = {{"all", phones_.row().count}};
-  boot_statistics_.put_into(out);
-  out["files"] = counters_.files.load();
-  out["not_found"] = counters_.not_found.load();
-  out["other_protocol"] = counters_.other_way.load();
-  out["questions"] = counters_.questions.load();
-  out["untrusted_services"] = counters_.untrusted.load();
-  out["connections_opened"] = counters_.connections.load();
-  out["faults"] = fault_counters_.json(settings_.faults);
-  return out;
 }
 
 std::string BootProtocol::facts_text() const {

@@ -1,14 +1,12 @@
 #include "boot_statistics.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
 namespace anchord::load {
 
 using trust::BootEnd;
-
-constexpr std::array<BootEnd, 3> kEnds = {BootEnd::fine, BootEnd::degraded, BootEnd::locked};
 
 void BootStatistics::add(const std::string& phone, const trust::VirtualPhone::Done& done) {
   counts_[static_cast<std::size_t>(done.end)].fetch_add(1, std::memory_order_relaxed);
@@ -40,18 +38,6 @@ std::vector<std::pair<std::pair<BootEnd, std::string>, BootStatistics::Reason>> 
     return a.first.second < b.first.second;
   });
   return out;
-}
-
-void BootStatistics::put_into(Json& out) const {
-  for (const BootEnd end : kEnds) out[std::string(trust::boot_end_name(end))] = count(end);
-  out["off"] = off_.load(std::memory_order_relaxed);
-  out["reasons"] = Json::array();
-  for (const auto& [kind, reason] : sorted()) {
-    out["reasons"].push_back({{"end", trust::boot_end_name(kind.first)},
-                              {"reason", kind.second},
-                              {"count", reason.count},
-                              {"phones", reason.phones}});
-  }
 }
 
 std::string BootStatistics::text() const {

@@ -8,11 +8,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "anchord/base/error.h"
-#include "anchord/base/printable.h"
 #include "anchord/io/ring.h"
 
 namespace anchord::load {
@@ -67,13 +66,8 @@ class Protocol {
 
   // What it has found out, for the report: as JSON, and as lines that begin with two
   // blanks.
-  virtual Json facts() const { return Json::object(); }
-  virtual std::string facts_text() const {
-    std::string out;
-    const Json all = facts();
-    for (const auto& [name, value] : all.items()) out += "  " + name + ": " + json_text(value) + "\n";
-    return out;
-  }
+  virtual Json facts() const;
+  virtual std::string facts_text() const;
   // Copies of files that were not compared with others.
   virtual std::uint64_t not_compared() const { return 0; }
   // What is to become of the exit code, besides the errors that were counted.

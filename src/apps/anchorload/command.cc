@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "anchord/base/file.h"
 #include "anchord/base/printable.h"
@@ -25,43 +26,6 @@ bool is_server_wrong(const RunStatistics& total) {
 }
 
 }  // namespace
-
-void define_common(CLI::App& app, Flags& f) {
-  Plan& plan = f.plan;
-  app.add_option("--host", f.host, "the server's address")->required();
-  app.add_flag("--allow-remote", f.allow_remote, "the server may be another machine");
-  app.add_flag("--one-address", f.one_address,
-               "all clients at one address. Without it each is at one of its own on the loopback, "
-               "127.16.0.0/12, if the server is at 127.0.0.0/8");
-  app.add_option("--connections", f.connections, "clients at once")->check(CLI::Range(1u, kMaxConnections));
-  app.add_option("--threads", plan.threads, "threads that they are divided among")
-      ->check(CLI::Range(1u, kMaxThreads))
-      ->capture_default_str();
-  app.add_option("--warmup", plan.warmup,
-                 "seconds at the begin that are not measured: requests, latencies and CPU time count from "
-                 "then on, and --seconds and --count too. Errors count always, and so does what the report "
-                 "says of the protocol")
-      ->check(CLI::Range(0.0, 3600.0))
-      ->capture_default_str();
-  app.add_option("--seconds", f.seconds, "for how long")->check(CLI::Range(0.05, 86400.0));
-  app.add_option("--rate", plan.rate,
-                 "so many begin each second, whatever the server does, and their latency counts from when "
-                 "they were due. Without it each client begins again as soon as it has been served")
-      ->check(CLI::Range(0.001, 1e7));
-  app.add_option("--pid", plan.pid, "the server's process, to print its CPU time")
-      ->check(CLI::PositiveNumber);
-  app.add_flag("--json", f.json, "print one JSON document");
-  app.add_option("--out", f.out, "write the JSON document to this file");
-  app.add_flag("--fail-on-error", f.fail_on_error,
-               "exit with 1 after any error, or if nothing was completed. Wrong bytes and broken protocol "
-               "do so always");
-}
-
-void define_requests(CLI::App& app, Flags& f) {
-  app.add_option("--port", f.port)->capture_default_str()->check(CLI::Range(1, 65535));
-  app.add_option("--count", f.plan.count, "end after so many (default: after 10 seconds)")
-      ->check(CLI::PositiveNumber);
-}
 
 int complain(const std::string& line, int code) {
   std::fprintf(stderr, "anchorload: %s\n", printable(line).c_str());

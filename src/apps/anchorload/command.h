@@ -1,10 +1,9 @@
-// What all subcommands have in common: their flags, and how a run ends.
+// What all subcommands have in common: what their flags say, and how a run ends.
 //
 // A run's exit code is 1 when it could not be made, when the server made a mistake, and
 // where asked also after any failure; 2 for a command line that makes no sense.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,11 +30,6 @@ struct Flags {
   bool fail_on_error = false;
   Plan plan;
 };
-
-// For every protocol.
-void define_common(CLI::App& app, Flags& f);
-// Where each request is like the other: at which port, and how many.
-void define_requests(CLI::App& app, Flags& f);
 
 // One line on standard error; returns `code`.
 int complain(const std::string& line, int code);

@@ -1,6 +1,6 @@
 #include "faults.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <set>
@@ -97,12 +97,6 @@ void FaultCounters::add(const BootFaults& faults) {
   count(tvs, faults.tvs());
   count(http, faults.http());
   count(tftp, faults.tftp());
-}
-
-Json FaultCounters::json(const FaultPlan& plan) const {
-  return {{"seed", plan.seed},
-          {"unreachable", {{"tvs", tvs.load()}, {"http", http.load()}, {"tftp", tftp.load()}}},
-          {"cut", {{"http", cut_http.load()}, {"tftp", cut_tftp.load()}}}};
 }
 
 std::string FaultCounters::text() const {

@@ -1,6 +1,6 @@
 #include "http_client.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace anchord::load {
 HttpProtocol::HttpProtocol(const Plan& plan, unsigned depth, Millis timeout, Copies& copies,
@@ -22,10 +22,6 @@ Result<std::unique_ptr<Client>> HttpProtocol::make_client(Worker& worker, std::u
   auto client = std::make_unique<HttpClient>(*this, worker, id, std::move(context));
   if (Status opened = client->open(); !opened) return std::unexpected(std::move(opened.error()));
   return client;
-}
-
-Json HttpProtocol::facts() const {
-  return {{"connections_opened", connections_.load()}};
 }
 
 HttpClient::HttpClient(HttpProtocol& protocol, Worker& worker, std::uint32_t id,

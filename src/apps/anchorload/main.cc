@@ -1,92 +1,16 @@
 // anchorload: the traffic generator. Which protocols it has, and those that fetch files.
 
-#include <CLI/CLI.hpp>
-#include <string>
-#include <vector>
+#include <exception>
+#include <optional>
+#include <utility>
 
-#include "anchord/phone/file_kind.h"
-#include "boot_command.h"
-#include "command.h"
 #include "copies.h"
+#include "flags.h"
 #include "http_client.h"
 #include "tftp_client.h"
-#include "tvs_command.h"
 
 namespace anchord::load {
 namespace {
-
-struct FileFlags : Flags {
-  std::vector<std::string> files;
-  std::string check;
-};
-
-struct TftpFlags : FileFlags {
-  std::optional<std::uint16_t> blksize;
-  std::optional<std::uint16_t> windowsize;
-  std::optional<std::uint16_t> timeout;
-  bool tsize = false;
-  std::string mode = "octet";
-};
-
-struct HttpFlags : FileFlags {
-  unsigned depth = 1;
-  double timeout = 5;
-  bool tls = false;
-  std::string tls_cert;
-};
-
-void define_files(CLI::App& app, FileFlags& f) {
-  define_common(app, f);
-  define_requests(app, f);
-  app.add_option("--file", f.files,
-                 "a file to ask for; may be repeated, each is asked for in turn. One range of hexadecimal "
-                 "numbers, as in " +
-                     phone::file_name(phone::FileKind::configuration, "SEP{000000000000..00000000270F}") +
-                     ", stands for all its names")
-      ->required();
-  app.add_option(
-      "--check", f.check,
-      "the folder with the same files: each must be the same, byte for byte (a signed one, " +
-          std::string(phone::ending_of(phone::FileForm::sgn)) +
-          ", that is not there: behind its header). Without it all copies of a name must be the same");
-}
-
-CLI::App& define_tftp(CLI::App& app, TftpFlags& t) {
-  CLI::App& tftp = *app.add_subcommand("tftp", "read files by TFTP, each client from ports of its own");
-  t.port = 69;
-  define_files(tftp, t);
-  tftp.add_option("--blksize", t.blksize, "ask for this block size")
-      ->check(CLI::Range(int{wire::kTftpMinBlockSize}, int{wire::kTftpMaxBlockSize}));
-  tftp.add_option("--windowsize", t.windowsize, "ask for this window")->check(CLI::Range(1, 65535));
-  tftp.add_option(
-          "--timeout", t.timeout,
-          "ask for this time-out, in seconds, and repeat packets after it too (default: 1, not asked for)")
-      ->check(CLI::Range(1, 255));
-  tftp.add_flag("--tsize", t.tsize, "ask for the size, and compare");
-  tftp.add_option("--mode", t.mode)->check(CLI::IsMember({"octet", "netascii"}))->capture_default_str();
-  tftp.add_option("--loss", t.plan.loss,
-                  "percent of the received packets that are dropped, by chance; each read is from a new port")
-      ->check(CLI::Range(0.0, 99.0));
-  return tftp;
-}
-
-CLI::App& define_http(CLI::App& app, HttpFlags& h) {
-  CLI::App& http =
-      *app.add_subcommand("http", "read files by HTTP, each client on a connection that stays open");
-  h.port = 6970;
-  define_files(http, h);
-  http.add_option("--depth", h.depth,
-                  "requests sent at once on each connection (pipelining); the next when all are answered")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  http.add_option("--timeout", h.timeout,
-                  "seconds after which a request has failed whose answer is not complete")
-      ->check(CLI::Range(0.01, 3600.0))
-      ->capture_default_str();
-  http.add_flag("--tls", h.tls, "HTTPS");
-  http.add_option("--tls-cert", h.tls_cert, "with --tls: the certificate that the server must present");
-  return http;
-}
 
 int run_tftp(TftpFlags& t) {
   t.plan.protocol = "tftp";
@@ -135,30 +59,19 @@ int run_http(HttpFlags& h) {
 }
 
 int main_of(int argc, char** argv) {
-  CLI::App app{"Asks a server for what phones ask for, checks every answer, and measures."};
-  app.name("anchorload");
-  app.set_version_flag("-V,--version", "anchorload " ANCHORD_VERSION);
-  app.require_subcommand(1);
-  // So that -V is understood behind a sub-command, too.
-  app.fallthrough();
-  TftpFlags tftp_flags;
-  HttpFlags http_flags;
-  BootFlags boot_flags;
-  TvsFlags tvs_flags;
-  const CLI::App& tftp = define_tftp(app, tftp_flags);
-  const CLI::App& http = define_http(app, http_flags);
-  const CLI::App& boot = define_boot(app, boot_flags);
-  define_tvs(app, tvs_flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);
-    return complain(std::string(e.what()) + " (see anchorload --help)", kWrongCommandLine);
+  CommandLine line;
+  if (auto code = read_command_line(argc, argv, line)) return *code;
+  switch (line.command) {
+    case Command::tftp:
+      return run_tftp(line.tftp);
+    case Command::http:
+      return run_http(line.http);
+    case Command::boot:
+      return run_boot(line.boot);
+    case Command::tvs:
+      break;
   }
-  if (tftp.parsed()) return run_tftp(tftp_flags);
-  if (http.parsed()) return run_http(http_flags);
-  if (boot.parsed()) return run_boot(boot_flags);
-  return run_tvs(tvs_flags);
+  return run_tvs(line.tvs);
 }
 
 }  // namespace

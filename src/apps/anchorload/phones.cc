@@ -1,6 +1,6 @@
 #include "phones.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <cassert>

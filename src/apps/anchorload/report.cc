@@ -1,8 +1,9 @@
 #include "report.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "copies.h"

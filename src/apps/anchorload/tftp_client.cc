@@ -42,12 +42,6 @@ void TftpProtocol::negotiated(std::size_t block_size, std::size_t window) {
   window_.store(window, std::memory_order_relaxed);
 }
 
-Json TftpProtocol::facts() const {
-  return {{"negotiated_blksize", block_size_.load()},
-          {"negotiated_windowsize", window_.load()},
-          {"retransmitted_requests", retransmits_.load()}};
-}
-
 TftpClient::TftpClient(TftpProtocol& protocol, Worker& worker, std::uint32_t id)
     : protocol_(protocol),
       worker_(worker),

@@ -1,6 +1,6 @@
 #include "tftp_get.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cassert>
 #include <variant>

@@ -1,6 +1,6 @@
 #include "tvs_answer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cassert>
 

@@ -1,6 +1,6 @@
 #include "tvs_client.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <functional>
 
@@ -37,14 +37,6 @@ void TvsProtocol::count_connection(const crypto::TlsEngine& engine) {
   const std::lock_guard lock(mutex_);
   version_ = engine.version();
   cipher_ = engine.cipher();
-}
-
-Json TvsProtocol::facts() const {
-  const std::lock_guard lock(mutex_);
-  return {
-      {"known", known_.load()},     {"unknown", unknown_.load()},        {"handshakes", connections_.load()},
-      {"resumed", resumed_.load()}, {"answer_records", records_.load()}, {"tls_version", version_},
-      {"cipher", cipher_}};
 }
 
 TvsClient::TvsClient(TvsProtocol& protocol, Worker& worker, std::uint32_t id, crypto::TlsContext tls)

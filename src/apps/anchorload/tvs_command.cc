@@ -68,38 +68,6 @@ TvsMode mode_of(const std::string& text) {
 
 }  // namespace
 
-CLI::App& define_tvs(CLI::App& app, TvsFlags& t) {
-  CLI::App& tvs = *app.add_subcommand("tvs", "ask a verification service about certificates");
-  t.port = 2445;
-  t.plan.protocol = t.plan.subject = "tvs";
-  t.plan.things = "answers";
-  define_common(tvs, t);
-  define_requests(tvs, t);
-  tvs.add_option("--cert", t.certs, "a certificate to ask about, PEM or DER; may be repeated");
-  tvs.add_option("--cert-dir", t.cert_dir, "a folder: each certificate in it is asked about in turn");
-  tvs.add_option(
-         "--mode", t.mode,
-         "connect: a new connection for each question; resume: likewise, resumed; keepalive: all on one; "
-         "pipeline: likewise, several at once, and the next when all are answered")
-      ->check(CLI::IsMember({"connect", "resume", "keepalive", "pipeline"}))
-      ->capture_default_str();
-  tvs.add_option("--depth", t.depth, "with pipeline: questions sent at once, each in a record of its own")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  tvs.add_option("--timeout", t.timeout, "seconds after which a question without an answer has failed")
-      ->check(CLI::Range(0.01, 3600.0))
-      ->capture_default_str();
-  tvs.add_option(
-         "--expect", t.expect,
-         "known or unknown: any other answer is an error. Without it all answers about one certificate "
-         "must be the same")
-      ->check(CLI::IsMember({"known", "unknown"}));
-  tvs.add_option("--tls-version", t.tls_version, "1.0, 1.1, 1.2 or 1.3, and no other (default: 1.2 or 1.3)");
-  tvs.add_option("--ciphers", t.ciphers, "for TLS 1.2 and older, in OpenSSL's notation");
-  tvs.add_option("--tls-cert", t.tls_cert, "the certificate that the service must present");
-  return tvs;
-}
-
 int run_tvs(TvsFlags& t) {
   if (Status completed = complete(t); !completed) return complain(completed.error().text, kWrongCommandLine);
   TvsLoadSettings settings{.mode = mode_of(t.mode), .timeout = static_cast<Millis>(t.timeout * 1000)};

@@ -20,7 +20,6 @@ struct TvsFlags : Flags {
   std::string tls_cert;
 };
 
-CLI::App& define_tvs(CLI::App& app, TvsFlags& t);
 int run_tvs(TvsFlags& t);
 
 }  // namespace anchord::load

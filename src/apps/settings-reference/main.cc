@@ -1,7 +1,7 @@
 // settings-reference: the tables of anchord's settings and flags as docs/operations.md has them.
 // tools/settings-docs puts them there, and a test compares.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 #include <string>

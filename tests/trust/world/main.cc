@@ -1,5 +1,5 @@
 // tools/lifecycle: worlds with faults, one after the other, for so many steps.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <cstdio>

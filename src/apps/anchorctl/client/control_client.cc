@@ -1,6 +1,6 @@
 #include "client/control_client.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 

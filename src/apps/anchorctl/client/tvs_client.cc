@@ -1,6 +1,6 @@
 #include "client/tvs_client.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <netdb.h>
 
 #include <charconv>

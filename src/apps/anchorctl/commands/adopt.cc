@@ -1,6 +1,6 @@
 #include "commands/adopt.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 

@@ -1,7 +1,7 @@
 // `backup`: the whole cluster in one file, and back.
 #include "anchord/store/backup.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cstdio>

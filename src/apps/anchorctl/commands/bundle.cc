@@ -1,6 +1,6 @@
 #include "commands/bundle.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // `cert bundle`: certificates to and from other clusters.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>

@@ -1,5 +1,5 @@
 // `cert import`: what the open verification service knows.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 

@@ -1,5 +1,5 @@
 // Lets go what the running service holds: many files that went at once.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "client/control_client.h"
 #include "client/failure.h"

@@ -1,6 +1,6 @@
 #include "commands/flush_ledger.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>

@@ -1,6 +1,6 @@
 #include "commands/known.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <iterator>

@@ -1,5 +1,5 @@
 // ledger export and import: what the hosts of a cluster tell one another of phones.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 

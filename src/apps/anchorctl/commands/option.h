@@ -2,7 +2,7 @@
 // line (command_line.cc), and whatever is made of the table of commands, goes by these rows alone.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <functional>
 #include <initializer_list>

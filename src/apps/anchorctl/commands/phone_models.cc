@@ -1,6 +1,6 @@
 #include "commands/phone_models.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <tuple>

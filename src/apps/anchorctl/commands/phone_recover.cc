@@ -1,5 +1,5 @@
 // phone recover: a way back for phones that the present lists do not reach.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 

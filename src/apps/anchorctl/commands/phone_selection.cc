@@ -1,6 +1,6 @@
 #include "commands/phone_selection.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <set>
 

@@ -1,5 +1,5 @@
 // phone settle: an administrator's word for what no boot may show.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 

@@ -1,5 +1,5 @@
 // phone list and phone show: what is provisioned, joined with what the ledger knows.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>

@@ -1,5 +1,5 @@
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // report evidence: what is believed of phones by what, and who is not believed.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "client/failure.h"
 #include "commands/commands.h"

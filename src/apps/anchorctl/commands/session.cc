@@ -1,6 +1,6 @@
 #include "commands/session.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "anchord/base/file.h"
 #include "anchord/store/leftovers.h"

@@ -1,6 +1,6 @@
 #include "commands/steps.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <thread>
