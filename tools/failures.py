@@ -2,10 +2,10 @@
 
     tools/failures.py BUILD TOLD EXIT [NAME...]
 
-Prints both numbers, of these tests alone if any are named. A test program that was killed, that crashed, or whose report is not whole counts as one failed
-test besides those that it told of, and so does one that never ran; EXIT is what meson ended with, and counts when
-nothing else explains it. TOLD grows by each failed test's name and last words: a log of half an hour is often seen by
-its end alone, and what fails once in a hundred runs must be known from that one.
+Prints both numbers, of these tests alone if any are named. A test program that was killed, that crashed, or whose report
+is not whole counts as one failed test besides those that it told of, and so does one that never ran; EXIT is what meson
+ended with, and counts when nothing else explains it. TOLD grows by each failed test's name and last words: a log of half
+an hour is often seen by its end alone, and what fails once in a hundred runs must be known from that one.
 """
 
 import dataclasses

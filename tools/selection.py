@@ -14,6 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
+ALWAYS = {"tools-guards", "tools-shown", "tools-tidy"}  # they read the whole tree, in seconds
 # By what a path begins with, the first that fits. Long ones (abuse, procedures, anchorload_bad) are for the whole run,
 # unless they are changed themselves.
 DOCUMENTS = ["docs", "docs_errors", "docs_json", "docs_metrics", "docs_names"]
@@ -71,7 +72,7 @@ def standing_on(changed, uses):
 def tests_for(path, uses):
     """Names of the tests that one file concerns."""
     top, *rest = path.split("/")
-    if path in ("README.md", "CONTRIBUTING.md") or top == "docs":
+    if path in ("README.md", "CONTRIBUTING.md", "SECURITY.md") or top == "docs":
         return {f"e2e-{name}" for name in DOCUMENTS}
     if path.endswith(".md"):
         return set()
@@ -85,7 +86,7 @@ def tests_for(path, uses):
     elif top == "tests" and (module in uses or module == "sim"):
         found.add(module)
     elif "tools" in (top, module):
-        found |= {"tools-failures", "tools-fuzzing", "tools-selection"}
+        found |= {"tools-failures", "tools-fuzzing", "tools-linting", "tools-selection"}
     elif top == "tests" and module == "fuzz":
         one = re.match(r"tests/fuzz/(?:corpus/(\w+)/|fuzz_(\w+)\.cc$)", path)
         all_of_them = [file.stem.removeprefix("fuzz_") for file in (ROOT / "tests/fuzz").glob("fuzz_*.cc")]
@@ -104,25 +105,32 @@ def tests_for(path, uses):
     return found
 
 
+def selected(paths):
+    """Names of the tests that these files concern together."""
+    uses = modules()
+    found = set().union(*(tests_for(path, uses) for path in paths))
+    return found | ALWAYS if paths else found
+
+
 def git(*args):
     done = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def changed_files():
+    """Those that are not in git yet, and then the others, with the most changed lines first."""
     head = git("rev-parse", "HEAD")
     upstream = git("rev-parse", "--abbrev-ref", "@{upstream}") or "origin/HEAD"
     base = git("merge-base", "HEAD", upstream) or head
     if base == head and not git("status", "--porcelain"):
         base = git("rev-parse", "HEAD~1")
-    return [*git("diff", "--name-only", base).splitlines(),
-            *git("ls-files", "--others", "--exclude-standard").splitlines()]
+    rows = [line.split("\t") for line in git("diff", "--numstat", "--no-renames", base).splitlines()]
+    rows.sort(key=lambda row: -sum(int(count) for count in row[:2] if count.isdigit()))
+    return [*git("ls-files", "--others", "--exclude-standard").splitlines(), *(row[2] for row in rows)]
 
 
 def main(files):
-    uses = modules()
-    found = set().union(*(tests_for(path, uses) for path in files or changed_files()))
-    print(*sorted(found), sep="\n")
+    print(*sorted(selected(files or changed_files())), sep="\n")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@
 #include "starting.h"
 #include "status_parts.h"
 #include "system_text.h"
+#include "tls_settings.h"
 
 namespace anchord::control {
 namespace {
@@ -63,8 +64,6 @@ constexpr Millis kDaily = 24 * 3600 * Millis{1000};
 // of memory, each of which has waited longer, some ten seconds, it cannot.
 constexpr int kLookWhileStarting = 1'000;
 constexpr std::uint64_t kStartFailures = 8;
-// A ticket is good for one to two of these.
-constexpr Millis kTicketKeyLife = 12 * 3600 * Millis{1000};
 
 Result<io::Descriptor> catch_signals() {
   sigset_t set;

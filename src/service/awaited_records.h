@@ -71,7 +71,7 @@ class AwaitedRecords {
 
   std::uint8_t* entry(unsigned index, BufferPool& pool) const { return pool[id_].data() + index * kEntry; }
   std::uint64_t place_of(unsigned index, BufferPool& pool) const {
-    std::uint64_t out;
+    std::uint64_t out = 0;
     std::memcpy(&out, entry(index, pool), sizeof out);
     return out;
   }

@@ -23,7 +23,6 @@
 #include "impl.h"
 #include "keys.h"
 #include "no_rights.h"
-#include "state_folder.h"
 #include "store_copy.h"
 
 namespace anchord::store {

@@ -14,7 +14,6 @@
 #include "anchord/trust/trust_list.h"
 #include "archive.h"
 #include "backup_impl.h"
-#include "no_rights.h"
 #include "sealed_file.h"
 
 namespace anchord::store {

@@ -17,8 +17,8 @@ using trust::ListVersion;
 constexpr std::size_t kVersionDigits = 16;
 
 constexpr char kColumns[] = R"(device, model, questions, last_asked, created, seen, proven,
-  removed, session, address, vouched, itl_may, itl_accepted, itl_gap, itl_asked_ms, itl_given, itl_given_ms, itl_acted_ms,
-  ctl_may, ctl_accepted, ctl_gap, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms, home)";
+  removed, session, address, vouched, itl_may, itl_accepted, itl_gap, itl_asked_ms, itl_given, itl_given_ms,
+  itl_acted_ms, ctl_may, ctl_accepted, ctl_gap, ctl_asked_ms, ctl_given, ctl_given_ms, ctl_acted_ms, home)";
 constexpr int kFirstOfKind = 11;
 constexpr int kColumnsOfKind = 7;
 constexpr int kHome = kFirstOfKind + kColumnsOfKind * static_cast<int>(trust::kListKinds);

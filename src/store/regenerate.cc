@@ -4,7 +4,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "anchord/base/hex.h"
 #include "former_keys.h"
 #include "guard.h"
 #include "impl.h"

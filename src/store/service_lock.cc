@@ -9,7 +9,7 @@
 #include <cerrno>
 
 #include "anchord/base/file.h"
-#include "file_descriptor.h"
+#include "anchord/base/file_descriptor.h"
 #include "impl.h"
 #include "state_folder.h"
 

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <string>
 
-#include "anchord/base/file.h"
 #include "impl.h"
 #include "keys.h"
 

@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <memory>
 
+#include "anchord/base/file_descriptor.h"
 #include "anchord/base/trusted_folder.h"
-#include "file_descriptor.h"
 
 namespace anchord::store {
 namespace {

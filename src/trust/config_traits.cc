@@ -5,7 +5,6 @@
 #include <functional>
 #include <string_view>
 
-#include "anchord/base/ascii.h"
 #include "element_scanner.h"
 #include "unpack.h"
 #include "xml_text.h"

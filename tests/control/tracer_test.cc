@@ -6,8 +6,6 @@
 #include <variant>
 #include <vector>
 
-#include "anchord/base/file.h"
-
 namespace anchord::control {
 namespace {
 

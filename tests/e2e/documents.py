@@ -1,4 +1,4 @@
-"""README.md and docs/*.md as data: their fenced blocks, their tables and what they put in backquotes.
+"""README.md, its neighbours and docs/ as data: their fenced blocks, their tables and what they put in backquotes.
 
 A fenced block says what it is:
 
@@ -14,7 +14,8 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-NAMES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+NAMES = ("README.md", "CONTRIBUTING.md", "SECURITY.md",
+         *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")))
 LANGUAGES = ("console", "sh", "toml", "text")
 
 

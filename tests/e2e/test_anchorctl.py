@@ -261,12 +261,14 @@ class Init(Case):
         for wrong in ("-1", "x", "1.5", "4294967296"):
             self.refused(2, "--state", self.state, "cert", "add", CERTS / "tvs.crt", "--role", "tvs", f"--ttl={wrong}",
                          says=f"--ttl: '{wrong}' is not a number of seconds from 0 to 4294967295")
-        self.refused(2, "--state", self.state, "cert", "regenerate", "capf", "--days", "0", says="'0' is not a number of days from 1 to 7305")
+        self.refused(2, "--state", self.state, "cert", "regenerate", "capf", "--days", "0",
+                     says="'0' is not a number of days from 1 to 7305")
         self.refused(2, "--state", self.state, "itl", "build", "--out", self.folder / "x", "--timestamp", "-1",
                      says="'-1' is not a number of seconds since 1970 from 0 to 4294967295")
 
     def test_an_empty_value_is_none(self):
-        for args in (["phone", "list", "--model", ""], ["phone", "add", "SEP001122334455", "--model", ""], ["cert", "export", "tvs", "--host", ""],
+        for args in (["phone", "list", "--model", ""], ["phone", "add", "SEP001122334455", "--model", ""],
+                     ["cert", "export", "tvs", "--host", ""],
                      ["report", "features", "--model", ""], ["phone", "show", ""], ["init", "--name", "", "--host", "x"]):
             self.refused(2, "--state", self.state, *args, says="it is empty: give a value, or leave it out")
 

@@ -45,7 +45,8 @@ class Phone(Case):
         self.assertEqual((first["name"], first["model"], first["encrypted"]), (FIRST, "8861", True))
         self.assertEqual(first["certificate"]["key"], "RSA 2048")
         self.assertEqual(second, {"name": SECOND, "model": None, "encrypted": False, "certificate": None,
-                                  "certificate_file": None, "certificate_problem": None, "provisioned": True, "itl": None, "ctl": None, "configuration": None, "questions": 0,
+                                  "certificate_file": None, "certificate_problem": None, "provisioned": True, "itl": None, "ctl": None,
+                                  "configuration": None, "questions": 0,
                                   "last_asked": None, "last_seen": None, "address": None})
         self.assertEqual(self.facts("phone", "show", FIRST), first)
         text = self.ctl("phone", "show", FIRST)

@@ -268,37 +268,7 @@ class Settings(Names):
 
 
 class Places(Names):
-    def test_files_exist(self):
-        wrong = []
-        for document in NAMES:
-            for span in spans(document):
-                for path in re.findall(r"^(?:\./)?((?:src|include|tests|tools|bench|docs|data|subprojects)/[\w./-]*\w)", span.text):
-                    places = [ROOT / path, ROOT / "src/apps/anchorctl" / path, ROOT / "tests" / path]
-                    if not any(p.exists() for p in places) and "<" not in span.text and "*" not in span.text:
-                        wrong.append(span)
-        self.none(wrong, "files that are not there")
-
-    def test_links_lead_somewhere(self):
-        wrong = []
-        for document in NAMES:
-            folder = (ROOT / document).parent
-            for number, line, _, language in documents.walk(document):
-                for target in re.findall(r"\]\(([^)\s]+)\)", line) if language is None else ():
-                    if target.startswith(("http:", "https:")):
-                        continue
-                    path, _, anchor = target.partition("#")
-                    file = folder / path if path else ROOT / document
-                    if not file.exists():
-                        wrong.append(f"{document}:{number}: {target}: there is no such file")
-                    elif anchor and anchor not in self.anchors(file):
-                        wrong.append(f"{document}:{number}: {target}: there is no such heading")
-        self.none(wrong, "links")
-
-    @staticmethod
-    @functools.cache
-    def anchors(file):
-        titles = re.findall(r"^#+ (.*)$", file.read_text(), re.M)
-        return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+    """Files and links: tools/tidy."""
 
     def test_functions_and_constants_exist(self):
         code = sources()

@@ -225,7 +225,8 @@ FILES = {
     # The vendor's own prefix, which nobody declares; Latin-1 that is UTF-8; comments with anything in them.
     "SEP001122334401.cnf.xml": (
         b'<device  xsi:type="axl:XIPPhone" ctiid="94">\n<!-- ??? --><!-- ***** -->\n<label>$phone$</label></device>', None, True),
-    "SEP001122334402.cnf.xml": (b'<device>\n<div style="all: initial !important;"/>\n<x>Pa$$w0rd \xc3\xb1</x><x/>\n </device>\n', None, True),
+    "SEP001122334402.cnf.xml": (b'<device>\n<div style="all: initial !important;"/>\n'
+                                b'<x>Pa$$w0rd \xc3\xb1</x><x/>\n </device>\n', None, True),
     # Of another root, with the same element twice, and what another program puts in later.
     "SEP001122334403.cnf.xml": (b'<?xml version="1.0" ?>\n<Default>\n{loop}\n<m p="{$n}"/>{/loop}<l/><l/> <!-- 4 = TLS -->\n</Default>\n',
                                 None, True),

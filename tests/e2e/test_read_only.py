@@ -117,7 +117,8 @@ class ReadOnly(Case):
         before = sorted(self.written.rglob("*"))
         self.shows("demo")
         self.refused(1, "cert", "add", harness.CERTS / "app-ec.crt", "--role", "tvs", says="cannot be written to")
-        result = run(program("anchord"), "--state", self.state, "--tvs-port", "0", "--tftp-port", "0", "--http-port", "0", "--https-port", "0")
+        result = run(program("anchord"), "--state", self.state, "--tvs-port", "0", "--tftp-port", "0", "--http-port", "0",
+                     "--https-port", "0")
         self.assertIn("is on a read-only file system", result.stderr.decode())
         self.assertEqual(sorted(self.written.rglob("*")), before)
 

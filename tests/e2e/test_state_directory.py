@@ -35,7 +35,8 @@ class Others(Case):
         return run(*args, user=OTHER, group=OTHER, extra_groups=[])
 
     def not_served(self, *flags, says):
-        result = run(program("anchord"), "--state", self.state, "--tvs-port", "0", "--tftp-port", "0", "--http-port", "0", "--https-port", "0", *flags)
+        result = run(program("anchord"), "--state", self.state, "--tvs-port", "0", "--tftp-port", "0", "--http-port", "0",
+                     "--https-port", "0", *flags)
         error = result.stderr.decode()
         self.assertEqual((result.returncode, error.count("\n")), (1, 1), error)
         for words in says:
@@ -140,7 +141,8 @@ class Modes(Case):
                 path.chmod(mode)
                 self.addCleanup(path.chmod, before)
                 self.refused(1, "cert", "list", says=(f"'{path}' can be written to by other users", says))
-                result = run(program("anchord"), "--state", self.state, "--tvs-port", "0", "--tftp-port", "0", "--http-port", "0", "--https-port", "0")
+                result = run(program("anchord"), "--state", self.state, "--tvs-port", "0", "--tftp-port", "0", "--http-port", "0",
+                             "--https-port", "0")
                 self.assertEqual(result.returncode, 1)
                 self.assertIn("can be written to by other users", result.stderr.decode())
                 path.chmod(before)

@@ -1,9 +1,10 @@
+#include <gtest/gtest.h>
+
 #include <cerrno>
 #include <thread>
 
 #include "anchord/io/probe.h"
 #include "anchord/io/uring.h"
-#include "loopback.h"
 #include "refused_napi.h"
 #include "setup.h"
 

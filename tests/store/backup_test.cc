@@ -15,7 +15,6 @@
 #include <random>
 
 #include "anchord/base/file.h"
-#include "anchord/crypto/random.h"
 #include "anchord/store/ledger.h"
 #include "anchord/store/lifecycle.h"
 #include "backup_impl.h"

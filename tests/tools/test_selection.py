@@ -29,17 +29,24 @@ class Selection(unittest.TestCase):
         self.assertEqual(self.names("tests/e2e/test_abuse.py"), {"e2e-abuse"})
         self.assertEqual(self.names("tests/fuzz/fuzz_tftp.cc"), {"replay-tftp"})
         self.assertEqual(self.names("tests/fuzz/corpus/tvs_request/one"), {"replay-tvs_request"})
-        self.assertEqual(self.names("tools/failures.py", "tests/tools/test_failures.py"), {"tools-failures", "tools-fuzzing", "tools-selection"})
+        self.assertEqual(self.names("tools/failures.py", "tests/tools/test_failures.py"),
+                         {"tools-failures", "tools-fuzzing", "tools-linting", "tools-selection"})
 
     def test_what_several_share_runs_all_of_them(self):
         for path in ("tests/data/certs/tftp.crt", "tests/time_bound.h", "tests/pch/gtest.h", "meson.build"):
             self.assertLessEqual(set(self.uses), self.names(path), path)
 
     def test_words_concern_what_reads_them(self):
-        for path in ("README.md", "docs/operations.md", "tests/e2e/documents.py"):
+        for path in ("README.md", "SECURITY.md", "docs/operations.md", "docs/adr/README.md", "tests/e2e/documents.py"):
             self.assertEqual(self.names(path), {"e2e-docs", "e2e-docs_errors", "e2e-docs_json", "e2e-docs_metrics",
                                                 "e2e-docs_names"}, path)
         self.assertEqual(self.names("CHANGELOG.md", ".gitignore"), set())
+
+    def test_what_reads_the_whole_tree_is_always_run(self):
+        always = {"tools-guards", "tools-shown", "tools-tidy"}
+        self.assertEqual(selection.selected(["CHANGELOG.md"]), always)
+        self.assertEqual(selection.selected(["CHANGELOG.md", "tests/store/open_test.cc"]), {"store", *always})
+        self.assertEqual(selection.selected([]), set())
 
     def test_all_that_is_named_is_there(self):
         for begin, names in selection.END_TO_END.items():

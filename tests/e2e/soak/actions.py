@@ -31,7 +31,8 @@ class Actions:
 
     def all(self):
         """Each with its weight."""
-        weighted = {self.storm: 6, self.calm: 4, self.regenerate: 6, self.certificate: 6, self.file: 8, self.broken_file: 2, self.files_go: 2, self.passing_file: 3,
+        weighted = {self.storm: 6, self.calm: 4, self.regenerate: 6, self.certificate: 6, self.file: 8,
+                    self.broken_file: 2, self.files_go: 2, self.passing_file: 3,
                     self.phone_certificate: 3, self.mode: 2, self.digest: 2, self.rollback: 2, self.backup: 1, self.kill: 5,
                     self.killed_command: 4, self.restart: 1, self.reload: 1, self.lost_server: 1}
         if self.deployment.is_disk:
