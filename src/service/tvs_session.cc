@@ -72,7 +72,7 @@ StreamProgress TvsSession::advance(Bytes input, MutableBytes room, TvsWorkspace&
   if (!input.empty()) engine_.give(input);
   if (state_ == State::handshake) {
     Trouble trouble{.service = TlsService::tvs, .from = peer_, .presented = presented_};
-    HandshakeResult result = continue_handshake(engine_, shard.counters.tvs_tls(), greeting, shard);
+    HandshakeResult result = continue_handshake(engine_, shard.counters.tvs_tls(), trouble, shard);
     if (result == HandshakeResult::done) state_ = State::open;
     if (result == HandshakeResult::full) progress.next = StreamNext::flush_first;
     if (result == HandshakeResult::refused) state_ = State::ended;

@@ -27,7 +27,7 @@ Json HttpProtocol::facts() const {
 Json TftpProtocol::facts() const {
   return {{"negotiated_blksize", block_size_.load()},
           {"negotiated_windowsize", window_.load()},
-          {"retransmitted_requests", repeats_.load()}};
+          {"retransmitted_requests", retransmits_.load()}};
 }
 
 Json TvsProtocol::facts() const {
