@@ -261,7 +261,7 @@ def orphans(tree):
     included = {header for _, _, _, headers in includes(tree) for header in headers}
     for path in tree.select(".h"):
         # A precompiled header is named from the folder of its target.
-        if path not in included and not any(path.endswith("/" + name) for name in named_words(tree)):
+        if path not in included and not any(path == name or path.endswith("/" + name) for name in named_words(tree)):
             yield f"{path}: nothing includes it: take it out"
 
 

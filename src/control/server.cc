@@ -22,7 +22,6 @@
 #include "activity.h"
 #include "anchord/base/file.h"
 #include "anchord/base/log.h"
-#include "anchord/base/printable.h"
 #include "anchord/control/start_checks.h"
 #include "anchord/io/probe.h"
 #include "anchord/protocol/message.h"

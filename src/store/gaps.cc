@@ -1,7 +1,6 @@
 // Times of which the ledger's records may be missing, and what phones may hold by that.
 #include <algorithm>
 
-#include "anchord/base/ascii.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/trust/own_list.h"
 #include "impl.h"

@@ -846,23 +846,25 @@ class Status(Case):
         self.ctl("backup", "create", self.folder / "backup", "--passphrase-file", self.folder / "secret")
         self.assertEqual(self.ctl("status").splitlines()[0], "1 thing needs a person:")
         odd = {"file": "provisioning/x.xml", "reason": "has what XML does not allow", "since": 0}
-        self.control_socket(json.dumps({"provisioning": {"problems": [], "cache_problem": "", "warnings": [odd],
-                                                         "warning_count": 1}}).encode())
-        self.assertEqual(self.ctl("status").splitlines()[:3], [
+        with control.FakeService(self.state, lambda: control.status(provisioning={"warnings": [odd], "warning_count": 1})):
+            said = self.ctl("status").splitlines()
+        self.assertEqual(said[:3], [
             "nothing needs a person", "to be known, with nothing to be done at once:",
             "  - 'provisioning/x.xml' has what XML does not allow; it is served as it is (since 1970-01-01T00:00:00Z)"])
 
     def test_counters_that_are_zero(self):
-        self.control_socket(b'{"tvs": {"asked": 3, "wrong": 0, "lost": 0}, "on": false, "note": ""}')
-        text = self.ctl("status")
-        self.assertRegex(text, r"(?m)^  tvs\.asked +3$")
-        self.assertNotIn("tvs.wrong", text)
-        self.assertRegex(text, r"(?m)^  on +false$")
-        self.assertIn("2 values are zero: --all shows them", text)
-        every = self.run_it("--state", self.state, "status", "--all").stdout.decode()
-        self.assertRegex(every, r"(?m)^  tvs\.wrong +0$")
+        counters = {"tvs_asked": 3, "tvs_wrong": 0, "tvs_lost": 0}
+        with control.FakeService(self.state, lambda: control.status(counters=counters)):
+            text = self.ctl("status")
+            every = self.run_it("--state", self.state, "status", "--all").stdout.decode()
+            self.assertEqual(self.facts("--state", self.state, "status")["service"]["status"]["counters"], counters)
+        self.assertRegex(text, r"(?m)^  counters\.tvs_asked +3$")
+        self.assertNotIn("tvs_wrong", text)
+        self.assertRegex(text, r"(?m)^  draining +false$")
+        hidden = int(re.search(r"(\d+) values are zero: --all shows them", text)[1])
+        self.assertRegex(every, r"(?m)^  counters\.tvs_wrong +0$")
         self.assertNotIn("values are zero", every)
-        self.assertEqual(self.facts("--state", self.state, "status")["service"]["status"]["tvs"], {"asked": 3, "wrong": 0, "lost": 0})
+        self.assertEqual(len(every.splitlines()), len(text.splitlines()) - 1 + hidden)
 
     def test_itl(self):
         self.ctl("itl", "show")

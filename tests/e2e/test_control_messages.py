@@ -34,7 +34,7 @@ class Answers(harness.Case):
             said = run(program("anchorctl"), "--state", self.state, "status")
             self.assertEqual(said.returncode, 1)
             self.assertIn(f"({says})", said.stdout.decode())
-            self.assertIn(f"warning: the service does not answer ({says})\n", said.stderr.decode())
+            self.assertIn(f"  - the service does not answer ({says})\n", said.stdout.decode())
 
     def test_of_another_version(self):
         for version in (0, 2, 2**64 - 1):

@@ -357,7 +357,7 @@ class Configuration(harness.Case):
                 service.stop()
             listening.result()
         self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr.decode(), r"phones get no answers yet: signing \d+ of 600 files\n")
+        self.assertRegex(result.stdout.decode(), r"phones get no answers yet: signing \d+ of 600 files\n")
         until_ready = b"\n".join(told[:told.index(b"READY=1")]).decode()
         self.assertRegex(until_ready, r"STATUS=signing \d+ of 600 files\nEXTEND_TIMEOUT_USEC=\d+\n")
         self.assertIn("STATUS=signing 600 of 600 files\n", until_ready)

@@ -122,6 +122,7 @@ TEST_F(EvidenceStore, ComesToAStoreOfVersion4) {
   {
     auto database = Database::open(database_, SQLITE_OPEN_READWRITE).value();
     ASSERT_TRUE(database.run(R"(ALTER TABLE ledger DROP COLUMN home;
+                                ALTER TABLE issued_lists RENAME TO handed_out;
                                 ALTER TABLE ledger ADD COLUMN created_gap INTEGER NOT NULL DEFAULT 0;
                                 ALTER TABLE cluster DROP COLUMN evidence;
                                 PRAGMA user_version = 4)"));

@@ -12,7 +12,6 @@
 #include "anchord/phone/device_name.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/trust/cluster.h"
-#include "anchord/trust/trust_list.h"
 
 namespace anchord::load {
 namespace {

@@ -12,7 +12,6 @@
 #include "commands/files.h"
 #include "commands/signing_options.h"
 #include "render/describe.h"
-#include "render/output.h"
 
 namespace anchord::ctl {
 namespace {

@@ -10,7 +10,6 @@
 #include "anchord/base/hex.h"
 #include "anchord/store/ledger_session.h"
 #include "client/control_client.h"
-#include "render/output.h"
 #include "render/progress.h"
 
 namespace anchord::ctl {

@@ -9,7 +9,6 @@
 #include "commands/commands.h"
 #include "commands/files.h"
 #include "commands/flush_ledger.h"
-#include "render/output.h"
 
 namespace anchord::ctl {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include "anchord/base/hex.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/trust/trust_list.h"
 #include "client/failure.h"
