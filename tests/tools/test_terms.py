@@ -52,7 +52,8 @@ def files():
 class Terms(unittest.TestCase):
     def test_old_words_are_found(self):
         self.assertEqual(list(words(ANYWHERE, "a\nsay_goodbye(slot); kHandshakePatience")), [(2, "goodbye"), (2, "Patience")])
-        self.assertEqual(list(words(IN_CODE, code_of('// Some turn(s)\nf("Given"); turn(now);\nstruct Some {};'))), [(2, "turn("), (3, "Some")])
+        code = code_of('// Some turn(s)\nf("Given"); turn(now);\nstruct Some {};')
+        self.assertEqual(list(words(IN_CODE, code)), [(2, "turn("), (3, "Some")])
 
     def test_no_old_word_has_come_back(self):
         wrong = []
@@ -68,7 +69,8 @@ class Terms(unittest.TestCase):
         self.assertFalse(wrong, "docs/glossary.md has another word for each of these:\n" + "\n".join(wrong))
 
     def test_the_glossary_has_a_sentence_and_a_source_for_each_term(self):
-        rows = [line for line in (ROOT / "docs/glossary.md").read_text().splitlines() if line.startswith("| ") and line != "| term | meaning | defined by |"]
+        rows = [line for line in (ROOT / "docs/glossary.md").read_text().splitlines()
+                if line.startswith("| ") and line != "| term | meaning | defined by |"]
         self.assertGreater(len(rows), 50)
         for row in rows:
             cells = [cell.strip() for cell in row.strip("|").split(" | ")]

@@ -6,7 +6,6 @@
 
 #include "anchord/crypto/pem.h"
 #include "render/describe.h"
-#include "render/output.h"
 
 namespace anchord::ctl {
 namespace {

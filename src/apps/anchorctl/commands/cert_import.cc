@@ -10,7 +10,6 @@
 #include "commands/files.h"
 #include "commands/flush_ledger.h"
 #include "commands/known.h"
-#include "render/output.h"
 
 namespace anchord::ctl {
 namespace {

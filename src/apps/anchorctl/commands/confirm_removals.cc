@@ -4,7 +4,6 @@
 #include "client/control_client.h"
 #include "client/failure.h"
 #include "commands/commands.h"
-#include "render/output.h"
 
 namespace anchord::ctl {
 namespace {
