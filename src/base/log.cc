@@ -1,6 +1,6 @@
 #include "anchord/base/log.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -82,7 +82,7 @@ void write_limited(Peers kind, spdlog::level::level_enum level, std::string_view
 
 Status configure(std::string_view level, Format format) {
   if (std::ranges::find(kLevels, level) == kLevels.end())
-    return fail(fmt::format("log level '{}' is not one of {}", level, fmt::join(kLevels, ", ")));
+    return fail(fmt::format("log level '{}' is not one of {}", level, joined(kLevels, ", ")));
   logger().set_level(spdlog::level::from_str(std::string(level)));
   if (format == Format::json) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);

@@ -18,6 +18,7 @@ namespace {
 
 using trust::Cluster;
 using trust::Identity;
+using trust::ListKind;
 using trust::Service;
 
 // A clock that was set right by hand may be off by this much from one change to the next.

@@ -16,7 +16,7 @@ namespace anchord::log {
 
 enum class Format { text, json };
 
-constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
+inline constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
 
 // `level` is one of kLevels.
 Status configure(std::string_view level, Format format);

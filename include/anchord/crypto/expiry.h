@@ -15,7 +15,7 @@ namespace anchord::crypto {
 enum class Expiry : std::uint8_t { far, noticed, soon, urgent, ended };
 
 // With less than so many days left a certificate is noticed, soon and urgent.
-constexpr std::array<std::int64_t, 3> kExpiryDays{90, 30, 7};
+inline constexpr std::array<std::int64_t, 3> kExpiryDays{90, 30, 7};
 
 // Of a certificate's not_after().
 inline Expiry expiry_of(UnixSeconds not_after, UnixSeconds now) {

@@ -45,7 +45,7 @@ struct FileKindRow {
 };
 
 // All but FileKind::other, in the order of FileKind.
-constexpr std::array<FileKindRow, 6> kFileKinds{{
+inline constexpr std::array<FileKindRow, 6> kFileKinds{{
     {FileKind::itl, kItlFileName, false, ""},
     {FileKind::ctl, kCtlFileName, false, ""},
     {FileKind::own_itl, "ITL", true, ".tlv"},
@@ -63,12 +63,12 @@ enum class FileForm : std::uint8_t {
   sha512,  // likewise, for phones that ask for SHA-512 by name
   enc_sgn,  // encrypted, and signed
 };
-constexpr std::array<FileForm, 4> kFileForms{FileForm::plain, FileForm::sgn, FileForm::sha512,
+inline constexpr std::array<FileForm, 4> kFileForms{FileForm::plain, FileForm::sgn, FileForm::sha512,
                                              FileForm::enc_sgn};
 
 // Of a configuration that is served one of these is there: of a phone with a certificate the signed one and
 // not the plain one, and of a cluster that is rolling back the plain one alone.
-constexpr std::array<FileForm, 2> kConfigurationForms{FileForm::sgn, FileForm::plain};
+inline constexpr std::array<FileForm, 2> kConfigurationForms{FileForm::sgn, FileForm::plain};
 
 std::string_view ending_of(FileForm form);  // ".enc.sgn"; of a plain file ""
 

@@ -55,7 +55,7 @@ struct RoleName {
   Role role;
   std::string_view name;
 };
-constexpr std::array<RoleName, 7> kRoles{{
+inline constexpr std::array<RoleName, 7> kRoles{{
     {Role::sast, "sast"},
     {Role::ccm, "ccm"},
     {Role::ccm_tftp, "ccm+tftp"},
