@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/printable.h"
 #include "line_limits.h"
 
