@@ -3,8 +3,7 @@
 // `member` leads to the member of Options that holds the value: [](auto& o) -> auto& { return o.user; }
 #pragma once
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <bit>
@@ -14,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/parse_number.h"
 #include "anchord/control/settings.h"
 
@@ -82,9 +82,8 @@ SettingValue text(std::string placeholder, std::string accepts, Member member) {
 template <class Parse, class Show, class Member>
 SettingValue one_of(std::string placeholder, const std::vector<std::string_view>& words, Parse parse,
                     Show show, Member member) {
-  const auto but_last = std::vector(words.begin(), words.end() - 1);
   return {.placeholder = std::move(placeholder),
-          .accepts = fmt::format("{} or {}", fmt::join(but_last, ", "), words.back()),
+          .accepts = choice_of(words),
           .read = reads_one(parse, member),
           .preset = std::string(show(preset(member)))};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "anchord/base/ascii.h"
 #include "anchord/base/parse_number.h"
 #include "anchord/io/uring.h"
 #include "setting_values.h"
@@ -81,7 +82,7 @@ template <class Member>
 SettingValue log_level(Member member) {
   auto parse = [](const std::string& text) -> Result<std::string> {
     if (std::ranges::find(log::kLevels, text) != log::kLevels.end()) return text;
-    return fail(fmt::format("'{}' is not one of {}", text, fmt::join(log::kLevels, ", ")));
+    return fail(fmt::format("'{}' is not one of {}", text, joined(log::kLevels, ", ")));
   };
   return one_of(
       "L", {log::kLevels.begin(), log::kLevels.end()}, parse, [](const std::string& level) { return level; },
