@@ -23,7 +23,8 @@ struct bio_st;
 namespace anchord::crypto {
 
 enum class TlsVersion { v1_0, v1_1, v1_2, v1_3 };
-inline constexpr std::array kTlsVersions{TlsVersion::v1_0, TlsVersion::v1_1, TlsVersion::v1_2, TlsVersion::v1_3};
+inline constexpr std::array kTlsVersions{TlsVersion::v1_0, TlsVersion::v1_1, TlsVersion::v1_2,
+                                         TlsVersion::v1_3};
 
 Result<TlsVersion> parse_tls_version(std::string_view text);  // "1.2"
 std::string_view to_text(TlsVersion version);
