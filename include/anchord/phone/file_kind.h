@@ -64,7 +64,7 @@ enum class FileForm : std::uint8_t {
   enc_sgn,  // encrypted, and signed
 };
 inline constexpr std::array<FileForm, 4> kFileForms{FileForm::plain, FileForm::sgn, FileForm::sha512,
-                                             FileForm::enc_sgn};
+                                                    FileForm::enc_sgn};
 
 // Of a configuration that is served one of these is there: of a phone with a certificate the signed one and
 // not the plain one, and of a cluster that is rolling back the plain one alone.
