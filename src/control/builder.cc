@@ -135,7 +135,7 @@ std::unique_ptr<const service::View> Builder::view() {
     index::FileTable files = files_.with(staged_->lists);  // the one thing that can fail
     certificates_ = std::move(staged_->certificates);
     files_ = std::move(files);
-    served_state_ = staged_->served_state;
+    served_state_ = std::move(staged_->served_state);
     tvs_ = std::move(staged_->tvs);
     https_ = std::move(staged_->https);
     built_from_ = staged_->change_counter;

@@ -440,40 +440,45 @@ protocol::Memory Server::Impl::memory() const {
           .failures = failures};
 }
 
+// Member by member: GCC 12 destroys an aggregate within another one twice when what comes after it throws, as
+// want of memory may.
 protocol::Status Server::Impl::status() {
   const service::View* view = publisher_.current();
-  return {.version = ANCHORD_VERSION,
-          .pid = ::getpid(),
-          .host = builder_.host(),
-          .started_at = started_,
-          .shards = threads_.size(),
-          .draining = draining_,
-          .listening = {.tvs = addresses(listeners_.tvs()),
-                        .tftp = addresses(listeners_.tftp()),
-                        .http = addresses(listeners_.http()),
-                        .https = addresses(listeners_.https())},
-          .mode = std::string(trust::mode_name(builder_.served_state().mode)),
-          .rollback = builder_.served_state().rolling_back,
-          .tls_min = std::string(crypto::to_text(options_.tls_min)),
-          .refuse_expired = options_.refuse_expired,
-          .snapshot = {.version = view->version,
-                       .published_at = published_at_,
-                       .store_change = builder_.built_from(),
-                       .certificates = view->certificates.size(),
-                       .files = view->files.size(),
-                       .problem = lag_.problem(),
-                       .behind_since = lag_.since()},
-          .memory = memory(),
-          .provisioning = status_of(provisioner_->report()),
-          .ledger = status_of(activity_.ledger(), activity_.unread()),
-          .own_lists = {.served = own_lists_ ? own_lists_->size() : 0,
-                        .withdrawn = builder_.own_lists().withdrawn()},
-          .backup = status_of(store::backup_state(builder_.store())),
-          .expiry = status_of(builder_.expiry(), calendar_now()),
-          .counters = named(threads_.metrics()),
-          .devices = {.known = activity_.devices().size(),
-                      .recent = recent_devices(activity_.devices()),
-                      .guessing = activity_.guessing()}};
+  protocol::Status out;
+  out.version = ANCHORD_VERSION;
+  out.pid = ::getpid();
+  out.host = builder_.host();
+  out.started_at = started_;
+  out.shards = threads_.size();
+  out.draining = draining_;
+  out.listening.tvs = addresses(listeners_.tvs());
+  out.listening.tftp = addresses(listeners_.tftp());
+  out.listening.http = addresses(listeners_.http());
+  out.listening.https = addresses(listeners_.https());
+  out.mode = trust::mode_name(builder_.served_state().mode);
+  out.rollback = builder_.served_state().rolling_back;
+  out.tls_min = crypto::to_text(options_.tls_min);
+  out.refuse_expired = options_.refuse_expired;
+  out.snapshot.version = view->version;
+  out.snapshot.published_at = published_at_;
+  out.snapshot.store_change = builder_.built_from();
+  out.snapshot.certificates = view->certificates.size();
+  out.snapshot.files = view->files.size();
+  out.snapshot.problem = lag_.problem();
+  out.snapshot.behind_since = lag_.since();
+  out.memory = memory();
+  out.provisioning = status_of(provisioner_->report());
+  out.ledger = status_of(activity_.ledger(), activity_.unread());
+  out.own_lists.served = own_lists_ ? own_lists_->size() : 0;
+  out.own_lists.withdrawn = first_of(builder_.own_lists().withdrawn());
+  out.own_lists.withdrawn_count = builder_.own_lists().withdrawn().size();
+  out.backup = status_of(store::backup_state(builder_.store()));
+  out.expiry = status_of(builder_.expiry(), calendar_now());
+  out.counters = named(threads_.metrics());
+  out.devices.known = activity_.devices().size();
+  out.devices.recent = recent_devices(activity_.devices());
+  out.devices.guessing = activity_.guessing();
+  return out;
 }
 
 Status Server::Impl::run() {

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -63,6 +65,11 @@ std::vector<protocol::Device> recent_devices(const DeviceLog& devices) {
     out.push_back(status_of(device));
   }
   return out;
+}
+
+std::map<std::string, std::string> first_of(const std::map<std::string, std::string>& withdrawn) {
+  const auto most = static_cast<std::ptrdiff_t>(std::min(kShown, withdrawn.size()));
+  return {withdrawn.begin(), std::next(withdrawn.begin(), most)};
 }
 
 protocol::Provisioning status_of(const Provisioner::Report& report) {

@@ -1,6 +1,8 @@
 // The parts of the status as the control socket's messages have them.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "anchord/base/error.h"
@@ -19,6 +21,8 @@ std::vector<protocol::Device> recent_devices(const DeviceLog& devices);
 protocol::Provisioning status_of(const Provisioner::Report& report);
 // `unread`: records that shards have made and nobody has noted yet.
 protocol::Ledger status_of(const LedgerWriter::Report& report, std::uint64_t unread);
+// Of own lists that are withdrawn: why, by file.
+std::map<std::string, std::string> first_of(const std::map<std::string, std::string>& withdrawn);
 // Those that end first.
 std::vector<protocol::ExpiringCertificate> status_of(const ExpiryWatch& expiry, UnixSeconds now);
 protocol::Backup status_of(const Result<store::BackupState>& backup);

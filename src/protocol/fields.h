@@ -117,7 +117,8 @@ struct Fields<Ledger> {
 template <>
 struct Fields<OwnLists> {
   static constexpr std::tuple kAll{Field{"served", &OwnLists::served},
-                                   Field{"withdrawn", &OwnLists::withdrawn}};
+                                   Field{"withdrawn", &OwnLists::withdrawn},
+                                   Field{"withdrawn_count", &OwnLists::withdrawn_count}};
 };
 
 template <>

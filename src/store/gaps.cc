@@ -99,8 +99,9 @@ Status note_expected(Database& database, const std::filesystem::path& state, Uni
     auto entry = rows.read(device);
     if (!entry) return std::unexpected(entry.error());
     if (*entry) continue;
-    LedgerEntry unseen{
-        .device = device, .given = {}, .model = {}, .created = when, .belief = {}, .unrecorded = {}};
+    LedgerEntry unseen;
+    unseen.device = device;
+    unseen.created = when;
     if (auto done = rows.write(unseen); !done) return done;
   }
   return {};

@@ -81,7 +81,8 @@ class Grouping {
 
 // One that was never heard of: of it is only known that there may have been a time before.
 LedgerEntry never_heard_of(const std::string& device, const Gaps& gaps) {
-  LedgerEntry unseen{.device = device, .given = {}, .model = {}, .belief = {}, .unrecorded = {}};
+  LedgerEntry unseen;
+  unseen.device = device;
   unseen.unrecorded = gaps.of(unseen);
   return unseen;
 }

@@ -48,8 +48,8 @@ class Notebook {
     if (!device) return {};
     auto found = rows_.read(*device);
     if (!found) return std::unexpected(found.error());
-    LedgerEntry entry = found->value_or(
-        LedgerEntry{.device = *device, .given = {}, .model = {}, .belief = {}, .unrecorded = {}});
+    LedgerEntry entry = *found ? std::move(**found) : LedgerEntry();
+    entry.device = *device;
     bool was_proven = entry.belief.proven;
     take_facts(entry, change);
     trust::observe(entry.belief, change.seen, session, shelf_, gaps_.of(entry), entry.seen, evidence_);

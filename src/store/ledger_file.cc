@@ -2,7 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+#include <string_view>
 
 #include "anchord/base/hex.h"
 #include "anchord/base/printable.h"
@@ -43,12 +47,27 @@ Json entry_json(const LedgerEntry& entry) {
   return out;
 }
 
+// A time that a host could have noted. nlohmann's own conversion takes any number for one.
+UnixSeconds time_in(const Json& json, const char* name) {
+  const Json& value = json.at(name);
+  constexpr UnixSeconds kMost = UnixSeconds{1} << 40;
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 0 || value.get<std::int64_t>() > kMost)
+    throw std::invalid_argument(fmt::format("'{}' is no time", name));
+  return value.get<UnixSeconds>();
+}
+
+std::uint64_t count_in(const Json& json, const char* name) {
+  const Json& value = json.at(name);
+  if (!value.is_number_unsigned()) throw std::invalid_argument(fmt::format("'{}' is no count", name));
+  return value.get<std::uint64_t>();
+}
+
 // Throws what nlohmann throws: import_ledger() turns it into one line.
 DeliveredFile given_of(const Json& json) {
   std::uint64_t version = versions_from_text(json.at("version").get_ref<const std::string&>()).front();
   return {.file = json.at("file").get<std::string>().substr(0, 255),
           .version = version == trust::kUnkeptList ? 0 : version,
-          .at = json.at("at").get<UnixSeconds>(),
+          .at = time_in(json, "at"),
           .whole = json.at("whole").get<bool>(),
           .protocol = json.at("protocol").get<std::string>().substr(0, 8),
           .address = json.at("address").get<std::string>().substr(0, 64)};
@@ -58,10 +77,10 @@ LedgerEntry entry_of(const Json& json) {
   LedgerEntry entry{.device = json.at("device").get<std::string>(),
                     .given = {},
                     .model = json.at("model").get<std::string>(),
-                    .questions = json.at("questions").get<std::uint64_t>(),
-                    .last_asked = json.at("last_asked").get<UnixSeconds>(),
-                    .created = json.at("created").get<UnixSeconds>(),
-                    .seen = json.at("seen").get<UnixSeconds>(),
+                    .questions = count_in(json, "questions"),
+                    .last_asked = time_in(json, "last_asked"),
+                    .created = time_in(json, "created"),
+                    .seen = time_in(json, "seen"),
                     .removed = json.at("removed").get<bool>(),
                     .belief = {},
                     .unrecorded = {}};
@@ -73,7 +92,7 @@ LedgerEntry entry_of(const Json& json) {
     const Json& part = json.at(kKindNames[kind]);
     held.may = versions_from_text(part.at("may_hold").get_ref<const std::string&>());
     if (held.may.size() > Belief::kMaxMay) held.may = {trust::kUnkeptList};
-    held.accepted_at = part.at("accepted_at").get<UnixSeconds>();
+    held.accepted_at = time_in(part, "accepted_at");
   }
   const Json& given = json.at("given");
   for (std::size_t kind = 0; kind < kDeliveredKinds && kind < given.size(); ++kind)
@@ -86,7 +105,7 @@ IssuedList list_of(const Json& json) {
   if (!content) throw std::invalid_argument("a list is not hexadecimal");
   IssuedList list{.name = json.at("name").get<std::string>(),
                   .version = version_of_list(*content),
-                  .built_at = json.at("built_at").get<UnixSeconds>(),
+                  .built_at = time_in(json, "built_at"),
                   .content = std::move(*content)};
   if (!phone::list_name(list.name))
     throw std::invalid_argument("'" + list.name.substr(0, 64) + "' is no list's name");
@@ -94,16 +113,16 @@ IssuedList list_of(const Json& json) {
 }
 
 LedgerGap gap_of(const Json& json) {
-  return {.began = json.at("began").get<UnixSeconds>(),
-          .ended = json.at("ended").get<UnixSeconds>(),
+  return {.began = time_in(json, "began"),
+          .ended = time_in(json, "ended"),
           .why = json.at("why").get<std::string>().substr(0, 255),
           .unkept = json.at("unkept").get<bool>()};
 }
 
 StatusReport report_of(const Json& json) {
   return {.host = json.at("host").get<std::string>().substr(0, kMaxHostName),
-          .time = json.at("time").get<UnixSeconds>(),
-          .snapshot_version = json.at("snapshot_version").get<std::uint64_t>(),
+          .time = time_in(json, "time"),
+          .snapshot_version = count_in(json, "snapshot_version"),
           .ok = json.at("ok").get<bool>(),
           .message = json.at("message").get<std::string>().substr(0, 1000),
           .serves = json.at("serves").get<std::string>().substr(0, 64)};
@@ -118,16 +137,35 @@ struct Read {
   std::vector<StatusReport> reports;
 };
 
+// A host whose clock was ahead has noted times of after the file was written: nothing was later than that,
+// and when a list was accepted is not known then. Two entries of one device would replace one another.
+void settle(Read& read) {
+  const UnixSeconds latest = read.written_at + kClocksApart;
+  std::set<std::string_view> devices;
+  for (LedgerEntry& entry : read.entries) {
+    if (!devices.insert(entry.device).second)
+      throw std::invalid_argument(fmt::format("'{}' is in it twice", entry.device.substr(0, 64)));
+    entry.seen = std::min(entry.seen, latest);
+    entry.created = std::min(entry.created, latest);
+    for (Belief::Kind& kind : entry.belief.kinds)
+      if (kind.accepted_at > latest) kind.accepted_at = 0;
+  }
+  for (LedgerGap& gap : read.gaps) {
+    gap.ended = std::min(gap.ended, latest);
+    gap.began = std::min(gap.began, gap.ended);
+  }
+}
+
 Result<Read> read(std::string_view text) {
   try {
     Json json = Json::parse(text);
     if (!json.is_object() || json.value("format", "") != kFormat)
       return fail("it is not what 'anchorctl ledger export' writes");
-    Read out{.cluster = json.at("cluster").get<std::string>(),
-             .written_at = json.at("written_at").get<UnixSeconds>()};
+    Read out{.cluster = json.at("cluster").get<std::string>(), .written_at = time_in(json, "written_at")};
     for (const Json& one : json.at("devices")) out.entries.push_back(entry_of(one));
     for (const Json& one : json.at("lists")) out.lists.push_back(list_of(one));
     for (const Json& one : json.at("gaps")) out.gaps.push_back(gap_of(one));
+    settle(out);
     for (const Json& one : json.at("reports")) out.reports.push_back(report_of(one));
     return out;
   } catch (const std::exception& problem) {

@@ -66,16 +66,15 @@ void read_kind(LedgerEntry& entry, const Statement& row, std::size_t kind) {
 }
 
 LedgerEntry entry_of(const Statement& row) {
-  LedgerEntry entry{.device = std::string(row.text(0)),
-                    .given = {},
-                    .model = std::string(row.text(1)),
-                    .questions = static_cast<std::uint64_t>(row.integer(2)),
-                    .last_asked = row.integer(3),
-                    .created = row.integer(4),
-                    .seen = row.integer(5),
-                    .removed = row.integer(7) != 0,
-                    .belief = {},
-                    .unrecorded = {}};
+  // Member by member: see Server::Impl::status().
+  LedgerEntry entry;
+  entry.device = row.text(0);
+  entry.model = row.text(1);
+  entry.questions = static_cast<std::uint64_t>(row.integer(2));
+  entry.last_asked = row.integer(3);
+  entry.created = row.integer(4);
+  entry.seen = row.integer(5);
+  entry.removed = row.integer(7) != 0;
   entry.belief.proven = row.integer(6) != 0;
   entry.belief.session = static_cast<std::uint64_t>(row.integer(8));
   entry.belief.address = row.text(9);

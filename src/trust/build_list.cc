@@ -109,9 +109,11 @@ TrustListFields itl_fields(const Cluster& cluster) {
   TrustListFields fields{.signer = cluster.tftp,
                          .signing = cluster.signing,
                          .signer_version = signer_version(cluster.signing.digest),
-                         .records = {{cluster.tftp.certificate, wire::Role::sast, {}},
-                                     {cluster.recovery.certificate, wire::Role::sast, {}},
-                                     listed(cluster.tftp.certificate, file_signer, first, {})}};
+                         .records = {}};
+  // One by one: GCC 12 destroys those of a list twice when what comes after them throws.
+  fields.records.push_back({cluster.tftp.certificate, wire::Role::sast, {}});
+  fields.records.push_back({cluster.recovery.certificate, wire::Role::sast, {}});
+  fields.records.push_back(listed(cluster.tftp.certificate, file_signer, first, {}));
   // A phone that knows only 1.0 cannot use an EC certificate and may give up on the list.
   if (fields.signer_version != wire::Version{1, 0})
     fields.records.push_back(listed(cluster.tftp_ec.certificate, wire::Role::tftp, first, {}));
@@ -125,16 +127,18 @@ TrustListFields itl_fields(const Cluster& cluster) {
 TrustListFields ctl_fields(const Cluster& cluster) {
   assert(cluster.has_ctl);
   const Host& first = cluster.hosts.front();
-  return {.file_name = phone::kCtlFileName,
-          .signer = cluster.tftp,
-          .signing = cluster.signing,
-          .signer_version = signer_version(cluster.signing.digest),
-          .records = {{cluster.tftp.certificate, wire::Role::sast, {}},
-                      {cluster.recovery.certificate, wire::Role::sast, {}},
-                      cluster.mode == Mode::mixed
-                          ? ListedCertificate{cluster.tftp.certificate, wire::Role::ccm_tftp, first.name}
-                          : emptied(wire::Role::ccm_tftp, first),
-                      {cluster.capf.certificate, wire::Role::capf, {}}}};
+  TrustListFields fields{.file_name = phone::kCtlFileName,
+                         .signer = cluster.tftp,
+                         .signing = cluster.signing,
+                         .signer_version = signer_version(cluster.signing.digest),
+                         .records = {}};
+  fields.records.push_back({cluster.tftp.certificate, wire::Role::sast, {}});
+  fields.records.push_back({cluster.recovery.certificate, wire::Role::sast, {}});
+  fields.records.push_back(cluster.mode == Mode::mixed
+                               ? ListedCertificate{cluster.tftp.certificate, wire::Role::ccm_tftp, first.name}
+                               : emptied(wire::Role::ccm_tftp, first));
+  fields.records.push_back({cluster.capf.certificate, wire::Role::capf, {}});
+  return fields;
 }
 
 Buffer fields_digest(const TrustListFields& fields) {

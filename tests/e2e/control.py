@@ -24,7 +24,7 @@ WELL = {
                      "cache_problem": "", "making": {"done": 0, "of": 0}, "problem_count": 0, "problems": [],
                      "warning_count": 0, "warnings": [], "held": {"files": 0, "certificates": 0, "until": None}},
     "ledger": {"devices": 0, "pending": 0, "noted": 0, "written": 0, "dropped": 0, "last_written": None, "problem": ""},
-    "own_lists": {"served": 0, "withdrawn": {}},
+    "own_lists": {"served": 0, "withdrawn": {}, "withdrawn_count": 0},
     "backup": {"last": None, "holds_tftp_key": True, "problem": ""},
     "expiry": [], "counters": {},
     "devices": {"known": 0, "recent": [], "guessing": {}},

@@ -49,14 +49,14 @@ class Finds(Everything):
 
     def test_a_service_that_dies(self):
         def died(self):
-            self.site.service.signal(signal.SIGKILL)
-            self.site.service.process.wait()
+            self.deployment.service.signal(signal.SIGKILL)
+            self.deployment.service.process.wait()
             return "died"
         self.finds(died, "ended by itself")
 
     def test_a_belief_that_is_wrong(self):
         def forgot(self):
-            for phone in self.site.phones.iterdir():
+            for phone in self.deployment.phones.iterdir():
                 (phone / "ITLFile.tlv").write_bytes(b"something that nobody gave it")
             return "changed"
         self.finds(forgot, "hold")

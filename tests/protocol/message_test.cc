@@ -71,7 +71,8 @@ Status full_status() {
                 .dropped = 5,
                 .last_written = 6,
                 .problem = "busy"};
-  out.own_lists = {.served = 1, .withdrawn = {{"ITLSEP001122334455.tlv", "it would lock it"}}};
+  out.own_lists = {
+      .served = 1, .withdrawn = {{"ITLSEP001122334455.tlv", "it would lock it"}}, .withdrawn_count = 2};
   out.backup = {.last = 1, .holds_tftp_key = true, .problem = "none"};
   out.expiry = {{.certificate = "the tvs certificate CN=one",
                  .sha256 = "00ff",
@@ -181,7 +182,8 @@ TEST(Message, AVersionHoldsWhatItAlwaysHeld) {
       R"("https":"192.0.2.1:6971","tftp":"192.0.2.1:69","tvs":"192.0.2.1:2445"},"memory":{"failures":)"
       R"(18446744073709551615,"files":3,"for_files":2,"limit":1000000,"limited_by":"--max-memory",)"
       R"("superseded":4,"superseded_limit":5},"mode":"mixed","own_lists":{"served":1,"withdrawn":)"
-      R"({"ITLSEP001122334455.tlv":"it would lock it"}},"pid":4711,"provisioning":{"bytes":2,)"
+      R"({"ITLSEP001122334455.tlv":"it would lock it"},"withdrawn_count":2},"pid":4711,)"
+      R"("provisioning":{"bytes":2,)"
       R"("cache_problem":"no room","files":1,"held":{"certificates":12,"files":11,"until":13},)"
       R"("making":{"done":5,"of":6},"problem_count":3,"problems":[{"file":"provisioning/a",)"
       R"("reason":"is no XML","served":"last good","since":7},{"file":"provisioning/b",)"

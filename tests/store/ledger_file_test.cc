@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <nlohmann/json.hpp>
+
 #include "anchord/store/lifecycle.h"
 #include "boots.h"
 #include "fixture.h"
@@ -86,10 +89,40 @@ TEST_F(LedgerFile, IsNotTakenForTheLaterOneByItsClockAlone) {
   ASSERT_EQ(here.size(), 1U);
   ASSERT_EQ(there.size(), 1U);
   ASSERT_NE(here, there);
-  ASSERT_TRUE(import_ledger(store_, export_ledger(other, 1).value(), calendar_now()));
+  ASSERT_TRUE(import_ledger(store_, export_ledger(other, 9000).value(), calendar_now()));
   EXPECT_EQ(held(store_, kNobodyKnows).size(), 2U);
   EXPECT_EQ(held(store_, kLaterHere), here);
   EXPECT_EQ(held(store_, kLaterThere), there);
+}
+
+// Its clock was ahead once, and is right again.
+TEST_F(LedgerFile, WhatWasNotedInTheFutureIsNotTheLater) {
+  Store other = copy();
+  ASSERT_TRUE(regenerate(other, trust::Service::capf, "", {.force = true}));
+  ASSERT_TRUE(boot_whole(other, kPhone, 90'000));
+  ASSERT_TRUE(note_gap(other, {.began = 1000, .ended = 90'000, .why = "power"}));
+  ASSERT_TRUE(boot_whole(store_, kPhone, 1500));
+  ASSERT_TRUE(import_ledger(store_, export_ledger(other, 9000).value(), calendar_now()));
+  EXPECT_EQ(ledger_entry(store_, kPhone).value()->may_hold(ListKind::itl).size(), 2U);
+  EXPECT_EQ(ledger_gaps(store_)->at(0).ended, 9000 + kClocksApart);
+}
+
+TEST_F(LedgerFile, ADeviceIsInItOnceAndTimesAreNumbers) {
+  ASSERT_TRUE(boot_whole(store_, kPhone, 1500));
+  const std::string text = export_ledger(store_, 9000).value();
+  auto error_with = [&](auto&& change) {
+    auto json = nlohmann::json::parse(text);
+    change(json);
+    auto done = import_ledger(store_, json.dump(), calendar_now());
+    EXPECT_FALSE(done);
+    return done ? std::string() : done.error().text;
+  };
+  expect_text(error_with([](auto& json) { json["devices"].push_back(json["devices"][0]); }),
+              {kPhone, "twice"});
+  for (const nlohmann::json& bad :
+       {nlohmann::json(-1), nlohmann::json(1e30), nlohmann::json(1.5), nlohmann::json("1"),
+        nlohmann::json(std::numeric_limits<std::int64_t>::max())})
+    expect_text(error_with([&](auto& json) { json["devices"][0]["seen"] = bad; }), {"'seen' is no time"});
 }
 
 TEST_F(LedgerFile, OfTheFutureIsRefused) {

@@ -40,7 +40,7 @@ def words(patterns, text):
 
 
 def files():
-    for top in ("include", "src", "tests", "bench", "tools", "docs", "README.md", "CONTRIBUTING.md", "meson.build"):
+    for top in ("include", "src", "tests", "bench", "tools", "docs", "README.md", "CONTRIBUTING.md", "SECURITY.md", "meson.build"):
         below = [ROOT / top] if (ROOT / top).is_file() else sorted((ROOT / top).rglob("*"))
         for path in below:
             name = path.relative_to(ROOT).as_posix()

@@ -111,7 +111,8 @@ struct Ledger {
 
 struct OwnLists {
   std::uint64_t served = 0;
-  std::map<std::string, std::string> withdrawn;  // why, by file
+  std::map<std::string, std::string> withdrawn;  // why, by file: the first of them
+  std::uint64_t withdrawn_count = 0;             // all of them
   bool operator==(const OwnLists&) const = default;
 };
 
