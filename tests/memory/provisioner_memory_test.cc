@@ -64,11 +64,18 @@ class WithoutMemory : public Provisioning {
       expect_whole();
     }
   }
+  // What was reported is said when it does not come to it.
+  std::string problems() const {
+    std::string out;
+    const Provisioner::Report report = provisioner_->report();
+    for (const auto& [file, problem] : report.problems) out += file + " " + problem.reason + "; ";
+    return out;
+  }
   template <class Condition>
-  void whole_until(Condition&& condition) {
+  void whole_until(Condition&& condition, const char* what = "it is served") {
     const Millis end = monotonic_now() + time_bound();
     for (take(); !condition() && !HasFatalFailure(); take()) {
-      ASSERT_LT(monotonic_now(), end) << "waited in vain";
+      ASSERT_LT(monotonic_now(), end) << "waited in vain: " << what << "; " << problems();
       pollfd waiting{provisioner_->descriptor(), POLLIN, 0};
       ::poll(&waiting, 1, 20);
     }
@@ -167,14 +174,15 @@ TEST_F(WithoutMemory, WhatGoesIsGoneInTheEnd) {
   for (std::int64_t n = 0;; n = next_of(n), ++tried) {
     std::ofstream(certificate) << test_certificate("capf").to_pem();
     write(phone, phones(0));
-    whole_until([&] { return files_.find(phone + ".enc.sgn") != nullptr; });
+    whole_until([&] { return files_.find(phone + ".enc.sgn") != nullptr; }, "it is encrypted");
     FailElsewhere failing(n);
     std::filesystem::remove(options_.state / "provisioning" / phone);
-    whole_until([&] { return files_.find(phone + ".enc.sgn") == nullptr; });
+    whole_until([&] { return files_.find(phone + ".enc.sgn") == nullptr; }, "it is gone");
     ASSERT_EQ(files_.find(phone), nullptr);
     std::filesystem::remove(certificate);
     write(phone, phones(1));
-    whole_until([&] { return files_.find(phone + ".enc.sgn") == nullptr && serves(phone, phones(1)); });
+    whole_until([&] { return files_.find(phone + ".enc.sgn") == nullptr && serves(phone, phones(1)); },
+                "it is served in the clear");
     ASSERT_FALSE(HasFailure()) << "allocation " << n;
     if (!failing.happened()) break;
   }
