@@ -58,6 +58,13 @@ bool same_signing(const ProvisioningContext& a, const ProvisioningContext& b) {
          a.rolling_back == b.rolling_back;
 }
 
+// Without a failure so many can be put behind those that are there. Rooms grow as push_back() has them grow.
+template <class Vector>
+void make_room(Vector& vector, std::size_t more) {
+  if (vector.capacity() - vector.size() < more)
+    vector.reserve(std::max(2 * vector.capacity(), vector.size() + more));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Provisioner>> Provisioner::start(const std::filesystem::path& state,
@@ -448,6 +455,9 @@ Status Provisioner::take_over(Job& job) {
     kept_.erase(change.name);
     to_forget_.erase(change.name);
   }
+  // What is no longer served is told once, so all that may fail comes before it counts as told.
+  make_room(changes_, made.files.size() + phone::kFileForms.size());
+  make_room(to_keep_, made.made.size());
   drop_endings(job.name, known->second.served & ~served);
   known->second.served = served;
   known->second.settled = true;
@@ -455,6 +465,7 @@ Status Provisioner::take_over(Job& job) {
   std::uint64_t signed_files = 0;
   for (const index::FileChange& change : made.files) signed_files += change.body->header.size() > 0;
   std::ranges::move(made.files, std::back_inserter(changes_));
+  whole_changes_ = changes_.size();
   {
     std::lock_guard lock(mutex_);
     report_.signatures_made += made.made.size();

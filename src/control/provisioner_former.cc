@@ -26,6 +26,7 @@ void Provisioner::settle_as_before(Job& job) {
     job.read.reason += "; nothing of it is served any more, as it was made before the cluster changed";
   drop_endings(job.name, known.served);
   known.served = 0;
+  whole_changes_ = changes_.size();
   known.stamp = {};  // the next look at everything tries again
   set_refused(job.name, std::move(job.read.reason));
 }

@@ -215,9 +215,9 @@ void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
   for (const auto& [file, why] : service.own_lists.withdrawn)
     out.push_back(fmt::format("'{}' is not served: {}", file, why));
   if (const auto& lists = service.own_lists; lists.withdrawn_count > lists.withdrawn.size())
-    out.push_back(
-        fmt::format("{} more lists of phones' own are not served than are shown: the log names them",
-                    lists.withdrawn_count - lists.withdrawn.size()));
+    out.push_back(fmt::format(
+        "{} more lists of phones' own are not served than are shown: look at the log, which names them",
+        lists.withdrawn_count - lists.withdrawn.size()));
   if (const std::size_t guessing = service.devices.guessing.size(); guessing > 0)
     out.push_back(fmt::format(
         "{} addresses are answered slowly, since they ask for many devices that do not exist", guessing));
