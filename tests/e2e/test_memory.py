@@ -6,7 +6,6 @@ import pathlib
 import resource
 import socket
 import subprocess
-import unittest
 
 import harness
 from harness import Service, program, run, tftp_get, wait_for
@@ -28,7 +27,7 @@ def fetch(service, name):
     return int(head.split()[1]), body
 
 
-class Memory(harness.Case):
+class MemoryCase(harness.Case):
     def put(self, name, content=None, size=None):
         """In one step, as a careful copier does; with a size it is sparse."""
         path = pathlib.Path(self.state) / "provisioning" / name
@@ -45,52 +44,8 @@ class Memory(harness.Case):
     def comes(self, service, name, content):
         wait_for(lambda: fetch(service, name) == (200, content), f"{name} is served")
 
-    @unittest.skipIf(harness.SLOW, "a sanitizer reserves more address space than there is")
-    def test_a_start_that_does_not_fit_says_what_is_needed(self):
-        for size in (160, 200, 250, 300, 350, 400, 450, 500, 600, 700, 760):
-            with self.subTest(mebibytes=size):
-                result = subprocess.run(
-                    [str(program("anchord")), "--state", str(self.state), "--listen", "127.0.0.1", "--shards", "2",
-                     *(f"--{s}-port=auto" for s in ("tvs", "tftp", "http", "https"))],
-                    capture_output=True, timeout=harness.BOUND, preexec_fn=limit_address_space(size * MIB))
-                lines = result.stderr.decode().splitlines()
-                self.assertEqual(result.returncode, 1, lines)
-                self.assertEqual([line for line in lines if line.startswith("anchord: ")], lines[-1:], lines)
-                self.assertIn(NO_MEMORY, lines[-1])
-                self.assertIn("a start with these settings needs", lines[-1])
 
-    @unittest.skipIf(harness.SLOW, "a sanitizer reserves more address space than there is")
-    def test_two_large_files_under_a_limit_of_address_space(self):
-        for name in ("a.bin", "b.bin"):
-            self.put(name, size=100 * MIB)
-        self.put("small.txt", b"1")
-        with Service(self.state, "--shards", "2", preexec=limit_address_space(1000 * MIB)) as service:
-            self.comes(service, "small.txt", b"1")
-            refused = [name for name in ("a.bin", "b.bin") if self.problem(service, name)]
-            self.assertTrue(refused)
-            for name in refused:
-                self.assertIn("memory", self.problem(service, name)["reason"])
-                self.assertEqual(fetch(service, name)[0], 404)
-                self.assertIn(f"provisioning/{name}'", service.log())
-            self.put("small.txt", b"2")
-            self.comes(service, "small.txt", b"2")
-            for name in ("a.bin", "b.bin"):
-                self.put(name, b"fits")
-                self.comes(service, name, b"fits")
-
-    @unittest.skipIf(harness.SLOW, "a sanitizer takes memory of its own")
-    def test_what_a_start_is_said_to_need_covers_what_it_takes(self):
-        for flags in ([], ["--shards", "1"], ["--shards", "4", "--max-connections", "1000"],
-                      ["--max-transfers", "65536", "--https-port", "0"], ["--tcp-buffers", "2048"]):
-            with self.subTest(flags):
-                facts = json.loads(run(program("anchord"), "--explain", "--json", "--tftp-port", "auto", *flags).stdout)
-                said, measured = facts["limits"]["memory_needed"], facts["memory"]
-                self.assertLessEqual(measured["reserved"], said["address_space"])
-                self.assertLess(said["address_space"], 1.2 * measured["reserved"] + 200 * MIB)
-                self.assertLessEqual(measured["touched"], said["used"])
-                self.assertLess(said["used"], 1.2 * measured["touched"] + 100 * MIB)
-                self.assertGreater(facts["limits"]["memory_for_files"], 0)
-
+class Memory(MemoryCase):
     def test_a_file_that_does_not_fit_leaves_the_last_good_one(self):
         self.put("a.bin", b"a" * MIB)
         with Service(self.state, "--shards", "1", "--max-memory", str(300 * MIB)) as service:
@@ -212,6 +167,53 @@ def head_of(service, name):
 def settled(service):
     memory = service.status()["memory"]
     return memory if memory["superseded"] <= memory["superseded_limit"] else None
+
+
+# A sanitizer takes memory of its own, and more address space than there is.
+if not harness.SLOW:
+    class Needs(MemoryCase):
+        def test_a_start_that_does_not_fit_says_what_is_needed(self):
+            for size in (160, 200, 250, 300, 350, 400, 450, 500, 600, 700, 760):
+                with self.subTest(mebibytes=size):
+                    result = subprocess.run(
+                        [str(program("anchord")), "--state", str(self.state), "--listen", "127.0.0.1", "--shards", "2",
+                         *(f"--{s}-port=auto" for s in ("tvs", "tftp", "http", "https"))],
+                        capture_output=True, timeout=harness.BOUND, preexec_fn=limit_address_space(size * MIB))
+                    lines = result.stderr.decode().splitlines()
+                    self.assertEqual(result.returncode, 1, lines)
+                    self.assertEqual([line for line in lines if line.startswith("anchord: ")], lines[-1:], lines)
+                    self.assertIn(NO_MEMORY, lines[-1])
+                    self.assertIn("a start with these settings needs", lines[-1])
+
+        def test_two_large_files_under_a_limit_of_address_space(self):
+            for name in ("a.bin", "b.bin"):
+                self.put(name, size=100 * MIB)
+            self.put("small.txt", b"1")
+            with Service(self.state, "--shards", "2", preexec=limit_address_space(1000 * MIB)) as service:
+                self.comes(service, "small.txt", b"1")
+                refused = [name for name in ("a.bin", "b.bin") if self.problem(service, name)]
+                self.assertTrue(refused)
+                for name in refused:
+                    self.assertIn("memory", self.problem(service, name)["reason"])
+                    self.assertEqual(fetch(service, name)[0], 404)
+                    self.assertIn(f"provisioning/{name}'", service.log())
+                self.put("small.txt", b"2")
+                self.comes(service, "small.txt", b"2")
+                for name in ("a.bin", "b.bin"):
+                    self.put(name, b"fits")
+                    self.comes(service, name, b"fits")
+
+        def test_what_a_start_is_said_to_need_covers_what_it_takes(self):
+            for flags in ([], ["--shards", "1"], ["--shards", "4", "--max-connections", "1000"],
+                          ["--max-transfers", "65536", "--https-port", "0"], ["--tcp-buffers", "2048"]):
+                with self.subTest(flags):
+                    facts = json.loads(run(program("anchord"), "--explain", "--json", "--tftp-port", "auto", *flags).stdout)
+                    said, measured = facts["limits"]["memory_needed"], facts["memory"]
+                    self.assertLessEqual(measured["reserved"], said["address_space"])
+                    self.assertLess(said["address_space"], 1.2 * measured["reserved"] + 200 * MIB)
+                    self.assertLessEqual(measured["touched"], said["used"])
+                    self.assertLess(said["used"], 1.2 * measured["touched"] + 100 * MIB)
+                    self.assertGreater(facts["limits"]["memory_for_files"], 0)
 
 
 if __name__ == "__main__":
