@@ -188,7 +188,7 @@ class CommandLine(Case):
     def test_nobody_reads_the_errors(self):
         """What a command does, and how it ends, is the same."""
         with open("/dev/full", "wb") as full:
-            for code, line in ((0, "cert list"), (1, "cert show 00"), (2, "--bogus")):
+            for code, line in ((0, "cert list"), (1, "cert show 00000000"), (2, "--bogus")):
                 result = subprocess.run([ANCHORCTL, "--state", self.state, *line.split()], stdout=subprocess.PIPE,
                                         stderr=full, env=environment())
                 self.assertEqual(result.returncode, code, line)

@@ -678,7 +678,7 @@ class Backup(Case):
         made = run(program("anchorctl"), "--state", self.folder / "new", "init", "--name", "n", "--host", "h")
         self.assertEqual(made.stderr.decode(), BACKUP_WARNING)
         # A failure stays one line.
-        self.refused(1, "cert", "show", "0000")
+        self.refused(1, "cert", "show", "00000000")
 
     def test_until_the_key_changes(self):
         secret = self.folder / "secret"
