@@ -55,9 +55,6 @@ class Linting(unittest.TestCase):
         self.assertEqual(sources.looked_at_in(["src/base/none.cc", "src/base/gone.cc", "include/anchord/base/box.h",
                                                "src/base/box.cc"]), ["src/base/none.cc", "src/base/box.cc"])
 
-    def test_the_test_command_looks_at_what_has_changed(self):
-        self.assertIn("check tools/lint $([ -n \"$lint\" ] || echo --changed)", (ROOT / "tools/test").read_text())
-
 
 class Changed(unittest.TestCase):
     def test_what_has_changed_most_comes_first(self):
