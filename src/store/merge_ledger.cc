@@ -30,15 +30,27 @@ Versions united(const Versions& one, const Versions& other) {
   return both;
 }
 
+// What it may hold by their copy, and by gaps of this one that end after what they know to be accepted: it
+// may have been here then. `passed` is the last gap that it is known here to have accepted a list since.
+Versions may_hold_by(const LedgerEntry& theirs, std::size_t which, const Gaps& here, std::int64_t passed,
+                     const Merging& how) {
+  const auto kind = static_cast<trust::ListKind>(which);
+  LedgerEntry asked = theirs;
+  asked.accepted_gap[which] =
+      std::max(passed, here.last_before(theirs.belief.kinds[which].accepted_at - how.clocks_apart));
+  return united(theirs.may_hold(kind), trust::may_hold(theirs.belief, kind, here.of(asked)));
+}
+
 // What one copy knows to be accepted after all that the other has seen holds for both. What a phone may hold
 // by the other's gaps is part of what it may hold.
-void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, const Merging& how) {
+void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, const Gaps& here,
+           const Merging& how) {
   Belief::Kind& kind = mine.belief.kinds[which];
   const Belief::Kind& other = theirs.belief.kinds[which];
   auto list_kind = static_cast<trust::ListKind>(which);
   if (how.is_after(kind.accepted_at, theirs.seen)) return;
   const bool theirs_is_right = how.is_after(other.accepted_at, mine.seen);
-  Versions both = theirs.may_hold(list_kind);
+  Versions both = may_hold_by(theirs, which, here, mine.accepted_gap[which], how);
   if (!theirs_is_right) both = united(mine.may_hold(list_kind), both);
   kind.may = std::move(both);
   kind.accepted_at = theirs_is_right ? other.accepted_at : std::min(kind.accepted_at, other.accepted_at);
@@ -46,13 +58,13 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs, std::size_t which, cons
   mine.accepted_gap[which] = how.last_gap;
 }
 
-void merge(LedgerEntry& mine, const LedgerEntry& theirs, const Merging& how) {
+void merge(LedgerEntry& mine, const LedgerEntry& theirs, const Gaps& here, const Merging& how) {
   // This is computed before the times of acceptance are merged.
   auto last = [](const LedgerEntry& entry) {
     return std::max(entry.belief.kinds[0].accepted_at, entry.belief.kinds[1].accepted_at);
   };
   if (mine.belief.home.empty() || last(theirs) > last(mine)) mine.belief.home = theirs.belief.home;
-  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) merge(mine, theirs, kind, how);
+  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind) merge(mine, theirs, kind, here, how);
   mine.belief.proven |= theirs.belief.proven;
   for (std::size_t kind = 0; kind < kDeliveredKinds; ++kind)
     if (theirs.given[kind].at > mine.given[kind].at) mine.given[kind] = theirs.given[kind];
@@ -67,14 +79,9 @@ void merge(LedgerEntry& mine, const LedgerEntry& theirs, const Merging& how) {
 // One that was never heard of here, though it may have been here in a gap.
 LedgerEntry taken_over(const LedgerEntry& theirs, const Gaps& here, const Merging& how) {
   LedgerEntry entry = theirs;
-  for (std::size_t kind = 0; kind < trust::kListKinds; ++kind)
-    entry.accepted_gap[kind] = here.last_before(theirs.belief.kinds[kind].accepted_at - how.clocks_apart);
-  const trust::Unrecorded unrecorded = here.of(entry);
   for (std::size_t which = 0; which < trust::kListKinds; ++which) {
-    auto list_kind = static_cast<trust::ListKind>(which);
-    Belief::Kind& kind = entry.belief.kinds[which];
-    kind.may = united(theirs.may_hold(list_kind), trust::may_hold(theirs.belief, list_kind, unrecorded));
-    kind.given = trust::kNoList;
+    entry.belief.kinds[which].may = may_hold_by(theirs, which, here, 0, how);
+    entry.belief.kinds[which].given = trust::kNoList;
   }
   entry.accepted_gap.fill(how.last_gap);
   return entry;
@@ -153,7 +160,7 @@ Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::spa
       auto at = std::ranges::lower_bound(*mine, theirs.device, {}, &LedgerEntry::device);
       bool known = at != mine->end() && at->device == theirs.device;
       if (known) {
-        merge(*at, theirs, how);
+        merge(*at, theirs, *here, how);
         in_both.insert(at->device);
       }
       if (done = put(rows, known ? *at : taken_over(theirs, *here, how)); !done) return done;

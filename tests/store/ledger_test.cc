@@ -292,18 +292,21 @@ TEST_F(Ledger, MergingTakesGapsForPhonesThatOnlyTheOtherHasHeardOf) {
   std::uint64_t later = keep("ITLFile.tlv", {2}, 5000);
   fs::copy(dir_, folder_.path / "copy", fs::copy_options::recursive);
   Store other = Store::open(folder_.path / "copy").value();
+  ASSERT_TRUE(boot_whole(store_, phone(6), 1500));
   ASSERT_TRUE(note_gap(store_, {.began = 2000, .ended = 2500, .why = "power here"}));
   ASSERT_TRUE(note_gap(other, {.began = 3000, .ended = 3500, .why = "power there"}));
   ASSERT_TRUE(boot_whole(store_, phone(1), 3510));
   ASSERT_TRUE(boot_whole(store_, phone(2), 9000));
   ASSERT_TRUE(boot_whole(other, phone(3), 2510));
   ASSERT_TRUE(boot_whole(other, phone(4), 9000));
+  ASSERT_TRUE(boot_whole(other, phone(6), 1900));
   ASSERT_TRUE(merge_ledger(store_, ledger(other).value(), issued_lists(other).value(),
                            ledger_gaps(other).value(), 300));
   auto may_hold_it = [&](int number) { return std::ranges::count(itls(phone(number)), list) == 1; };
   EXPECT_TRUE(may_hold_it(1)) << "it may have been there in the other's gap";
   EXPECT_FALSE(may_hold_it(2)) << "it has accepted a list since";
   EXPECT_TRUE(may_hold_it(3)) << "it may have been here in this one's gap";
+  EXPECT_TRUE(may_hold_it(6)) << "it may have been here after it was there last";
   EXPECT_FALSE(may_hold_it(4)) << "it has accepted a list since";
   ask(phone(5), later, 9000);
   EXPECT_TRUE(may_hold_it(5)) << "it may have been there for the first time";
