@@ -8,6 +8,7 @@
 
 #include "boot_command.h"
 #include "command.h"
+#include "tftp_get.h"
 #include "tvs_command.h"
 
 namespace anchord::load {
@@ -21,6 +22,7 @@ struct TftpFlags : FileFlags {
   std::optional<std::uint16_t> blksize;
   std::optional<std::uint16_t> windowsize;
   std::optional<std::uint16_t> timeout;
+  unsigned tries = kTftpTries;
   bool tsize = false;
   std::string mode = "octet";
 };

@@ -25,6 +25,7 @@ int run_tftp(TftpFlags& t) {
   settings.options = {.blksize = t.blksize, .windowsize = t.windowsize};
   if (t.tsize) settings.options.tsize = 0;
   // What is repeated because of a loss may come after the end of its read.
+  settings.tries = t.tries;
   settings.new_ports = t.plan.loss > 0;
   if (t.timeout) {
     settings.options.timeout = static_cast<std::uint8_t>(*t.timeout);

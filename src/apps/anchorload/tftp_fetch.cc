@@ -79,7 +79,7 @@ Status TftpFetch::start(const io::Address& target, std::string_view file) {
   }
   busy_ = true;
   target_ = peer_ = target;
-  get_.start(file, settings_.mode, settings_.options);
+  get_.start(file, settings_.mode, settings_.options, settings_.tries);
   wait();
   send_to(peer_, get_.packet());
   return {};

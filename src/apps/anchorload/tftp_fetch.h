@@ -18,6 +18,7 @@ struct TftpReadSettings {
   wire::TftpMode mode = wire::TftpMode::octet;
   wire::TftpOptions options;
   Millis timeout = 1000;  // until a packet is repeated
+  unsigned tries = kTftpTries;
   // A port for each read, as phones do. Otherwise one for all, which is less work; who
   // asks for different files may then take a late answer for that to the next request.
   bool new_ports = false;

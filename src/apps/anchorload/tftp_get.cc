@@ -11,8 +11,10 @@ namespace anchord::load {
 
 using wire::TftpErrorCode;
 
-void TftpGet::start(std::string_view file, wire::TftpMode mode, const wire::TftpOptions& asked) {
+void TftpGet::start(std::string_view file, wire::TftpMode mode, const wire::TftpOptions& asked,
+                    unsigned max_tries) {
   mode_ = mode;
+  max_tries_ = max_tries;
   asked_ = asked;
   answered_ = oack_seen_ = gap_told_ = false;
   block_size_ = wire::kTftpDefaultBlockSize;
@@ -42,7 +44,7 @@ TftpGet::Next TftpGet::on_packet(Bytes datagram) {
 
 TftpGet::Next TftpGet::on_timeout() {
   payload_ = {};
-  if (tries_ == kTftpTries) {
+  if (tries_ == max_tries_) {
     return fail(ErrorKind::timeout, answered_ ? fmt::format("no block {} in time", expected_)
                                               : "no answer to the request in time");
   }

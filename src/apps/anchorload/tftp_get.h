@@ -17,7 +17,7 @@
 
 namespace anchord::load {
 
-// What is sent in vain so often is given up.
+// What is sent in vain so often is given up, unless something else is asked for.
 constexpr unsigned kTftpTries = 5;
 
 class TftpGet {
@@ -30,7 +30,8 @@ class TftpGet {
   };
 
   // packet() is the request.
-  void start(std::string_view file, wire::TftpMode mode, const wire::TftpOptions& asked);
+  void start(std::string_view file, wire::TftpMode mode, const wire::TftpOptions& asked,
+             unsigned max_tries = kTftpTries);
   Next on_packet(Bytes datagram);
   Next on_timeout();
 
@@ -61,6 +62,7 @@ class TftpGet {
   std::uint64_t received_ = 0;              // bytes
   std::size_t in_window_ = 0;               // blocks since the last acknowledgement
   bool gap_told_ = false;
+  unsigned max_tries_ = kTftpTries;
   unsigned tries_ = 0;
   Bytes payload_;
   std::array<std::uint8_t, wire::kMaxTftpRequest> packet_;
