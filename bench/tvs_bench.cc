@@ -15,7 +15,7 @@
 #include "anchord/crypto/self_signed.h"
 #include "anchord/wire/tvs.h"
 #include "samples.h"
-#include "tvs_answer.h"
+#include "tvs/tvs_answer.h"
 
 namespace anchord::service {
 namespace {

@@ -28,7 +28,7 @@ END_TO_END = {
     "src/apps/anchorload/boot": ["boot"],
     "src/apps/anchorload/": ["anchorload", "anchorload_tvs"],
     "src/apps/settings-reference/": ["docs_names"],
-    "src/control/setting": ["explain", "bad_input", *DOCUMENTS],
+    "src/control/process/setting": ["explain", "bad_input", *DOCUMENTS],
     "src/control/": ["explain", "ledger", "bad_input"],
     "src/crypto/": ["anchord"],
     "src/index/": ["anchord"],

@@ -5,12 +5,12 @@
 #include <optional>
 #include <utility>
 
-#include "http_session.h"
-#include "shard_context.h"
-#include "stream_service.h"
-#include "tag.h"
-#include "tftp_service.h"
-#include "tvs_session.h"
+#include "context/shard_context.h"
+#include "context/tag.h"
+#include "http/http_session.h"
+#include "stream/stream_service.h"
+#include "tftp/tftp_service.h"
+#include "tvs/tvs_session.h"
 
 namespace anchord::service {
 namespace {

@@ -1,5 +1,5 @@
 // Whom what phones did is noted for, when it does not say who they are.
-#include "activity.h"
+#include "ledger/activity.h"
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>

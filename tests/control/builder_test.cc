@@ -1,5 +1,5 @@
 // A builder that follows changes, against one that begins with the store as it is.
-#include "builder.h"
+#include "snapshot/builder.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -10,9 +10,9 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/trust/trust_list.h"
-#include "builder.h"
-#include "control_socket.h"
-#include "device_log.h"
+#include "ledger/device_log.h"
+#include "protocol/control_socket.h"
+#include "snapshot/builder.h"
 #include "state.h"
 
 namespace anchord::control {

@@ -1,5 +1,5 @@
 // What is said of certificates that end, and when.
-#include "expiry.h"
+#include "snapshot/expiry.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What one provisioning file becomes.
-#include "file_maker.h"
+#include "provisioning/file_maker.h"
 
 #include <gtest/gtest.h>
 

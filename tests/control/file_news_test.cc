@@ -1,4 +1,4 @@
-#include "file_news.h"
+#include "provisioning/file_news.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Reading a folder that others write to: links, unfinished files, what is no file.
-#include "folder.h"
+#include "provisioning/folder.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 
 #include "../time_bound.h"
 #include "anchord/base/clock.h"
-#include "folder_watch.h"
+#include "provisioning/folder_watch.h"
 #include "state.h"
 
 namespace anchord::control {

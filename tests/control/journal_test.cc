@@ -1,5 +1,5 @@
 // What a service leaves in its journal, and what the next one makes of it.
-#include "journal.h"
+#include "ledger/journal.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 
 #include "anchord/base/file.h"
 #include "anchord/crypto/digest.h"
-#include "ledger_writer.h"
+#include "ledger/ledger_writer.h"
 #include "state.h"
 
 namespace anchord::control {

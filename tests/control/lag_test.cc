@@ -1,4 +1,4 @@
-#include "lag.h"
+#include "snapshot/lag.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // What the ledger is told of phones, and that it gets there.
-#include "ledger_writer.h"
+#include "ledger/ledger_writer.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "../time_bound.h"
-#include "address_book.h"
 #include "anchord/trust/trust_list.h"
+#include "ledger/address_book.h"
 #include "state.h"
 
 namespace anchord::control {

@@ -1,5 +1,5 @@
 // What files may take of a machine, and what becomes of those that do not fit.
-#include "memory_plan.h"
+#include "process/memory_plan.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

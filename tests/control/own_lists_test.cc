@@ -1,5 +1,5 @@
 // Which lists of single phones are served, as the cluster changes and by what their phones may hold.
-#include "own_lists.h"
+#include "provisioning/own_lists.h"
 
 #include <gtest/gtest.h>
 

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "../time_bound.h"
-#include "provisioner.h"
+#include "provisioning/provisioner.h"
 #include "state.h"
 
 namespace anchord::control {

@@ -1,4 +1,4 @@
-#include "removals.h"
+#include "provisioning/removals.h"
 
 #include <gtest/gtest.h>
 

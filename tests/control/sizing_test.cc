@@ -1,4 +1,4 @@
-#include "sizing.h"
+#include "process/sizing.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What is told while a start lasts: to the service manager and over the control socket.
-#include "starting.h"
+#include "process/starting.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 // Traces of single devices, and which trouble goes into the log.
-#include "tracer.h"
+#include "ledger/tracer.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <set>
 
-#include "file_maker.h"
+#include "provisioning/file_maker.h"
 #include "state.h"
 
 namespace anchord::control {

@@ -2,9 +2,9 @@
 // it was, however it comes in pieces, and leads nowhere else.
 #include <algorithm>
 
-#include "archive.h"
+#include "backup/archive.h"
+#include "backup/sealed_file.h"
 #include "fuzz.h"
-#include "sealed_file.h"
 
 using namespace anchord;
 using namespace anchord::store;

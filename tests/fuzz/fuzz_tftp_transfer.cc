@@ -4,7 +4,7 @@
 
 #include "anchord/base/reader.h"
 #include "fuzz.h"
-#include "tftp_transfer.h"
+#include "tftp/tftp_transfer.h"
 
 using namespace anchord;
 using fuzz::require;

@@ -8,7 +8,7 @@
 #include "anchord/base/hex.h"
 #include "anchord/base/log.h"
 #include "anchord/trust/trust_list.h"
-#include "builder.h"
+#include "snapshot/builder.h"
 #include "state.h"
 
 namespace anchord::control {

@@ -7,9 +7,9 @@
 
 #include "../failing_new.h"
 #include "../trust/vectors.h"
-#include "copies.h"
-#include "file_problems.h"
-#include "removals.h"
+#include "provisioning/copies.h"
+#include "provisioning/file_problems.h"
+#include "provisioning/removals.h"
 
 namespace anchord::control {
 namespace {

@@ -8,12 +8,12 @@
 #include <thread>
 
 #include "anchord/service/activity_log.h"
-#include "awaited_records.h"
-#include "buffer_pool.h"
-#include "held_buffers.h"
-#include "neighbours.h"
-#include "peer_map.h"
-#include "slot_list.h"
+#include "limits/neighbours.h"
+#include "limits/peer_map.h"
+#include "limits/slot_list.h"
+#include "stream/awaited_records.h"
+#include "stream/buffer_pool.h"
+#include "stream/held_buffers.h"
 
 namespace anchord::service {
 namespace {

@@ -1,5 +1,5 @@
 // What a shard writes down of downloads, and what nobody can make it drop.
-#include "download_recorder.h"
+#include "downloads/download_recorder.h"
 
 #include <gtest/gtest.h>
 

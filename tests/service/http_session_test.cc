@@ -1,4 +1,4 @@
-#include "http_session.h"
+#include "http/http_session.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "provisioned_file.h"
+#include "downloads/provisioned_file.h"
 
 #include <gtest/gtest.h>
 

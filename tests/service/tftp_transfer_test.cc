@@ -1,4 +1,4 @@
-#include "tftp_transfer.h"
+#include "tftp/tftp_transfer.h"
 
 #include <gtest/gtest.h>
 

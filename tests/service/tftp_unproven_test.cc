@@ -1,4 +1,4 @@
-#include "tftp_unproven.h"
+#include "tftp/tftp_unproven.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-#include "token_buckets.h"
+#include "limits/token_buckets.h"
 
 #include <gtest/gtest.h>
 
-#include "sip_hash.h"
+#include "limits/sip_hash.h"
 
 namespace anchord::service {
 namespace {

@@ -1,5 +1,5 @@
 // Requests and responses of the vectors, byte for byte, and what is not well formed.
-#include "tvs_answer.h"
+#include "tvs/tvs_answer.h"
 
 #include <gtest/gtest.h>
 

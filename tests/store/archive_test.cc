@@ -1,5 +1,5 @@
 // What is inside of a backup.
-#include "archive.h"
+#include "backup/archive.h"
 
 #include <gtest/gtest.h>
 

@@ -17,10 +17,10 @@
 #include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
 #include "anchord/store/lifecycle.h"
-#include "backup_impl.h"
+#include "backup/backup_impl.h"
+#include "backup/sealed_file.h"
 #include "boots.h"
 #include "fixture.h"
-#include "sealed_file.h"
 
 namespace anchord::store {
 namespace {

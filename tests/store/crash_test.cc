@@ -9,8 +9,8 @@
 #include <random>
 #include <set>
 
+#include "database/schema.h"
 #include "fixture.h"
-#include "schema.h"
 
 namespace anchord::store {
 namespace {

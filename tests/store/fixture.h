@@ -14,7 +14,7 @@
 #include "anchord/crypto/self_signed.h"
 #include "anchord/store/lifecycle.h"
 #include "anchord/store/store.h"
-#include "sqlite.h"
+#include "database/sqlite.h"
 
 namespace anchord::store {
 

@@ -13,9 +13,9 @@
 
 #include "anchord/store/lifecycle.h"
 #include "boots.h"
+#include "changes/regenerate.h"
+#include "database/schema.h"
 #include "fixture.h"
-#include "regenerate.h"
-#include "schema.h"
 
 namespace anchord::store {
 namespace {

@@ -9,8 +9,8 @@
 #include "anchord/index/file_table.h"
 #include "anchord/trust/trust_list.h"
 #include "boots.h"
+#include "changes/regenerate.h"
 #include "fixture.h"
-#include "regenerate.h"
 
 namespace anchord::store {
 namespace {

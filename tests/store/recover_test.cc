@@ -10,9 +10,9 @@
 #include "anchord/trust/served.h"
 #include "anchord/trust/virtual_phone.h"
 #include "boots.h"
+#include "database/impl.h"
 #include "fixture.h"
-#include "former_keys.h"
-#include "impl.h"
+#include "tables/former_keys.h"
 
 namespace anchord::store {
 namespace {

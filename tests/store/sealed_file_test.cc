@@ -1,5 +1,5 @@
 // Sealed files: every change to them is noticed.
-#include "sealed_file.h"
+#include "backup/sealed_file.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 class Guards(unittest.TestCase):
     def setUp(self):
         self.docs = (ROOT / "docs/lifecycle.md").read_text()
-        self.store = "\n".join(path.read_text() for path in sorted((ROOT / "src/store").glob("*.cc")))
+        self.store = "\n".join(path.read_text() for path in sorted((ROOT / "src/store").rglob("*.cc")))
 
     def test_each_question_that_is_named_is_asked(self):
         named = set(re.findall(r"`(who_\w+)\(\)`", self.docs))
@@ -25,13 +25,13 @@ class Guards(unittest.TestCase):
 
     def test_every_guarded_change_asks_them_all(self):
         """One function asks; whatever writes a change calls it."""
-        for path in sorted((ROOT / "src/store").glob("*.cc")):
+        for path in sorted((ROOT / "src/store").rglob("*.cc")):
             text = path.read_text()
             if re.search(r"= write_change\(", text):
                 self.assertIn("check_change(", text, f"{path.name} writes a change that no guard was asked about")
 
     def test_every_question_of_the_store_is_named_and_asked(self):
-        guard = (ROOT / "src/store/guard.cc").read_text()
+        guard = (ROOT / "src/store/changes/guard.cc").read_text()
         asks = guard[guard.index("check_change(Database& database, const Change& change,"):]
         asks = asks[:asks.index("\n}\n")]
         there = set(re.findall(r"^Status (check_\w+)\(", guard, re.MULTILINE))
@@ -39,7 +39,7 @@ class Guards(unittest.TestCase):
         for question in sorted(there):
             self.assertIn(f"{question}(", asks, f"{question}() is there, and check_change() does not ask it")
         named = set(re.findall(r"`(check_\w+)\(\)`", self.docs)) - {"check_change"}
-        self.assertEqual(there, named, "docs/lifecycle.md and src/store/guard.cc name different questions")
+        self.assertEqual(there, named, "docs/lifecycle.md and src/store/changes/guard.cc name different questions")
 
 
 class Rules(unittest.TestCase):

@@ -20,8 +20,8 @@ class Selection(unittest.TestCase):
     def test_who_stands_on_a_module_is_tested_too(self):
         self.assertEqual(self.names("src/index/table.cc"), {"index", "trust", "store", "service", "control", "sim",
                                                             "e2e-anchord"})
-        self.assertEqual(self.names("include/anchord/control/server.h"), self.names("src/control/server.cc"))
-        self.assertEqual(self.names("src/control/server.cc") & set(self.uses), {"control"})
+        self.assertEqual(self.names("include/anchord/control/server.h"), self.names("src/control/process/server.cc"))
+        self.assertEqual(self.names("src/control/process/server.cc") & set(self.uses), {"control"})
 
     def test_a_test_is_run_itself(self):
         self.assertEqual(self.names("tests/store/open_test.cc"), {"store"})

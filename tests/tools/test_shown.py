@@ -8,20 +8,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Lines that go into the log as often as they are asked for, and why no peer can ask for them: by file, so many.
 UNLIMITED = {
     "src/apps/anchord/main.cc": (6, "flags, and SIGHUP"),
-    "src/control/activity.cc": (2, "once, at start"),
-    "src/control/control_socket.cc": (2, "somebody took the socket's file away: who owns the state directory"),
-    "src/control/journal.cc": (1, "once for each file, at start"),
-    "src/control/last_good.cc": (1, "once, at start"),
-    "src/control/ledger_writer.cc": (6, "another problem of the disk; once a look, of all phones together; once, at the end; "
+    "src/control/ledger/activity.cc": (2, "once, at start"),
+    "src/control/protocol/control_socket.cc": (2, "somebody took the socket's file away: who owns the state directory"),
+    "src/control/ledger/journal.cc": (1, "once for each file, at start"),
+    "src/control/provisioning/last_good.cc": (1, "once, at start"),
+    "src/control/ledger/ledger_writer.cc": (6, "another problem of the disk; once a look, of all phones together; once, at the end; "
                                         "of the cluster's own certificates"),
-    "src/control/listeners.cc": (2, "at start: once, and once for each port"),
-    "src/control/own_lists.cc": (1, "a list that an administrator has changed, or the service has made for a phone"),
-    "src/control/provisioner.cc": (3, "files in the folders; each second at most, while there is no memory"),
-    "src/control/provisioner_looks.cc": (1, "once, at start"),
-    "src/control/provisioner_removals.cc": (2, "files in the folders"),
-    "src/control/provisioner_report.cc": (2, "files in the folders"),
-    "src/control/server.cc": (15, "changes, certificates that expire, signals, the machine"),
-    "src/control/shard_threads.cc": (1, "once, at start"),
+    "src/control/process/listeners.cc": (2, "at start: once, and once for each port"),
+    "src/control/provisioning/own_lists.cc": (1, "a list that an administrator has changed, or the service has made for a phone"),
+    "src/control/provisioning/provisioner.cc": (3, "files in the folders; each second at most, while there is no memory"),
+    "src/control/provisioning/provisioner_looks.cc": (1, "once, at start"),
+    "src/control/provisioning/provisioner_removals.cc": (2, "files in the folders"),
+    "src/control/provisioning/provisioner_report.cc": (2, "files in the folders"),
+    "src/control/process/server.cc": (15, "changes, certificates that expire, signals, the machine"),
+    "src/control/process/shard_threads.cc": (1, "once, at start"),
     "src/io/uring.cc": (1, "the end of the process"),
 }
 

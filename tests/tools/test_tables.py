@@ -35,7 +35,7 @@ class Services(unittest.TestCase):
         self.assertTrue(self.names)
 
     def test_the_store_takes_these(self):
-        checks = re.findall(r"(?:service|retired_from) IN \(([^)]*)\)", text("src/store/schema.h"))
+        checks = re.findall(r"(?:service|retired_from) IN \(([^)]*)\)", text("src/store/database/schema.h"))
         self.assertTrue(checks)
         for check in checks:
             self.assertEqual(re.findall(r"'([^']+)'", check), self.names)

@@ -22,8 +22,8 @@ IN_CODE = [
     r"greeted|unsent|kTurn|PerTurn|EachTurn|TurnsAtOnce|(each|show|last)_turns?", r"\bNext::repeat\b", r"\bholding_\w+\b",
 ]
 # How the table was called in the stores that are brought up.
-ALLOWED = {("src/store/migrate.cc", "handed_out"), ("tests/store/migrate_test.cc", "handed_out"),
-           ("tests/store/evidence_test.cc", "handed_out"), ("src/control/settings.cc", "max-strangers")}
+ALLOWED = {("src/store/changes/migrate.cc", "handed_out"), ("tests/store/migrate_test.cc", "handed_out"),
+           ("tests/store/evidence_test.cc", "handed_out"), ("src/control/process/settings.cc", "max-strangers")}
 TEXTS = {".cc", ".h", ".py", ".md", ".build", ".txt", ".sh", ""}
 
 

@@ -129,6 +129,17 @@ class Includes(MadeUp):
         self.assert_found(tidying.dead_includes, files, "src/gathers.h:1: nothing of box.h")
 
 
+class Folders(MadeUp):
+    def test_includes_run_downwards(self):
+        files = {"src/m/low/a.h": "", "src/m/low/a.cc": '#include "low/a.h"\n#include "high/b.h"\n#include "m.h"\n',
+                 "src/m/high/b.h": '#include "low/a.h"\n', "src/m/m.h": '#include "high/b.h"\n', "src/n/high/b.h": ""}
+        order = {"src/m": ("low", "high")}
+        self.assert_found(lambda tree: tidying.upward_includes(tree, order), files,
+                          "src/m/low/a.cc:2: high/b.h stands above low/", "src/m/low/a.cc:3: m.h stands above low/")
+        self.assert_found(lambda tree: tidying.upward_includes(tree, {"src/m": ("low", "wide")}), {"src/m/low/a.h": "", **{
+            "src/m/high/b.h": ""}}, "src/m/high: the folder has no place", "src/m/wide: the folder is not there")
+
+
 class Orphans(MadeUp):
     FILES = {
         "src/base/meson.build": "sources += {'base': files('a.cc')}  # 'c.cc'\n",

@@ -3,7 +3,7 @@
 //
 // The flags, the configuration file, --check-config, --explain, SIGHUP, --example-config and the table
 // in docs/operations.md all read this table. To add a setting: a member of Options, whose initial value
-// is the default, and a row in src/control/settings.cc.
+// is the default, and a row in src/control/process/settings.cc.
 #pragma once
 
 #include <cstdint>

@@ -76,8 +76,8 @@ CLI::App& define_tftp(CLI::App& app, TftpFlags& t) {
           "ask for this time-out, in seconds, and repeat packets after it too (default: 1, not asked for)")
       ->check(CLI::Range(1, 255));
   tftp.add_option("--tries", t.tries,
-                  "how often a packet is sent in vain before the read fails. A server that waits twice as long "
-                  "each time sends only three within the default: ask for more where many packets are lost")
+                  "how often a packet is sent in vain before the read fails. A server that waits twice as "
+                  "long each time sends only three within the default: ask for more where many are lost")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   tftp.add_flag("--tsize", t.tsize, "ask for the size, and compare");

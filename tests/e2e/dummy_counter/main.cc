@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "anchord/service/counters.h"
-#include "named_metrics.h"
+#include "process/named_metrics.h"
 
 int main() {
   using namespace anchord;

@@ -1,0 +1,323 @@
+// Making a new store.
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <set>
+
+#include "anchord/base/ascii.h"
+#include "anchord/base/file.h"
+#include "anchord/base/hex.h"
+#include "anchord/base/ip_address.h"
+#include "anchord/crypto/random.h"
+#include "anchord/trust/trust_list.h"
+#include "changes/adopt.h"
+#include "database/file_descriptor.h"
+#include "database/impl.h"
+#include "database/no_rights.h"
+#include "database/schema.h"
+#include "database/state_folder.h"
+#include "tables/identities.h"
+#include "tables/keys.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::Service;
+
+Status check_host(const trust::Host& host) {
+  auto allowed = [](char c) { return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_'; };
+  // The name becomes part of key files' names: no separators, no leading dot.
+  if (host.name.empty() || host.name.front() == '.' || host.name.front() == '-' ||
+      !std::ranges::all_of(host.name, allowed))
+    return fail(fmt::format("'{}' is not a host name: use letters, digits, '.', '-' and '_'", host.name));
+  if (host.name.size() > kMaxHostName)
+    return fail(
+        fmt::format("the host name '{}' is longer than {} characters, more than fits a certificate's "
+                    "common name: use a shorter one",
+                    host.name, kMaxHostName));
+  if (host.addresses.size() > kMaxHostAddresses)
+    return fail(fmt::format("the host '{}' has {} addresses: give {} at the most", host.name,
+                            host.addresses.size(), kMaxHostAddresses));
+  for (const std::string& address : host.addresses)
+    if (!is_address(address))
+      return fail(fmt::format("'{}' of host '{}' is not an IPv4 or IPv6 address", address, host.name));
+  return {};
+}
+
+// One that two hosts have would not say which of them this is.
+Status check_addresses(const std::vector<trust::Host>& hosts) {
+  std::set<std::string> seen;
+  for (const trust::Host& host : hosts)
+    for (const std::string& address : host.addresses)
+      if (!seen.insert(address).second)
+        return fail(fmt::format("the address '{}' is given twice: each is one host's", address));
+  return {};
+}
+
+// Addresses in one spelling, so that one that is written in two ways is one.
+InitRequest normalised(InitRequest request) {
+  for (trust::Host& host : request.hosts)
+    for (std::string& address : host.addresses)
+      if (auto parsed = parse_ip_address(address)) address = parsed->text();
+  return request;
+}
+
+Status check_request(const InitRequest& request) {
+  if (request.cluster_name.empty()) return fail("the cluster needs a name");
+  if (request.hosts.empty()) return fail("the cluster needs at least one host");
+  if (auto good = check_text("cluster's name", request.cluster_name); !good) return good;
+  if (auto good = check_text("organization", request.organization); !good) return good;
+  if (auto good = check_text("organizational unit", request.unit); !good) return good;
+  if (!request.country.empty() &&
+      (request.country.size() != 2 || !std::ranges::all_of(request.country, is_letter)))
+    return fail(fmt::format("'{}' is not a country code: use two letters, such as US", request.country));
+  if (request.digest.value_or(request.signing.digest) == wire::Digest::sha256)
+    return fail("phones know sha1 and sha512 for signed files, not sha256: use one of the two");
+  for (std::size_t i = 0; i < request.hosts.size(); ++i) {
+    if (auto good = check_host(request.hosts[i]); !good) return good;
+    for (std::size_t j = 0; j < i; ++j)
+      if (same_ignoring_case(request.hosts[i].name, request.hosts[j].name))
+        return fail(fmt::format("the host '{}' is named twice", request.hosts[i].name));
+  }
+  if (request.days > kMaxDays)
+    return fail(
+        fmt::format("a lifetime of {} days is longer than {}, which is 20 years", request.days, kMaxDays));
+  return check_addresses(request.hosts);
+}
+
+crypto::Name make_subject(const InitRequest& request, const std::string& common_name) {
+  crypto::Name subject;
+  if (!request.country.empty()) subject.append("C", upper_case(request.country));
+  if (!request.organization.empty()) subject.append("O", request.organization);
+  if (!request.unit.empty()) subject.append("OU", request.unit);
+  subject.append("CN", common_name);
+  return subject;
+}
+
+// Every host's, then those of the cluster as check_list() finds them.
+Result<std::vector<NewIdentity>> make_identities(const InitRequest& request) {
+  const trust::Host& first = request.hosts.front();
+  std::array<std::uint8_t, 4> random;
+  crypto::fill_random(random);
+  // Phones check lists and files with RSA only: the signers cannot have EC keys.
+  crypto::KeyKind signer = request.key == crypto::KeyKind::p256 ? crypto::KeyKind::rsa2048 : request.key;
+  std::vector<Result<NewIdentity>> made;
+  auto make = [&](Service service, const trust::Host* host, const std::string& common_name,
+                  crypto::KeyKind key) {
+    if (auto adopted = adopted_identity(request, service, host)) {
+      made.push_back(std::move(*adopted));
+    } else {
+      // Recovery is for when all else has ended.
+      const unsigned days = service == Service::recovery ? 0 : request.days;
+      made.push_back(
+          make_identity({service, host, make_subject(request, common_name), key, request.now, days}));
+    }
+  };
+  for (const trust::Host& host : request.hosts) make(Service::tvs, &host, "TVS-" + host.name, request.key);
+  make(Service::tftp, &first, first.name, signer);
+  if (made.back())
+    made.push_back(make_tftp_ec(made.back()->identity.certificate, first, request.now, request.days));
+  make(Service::capf, nullptr, "CAPF-" + to_hex(random), request.key);
+  make(Service::recovery, nullptr, "ITLRECOVERY_" + first.name, signer);
+  std::vector<NewIdentity> identities;
+  for (auto& identity : made) {
+    if (!identity) return std::unexpected(identity.error());
+    identities.push_back(std::move(*identity));
+  }
+  return identities;
+}
+
+trust::Cluster make_cluster(const InitRequest& request, const std::vector<NewIdentity>& identities) {
+  std::size_t hosts = request.hosts.size();
+  trust::Cluster cluster{.name = request.cluster_name,
+                         .signing = request.signing,
+                         .hosts = request.hosts,
+                         .tvs = {},
+                         .tftp = identities[hosts].identity,
+                         .tftp_ec = identities[hosts + 1].identity,
+                         .capf = identities[hosts + 2].identity,
+                         .recovery = identities[hosts + 3].identity};
+  for (std::size_t i = 0; i < hosts; ++i) cluster.tvs.push_back(identities[i].identity);
+  for (const NewIdentity& made : identities)
+    cluster.known.push_back({made.identity.certificate, trust::own_roles(made.service, cluster.mode),
+                             trust::kDefaultTtl, made.service});
+  return cluster;
+}
+
+// A cluster whose list phones would not load is better refused now than met later.
+Status check_list(const trust::Cluster& cluster, UnixSeconds now) {
+  auto list = trust::build_itl(cluster, now);
+  if (!list) return std::unexpected(list.error());
+  return {};
+}
+
+Status write_database(const std::filesystem::path& file, const InitRequest& request,
+                      const std::vector<NewIdentity>& identities,
+                      std::span<const trust::KnownCertificate> held) {
+  auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (!database) return std::unexpected(database.error());
+  if (::chmod(file.c_str(), 0600) != 0) return fail_errno("cannot protect '" + file.string() + "'", errno);
+  auto done = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
+  for (const char* tables : {kFirstTables, kServiceStatus, kExtendedTables, kChangeLog, kIdentityTable,
+                             kProvisioningTables, kIssuedListsTable, kLedgerTables, kEvidenceColumns})
+    if (done) done = database->run(tables);
+  if (done)
+    done = database->run(
+        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion));
+  if (done)
+    done = execute(*database,
+                   R"(INSERT INTO cluster (id, cluster_id, name, mode, has_ctl, rolling_back, digest,
+                                           spelling, change_counter)
+                      VALUES (1, ?, ?, ?, 0, 0, ?, ?, 1))",
+                   new_cluster_id(), request.cluster_name, trust::mode_name(trust::Mode::nonsecure),
+                   wire::digest_name(request.signing.digest),
+                   request.signing.spelling == crypto::NameSpelling::open ? "open" : "vendor");
+  for (std::size_t i = 0; done && i < request.hosts.size(); ++i)
+    done = execute(*database, "INSERT INTO hosts (position, name, address) VALUES (?, ?, ?)", i,
+                   request.hosts[i].name, addresses_text(request.hosts[i].addresses));
+  for (const NewIdentity& made : identities)
+    if (done) done = put_identity(*database, made);
+  if (done) done = put_adopted(*database, request, held);
+  if (done) done = note_audit(*database, fmt::format("made the cluster '{}'", request.cluster_name));
+  if (done) done = database->run("COMMIT");
+  return done;
+}
+
+// The directory while a store is being made in it. Held by a lock, so that two
+// at once do not mix their keys; what was made is taken away again unless kept.
+class NewStateFolder {
+ public:
+  explicit NewStateFolder(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  NewStateFolder(const NewStateFolder&) = delete;
+  NewStateFolder& operator=(const NewStateFolder&) = delete;
+  ~NewStateFolder() {
+    if (!kept_) {
+      for (const auto& file : made_) ::unlink(file.c_str());
+      for (const auto& folder : made_folders_) ::rmdir(folder.c_str());
+      if (made_directory_) ::rmdir(directory_.c_str());
+    }
+    if (lock_ >= 0) ::close(lock_);
+  }
+
+  Status prepare();
+  Status write(const InitRequest& request, const std::vector<NewIdentity>& identities,
+               std::span<const trust::KnownCertificate> held);
+
+ private:
+  Status check_empty() const;
+
+  std::filesystem::path directory_;
+  std::vector<std::filesystem::path> made_;
+  std::vector<std::filesystem::path> made_folders_;
+  int lock_ = -1;
+  bool made_directory_ = false;
+  bool kept_ = false;
+};
+
+Status NewStateFolder::check_empty() const {
+  std::filesystem::path file = directory_ / kDatabaseName;
+  struct stat info{};
+  if (::lstat(file.c_str(), &info) == 0)
+    return fail(
+        fmt::format("there is a cluster in '{}' already: name another directory", directory_.string()));
+  // SQLite would apply what is left of another database to the new one.
+  for (const char* suffix : {"-wal", "-journal"})
+    if (::lstat((file.string() + suffix).c_str(), &info) == 0)
+      return fail(fmt::format("'{}{}' belongs to a database that is gone: restore that or move the file away",
+                              file.string(), suffix));
+  return {};
+}
+
+// The user who makes a cluster must be the one who runs it: a user cannot read what root makes in that user's
+// directory.
+Status check_owner(const TrustedFolder& state) {
+  if (state.owner() == ::geteuid() || ::geteuid() != 0) return {};
+  return fail(fmt::format("{} belongs to {}, and this is root: run 'anchorctl init' as that user",
+                          quoted(state.path()), user_text(state.owner())));
+}
+
+Status NewStateFolder::prepare() {
+  struct stat above{};
+  const std::filesystem::path parent = std::filesystem::absolute(directory_).parent_path();
+  if (::stat(directory_.c_str(), &above) != 0 && ::stat(parent.c_str(), &above) == 0)
+    if (auto safe = TrustedFolder::check_above(directory_); !safe) return safe;
+  made_directory_ = ::mkdir(directory_.c_str(), 0700) == 0;
+  if (!made_directory_ && errno != EEXIST)
+    return fail_at(fmt::format("cannot make the state directory '{}'", directory_.string()), errno,
+                   std::filesystem::absolute(directory_).parent_path());
+  lock_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0)
+    return fail_at(fmt::format("cannot open the state directory '{}'", directory_.string()), errno,
+                   directory_);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
+    return fail(fmt::format("another 'anchorctl init' is making a cluster in '{}': wait for it",
+                            directory_.string()));
+  auto state = open_state(directory_);
+  if (!state) return std::unexpected(state.error());
+  if (auto ours = check_owner(*state); !ours) return ours;
+  return check_empty();
+}
+
+Status NewStateFolder::write(const InitRequest& request, const std::vector<NewIdentity>& identities,
+                             std::span<const trust::KnownCertificate> held) {
+  std::filesystem::path keys = key_folder(directory_);
+  // The last two are for the administrator to fill.
+  for (const auto& folder : {keys, directory_ / "provisioning", directory_ / "devices"}) {
+    if (::mkdir(folder.c_str(), 0700) == 0) {
+      made_folders_.push_back(folder);
+    } else if (errno != EEXIST) {
+      return fail_errno(fmt::format("cannot make '{}'", folder.string()), errno);
+    }
+  }
+  if (::chmod(keys.c_str(), 0700) != 0)
+    return fail_errno(fmt::format("cannot protect '{}'", keys.string()), errno);
+  for (const NewIdentity& made : identities) {
+    made_.push_back(keys / key_file_name(made.service, made.host, made.identity.certificate));
+    if (auto done = write_key(made_.back(), *made.identity.key); !done) return done;
+  }
+  std::filesystem::path file = directory_ / kDatabaseName;
+  std::filesystem::path aside = file.string() + ".new";
+  // A killed init leaves these behind.
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    made_.push_back(aside.string() + suffix);
+    ::unlink(made_.back().c_str());
+  }
+  if (auto done = write_database(aside, request, identities, held); !done) return done;
+  if (::rename(aside.c_str(), file.c_str()) != 0)
+    return fail_errno(fmt::format("cannot put '{}' in place", file.string()), errno);
+  kept_ = true;
+  sync_folder(directory_);
+  sync_folder(std::filesystem::absolute(directory_).parent_path());
+  return {};
+}
+
+}  // namespace
+
+Result<Store> Store::init(const std::filesystem::path& directory, const InitRequest& given) {
+  InitRequest request = normalised(given);
+  if (auto good = check_request(request); !good) return std::unexpected(good.error());
+  auto signing = adopted_signing(request);
+  if (!signing) return std::unexpected(signing.error());
+  request.signing = *signing;
+  if (auto good = check_adopted(request); !good) return std::unexpected(good.error());
+  {
+    NewStateFolder folder(directory);
+    if (auto ready = folder.prepare(); !ready) return std::unexpected(ready.error());
+    auto identities = make_identities(request);
+    if (!identities) return std::unexpected(identities.error());
+    trust::Cluster cluster = make_cluster(request, *identities);
+    if (auto good = check_list(cluster, request.now); !good) return std::unexpected(good.error());
+    auto held = held_by_phones(request, cluster);
+    if (!held) return std::unexpected(held.error());
+    if (auto done = folder.write(request, *identities, *held); !done) return std::unexpected(done.error());
+  }
+  return open(directory);
+}
+
+}  // namespace anchord::store

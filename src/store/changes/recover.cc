@@ -1,0 +1,404 @@
+#include "anchord/store/recover.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "anchord/phone/file_kind.h"
+#include "anchord/trust/own_list.h"
+#include "anchord/trust/served.h"
+#include "anchord/trust/trust_list.h"
+#include "anchord/trust/virtual_phone.h"
+#include "changes/guard.h"
+#include "database/impl.h"
+#include "ledger/ledger_rows.h"
+#include "tables/former_keys.h"
+#include "tables/identities.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::ListKind;
+using trust::ListVersion;
+using Versions = std::vector<ListVersion>;
+using MayHold = std::pair<Versions, Versions>;  // CTLs, ITLs
+
+MayHold may_hold(const LedgerEntry& entry) {
+  return {entry.may_hold(ListKind::ctl), entry.may_hold(ListKind::itl)};
+}
+
+// The present lists by another signer.
+struct Candidate {
+  trust::Identity signer;
+  Buffer ctl;  // empty: the cluster has none
+  Buffer itl;
+};
+
+// A list names two signers at most, of whom its own must be one.
+void sign_by(trust::TrustListFields& fields, const trust::Identity& signer) {
+  bool is_listed = std::ranges::any_of(fields.records, [&](const trust::ListedCertificate& record) {
+    return record.role == wire::Role::sast && record.certificate == signer.certificate;
+  });
+  if (!is_listed) fields.records[1].certificate = signer.certificate;  // in recovery's place
+  fields.signer = signer;
+}
+
+Result<Candidate> make_candidate(const trust::Cluster& cluster, const trust::Identity& signer,
+                                 UnixSeconds now) {
+  Candidate out{signer, {}, {}};
+  trust::TrustListFields itl = trust::itl_fields(cluster);
+  sign_by(itl, signer);
+  auto list = trust::build_trust_list(itl, now);
+  if (!list) return std::unexpected(list.error());
+  out.itl = std::move(*list);
+  if (!cluster.has_ctl) return out;
+  trust::TrustListFields ctl = trust::ctl_fields(cluster);
+  sign_by(ctl, signer);
+  list = trust::build_trust_list(ctl, now);
+  if (!list) return std::unexpected(list.error());
+  out.ctl = std::move(*list);
+  return out;
+}
+
+// What phones find, by what they may hold.
+class Recovery {
+ public:
+  Recovery(trust::Cluster cluster, trust::Served served, trust::ListShelf shelf)
+      : cluster_(std::move(cluster)), served_(std::move(served)), shelf_(std::move(shelf)) {}
+
+  const trust::Cluster& cluster() const { return cluster_; }
+
+  Status add(const trust::Identity& signer, UnixSeconds now) {
+    auto made = make_candidate(cluster_, signer, now);
+    if (!made)
+      return std::unexpected(
+          std::move(made.error()).within("a list by " + signer.certificate.subject().to_vendor()));
+    candidates_.push_back(std::move(*made));
+    return {};
+  }
+  void without_verification_services() { served_.tvs.clear(); }
+  // Lists that are not kept here are taken to ask the verification service, as the kept ones are seen to.
+  void with_any_unkept() { any_unkept_ = true; }
+
+  // The first whose lists every one that the phone may hold accepts.
+  const Candidate* find(const MayHold& held) {
+    auto [known, is_new] = found_.try_emplace(held, nullptr);
+    if (!is_new) return known->second;
+    for (const Candidate& candidate : candidates_)
+      if (all_accept(held, candidate)) {
+        known->second = &candidate;
+        break;
+      }
+    return known->second;
+  }
+
+  // Whether one that the phone may hold is locked by what is served.
+  bool locks(const MayHold& held) {
+    auto [known, is_new] = locked_.try_emplace(held, false);
+    if (!is_new) return known->second;
+    for (ListVersion ctl : held.first)
+      for (ListVersion itl : held.second)
+        if (boot(ctl, itl, nullptr).second.end == trust::BootEnd::locked) known->second = true;
+    return known->second;
+  }
+
+ private:
+  bool all_accept(const MayHold& held, const Candidate& candidate) const {
+    auto is_kept = [&](ListVersion version) { return version == trust::kNoList || shelf_.has(version); };
+    for (ListVersion ctl : held.first)
+      for (ListVersion itl : held.second) {
+        if (!is_kept(ctl) || !is_kept(itl)) {
+          if (any_unkept_) continue;
+          return false;
+        }
+        auto [memory, done] = boot(ctl, itl, &candidate);
+        bool took_ctl = candidate.ctl.empty() || same_bytes(memory.ctl, candidate.ctl);
+        if (!took_ctl || !same_bytes(memory.itl, candidate.itl)) return false;
+      }
+    return true;
+  }
+
+  std::pair<trust::PhoneMemory, trust::VirtualPhone::Done> boot(ListVersion ctl, ListVersion itl,
+                                                                const Candidate* own) const {
+    trust::VirtualPhone phone(
+        {.tvs_servers = std::max<std::size_t>(served_.tvs.size(), 1)},
+        {.ctl = to_buffer(shelf_.content(ctl)), .itl = to_buffer(shelf_.content(itl)), .configuration = {}});
+    trust::Served found = served_;
+    if (own != nullptr) {
+      const std::string& name = phone.settings().name;
+      found.files[phone::own_list_file({name, ListKind::itl})] = own->itl;
+      if (!own->ctl.empty()) found.files[phone::own_list_file({name, ListKind::ctl})] = own->ctl;
+    }
+    auto done = trust::boot_in_memory(phone, found, 0);
+    return {phone.memory(), done};
+  }
+
+  trust::Cluster cluster_;
+  trust::Served served_;
+  trust::ListShelf shelf_;
+  std::vector<Candidate> candidates_;
+  bool any_unkept_ = false;
+  std::map<MayHold, const Candidate*> found_;
+  std::map<MayHold, bool> locked_;
+};
+
+Result<Recovery> begin(Database& database, trust::Cluster cluster, UnixSeconds now) {
+  auto served = trust::served_by(cluster, now);
+  if (!served) return std::unexpected(served.error());
+  trust::ListShelf shelf;
+  if (auto filled = fill_shelf(database, shelf); !filled) return std::unexpected(filled.error());
+  return Recovery(std::move(cluster), std::move(*served), std::move(shelf));
+}
+
+Result<Recovery> begin(const std::filesystem::path& directory, Database& database, UnixSeconds now) {
+  auto loaded = read_cluster(directory, database, KeyUse::with_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  return begin(database, std::move(loaded->cluster), now);
+}
+
+// Signers at once that are there to be asked about: an open end would be anybody's to fill who plays
+// the boots of a known phone.
+constexpr int kMaxAskedAbout = 64;
+
+Result<bool> may_add_signer(Database& database) {
+  Statement row(database, "SELECT count(*) FROM certificates WHERE retired_from = 'recovery'");
+  if (!row.next()) return row.failure();
+  return row.integer(0) < kMaxAskedAbout;
+}
+
+// Lists by a signer that none names. Who has taken one has asked about it and was told *found*, whatever
+// it held: that is what its boot shows. The key is thrown away once they are signed. The certificate is
+// known as a former recovery certificate is, until no list that a phone may hold carries it.
+struct Asking {
+  trust::KnownCertificate known;
+  Recovery recovery;
+  bool is_used = false;
+};
+
+// None where a phone could be told *no*: other hosts do not know the signer.
+Result<std::optional<Asking>> begin_asking(Database& database, trust::Cluster cluster, UnixSeconds now) {
+  if (cluster.hosts.size() != 1 || cluster.rolling_back) return std::nullopt;
+  auto may = may_add_signer(database);
+  if (!may) return std::unexpected(may.error());
+  if (!*may) return std::nullopt;
+  bool is_ec = cluster.recovery.certificate.key_type() == crypto::KeyType::ec;
+  auto made = make_identity({.service = trust::Service::recovery,
+                             .subject = cluster.recovery.certificate.subject(),
+                             .key = is_ec ? crypto::KeyKind::p256 : crypto::KeyKind::rsa2048,
+                             .now = now});
+  if (!made) return std::unexpected(made.error());
+  trust::KnownCertificate known{.certificate = made->identity.certificate,
+                                .roles = {wire::Role::sast},
+                                .own = std::nullopt,
+                                .retired_from = trust::Service::recovery,
+                                .retired_at = now};
+  cluster.known.push_back(known);
+  auto recovery = begin(database, std::move(cluster), now);
+  if (!recovery) return std::unexpected(recovery.error());
+  recovery->with_any_unkept();
+  if (auto done = recovery->add(made->identity, now); !done) return std::unexpected(done.error());
+  return Asking{std::move(known), std::move(*recovery)};
+}
+
+Status put_list(Database& database, const std::string& name, const Buffer& content, UnixSeconds now) {
+  if (content.empty()) return {};
+  auto done = keep_once(database, name, content, now);
+  if (!done) return std::unexpected(done.error());
+  return execute(database, "INSERT OR REPLACE INTO recovery_lists (name, version, made_at) VALUES (?, ?, ?)",
+                 name, *done, now);
+}
+
+// By device, the ITL that it is served.
+Result<std::map<std::string, ListVersion>> recovering(Database& database) {
+  std::map<std::string, ListVersion> out;
+  Statement row(database, "SELECT name, version FROM recovery_lists");
+  while (row.next())
+    if (auto name = phone::list_name(row.text(0)); name && name->kind == ListKind::itl)
+      out[name->device] = static_cast<ListVersion>(row.integer(1));
+  if (!row.ok()) return row.failure();
+  return out;
+}
+
+constexpr char kNoWay[] =
+    "no key that there is signs what it accepts: give a former one with --key, or delete its list by hand";
+
+}  // namespace
+
+Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRequest& request) {
+  Database& database = StoreAccess::database(store);
+  const std::filesystem::path& directory = StoreAccess::directory(store);
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto recovery = begin(directory, database, request.now);
+  if (!recovery) return std::unexpected(recovery.error());
+  if (auto done = recovery->add(recovery->cluster().recovery, request.now); !done)
+    return std::unexpected(done.error());
+  if (request.by_itself) {
+    recovery->without_verification_services();
+  } else {
+    auto kept = former_keys(directory, database);
+    if (!kept) return std::unexpected(kept.error());
+    kept->insert(kept->end(), request.keys.begin(), request.keys.end());
+    for (const trust::Identity& identity : *kept)
+      if (auto done = recovery->add(identity, request.now); !done) return std::unexpected(done.error());
+  }
+  auto already = recovering(database);
+  if (!already) return std::unexpected(already.error());
+  auto entries = read_entries(database);
+  if (!entries) return std::unexpected(entries.error());
+  std::vector<RecoveredPhone> out;
+  std::size_t made = 0;
+  std::optional<Asking> asking;
+  bool has_asked = false;
+  for (const std::string& device : request.devices) {
+    auto entry = std::ranges::lower_bound(*entries, device, {}, &LedgerEntry::device);
+    if (entry == entries->end() || entry->device != device) {
+      out.push_back({device, "", "it was never heard of here, so nobody knows what it holds"});
+      continue;
+    }
+    if (auto its = already->find(device); request.by_itself && its != already->end()) {
+      // It went on after that one too, and again nobody saw whether it took it.
+      const trust::Belief::Kind& itl = entry->belief.of(ListKind::itl);
+      if (itl.given != its->second || itl.acted_at == 0) continue;
+    }
+    const Candidate* candidate = recovery->find(may_hold(*entry));
+    if (candidate == nullptr && request.by_itself) {
+      if (!std::exchange(has_asked, true)) {
+        auto begun = begin_asking(database, recovery->cluster(), request.now);
+        if (!begun) return std::unexpected(begun.error());
+        asking = std::move(*begun);
+      }
+      candidate = asking ? asking->recovery.find(may_hold(*entry)) : nullptr;
+      if (candidate != nullptr && !std::exchange(asking->is_used, true))
+        if (auto done = add_retired(database, asking->known); !done) return std::unexpected(done.error());
+    }
+    if (candidate == nullptr) {
+      out.push_back({device, "", kNoWay});
+      continue;
+    }
+    auto done =
+        put_list(database, phone::own_list_file({device, ListKind::itl}), candidate->itl, request.now);
+    if (done)
+      done = put_list(database, phone::own_list_file({device, ListKind::ctl}), candidate->ctl, request.now);
+    if (!done) return std::unexpected(done.error());
+    ++made;
+    out.push_back({device, candidate->signer.certificate.subject().to_vendor(), ""});
+  }
+  if (made == 0) return out;
+  auto done = note_change(database,
+                          fmt::format("made lists of their own for {} phones, so that they find back", made),
+                          false, request.now);
+  if (done) done = writing->commit();
+  if (!done) return std::unexpected(done.error());
+  return out;
+}
+
+Result<std::set<std::string>> locked_phones(Store& store, UnixSeconds now) {
+  Database& database = StoreAccess::database(store);
+  auto reading = Transaction::read(database);
+  if (!reading) return std::unexpected(reading.error());
+  auto recovery = begin(StoreAccess::directory(store), database, now);
+  if (!recovery) return std::unexpected(recovery.error());
+  auto entries = read_entries(database);
+  if (!entries) return std::unexpected(entries.error());
+  std::set<std::string> out;
+  for (const LedgerEntry& entry : *entries)
+    if (!entry.removed && recovery->locks(may_hold(entry))) out.insert(entry.device);
+  return out;
+}
+
+Result<std::set<std::string>> phones_behind(Store& store) {
+  auto itl = store.saved_list(phone::kItlFileName);
+  if (!itl) return std::unexpected(itl.error());
+  auto entries = ledger(store);
+  if (!entries) return std::unexpected(entries.error());
+  auto own = own_list_versions(store);
+  if (!own) return std::unexpected(own.error());
+  std::set<std::string> out;
+  for (const LedgerEntry& entry : *entries) {
+    if (entry.removed) continue;
+    Versions may = entry.may_hold(ListKind::itl);
+    auto its_own = own->find(phone::own_list_file({entry.device, ListKind::itl}));
+    ListVersion present = its_own != own->end() ? its_own->second
+                          : *itl                ? version_of_list((*itl)->content)
+                                                : trust::kNoList;
+    bool holds_none = may.size() == 1 && may.front() == trust::kNoList;
+    if (!holds_none && may != Versions{present}) out.insert(entry.device);
+  }
+  return out;
+}
+
+Result<std::set<std::string>> unsettled_phones(Store& store) {
+  auto entries = ledger(store);
+  if (!entries) return std::unexpected(entries.error());
+  auto evidence = read_evidence(StoreAccess::database(store));
+  if (!evidence) return std::unexpected(evidence.error());
+  std::set<std::string> out;
+  for (const LedgerEntry& entry : *entries) {
+    // No list would settle what no boot may.
+    if (!counts(entry.belief, *evidence)) continue;
+    const trust::Belief::Kind& itl = entry.belief.of(ListKind::itl);
+    if (entry.removed) continue;
+    bool went_on = itl.given != trust::kNoList && itl.acted_at != 0;
+    // It has taken its ITL, and nobody saw whether the CTL too: with the same CTL again it has nothing to
+    // ask.
+    bool may_hold_two = itl.given == trust::kNoList && itl.accepted_at != 0 && itl.may.size() == 1 &&
+                        entry.may_hold(ListKind::ctl).size() > 1;
+    if (went_on || may_hold_two) out.insert(entry.device);
+  }
+  return out;
+}
+
+Result<std::vector<OwnList>> recovery_lists(Store& store) {
+  std::vector<OwnList> out;
+  Statement row(StoreAccess::database(store), R"(
+    SELECT r.name, (SELECT content FROM issued_lists WHERE version = r.version LIMIT 1)
+    FROM recovery_lists AS r ORDER BY r.name)");
+  while (row.next()) out.push_back({std::string(row.text(0)), to_buffer(row.blob(1))});
+  if (!row.ok()) return row.failure();
+  std::erase_if(out, [](const OwnList& list) { return list.content.empty(); });
+  return out;
+}
+
+Result<std::vector<std::string>> end_recoveries(Store& store) {
+  Database& database = StoreAccess::database(store);
+  std::vector<std::string> ended;
+  auto some = recovering(database);
+  if (!some) return std::unexpected(some.error());
+  if (some->empty()) return ended;
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  std::map<std::string, std::vector<std::pair<std::string, ListVersion>>> lists;
+  {
+    Statement row(database, "SELECT name, version FROM recovery_lists");
+    while (row.next())
+      if (auto name = phone::list_name(row.text(0)))
+        lists[name->device].emplace_back(row.text(0), static_cast<ListVersion>(row.integer(1)));
+    if (!row.ok()) return row.failure();
+  }
+  LedgerRows rows(database);
+  for (const auto& [device, its] : lists) {
+    auto entry = rows.read(device);
+    if (!entry) return std::unexpected(entry.error());
+    bool is_well = *entry && std::ranges::all_of(its, [&](const auto& list) {
+      auto name = phone::list_name(list.first);
+      return (*entry)->belief.of(name->kind).may == Versions{list.second};
+    });
+    if (!is_well) continue;
+    for (const auto& [name, version] : its)
+      if (auto done = execute(database, "DELETE FROM recovery_lists WHERE name = ?", name); !done)
+        return std::unexpected(done.error());
+    ended.push_back(device);
+  }
+  if (ended.empty()) return ended;
+  auto done = note_change(
+      database, fmt::format("{} phones have found back: their own lists are dropped", ended.size()));
+  if (done) done = writing->commit();
+  if (!done) return std::unexpected(done.error());
+  return ended;
+}
+
+}  // namespace anchord::store

@@ -1,0 +1,122 @@
+#include "changes/regenerate.h"
+
+#include <fmt/core.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "changes/guard.h"
+#include "database/impl.h"
+#include "database/state_folder.h"
+#include "tables/former_keys.h"
+#include "tables/keys.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::Service;
+
+// What the cluster has now for a service, and on which host.
+struct Present {
+  const trust::Identity* identity = nullptr;
+  const trust::Host* host = nullptr;  // as make_identity() wants it
+};
+
+Result<Present> find_present(const trust::Cluster& cluster, Service service, std::string_view host) {
+  if (service != Service::tvs && !host.empty())
+    return fail(fmt::format("{} is the whole cluster's: leave the host out", trust::service_name(service)));
+  switch (service) {
+    case Service::tvs:
+      for (std::size_t i = 0; i < cluster.hosts.size(); ++i)
+        if (host.empty() || ::strcasecmp(cluster.hosts[i].name.c_str(), std::string(host).c_str()) == 0)
+          return Present{&cluster.tvs[i], &cluster.hosts[i]};
+      return fail(fmt::format("the cluster has no host '{}': 'anchorctl status' shows its hosts", host));
+    case Service::tftp:
+      return Present{&cluster.tftp, &cluster.hosts.front()};
+    case Service::tftp_ec:
+      return Present{&cluster.tftp_ec, &cluster.hosts.front()};
+    case Service::capf:
+      return Present{&cluster.capf, nullptr};
+    case Service::recovery:
+      return Present{&cluster.recovery, nullptr};
+  }
+  std::unreachable();
+}
+
+// An adopted key may be of any size: the nearest one that is made here.
+crypto::KeyKind kind_of(const crypto::Certificate& certificate) {
+  if (certificate.key_type() == crypto::KeyType::ec) return crypto::KeyKind::p256;
+  return certificate.key_bits() > 2048 ? crypto::KeyKind::rsa4096 : crypto::KeyKind::rsa2048;
+}
+
+// Whole days, so without what the end was spread by; 0, the usual, where others have made it with a
+// lifetime that is none here.
+unsigned days_of(const crypto::Certificate& certificate) {
+  const UnixSeconds days = (certificate.not_after() - certificate.not_before()) / kSecondsPerDay;
+  return days >= 1 && days <= UnixSeconds{kMaxDays} ? static_cast<unsigned>(days) : 0;
+}
+
+}  // namespace
+
+Result<Regeneration> prepare_regeneration(Store& store, Service service, std::string_view host,
+                                          UnixSeconds now, unsigned days) {
+  if (days > kMaxDays)
+    return fail(fmt::format("a lifetime of {} days is longer than {}, which is 20 years", days, kMaxDays));
+  auto loaded = store.load(KeyUse::without_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  auto present = find_present(loaded->cluster, service, host);
+  if (!present) return std::unexpected(present.error());
+  const crypto::Certificate& before = present->identity->certificate;
+  auto made = make_identity(
+      {service, present->host, before.subject(), kind_of(before), now, days != 0 ? days : days_of(before)});
+  if (!made) return std::unexpected(made.error());
+  return Regeneration{before, std::move(*made)};
+}
+
+Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, const ChangeRequest& request) {
+  const NewIdentity& made = prepared.made;
+  Database& database = StoreAccess::database(store);
+  const std::filesystem::path& directory = StoreAccess::directory(store);
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto loaded = read_cluster(directory, database, KeyUse::with_keys);
+  if (!loaded) return std::unexpected(loaded.error());
+  auto present = find_present(loaded->cluster, made.service, made.host);
+  if (!present) return std::unexpected(present.error());
+  std::string service = service_text(made.service, made.host);
+  if (!(present->identity->certificate == prepared.before))
+    return fail(fmt::format(
+        "somebody else has just regenerated {}: 'anchorctl cert list' shows what there is", service));
+  Change change{
+      .before = loaded->cluster,
+      .after = trust::with_identity(loaded->cluster, made.service, made.host, made.identity, request.now),
+      .doing = "regenerating " + service,
+      .what = fmt::format("regenerated {}: {} in place of {}", service, describe(made.identity.certificate),
+                          short_hash(prepared.before))};
+  auto held = read_holders(database, directory);
+  if (!held) return std::unexpected(held.error());
+  auto locked = check_change(database, change, *held, request);
+  if (!locked) return std::unexpected(locked.error());
+
+  if (made.service == Service::tftp)
+    if (auto done = keep_former_key(directory, database, *present->identity, request.now); !done)
+      return std::unexpected(done.error());
+  if (auto done = remove_unused_keys(directory, database); !done) return std::unexpected(done.error());
+  std::string key = key_file_name(made.service, made.host, made.identity.certificate);
+  if (auto done = add_key(directory, key, *made.identity.key); !done) return std::unexpected(done.error());
+  if (auto done = write_change(database, change, *locked, request); !done) {
+    ::unlink((key_folder(directory) / key).c_str());
+    return std::unexpected(done.error());
+  }
+  // The key stays even if this fails: the commit may have reached the disk.
+  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
+  return Regenerated{prepared.before, made.identity.certificate, made.host, std::move(*locked)};
+}
+
+Result<Regenerated> regenerate(Store& store, Service service, std::string_view host,
+                               const ChangeRequest& request, unsigned days) {
+  auto prepared = prepare_regeneration(store, service, host, request.now, days);
+  if (!prepared) return std::unexpected(prepared.error());
+  return put_in_place(store, *prepared, request);
+}
+
+}  // namespace anchord::store

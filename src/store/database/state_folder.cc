@@ -1,0 +1,67 @@
+#include "database/state_folder.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "database/impl.h"
+
+namespace anchord::store {
+namespace {
+
+struct Inner {
+  const char* name;
+  Sharing sharing;
+};
+// What lies in the last two is written by whoever is to provision phones.
+constexpr std::array kFolders{Inner{"keys", Sharing::nobody}, Inner{"journal", Sharing::nobody},
+                              Inner{"last-good", Sharing::nobody}, Inner{"provisioning", Sharing::group},
+                              Inner{"devices", Sharing::group}};
+
+}  // namespace
+
+Result<TrustedFolder> open_state(const std::filesystem::path& directory) {
+  struct stat info{};
+  if (::stat(directory.c_str(), &info) != 0) {
+    if (errno == ENOENT)
+      return fail(fmt::format("there is no state directory '{}': run 'anchorctl init' to make a cluster",
+                              directory.string()));
+    return fail_errno(fmt::format("cannot read the state directory '{}'", directory.string()), errno);
+  }
+  if (!S_ISDIR(info.st_mode))
+    return fail(fmt::format("the state directory '{}' is not a directory", directory.string()));
+  auto state = TrustedFolder::open(directory);
+  if (!state) return state;
+  if (::faccessat(state->descriptor(), ".", X_OK, AT_EACCESS) != 0)
+    return fail_errno(fmt::format("cannot open '{}' (run as the owner of the state directory)",
+                                  (directory / kDatabaseName).string()),
+                      errno);
+  for (const Inner& inner : kFolders) {
+    // What is no folder leads nowhere: whoever needs one there says that it is none.
+    if (::fstatat(state->descriptor(), inner.name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        (!S_ISDIR(info.st_mode) && !S_ISLNK(info.st_mode)))
+      continue;
+    if (auto folder = state->folder(inner.name, inner.sharing); !folder) return folder;
+  }
+  for (const char* suffix : {"", "-wal", "-shm"})
+    if (Status good = state->check_entry(std::string(kDatabaseName) + suffix); !good)
+      return std::unexpected(good.error());
+  return state;
+}
+
+std::filesystem::path key_folder(const std::filesystem::path& directory) {
+  return directory / "keys";
+}
+
+Result<TrustedFolder> open_keys(const std::filesystem::path& directory) {
+  auto state = TrustedFolder::open(directory);
+  if (!state) return state;
+  return state->folder(key_folder({}).string());
+}
+
+}  // namespace anchord::store

@@ -1,0 +1,20 @@
+// The state directory with what is in it: that it is ours alone, before anything of it is used.
+#pragma once
+
+#include <filesystem>
+
+#include "anchord/base/trusted_folder.h"
+
+namespace anchord::store {
+
+// Fails with one line and the remedy where the directory, what is above it, a folder in it or
+// one of the database's files is somebody else's, or can be turned to something else by others.
+Result<TrustedFolder> open_state(const std::filesystem::path& directory);
+
+// Where the private keys' files are.
+std::filesystem::path key_folder(const std::filesystem::path& directory);
+
+// It, opened.
+Result<TrustedFolder> open_keys(const std::filesystem::path& directory);
+
+}  // namespace anchord::store

@@ -1,0 +1,90 @@
+#include "anchord/store/evidence.h"
+
+#include <fmt/core.h>
+
+#include "database/impl.h"
+#include "ledger/ledger_rows.h"
+
+namespace anchord::store {
+namespace {
+
+using trust::ListKind;
+using trust::ListVersion;
+
+Result<ListVersion> settle(LedgerEntry& entry, ListKind which, std::int64_t last_gap) {
+  const bool is_itl = which == ListKind::itl;
+  const DeliveredFile& given = entry.of(is_itl ? DeliveredKind::itl : DeliveredKind::ctl);
+  const std::vector<ListVersion> may = entry.may_hold(which);
+  if (!is_itl && may == std::vector{trust::kNoList}) return trust::kNoList;
+  if (given.version == 0 || !given.whole)
+    return fail(fmt::format("{} was given no {} whole, so that nobody can say that it has taken it: reset it",
+                            entry.device, is_itl ? "ITL" : "CTL"));
+  trust::Belief::Kind& kind = entry.belief.of(which);
+  kind.may = {given.version};
+  kind.given = trust::kNoList;
+  kind.accepted_at = entry.seen;
+  entry.accepted_gap[static_cast<std::size_t>(which)] = last_gap;
+  return given.version;
+}
+
+}  // namespace
+
+Result<trust::Evidence> read_evidence(Database& database) {
+  Statement row(database, "SELECT evidence FROM cluster");
+  if (!row.next()) return row.failure();
+  auto evidence = trust::evidence_from_name(row.text(0));
+  if (!evidence) return database.damaged("what counts as evidence cannot be read");
+  return *evidence;
+}
+
+Result<bool> set_evidence(Store& store, trust::Evidence evidence) {
+  Database& database = StoreAccess::database(store);
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto present = read_evidence(database);
+  if (!present) return std::unexpected(present.error());
+  if (*present == evidence) return false;
+  auto done = execute(database, "UPDATE cluster SET evidence = ?", trust::evidence_name(evidence));
+  if (done)
+    done = note_audit(database, fmt::format("set the evidence that boots must give: {}, it was {}",
+                                            trust::evidence_name(evidence), trust::evidence_name(*present)));
+  if (done) done = writing->commit();
+  if (!done) return std::unexpected(done.error());
+  return true;
+}
+
+Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::string> devices) {
+  Database& database = StoreAccess::database(store);
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto gaps = Gaps::read(database);
+  if (!gaps) return std::unexpected(gaps.error());
+  std::vector<Settled> out;
+  {
+    LedgerRows rows(database);
+    for (const std::string& device : devices) {
+      auto entries = read_entries(database, device);
+      if (!entries) return std::unexpected(entries.error());
+      if (entries->empty())
+        return fail(device + " was never heard of here, so nobody knows what it was given");
+      LedgerEntry& entry = entries->front();
+      auto itl = settle(entry, ListKind::itl, gaps->last());
+      if (!itl) return std::unexpected(itl.error());
+      auto ctl = settle(entry, ListKind::ctl, gaps->last());
+      if (!ctl) return std::unexpected(ctl.error());
+      entry.belief.home = entry.of(DeliveredKind::itl).address;
+      if (auto done = rows.write(entry); !done) return std::unexpected(done.error());
+      out.push_back({device, *itl, *ctl, entry.belief.home});
+    }
+  }
+  Status done;
+  for (const Settled& one : out)
+    if (done)
+      done = note_audit(database, fmt::format("said that {}, at {}, has accepted ITL {:016x}", one.device,
+                                              one.address, one.itl));
+  if (done) done = writing->commit();
+  if (!done) return std::unexpected(done.error());
+  return out;
+}
+
+}  // namespace anchord::store

@@ -1,0 +1,108 @@
+// What the services leave in the store: the lists they issued, and how they fare.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cassert>
+
+#include "anchord/trust/trust_list.h"
+#include "database/impl.h"
+
+namespace anchord::store {
+
+Result<std::optional<SavedList>> Store::saved_list(std::string_view name) {
+  Statement row(impl_->database, "SELECT input_digest, content, built_at FROM lists WHERE name = ?", name);
+  if (!row.next()) {
+    if (!row.ok()) return row.failure();
+    return std::nullopt;
+  }
+  return SavedList{to_buffer(row.blob(0)), to_buffer(row.blob(1)), row.integer(2)};
+}
+
+Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, UnixSeconds now,
+                                  const std::function<Result<Buffer>(UnixSeconds timestamp)>& build) {
+  Database& database = impl_->database;
+  auto saved = saved_list(name);
+  if (!saved) return std::unexpected(saved.error());
+  if (*saved && same_bytes((*saved)->input_digest, input_digest)) return std::move(**saved);
+
+  if (database.read_only()) {
+    auto built = build(now);
+    if (!built) return std::unexpected(built.error());
+    return SavedList{to_buffer(input_digest), std::move(*built), now};
+  }
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  // Another process may have built it while this one waited.
+  saved = saved_list(name);
+  if (!saved) return std::unexpected(saved.error());
+  if (*saved && same_bytes((*saved)->input_digest, input_digest)) return std::move(**saved);
+  SavedList list{to_buffer(input_digest), {}, *saved ? std::max(now, (*saved)->built_at + 1) : now};
+  auto built = build(list.built_at);
+  if (!built) return std::unexpected(built.error());
+  list.content = std::move(*built);
+  auto done = execute(database,
+                      R"(INSERT OR REPLACE INTO lists (name, input_digest, built_at, content)
+                         VALUES (?, ?, ?, ?))",
+                      name, input_digest, list.built_at, Bytes(list.content));
+  if (done) done = keep_issued_list(database, name, list.content, list.built_at);
+  if (done) done = note_audit(database, fmt::format("built '{}', {} bytes", name, list.content.size()));
+  if (done) done = writing->commit();
+  if (!done) return std::unexpected(done.error());
+  return list;
+}
+
+namespace {
+
+Result<SavedList> current_list(Store& store, const trust::TrustListFields& fields, UnixSeconds now) {
+  auto list = store.list_for(fields.file_name, trust::fields_digest(fields), now, [&](UnixSeconds timestamp) {
+    return trust::build_trust_list(fields, timestamp);
+  });
+  if (!list) return list;
+  // The database's pages carry no checksums, and phones ignore a list that does not verify.
+  if (auto good = trust::verify_trust_list(list->content, fields.signer.certificate); !good)
+    return fail(fmt::format("the saved '{}' is damaged ({}): restore the state directory from a backup",
+                            fields.file_name, good.error().text));
+  return list;
+}
+
+}  // namespace
+
+Result<SavedList> current_itl(Store& store, const trust::Cluster& cluster, UnixSeconds now) {
+  return current_list(store, trust::itl_fields(cluster), now);
+}
+
+Result<SavedList> current_ctl(Store& store, const trust::Cluster& cluster, UnixSeconds now) {
+  assert(cluster.has_ctl);
+  return current_list(store, trust::ctl_fields(cluster), now);
+}
+
+Status Store::report_status(const StatusReport& report) {
+  return execute(impl_->database,
+                 R"(INSERT OR REPLACE INTO service_status (host, time, snapshot_version, ok, message, serves)
+                    VALUES (?, ?, ?, ?, ?, ?))",
+                 report.host, report.time, report.snapshot_version, report.ok, report.message, report.serves);
+}
+
+Result<std::vector<StatusReport>> Store::last_status() {
+  std::vector<StatusReport> reports;
+  Statement row(impl_->database,
+                "SELECT host, time, snapshot_version, ok, message, serves FROM service_status ORDER BY host");
+  while (row.next())
+    reports.push_back({std::string(row.text(0)), row.integer(1), static_cast<std::uint64_t>(row.integer(2)),
+                       row.integer(3) != 0, std::string(row.text(4)), std::string(row.text(5))});
+  if (!row.ok()) return row.failure();
+  return reports;
+}
+
+Result<std::vector<AuditEntry>> Store::audit(std::size_t newest) {
+  std::vector<AuditEntry> entries;
+  Statement row(impl_->database, "SELECT time, who, what, forced FROM audit ORDER BY id DESC LIMIT ?",
+                newest);
+  while (row.next())
+    entries.push_back(
+        {row.integer(0), std::string(row.text(1)), std::string(row.text(2)), row.integer(3) != 0});
+  if (!row.ok()) return row.failure();
+  return entries;
+}
+
+}  // namespace anchord::store

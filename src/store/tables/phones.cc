@@ -1,0 +1,130 @@
+// The phones that are provisioned.
+#include <fmt/core.h>
+
+#include "anchord/base/hex.h"
+#include "anchord/phone/device_name.h"
+#include "database/impl.h"
+#include "tables/device_folder.h"
+
+namespace anchord::store {
+namespace {
+
+std::unexpected<Error> no_phone(std::string_view name) {
+  return fail(fmt::format("there is no phone '{}': 'anchorctl phone list' shows all", name));
+}
+
+// Reads a phone from a row of name, model, sha256, certificate.
+Result<trust::Phone> read_phone(const Database& database, const Statement& row) {
+  trust::Phone phone{std::string(row.text(0)), std::string(row.text(1)), {}};
+  if (phone::device_name(phone.name) != phone.name) return database.damaged("a phone's name");
+  if (row.text(2).empty()) return phone;
+  auto certificate = read_certificate(database, row, 2, 3);
+  if (!certificate) return std::unexpected(std::move(certificate.error()).within("phone " + phone.name));
+  phone.certificate = std::move(*certificate);
+  return phone;
+}
+
+Status check_phone(const trust::Phone& phone) {
+  if (phone::device_name(phone.name) != phone.name)
+    return fail(
+        fmt::format("'{}' is not a phone's name: give SEP and the 12 hexadecimal digits of its "
+                    "MAC address, as SEP001122334455",
+                    phone.name));
+  return check_text("model of " + phone.name, phone.model);
+}
+
+// Gives a row when something has changed.
+constexpr char kPut[] = R"sql(
+INSERT INTO phones (name, model, sha256, certificate)
+VALUES (?1, ?2, nullif(?3, ''), iif(?3 = '', NULL, ?4))
+ON CONFLICT (name) DO UPDATE SET
+  model = iif(?2 = '', model, ?2),
+  sha256 = iif(?3 = '', sha256, ?3),
+  certificate = iif(?3 = '', certificate, ?4)
+WHERE ?2 NOT IN ('', model) OR (?3 <> '' AND ?3 IS NOT sha256)
+RETURNING 1
+)sql";
+
+// Whether the statement, which gives a row or none, gave one.
+Result<bool> gives_row(Statement& statement) {
+  bool found = statement.next();
+  while (statement.next()) {
+  }
+  if (!statement.ok()) return statement.failure();
+  return found;
+}
+
+std::string describe_phone(const trust::Phone& phone) {
+  std::string text = "phone " + phone.name;
+  if (!phone.model.empty()) text += ", model " + phone.model;
+  if (phone.certificate) text += ", certificate " + short_hash(*phone.certificate);
+  return text;
+}
+
+}  // namespace
+
+Result<std::vector<trust::Phone>> read_phones(Database& database) {
+  std::vector<trust::Phone> phones;
+  Statement row(database, "SELECT name, model, sha256, certificate FROM phones ORDER BY name");
+  while (row.next()) {
+    auto phone = read_phone(database, row);
+    if (!phone) return std::unexpected(phone.error());
+    phones.push_back(std::move(*phone));
+  }
+  if (!row.ok()) return row.failure();
+  return phones;
+}
+
+Status Store::put_phones(std::span<const trust::Phone> phones) {
+  Database& database = impl_->database;
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  Statement put(database, kPut);
+  for (const trust::Phone& phone : phones) {
+    if (auto good = check_phone(phone); !good) return good;
+    const auto& certificate = phone.certificate;
+    put.restart(phone.name, phone.model, certificate ? to_hex(certificate->sha256()) : "",
+                certificate ? certificate->der() : Bytes());
+    auto changed = gives_row(put);
+    if (!changed) return std::unexpected(changed.error());
+    if (!*changed) continue;
+    if (auto done = note_change(database, "put " + describe_phone(phone)); !done) return done;
+  }
+  return writing->commit();
+}
+
+Status Store::remove_phones(std::span<const std::string> names) {
+  Database& database = impl_->database;
+  auto writing = Transaction::write(database);
+  if (!writing) return std::unexpected(writing.error());
+  auto files = device_files_by_phone(impl_->directory);
+  if (!files) return std::unexpected(files.error());
+  Statement remove(database, "DELETE FROM phones WHERE name = ? RETURNING 1");
+  // What it may hold stays known, should it be seen again.
+  Statement forget(database, "UPDATE ledger SET removed = 1 WHERE device = ? AND NOT removed RETURNING 1");
+  for (const std::string& name : names) {
+    remove.restart(name);
+    auto removed = gives_row(remove);
+    if (!removed) return std::unexpected(removed.error());
+    forget.restart(name);
+    auto forgotten = gives_row(forget);
+    if (!forgotten) return std::unexpected(forgotten.error());
+    if (!*removed && !*forgotten && !files->contains(name)) return no_phone(name);
+    std::string what = fmt::format("removed phone {}", name);
+    if (auto done = *removed ? note_change(database, what) : note_audit(database, what); !done) return done;
+  }
+  // Before the rows are gone for good: killed in between, the same command does the rest.
+  for (const std::string& name : names) {
+    for (auto [at, end] = files->equal_range(name); at != end; ++at)
+      if (auto done = remove_device_file(impl_->directory, at->second); !done) return done;
+  }
+  return writing->commit();
+}
+
+Result<trust::Phone> Store::find_phone(std::string_view name) {
+  Statement row(impl_->database, "SELECT name, model, sha256, certificate FROM phones WHERE name = ?", name);
+  if (!row.next()) return row.ok() ? Result<trust::Phone>(no_phone(name)) : row.failure();
+  return read_phone(impl_->database, row);
+}
+
+}  // namespace anchord::store
