@@ -187,6 +187,16 @@ TEST_F(WhatLocks, WithoutUnrecorded) {
                 [&](Ledger& ledger) { ledger.lose(kHost, {{{first_->itl}, {}}}, 10); });
 }
 
+// The same, and it asks for something before the service is in order again.
+TEST_F(WhatLocks, WithoutFirstHeard) {
+  expect_needed(Rule::first_heard, {.ctl = kNoList, .itl = first_->itl}, second_, third_,
+                [&](Ledger& ledger) {
+                  ledger.lose(kHost, {{{first_->itl}, {}}}, 10);
+                  tell(ledger, {asked(60'011)});
+                  ledger.drain_all(60'020);
+                });
+}
+
 // It came with a cluster that was adopted, and holds a list of before.
 TEST_F(WhatLocks, WithoutUnkept) {
   expect_needed(Rule::unkept, {.ctl = kNoList, .itl = first_->itl}, second_, third_,

@@ -76,8 +76,9 @@ void Ledger::take_in(Millis until) {
     std::vector<Observation> all;
     for (Observation& one : seen) std::ranges::move(feigned(phone, std::move(one)), std::back_inserter(all));
     Belief& belief = belief_of(phone);
+    first_heard_.try_emplace(phone, seen.front().at);
     // Gaps are counted, not timed: a clock may be set back.
-    observe(belief, all, session_, lists_.shelf(), unrecorded(belief),
+    observe(belief, all, session_, lists_.shelf(), unrecorded(phone, belief),
             static_cast<UnixSeconds>(gaps_.size() + 1));
   }
 }
@@ -141,12 +142,13 @@ void Ledger::lose(std::size_t host, const Versions& served, Millis now) {
   std::erase_if(queued_, is_its);
   std::erase_if(drained_, is_its);
   drain_all(now);
-  if (!without(Rule::unrecorded)) gaps_.push_back(served);
+  if (!without(Rule::unrecorded)) gaps_.push_back({served, now});
   if (!without(Rule::new_session)) ++session_;
 }
 
 void Ledger::forget(std::size_t phone) {
   beliefs_.erase(phone);
+  first_heard_.erase(phone);
   std::erase_if(queued_, [&](const Told& told) { return told.phone == phone; });
   std::erase_if(drained_, [&](const Told& told) { return told.phone == phone; });
   forgotten_.insert(phone);
@@ -157,6 +159,7 @@ void Ledger::adopt(std::span<const std::size_t> phones) {
   queued_.clear();
   drained_.clear();
   beliefs_.clear();
+  first_heard_.clear();
   gaps_.clear();
   ++session_;
   for (std::size_t phone : phones)
@@ -164,12 +167,17 @@ void Ledger::adopt(std::span<const std::size_t> phones) {
       for (Belief::Kind& kind : beliefs_[phone].kinds) kind.may = {kNoList, kUnkeptList};
 }
 
-Unrecorded Ledger::unrecorded(const Belief& belief) const {
+Unrecorded Ledger::unrecorded(std::size_t phone, const Belief& belief) const {
   Unrecorded lists;
-  for (std::size_t kind = 0; kind < kListKinds; ++kind)
-    for (std::size_t gap = 0; gap < gaps_.size(); ++gap)
+  auto first_heard = first_heard_.find(phone);
+  const Millis within = without(Rule::first_heard) ? 0 : kFirstHeardOf;
+  for (std::size_t gap = 0; gap < gaps_.size(); ++gap) {
+    // Of one that was heard of much later the gap had nothing to lose: it is a new phone.
+    if (first_heard != first_heard_.end() && first_heard->second > gaps_[gap].ended + within) continue;
+    for (std::size_t kind = 0; kind < kListKinds; ++kind)
       if (static_cast<UnixSeconds>(gap + 1) >= belief.kinds[kind].accepted_at)
-        std::ranges::copy(gaps_[gap][kind], std::back_inserter(lists[kind]));
+        std::ranges::copy(gaps_[gap].served[kind], std::back_inserter(lists[kind]));
+  }
   return lists;
 }
 
@@ -177,7 +185,7 @@ std::vector<ListVersion> Ledger::may(std::size_t phone, ListKind kind) const {
   auto found = beliefs_.find(phone);
   // Of one that was never heard of it may be the records that are missing.
   const Belief belief = found == beliefs_.end() ? Belief() : found->second;
-  return may_hold(belief, kind, unrecorded(belief));
+  return may_hold(belief, kind, unrecorded(phone, belief));
 }
 
 bool Ledger::allows(std::size_t phone, ListKind kind, ListVersion version) const {

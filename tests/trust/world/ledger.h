@@ -20,6 +20,10 @@ namespace anchord::trust::world {
 
 constexpr std::size_t kShards = 2;
 
+// A phone that booted for the first time in a gap is heard of within this time, as the store's
+// ledger takes it. Whoever makes the world's time pass sees to it.
+constexpr Millis kFirstHeardOf = 7 * Millis{86'400'000};
+
 using Versions = std::array<std::vector<ListVersion>, kListKinds>;
 
 class Ledger {
@@ -60,11 +64,16 @@ class Ledger {
     Observation seen;
   };
 
+  struct Gap {
+    Versions served;
+    Millis ended = 0;
+  };
+
   bool without(Rule rule) const { return off_.contains(rule); }
   std::vector<Observation> feigned(std::size_t phone, Observation seen);
   void take_in(Millis until);
   Belief& belief_of(std::size_t phone);
-  Unrecorded unrecorded(const Belief& belief) const;
+  Unrecorded unrecorded(std::size_t phone, const Belief& belief) const;
 
   const Lists& lists_;
   const Rules& off_;
@@ -75,7 +84,8 @@ class Ledger {
   std::set<std::size_t> forgotten_;
   bool adopted_ = false;
   Versions ever_served_{{{kNoList}, {kNoList}}};
-  std::vector<Versions> gaps_;
+  std::vector<Gap> gaps_;
+  std::map<std::size_t, Millis> first_heard_;  // when the phone was first heard of, by its records
   std::uint64_t session_ = 1;
   // For what is told instead when a rule is off.
   std::map<std::size_t, std::array<Millis, kListKinds>> last_given_;

@@ -84,8 +84,15 @@ void World::switch_off(Handset& handset) {
   handset.want.reset();
   if (one_in(2)) handset.phone = VirtualPhone(handset.phone.settings(), handset.phone.memory());
   handset.ready = ms_ + kPowerOn + below(60'000);
-  handset.in_drawer = one_in(30);
+  handset.in_drawer = one_in(30) && !is_unheard_of(static_cast<std::size_t>(&handset - handsets_.data()));
   note(handset.phone.settings().name + " is switched off");
+}
+
+// It holds a list, and its cluster's ledger knows nothing of it: all that it did fell into gaps.
+bool World::is_unheard_of(std::size_t phone) const {
+  const Handset& handset = handsets_[phone];
+  return !handset.removed && (handset.held.itl != kNoList || handset.held.ctl != kNoList) &&
+         !offices_[handset.home].ledger.knows(phone);
 }
 
 std::optional<std::size_t> World::reachable_host(const Handset& handset) const {

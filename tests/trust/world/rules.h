@@ -24,6 +24,7 @@ enum class Rule : std::uint8_t {
   in_order,       // nothing is believed before all that happened until then was told
   new_session,    // what was under way when records were lost proves nothing
   unrecorded,     // lists of a time without records may be held
+  first_heard,    // ... by who is first heard of within a week of it
   unkept,         // who came with a cluster that was adopted may hold any list
   forgotten,      // who was removed and is seen again may hold any list of ours
   // Of what is asked before a change.
@@ -43,7 +44,7 @@ enum class Rule : std::uint8_t {
 
 using Rules = std::set<Rule>;
 
-constexpr std::array<std::pair<Rule, std::string_view>, 25> kRuleNames{{
+constexpr std::array<std::pair<Rule, std::string_view>, 26> kRuleNames{{
     {Rule::whole, "whole"},
     {Rule::vouched, "vouched"},
     {Rule::vouched_after, "vouched-after"},
@@ -55,6 +56,7 @@ constexpr std::array<std::pair<Rule, std::string_view>, 25> kRuleNames{{
     {Rule::in_order, "in-order"},
     {Rule::new_session, "new-session"},
     {Rule::unrecorded, "unrecorded"},
+    {Rule::first_heard, "first-heard"},
     {Rule::unkept, "unkept"},
     {Rule::forgotten, "forgotten"},
     {Rule::guard_tvs, "guard-tvs"},

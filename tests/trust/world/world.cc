@@ -95,10 +95,16 @@ void World::something_else() {
 
 // A day, or a year in which phones lie in drawers. Nobody is in the middle of anything then.
 void World::pass_time() {
-  for (Handset& handset : handsets_) {
+  for (std::size_t phone = 0; phone < handsets_.size(); ++phone) {
+    Handset& handset = handsets_[phone];
     if (handset.want) switch_off(handset);
     handset.in_drawer = handset.in_drawer ? one_in(2) : one_in(8);
     handset.ready = 0;
+    if (!is_unheard_of(phone)) continue;
+    // A new phone whose boots fell into gaps boots again before long (kFirstHeardOf).
+    handset.in_drawer = false;
+    boot_undisturbed(phone);
+    touched_[phone] = true;
   }
   ms_ += one_in(4) ? below(400) * kDay : below(3) * kDay;
   note("time passes");

@@ -136,6 +136,7 @@ class World {
   void tell(std::size_t phone, std::size_t host, Observation seen);
   void tell_list(std::size_t phone, std::size_t host, Observation seen, bool by_own_name);
   void switch_off(Handset& handset);
+  bool is_unheard_of(std::size_t phone) const;
   void see_what_it_holds(Handset& handset);
   void boot_undisturbed(std::size_t phone);
   bool may_move(std::size_t phone) const;
