@@ -8,15 +8,16 @@ import shutil
 import signal
 import time
 
-from harness import CERTS, der
+from harness import CERTS, der, wait_for
 
 from soak import hostile, phones
-from soak.checks import KNOWN, Truth
+from soak.checks import KNOWN, Truth, fetch
 from soak.deployment import CLOCK, Problem
 
 WITH_KEY = range(3)  # the phones whose certificate comes and goes
 CLOCK_STEPS = (1, 60, 290, 3600, 86400, 20 * 86400)
 BROKEN = (b"", b"<device>", b"<device></other>", b"<!DOCTYPE a><a/>", b"no XML at all")
+MARKER = "marker.xml"
 OUT_OF_ROOM = ("full", "space", "cannot", "could not", "timed out")
 
 
@@ -27,7 +28,7 @@ def configuration(random, size):
 class Actions:
     def __init__(self, deployment, fleet, files, clock, random):
         self.deployment, self.fleet, self.files, self.clock, self.random = deployment, fleet, files, clock, random
-        self.backups = 0
+        self.backups = self.markers = 0
 
     def all(self):
         """Each with its weight."""
@@ -116,9 +117,24 @@ class Actions:
         return "put"
 
     def broken_file(self):
-        """What was good last stays in service."""
+        """What was good last stays in service, if the service has seen it, and has seen that it is broken now: who is
+        killed before cannot know."""
+        self.all_is_seen()
         self.deployment.put(self.a_phone(), self.random.choice(BROKEN))
+        self.all_is_seen()
         return "put"
+
+    def all_is_seen(self):
+        """The service has looked at what was put there before now: it serves what is put there last."""
+        self.markers += 1
+        content = b"<marker>%d</marker>\n" % self.markers
+        self.deployment.put(MARKER, content)
+        wait_for(lambda: fetch(self.deployment.http, MARKER) == content, "the service sees what is put there")
+
+        def is_made():
+            making = self.deployment.status()["provisioning"]["making"]
+            return making["done"] == making["of"]
+        wait_for(is_made, "what was put there is made")
 
     def passing_file(self):
         """One that no phone needs, which comes and goes for good."""
