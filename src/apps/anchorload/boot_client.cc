@@ -300,7 +300,7 @@ void BootClient::go_without_answer(bool not_trusted) {
 // The connection.
 
 void BootClient::use_connection() {
-  sent_ = first_ = false;
+  sent_ = first_ = is_late_ = false;
   deadline_ = worker_.ring().now() + protocol_.settings().timeout;
   worker_.arm(id_, deadline_);
   if (doing_ == Doing::http && stream_.is_open()) return request_by_connection();
@@ -364,12 +364,12 @@ void BootClient::on_deadline() {
   if (doing_ == Doing::nothing) return;
   if (worker_.ring().now() < deadline_) return worker_.arm(id_, deadline_);
   if (doing_ == Doing::resting) return is_off() ? void() : follow(phone_->no_file(calendar_now()));
-  if (stream_.has_unread()) {
-    // No phone gives up on what lies before it: that it is late is this process's doing.
+  // No phone gives up on what lies before it: that it is late is this process's doing. So the ring's
+  // completions are seen to once more first.
+  if (!std::exchange(is_late_, true) || !stream_.give_up()) {
     deadline_ = worker_.ring().now() + kUnreadTimeout;
     return worker_.arm(id_, deadline_);
   }
-  stream_.close();
   connection_failed(
       {ErrorKind::timeout, fmt::format("no answer within {} ms", protocol_.settings().timeout)});
 }

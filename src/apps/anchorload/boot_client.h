@@ -168,9 +168,10 @@ class BootClient final : public Client, private StreamOwner, private TftpFetchOw
   Buffer https_;    // the certificate that a question is about, when it is not the phone's own
   Buffer vouched_;  // one that was answered for in this boot
 
-  bool sent_ = false;    // on this connection, what is being done now
-  bool first_ = false;   // it is the connection's first
-  bool judged_ = false;  // the phone trusts who is at the other end, by its lists or a verification service
+  bool sent_ = false;     // on this connection, what is being done now
+  bool first_ = false;    // it is the connection's first
+  bool is_late_ = false;  // its time is over, and what had arrived by then is being looked at
+  bool judged_ = false;   // the phone trusts who is at the other end, by its lists or a verification service
   ResponseReader reader_;
   std::optional<Failure> failure_;  // of this response
   bool missing_ = false;            // it says that there is no such file

@@ -131,9 +131,15 @@ std::optional<Failure> Stream::cut_after(std::size_t bytes) {
   return std::nullopt;
 }
 
-bool Stream::has_unread() const {
-  int bytes = 0;
-  return fd_ >= 0 && ::ioctl(fd_, FIONREAD, &bytes) == 0 && bytes > 0;
+bool Stream::give_up() {
+  if (is_open() && !connecting_) {
+    int bytes = 0;
+    // At once, and not by the ring, which is told when all clients have had their turn.
+    ::shutdown(fd_, SHUT_RDWR);
+    if (::ioctl(fd_, FIONREAD, &bytes) == 0 && bytes > 0) return false;
+  }
+  close();
+  return true;
 }
 
 void Stream::on_completion(std::uint8_t part, const io::Completion& completion) {

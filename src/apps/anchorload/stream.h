@@ -68,8 +68,10 @@ class Stream {
   // as if the server had closed it, and the server knows that the rest did not arrive.
   std::optional<Failure> cut_after(std::size_t bytes);
   void on_completion(std::uint8_t part, const io::Completion& completion);
-  // Whether something has arrived that nobody has looked at yet: the server knows it as acknowledged.
-  bool has_unread() const;
+  // Ends the connection as one that no answer came by, from this moment on: what arrives later is not
+  // acknowledged any more. False: something has arrived that nobody has looked at yet, which the server knows
+  // as acknowledged, and it comes as usual.
+  bool give_up();
   // What there is to know of a TLS connection, until its end.
   const crypto::TlsEngine& tls() const { return *tls_; }
 
