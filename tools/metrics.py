@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the table of counters in docs/operations.md, as include/anchord/service/metrics.def has them.
+"""Writes the table of counters in docs/reference/metrics.md, as include/anchord/service/metrics.def has them.
 
     tools/metrics.py
 """
@@ -11,7 +11,7 @@ import re
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "include/anchord/service/metrics.def"
-DOCUMENT = ROOT / "docs/operations.md"
+DOCUMENT = ROOT / "docs/reference/metrics.md"
 BEGIN = "<!-- From here on made by tools/metrics.py. -->"
 END = "<!-- Up to here made by tools/metrics.py. -->"
 

@@ -210,7 +210,7 @@ class Backup(Case):
 
 
 class Prepared(Case):
-    """On a machine as docs/operations.md prepares it: an empty folder of the service's user, who may not write beside
+    """On a machine as docs/guides/backup-and-restore.md prepares it: an empty folder of the service's user, who may not write beside
     it."""
 
     USER, GROUP = 12345, 23456

@@ -223,10 +223,10 @@ def prepare_certificate(session):
 
 
 def prepare_cluster(session):
-    """As docs/operations.md makes it."""
+    """As docs/guides/first-cluster.md makes it."""
     prepare_certificate(session)
     (session.folder / "phone.pem").write_text((CERTS / "phone.crt").read_text())
-    session.run_all("docs/operations.md", "Make a cluster")
+    session.run_all("docs/guides/first-cluster.md", "Make a cluster")
 
 
 def prepare_backup(session):
@@ -239,7 +239,7 @@ def prepare_backup(session):
 def prepare_restore(session):
     """The backup is there, and the service serves what came after it."""
     prepare_backup(session)
-    session.run_all("docs/operations.md", "Back up")
+    session.run_all("docs/guides/backup-and-restore.md", "Back up")
     session.run_here("systemctl start anchord")
 
 
@@ -283,18 +283,19 @@ def prepare_other_cluster(session):
 # What must be there before a section's first command.
 PREPARE = {
     ("README.md", "A short tour"): prepare_tour,
-    ("docs/operations.md", "Make a cluster"): prepare_certificate,
-    ("docs/operations.md", "Run"): prepare_cluster,
-    ("docs/operations.md", "Provisioning"): prepare_cluster,
-    ("docs/operations.md", "Tuning"): prepare_cluster,
-    ("docs/operations.md", "Tracing a phone"): prepare_stale_phone,
-    ("docs/operations.md", "Changing what phones trust"): prepare_cluster,
-    ("docs/operations.md", "Back up"): prepare_backup,
-    ("docs/operations.md", "Restore on another machine"): prepare_new_machine,
-    ("docs/operations.md", "Restore over what is there"): prepare_restore,
-    ("docs/operations.md", "Adopt a server's keys"): prepare_old_server,
-    ("docs/operations.md", "Import the open tvsd's certificates"): prepare_tvsd,
-    ("docs/operations.md", "Exchange certificates with another cluster"): prepare_other_cluster,
+    ("docs/guides/first-cluster.md", "Make a cluster"): prepare_certificate,
+    ("docs/guides/first-cluster.md", "Certificates that phones meet"): prepare_cluster,
+    ("docs/guides/first-cluster.md", "Start the service"): prepare_cluster,
+    ("docs/guides/provisioning.md", "Encryption"): prepare_cluster,
+    ("docs/guides/tuning.md", "What a start would do"): prepare_cluster,
+    ("docs/guides/troubleshooting.md", "Trace a phone"): prepare_stale_phone,
+    ("docs/guides/changing-trust.md", "Certificates"): prepare_cluster,
+    ("docs/guides/backup-and-restore.md", "Back up"): prepare_backup,
+    ("docs/guides/backup-and-restore.md", "Restore on another machine"): prepare_new_machine,
+    ("docs/guides/backup-and-restore.md", "Restore over what is there"): prepare_restore,
+    ("docs/guides/taking-over.md", "Adopt a server's keys"): prepare_old_server,
+    ("docs/guides/taking-over.md", "Import the open tvsd's certificates"): prepare_tvsd,
+    ("docs/guides/taking-over.md", "Exchange certificates with another cluster"): prepare_other_cluster,
 }
 
 
@@ -349,7 +350,7 @@ class Blocks(harness.Case):
         for document in NAMES:
             texts = [(block, "\n".join(block.lines)) for block in blocks(document) if block.language == "toml"]
             texts += [(span, span.text) for span in documents.spans(document)
-                      if document == "docs/operations.md" and re.match(r"[a-z-]+ = \S+$", span.text)]
+                      if document.startswith(("docs/guides/", "docs/reference/")) and re.match(r"[a-z-]+ = \S+$", span.text)]
             for where, text in texts:
                 file.write_text(text + "\n")
                 result = harness.run(program("anchord"), "--config", file, "--check-config")

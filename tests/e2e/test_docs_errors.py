@@ -1,12 +1,12 @@
-"""Every error and warning of the programs either names its remedy in its own line, or docs/operations.md says what to do
-about it: in the tables of 'Errors' and of what `status` warns of."""
+"""Every error and warning of the programs either names its remedy in its own line, or docs/reference/errors.md says what to do
+about it; docs/guides/day-to-day.md, of what `status` warns of."""
 
 import functools
 import re
 import unittest
 
 from documents import ROOT, table
-from test_docs_names import VALUE, joined
+from test_docs_names import ERRORS, LOG, VALUE, WARNINGS, joined
 
 # Where texts of errors are made, but for anchorload's: what it says is wrong is a server's answer. wrong_usage() is not here:
 # each of its lines ends with "see anchorctl COMMAND --help".
@@ -63,15 +63,14 @@ def errors():
     return found
 
 
-ROWS = (("Errors", "the line begins"), ("Errors", "what is said"), ("Errors", "a warning"), ("Log", "line"),
-        ("What status warns of", "a warning"))
+ROWS = (*ERRORS, *WARNINGS, LOG)
 
 
 @functools.cache
 def documented():
     fits = []
-    for heading, first in ROWS:
-        for row in table("docs/operations.md", heading, first):
+    for rows in ROWS:
+        for row in table(*rows):
             for span in row.spans():
                 parts = [part.strip(" ,;:") for part in VALUE.split(span.replace("'", ""))]
                 if any(re.search(r"[a-z]{3}", part) for part in parts):
@@ -84,7 +83,7 @@ class Errors(unittest.TestCase):
         wrong = [f"{where}: {text}".replace("\0", "…") for text, where in errors()
                  if not REMEDY.search(text) and not any(fit.search(text.replace("'", "")) for fit in documented())]
         self.assertFalse(wrong, f"{len(wrong)} texts of errors that name no remedy behind a colon or semicolon; add one, or a row to "
-                         "docs/operations.md, 'Errors':\n" + joined(wrong))
+                         "docs/reference/errors.md:\n" + joined(wrong))
 
     def test_there_are_as_many_as_ever(self):
         """The scan finds texts at all."""

@@ -22,9 +22,18 @@ CALLED = re.compile(r"^(?:sudo -u \w+ )?(?:\S*/)?(anchord|anchorctl|anchorload)(
 
 # Flags of programs of other people's that docs name, each where it stands.
 FOREIGN_FLAGS = {
-    "docs/operations.md": {"--prefix", "--wrap-mode", "--system", "--home-dir", "--shell", "--buildtype", "--option"},
+    "docs/guides/install.md": {"--prefix", "--wrap-mode", "--buildtype"},
+    "docs/guides/first-cluster.md": {"--system", "--home-dir", "--shell"},
+    "docs/reference/settings.md": {"--option"},
     "CONTRIBUTING.md": {"--buildtype", "--gtest_filter"},
 }
+
+# Documents, sections and first cells of the tables of what programs take and say.
+SETTINGS = ("docs/reference/settings.md", "All settings")
+LOG = ("docs/reference/log.md", "All lines", "line")
+ERRORS = (("docs/reference/errors.md", "Errors", "the line begins"),
+          ("docs/reference/errors.md", "What is said of something", "what is said"))
+WARNINGS = (("docs/reference/errors.md", "Warnings", "a warning"), ("docs/guides/day-to-day.md", "What status warns of", "a warning"))
 
 # Programs of other people's that docs name with arguments.
 OTHERS = {"curl", "ethtool", "ip", "meson", "nstat", "sqlite3", "ss", "sudo", "sysctl"}
@@ -208,13 +217,13 @@ class Commands(Names):
 class Settings(Names):
     def rows(self):
         for first in ("flag", "only a flag"):
-            for row in table("docs/operations.md", "Flags", first):
+            for row in table(*SETTINGS, first):
                 for flag in FLAG.findall(row.cells[0]):
                     yield flag, row
 
     def test_each_has_a_row_and_each_row_is_one(self):
         told, real = {flag for flag, _ in self.rows()}, flags("anchord")
-        self.none([f"docs/operations.md, 'Flags': no row for {flag}" for flag in sorted(real - told)] +
+        self.none([f"{SETTINGS[0]}: no row for {flag}" for flag in sorted(real - told)] +
                   [f"{row}: anchord has no {flag}" for flag, row in self.rows() if flag not in real], "flags of anchord")
 
     def test_each_row_is_as_the_program_has_it(self):
@@ -227,21 +236,21 @@ class Settings(Names):
         """And --explain: the command line's own flags are no settings."""
         example = run(program("anchord"), "--example-config").stdout.decode()
         shown = {f"--{name}" for name in re.findall(r"^# ?([a-z-]+) = ", example, re.M)}
-        told = {row.spans(0)[0].split(" ")[0] for row in table("docs/operations.md", "Flags", "flag") if row.spans(0)}
+        told = {row.spans(0)[0].split(" ")[0] for row in table(*SETTINGS, "flag") if row.spans(0)}
         self.assertEqual(shown, told)
         explained = json.loads(run(program("anchord"), "--explain", "--json", "--state", "/nonexistent").stdout)["settings"]
         self.assertEqual({s["flag"] for s in explained}, told | {"--config"})
 
     def test_what_serves_nothing_is_in_the_commands(self):
         """What can stand on the command line only."""
-        only = {flag for row in table("docs/operations.md", "Flags", "only a flag") for flag in FLAG.findall(row.cells[0])}
+        only = {flag for row in table(*SETTINGS, "only a flag") for flag in FLAG.findall(row.cells[0])}
         told = {flag for row in table("docs/commands.md", "anchord", "flag") for flag in FLAG.findall(row.cells[0] + row.cells[1])}
         self.assertEqual(told, only)
 
     def test_each_flag_that_the_service_names_is_one(self):
         """In errors, warnings and lines of the log."""
         known = flags("anchord") | set().union(*(f for c, f in all_flags().items() if c[0] == "anchorctl")) | EVERYWHERE
-        known |= FOREIGN_FLAGS["docs/operations.md"]
+        known |= FOREIGN_FLAGS["docs/guides/first-cluster.md"]
         wrong = [f"{path.relative_to(ROOT)}: no program has {flag}" for folder in ("control", "service", "io", "apps/anchord")
                  for path in sorted((ROOT / "src" / folder).rglob("*.cc"))
                  for literal in re.findall(r'"(?:[^"\\\n]|\\.)*"', re.sub(r"//.*", "", path.read_text()))
@@ -253,7 +262,7 @@ class Settings(Names):
         result = run(program("anchord"), "--explain", "--json", "--state", "/nonexistent")
         said = {s["flag"]: s["value"] for s in json.loads(result.stdout)["settings"]}
         wrong = []
-        for row in table("docs/operations.md", "Flags", "flag"):
+        for row in table(*SETTINGS, "flag"):
             default = row.cells[1].replace(" ", "")
             flag = (FLAG.findall(row.cells[0]) or [""])[0]
             if re.fullmatch(r"\d[\d.]*|auto|info|text", default) and said.get(flag) != default:
@@ -262,9 +271,9 @@ class Settings(Names):
 
     def test_mesons_options(self):
         real = set(re.findall(r"^option\('(\w+)'", (ROOT / "meson_options.txt").read_text(), re.M))
-        rows = table("docs/operations.md", "Install", "option of Meson")
+        rows = table("docs/guides/install.md", "Options of the build", "option of Meson")
         told = {name for row in rows for name in re.findall(r"`-D(\w+)", row.cells[0])}
-        self.assertEqual(told, real, "docs/operations.md, 'Install': options of Meson")
+        self.assertEqual(told, real, "docs/guides/install.md: options of Meson")
 
 
 class Places(Names):
@@ -358,19 +367,19 @@ def logged():
 
 
 class Text(Names):
-    def check(self, heading, first_cell):
+    def check(self, document, heading, first_cell):
         wrong = []
-        for row in table("docs/operations.md", heading, first_cell):
+        for row in table(document, heading, first_cell):
             for span in row.spans():
                 wrong += [f"{row}: `{span}`: no program says '{part}'" for part in fragments(span)
                           if not is_printed(part)]
-        self.none(wrong, f"docs/operations.md, '{heading}'")
+        self.none(wrong, f"{document}, '{heading}'")
 
     def test_lines_of_the_log(self):
-        self.check("Log", "line")
+        self.check(*LOG)
 
     def test_each_line_of_the_log_has_a_row(self):
-        rows = [span for row in table("docs/operations.md", "Log", "line") for span in row.spans()]
+        rows = [span for row in table(*LOG) for span in row.spans()]
         fits = [re.compile(".*".join(map(re.escape, VALUE.split(span)))) for span in rows]
         wrong = []
         for text, where in logged():
@@ -380,7 +389,7 @@ class Text(Names):
                 continue
             if text[0] in "\0'" and any(constant in span for span in rows):
                 continue
-            wrong.append(f"docs/operations.md, 'Log': no row for '{text}' ({where})".replace("\0", "…"))
+            wrong.append(f"{LOG[0]}: no row for '{text}' ({where})".replace("\0", "…"))
         self.none(wrong, "lines of the log")
 
     def test_sentences_in_backquotes(self):
@@ -397,12 +406,12 @@ class Text(Names):
         self.none(wrong, "sentences")
 
     def test_errors(self):
-        self.check("Errors", "the line begins")
-        self.check("Errors", "what is said")
+        for rows in ERRORS:
+            self.check(*rows)
 
     def test_warnings(self):
-        self.check("Errors", "a warning")
-        self.check("What status warns of", "a warning")
+        for rows in WARNINGS:
+            self.check(*rows)
 
 
 class Counters(Case):
@@ -413,9 +422,9 @@ class Counters(Case):
             real = set(service.counters())
             shown = run(program("anchorctl"), "--state", self.state, "status", "--all").stdout.decode()
         told = {}
-        for row in table("docs/operations.md", "Counters", "counter"):
+        for row in table("docs/reference/metrics.md", "All counters", "counter"):
             told |= {name: row for name in row.spans()}
-        wrong = [f"docs/operations.md, 'Counters': no row for `{name}`" for name in sorted(real - set(told))]
+        wrong = [f"docs/reference/metrics.md: no row for `{name}`" for name in sorted(real - set(told))]
         wrong += [f"'anchorctl status' does not show {name}" for name in sorted(real) if f"counters.{name} " not in shown]
         wrong += [f"{row}: there is no counter `{name}`" for name, row in told.items() if name not in real]
         for document in NAMES:

@@ -13,6 +13,7 @@ import harness
 from harness import BUILD, Service, ask_once, client, environment, is_valid, program, run, scratch, verify_request
 
 PROGRAMS = ("anchord", "anchorctl", "anchorload")
+PAGES = ("man8/anchord.8", "man5/anchord.toml.5", "man8/anchorctl.8", "man1/anchorload.1")
 CONFIGURATION = "<Default><x>1</x></Default>\n"
 
 
@@ -26,7 +27,9 @@ def installed():
     made = run(client("meson"), "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root)
     assert made.returncode == 0, made.stdout.decode() + made.stderr.decode()
     found = {path.name: path for path in root.rglob("*") if path.is_file()}
-    assert set(found) == set(PROGRAMS), sorted(found)
+    pages = {str(path.relative_to(path.parents[1])) for path in root.rglob("share/man/*/*")}
+    assert pages == set(PAGES), sorted(pages)
+    assert set(found) == {*PROGRAMS, *(os.path.basename(page) for page in PAGES)}, sorted(found)
     moved = scratch() / "elsewhere"
     moved.mkdir()
     for name in PROGRAMS:

@@ -1,5 +1,5 @@
 // Fleets of phones that are not set up, and guessers, behind one address: how long the ones take
-// and what the others learn, in simulated time. docs/operations.md has the numbers.
+// and what the others learn, in simulated time. docs/guides/provisioning.md has the numbers.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 

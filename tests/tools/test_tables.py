@@ -51,10 +51,10 @@ class Services(unittest.TestCase):
 class Expiry(unittest.TestCase):
     def test_documents_have_the_limits(self):
         limits = words(re.search(r"kExpiryDays\{([^}]*)\}", text("include/anchord/crypto/expiry.h"))[1])
-        for path in ("docs/operations.md", "docs/architecture.md"):
+        for path in ("docs/reference/log.md", "docs/architecture.md"):
             said = re.search(r"less\s+than\s+(\d+),\s+(\d+)\s+or\s+(\d+)(?:\s+days|\s+are left)", text(path), re.I)
             self.assertEqual(list(said.groups()), limits, path)
-        level = re.search(r"level: `ok`, ((?:`\d+`[, ]+)+)", text("docs/operations.md"))
+        level = re.search(r"level:\s+`ok`,\s+((?:`\d+`[,\s]+)+)", text("docs/guides/changing-trust.md"))
         self.assertEqual(words(level[1]), limits)
 
 

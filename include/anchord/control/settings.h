@@ -1,9 +1,9 @@
 // The settings of anchord, each in one row: what it is called, what it takes, what it does and how a
 // change comes into force.
 //
-// The flags, the configuration file, --check-config, --explain, SIGHUP, --example-config and the table
-// in docs/operations.md all read this table. To add a setting: a member of Options, whose initial value
-// is the default, and a row in src/control/process/settings.cc.
+// The flags, the configuration file, --check-config, --explain, SIGHUP, --example-config, the tables in
+// docs/reference/settings.md and the manual pages are all made from this table. To add a setting: a member
+// of Options, whose initial value is the default, and a row in src/control/process/settings.cc.
 #pragma once
 
 #include <cstdint>

@@ -210,7 +210,7 @@ std::vector<Setting> thread_settings() {
        .value =
            number("US", "microseconds", 0, io::kMaxBusyPoll, [](auto& o) -> auto& { return o.busy_poll; }),
        .help = "microseconds that a shard polls its network queues before it sleeps; 0: none",
-       .advice = "Needs Linux 6.9. See [busy polling](#busy-polling)."},
+       .advice = "Needs Linux 6.9. See [busy polling](../guides/tuning.md#busy-polling)."},
   };
 }
 
@@ -235,8 +235,8 @@ std::vector<Setting> limit_settings() {
        .value = number("N", "devices", 0, service::kMaxUnknownDevices,
                        [](auto& o) -> auto& { return o.shard.max_unknown_devices; }),
        .help = "devices that do not exist that one address may ask for before it is slowed; 0: any number",
-       .advice =
-           "Four times as many are allowed whose list was fetched first: see [guessing](#provisioning)."},
+       .advice = "Four times as many are allowed whose list was fetched first: see "
+                 "[guessing](../guides/provisioning.md#guessing)."},
       {.name = "max-transfers",
        .section = kLimitsSection,
        .value = number("N", "transfers", 1, kMostAtOnce, [](auto& o) -> auto& { return o.max_transfers; }),
@@ -258,19 +258,19 @@ std::vector<Setting> file_settings() {
        .value = number("N", "bytes", 1, std::uint64_t{1} << 44,
                        [](auto& o) -> auto& { return o.max_folder_size; }),
        .help = "bytes of all its files: they are held in memory",
-       .advice = "What [memory](#memory) allows may be less."},
+       .advice = "What [memory](../guides/tuning.md#memory) allows may be less."},
       {.name = "max-memory",
        .section = kFilesSection,
        .value =
            number("N", "bytes", 0, std::uint64_t{1} << 44, [](auto& o) -> auto& { return o.max_memory; }),
        .help = "bytes that the service may take in all, with its files; 0: what this machine gives",
-       .advice = "See [memory](#memory)."},
+       .advice = "See [memory](../guides/tuning.md#memory)."},
       {.name = "hold-removals",
        .section = kFilesSection,
        .value = number("SECONDS", "seconds", 0, 86'400, [](auto& o) -> auto& { return o.hold_removals; }),
        .help = "seconds for which many files that go at once stay in service; 0: they go at once",
        .advice = "The time counts from the last of them, whether they go together or one after the other: "
-                 "see [provisioning](#provisioning)."},
+                 "see [provisioning](../guides/provisioning.md#when-files-go)."},
   };
 }
 
@@ -280,7 +280,8 @@ std::vector<Setting> tls_settings() {
        .section = kTlsSection,
        .value = tls_version([](auto& o) -> auto& { return o.tls_min; }),
        .help = "oldest TLS version: 1.0, 1.1, 1.2 or 1.3",
-       .advice = "It counts for TVS and HTTPS. Use 1.0 or 1.1 for the [oldest phones](#oldest-phones), 1.3 "
+       .advice = "It counts for TVS and HTTPS. Use 1.0 or 1.1 for the [oldest "
+                 "phones](../guides/old-phones.md), 1.3 "
                  "where all clients have it."},
       {.name = "tls-ciphers",
        .section = kTlsSection,
@@ -403,7 +404,8 @@ const std::vector<CommandFlag>& command_flags() {
       {.name = kExplain,
        .placeholder = {},
        .help = "print the settings in force, what the kernel offers and what is chosen, and serve nothing",
-       .advice = "Says what a start would do, and serves nothing: see [tuning](#tuning). Exits with 1 when "
+       .advice = "Says what a start would do, and serves nothing: see "
+                 "[tuning](../guides/tuning.md#what-a-start-would-do). Exits with 1 when "
                  "something keeps it from starting."},
       {.name = kJson,
        .placeholder = {},

@@ -131,8 +131,8 @@ std::string example_config() {
   std::string out =
       "# Configuration of anchord, in TOML: 'anchord --config FILE' reads it, and the command line wins.\n"
       "# Every setting is here, in a comment with its default: take the '#' away and change the value.\n"
-      "# 'anchord --config FILE --check-config' names every mistake with its line, and docs/operations.md\n"
-      "# says more of each.\n";
+      "# 'anchord --config FILE --check-config' names every mistake with its line, and\n"
+      "# docs/reference/settings.md says more of each.\n";
   std::string_view section;
   for (const Setting& setting : settings()) {
     if (setting.section != section) out += fmt::format("\n\n# ---- {} ----\n", setting.section);

@@ -88,7 +88,7 @@ Step new_backup() {
 void add_other_hosts(std::vector<Step>& steps, const trust::Cluster& cluster) {
   if (cluster.hosts.size() < 2) return;
   steps.push_back({Step::By::administrator, "bring the state to the cluster's other hosts",
-                   "nothing is copied between hosts by itself; see 'several hosts' in docs/operations.md"});
+                   "nothing is copied between hosts by itself; see docs/guides/several-hosts.md"});
 }
 
 Json steps_json(const std::vector<Step>& steps, const Reload& reload) {
