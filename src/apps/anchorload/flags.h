@@ -1,4 +1,4 @@
-// The command line: what each subcommand is told.
+// The command line of anchorload: its subcommands, and the flags of each.
 #pragma once
 
 #include <cstdint>
@@ -38,15 +38,16 @@ enum class Command { tftp, http, boot, tvs };
 
 struct CommandLine {
   Command command = Command::tvs;
-  // That of `command` is filled in.
+  // Of these four only the one that belongs to `command` is read from the command line; the others keep their
+  // defaults.
   TftpFlags tftp;
   HttpFlags http;
   BootFlags boot;
   TvsFlags tvs;
 };
 
-// Without a command that can be run (--help, or a command line that makes no sense): the exit code, and
-// what there is to say is printed.
+// Fills in `line`, and returns nothing, when there is a command to run. Otherwise (--help, --version, or a
+// command line that is wrong) it has printed what there is to say, and returns the exit code.
 std::optional<int> read_command_line(int argc, char** argv, CommandLine& line);
 
 }  // namespace anchord::load
