@@ -143,7 +143,7 @@ def quietest(over, under):
 
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    return f"{os.cpu_count()} cores, {model}, Linux {platform.release()}"
+    return f"{os.cpu_count()} cores, {model}, Linux {platform.release().split('-')[0]}"
 
 
 def build():
