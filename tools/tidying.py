@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 CODE = (".cc", ".h")
 # clang-format breaks at 110; only what it cannot break, as a literal, can be longer.
 COLUMNS = {".cc": 111, ".h": 111, ".py": 140}
+PROSE_COLUMNS = 125  # of documents; editors go by .editorconfig, which says the same
 FILE_LINES = 600
 FUNCTION_LINES = 70
 
@@ -326,6 +327,15 @@ def dead_links(tree):
                     yield f"{path}:{number}: {target}: there is no such heading: correct the link"
 
 
+def wide_prose(tree):
+    """Of tables the lines cannot be broken, nor the target of a link; what is in fences is as programs print it."""
+    for path in tree.select(".md"):
+        for number, line in outside_blocks(tree, path):
+            width = len(re.sub(r"\]\([^)]*\)", "]", line))
+            if width > PROSE_COLUMNS and not line.startswith("|"):
+                yield f"{path}:{number}: {width} columns: {PROSE_COLUMNS} at the most; break the line"
+
+
 PATH = re.compile(r"^(?:\./)?((?:src|include|tests|tools|bench|docs|data|subprojects)/[\w./-]*\w)")
 
 
@@ -343,7 +353,8 @@ def missing_paths(tree):
                     yield f"{path}:{number}: `{span}`: there is no such file: name the one that is meant"
 
 
-CHECKS = (too_wide, too_long_files, too_long_functions, forbidden_words, dead_includes, upward_includes, orphans, dead_links, missing_paths)
+CHECKS = (too_wide, too_long_files, too_long_functions, forbidden_words, dead_includes, upward_includes, orphans, dead_links, wide_prose,
+          missing_paths)
 
 
 def main(tree=None):

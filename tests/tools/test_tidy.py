@@ -182,6 +182,13 @@ class Documents(MadeUp):
         self.assert_found(tidying.dead_links, files, "docs/a.md:3: gone.md: there is no such file",
                           "docs/a.md:4: b.md#none: there is no such heading", "docs/a.md:4: #b: there is no such heading")
 
+    def test_prose_that_is_too_wide(self):
+        wide = "word " * 25 + "x"
+        files = {"docs/a.md": f"{wide[:125]}\n{wide}\n| {wide} |\n```text\n{wide}\n```\n[{wide[:120]}](https://example.com/x)\n",
+                 "src/a.py": f"# {wide}\n"}
+        self.assertEqual(len(wide), 126)
+        self.assert_found(tidying.wide_prose, files, "docs/a.md:2: 126 columns: 125 at the most")
+
     def test_paths_that_are_not_there(self):
         files = {"CONTRIBUTING.md": "`src/a.cc`, `src/<module>/x.cc`, `tests/*.py`, `src/gone.cc` and `tools/test --quick`\n",
                  "CHANGELOG.md": "`src/of_before.cc`\n", "src/a.cc": "", "docs/adr/0001-x.md": "a\n\n`include/anchord/none.h`\n",
@@ -234,6 +241,7 @@ class ThisTree(unittest.TestCase):
         self.assertEqual(columns["{cc,h}"], limit)
         self.assertEqual(tidying.COLUMNS[".cc"], int(limit) + 1)
         self.assertEqual(columns["py"], str(tidying.COLUMNS[".py"]))
+        self.assertEqual(columns["md"], str(tidying.PROSE_COLUMNS))
         command = (ROOT / "tools/test").read_text()
         hooks = re.findall(r"entry: (.*)", (ROOT / ".pre-commit-config.yaml").read_text())
         self.assertEqual(hooks, ["clang-format-19 --dry-run -Werror", "tools/tidy", "python3 -B -m unittest discover -s tests/tools"])
