@@ -50,7 +50,7 @@ TEST_F(FormerSigner, APlainFileWhoseDevicesCertificateBrokeIsSignedAnew) {
   EXPECT_TRUE(serves(name_ + ".sgn", as_text(test_file(name_))));
   EXPECT_EQ(files_.find(name_ + ".enc.sgn"), nullptr);
   EXPECT_EQ(problem("provisioning/" + name_), before);
-  EXPECT_EQ(served("provisioning/" + name_), Provisioner::Served::last_good);
+  EXPECT_EQ(served("provisioning/" + name_), protocol::Served::last_good);
   // And again, although it is broken on the disk too.
   write(name_, "<broken");
   until([&] { return problem("provisioning/" + name_).find("not well-formed") != std::string::npos; });
@@ -105,7 +105,7 @@ TEST_F(FormerSigner, WhatWasPlainForARollbackIsWithdrawnWithIt) {
   rolling_back_ = false;
   set_context();
   EXPECT_EQ(files_.size(), 0u);
-  EXPECT_EQ(served("provisioning/" + name_), Provisioner::Served::nothing);
+  EXPECT_EQ(served("provisioning/" + name_), protocol::Served::nothing);
 }
 
 // A file that the new key has signed elsewhere would pass for one of the cluster's.
@@ -118,7 +118,7 @@ TEST_F(FormerSigner, WhatCannotBeMadeAnewIsWithdrawnAndSaysSo) {
   EXPECT_TRUE(serves("ring.bin.sgn", as_text(file)));
   regenerate_signer();
   EXPECT_EQ(files_.find("ring.bin.sgn"), nullptr);
-  EXPECT_EQ(served("provisioning/ring.bin.sgn"), Provisioner::Served::nothing);
+  EXPECT_EQ(served("provisioning/ring.bin.sgn"), protocol::Served::nothing);
   EXPECT_NE(problem("provisioning/ring.bin.sgn").find("nothing of it is served any more"), std::string::npos)
       << problem("provisioning/ring.bin.sgn");
   // It is looked at again by itself, and with the cluster.

@@ -100,7 +100,7 @@ TEST_F(InABudget, WhatDoesNotFitIsRefusedAndTheLastGoodOneStays) {
   EXPECT_EQ(problem("provisioning/a.bin"),
             "needs 784.2 KiB of memory to be read and made, and of 1.0 MiB for files 728.0 KiB are free: "
             "remove files, or look at --max-memory and at what limits the service's memory");
-  EXPECT_EQ(served("provisioning/a.bin"), Provisioner::Served::last_good);
+  EXPECT_EQ(served("provisioning/a.bin"), protocol::Served::last_good);
   EXPECT_TRUE(serves("a.bin", std::string(300'000, 'a')));
   write("a.bin", std::string(200'000, 'b'));
   until([&] { return serves("a.bin", std::string(200'000, 'b')); });
@@ -113,7 +113,7 @@ TEST_F(InABudget, AllThatIsMadeOfAFileCounts) {
   // Its text is read, and what it is copied for.
   write("a.xml", "<a>" + std::string(300'000, 'a') + "</a>");
   until([&] { return !problem("provisioning/a.xml").empty(); });
-  EXPECT_EQ(served("provisioning/a.xml"), Provisioner::Served::nothing);
+  EXPECT_EQ(served("provisioning/a.xml"), protocol::Served::nothing);
   EXPECT_EQ(provisioner_->held(), 0u);
   write("a.xml", "<a>" + std::string(100'000, 'a') + "</a>");
   until([&] { return problem("provisioning/a.xml").empty() && files_.find("a.xml.sgn") != nullptr; });

@@ -54,7 +54,7 @@ TEST_F(Provisioning, ABrokenFileStaysAsItWasAndIsNamed) {
   EXPECT_NE(problem("provisioning/SEP00112233000A.cnf.xml").find("line 2"), std::string::npos)
       << problem("provisioning/SEP00112233000A.cnf.xml");
   EXPECT_EQ(provisioner_->report().problems.at("provisioning/SEP00112233000A.cnf.xml").served,
-            Provisioner::Served::last_good);
+            protocol::Served::last_good);
   EXPECT_TRUE(serves("SEP00112233000A.cnf.xml", "<a>1</a>"));
   write("SEP00112233000A.cnf.xml", "<a>1</a>");  // the very same as before
   until([&] { return problem("provisioning/SEP00112233000A.cnf.xml").empty(); });
@@ -129,7 +129,7 @@ TEST_F(Provisioning, ADevicesCertificateComesAndGoes) {
   EXPECT_EQ(files_.find(file + ".sgn"), nullptr);
   EXPECT_EQ(problem("provisioning/" + file),
             "cannot be encrypted: the certificate of SEP001122334455 cannot be used");
-  EXPECT_EQ(served("provisioning/" + file), Provisioner::Served::nothing);
+  EXPECT_EQ(served("provisioning/" + file), protocol::Served::nothing);
   std::filesystem::remove(pem);
   until([&] { return files_.find(file) != nullptr; });
   EXPECT_EQ(files_.find(file + ".enc.sgn"), nullptr);
@@ -210,7 +210,7 @@ TEST_F(Provisioning, ACertificateThatWasNeverGoodLeavesWhatWasServedAndSaysSo) {
       problem("provisioning/" + file),
       "cannot be encrypted: the certificate of SEP001122334455 cannot be used, and its last good version "
       "is not encrypted either");
-  EXPECT_EQ(served("provisioning/" + file), Provisioner::Served::last_good);
+  EXPECT_EQ(served("provisioning/" + file), protocol::Served::last_good);
   EXPECT_NE(files_.find(file), nullptr);
   // The file itself is good, and after a restart none of its secrets go out.
   stop();
@@ -254,7 +254,7 @@ TEST_F(Provisioning, ABrokenFilesLastGoodVersionIsServedAfterARestart) {
   for (int i = 0; i < 2; ++i) {
     start();
     EXPECT_TRUE(serves("de/SEP00112233000A.cnf.xml.sgn", "<a>1</a>"));
-    EXPECT_EQ(served("provisioning/de/SEP00112233000A.cnf.xml"), Provisioner::Served::last_good);
+    EXPECT_EQ(served("provisioning/de/SEP00112233000A.cnf.xml"), protocol::Served::last_good);
     EXPECT_EQ(provisioner_->report().signatures_made, 0u);
   }
   write("de/SEP00112233000A.cnf.xml", "<a>2</a>");
@@ -307,7 +307,7 @@ TEST_F(Provisioning, ACopyOfADevicesFileIsEncryptedTooOrNotServed) {
   std::ofstream(pem) << "broken";
   start();
   EXPECT_EQ(files_.size(), 0u);
-  EXPECT_EQ(served("provisioning/" + file), Provisioner::Served::nothing);
+  EXPECT_EQ(served("provisioning/" + file), protocol::Served::nothing);
   EXPECT_NE(problem("provisioning/" + file).find("not well-formed"), std::string::npos);
   EXPECT_NE(
       problem("provisioning/" + file).find("nor can its last good version be served: cannot be encrypted"),
@@ -396,7 +396,7 @@ TEST_F(Provisioning, CopiesOfAnEncryptedConfigurationAreNotServed) {
     EXPECT_TRUE(
         problem("provisioning/" + copy).starts_with("is a copy of the configuration of SEP001122334455"))
         << copy << problem("provisioning/" + copy);
-    EXPECT_EQ(served("provisioning/" + copy), Provisioner::Served::nothing) << copy;
+    EXPECT_EQ(served("provisioning/" + copy), protocol::Served::nothing) << copy;
   }
   EXPECT_NE(files_.find("rings/SEP001122334455.xml"), nullptr);
   EXPECT_NE(files_.find("other.xml"), nullptr);
@@ -560,11 +560,11 @@ TEST_F(Provisioning, AGoodCertificateThatIsRenamedStays) {
   // Beside a good one another does no harm.
   write("../devices/SEP001122334455.pem.old", "old");
   until([&] { return !problem("devices/SEP001122334455.pem.old").empty(); });
-  EXPECT_EQ(served("devices/SEP001122334455.pem.old"), Provisioner::Served::nothing);
+  EXPECT_EQ(served("devices/SEP001122334455.pem.old"), protocol::Served::nothing);
   std::filesystem::remove(devices / "SEP001122334455.pem.old");
   until([&] { return provisioner_->report().problems.empty(); });
   std::filesystem::rename(devices / "SEP001122334455.pem", devices / "SEP001122334455.PEM");
-  until([&] { return served("devices/SEP001122334455.PEM") == Provisioner::Served::last_good; });
+  until([&] { return served("devices/SEP001122334455.PEM") == protocol::Served::last_good; });
   write(file, "<device><new/></device>");
   write("tick", "x");
   until([&] { return serves("tick", "x"); });
@@ -679,7 +679,7 @@ TEST_F(Provisioning, AFolderThatCannotBeLookedIntoIsOneProblem) {
     provisioner_->rescan();
     until([&] { return !problem("provisioning/de").empty(); });
     EXPECT_EQ(problem("provisioning/de"), "cannot be read: Permission denied");
-    EXPECT_EQ(served("provisioning/de"), Provisioner::Served::last_good);
+    EXPECT_EQ(served("provisioning/de"), protocol::Served::last_good);
     for (int look = 0; look < 3; ++look) {
       provisioner_->rescan();
       write("tick", std::to_string(look));

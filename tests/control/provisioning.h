@@ -80,7 +80,7 @@ class Provisioning : public State {
     auto found = report.warnings.find(file);
     return found == report.warnings.end() ? "" : found->second.reason;
   }
-  std::optional<Provisioner::Served> served(const std::string& file) {
+  std::optional<protocol::Served> served(const std::string& file) {
     auto report = provisioner_->report();
     auto found = report.problems.find(file);
     return found == report.problems.end() ? std::nullopt : std::optional(found->second.served);

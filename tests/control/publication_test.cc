@@ -12,6 +12,7 @@
 #include "anchord/store/lifecycle.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
+#include "provisioning/provisioner.h"
 #include "snapshot/builder.h"
 #include "state.h"
 

@@ -12,6 +12,7 @@
 #include "anchord/control/options.h"
 #include "anchord/crypto/certificate.h"
 #include "anchord/store/store.h"
+#include "provisioning/file_maker.h"
 
 namespace anchord::control {
 
@@ -39,6 +40,11 @@ class State : public testing::Test {
   trust::KnownCertificate known(const std::string& name, std::vector<wire::Role> roles,
                                 std::uint32_t ttl = 60) {
     return {.certificate = test_certificate(name), .roles = std::move(roles), .ttl = ttl};
+  }
+
+  // With the cluster's TFTP certificate for the signer, and no devices.
+  static ProvisioningContext context_of(store::Store& store, std::uint64_t generation = 1) {
+    return {.generation = generation, .signer = store.load(store::KeyUse::with_keys).value().cluster.tftp};
   }
 
   std::string folder_ = "/tmp/anchord-control-XXXXXX";

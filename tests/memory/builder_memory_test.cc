@@ -65,7 +65,7 @@ TEST_F(BuilderWithoutMemory, EachStepIsDoneOrNot) {
   for (std::int64_t n = 0;; n += 1 + n / 40, ++tried) {
     change();
     const std::string text = std::to_string(n + 1);
-    Provisioner::Update update{.generation = builder_->context()->generation, .changes = files(text)};
+    ProvisioningUpdate update{.generation = builder_->context()->generation, .changes = files(text)};
     const std::set<std::string> before = {std::string(as_text(view_->files.find("a")->body.content.bytes()))};
     bool failed = false;
     std::unique_ptr<const service::View> next;

@@ -85,12 +85,12 @@ TEST(FileProblemsWithoutMemory, WhatWasSaidBeforeHolds) {
   for (const std::string& known : {file, std::string("provisioning/other")}) {
     with_each([&](std::int64_t n) {
       FileProblems problems;
-      problems.set(known, "is broken", Served::nothing);
+      problems.set(known, "is broken", protocol::Served::nothing);
       problems.warn(known, "is odd");
       static_cast<void>(problems.news().take());
       problems.take_notice();
       std::string said = reason;
-      bool failed = fails(n, [&] { problems.set(file, std::move(said), Served::last_good); });
+      bool failed = fails(n, [&] { problems.set(file, std::move(said), protocol::Served::last_good); });
       EXPECT_EQ(problems.has_changed(), !failed);
       EXPECT_EQ(problems.problems().contains(file), !failed || known == file);
       for (const auto& [name, problem] : problems.problems()) EXPECT_FALSE(problem.reason.empty());

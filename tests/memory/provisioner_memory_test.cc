@@ -67,7 +67,7 @@ class WithoutMemory : public Provisioning {
   // What was reported is said when it does not come to it.
   std::string problems() const {
     std::string out;
-    const Provisioner::Report report = provisioner_->report();
+    const ProvisioningReport report = provisioner_->report();
     for (const auto& [file, problem] : report.problems) out += file + " " + problem.reason + "; ";
     return out;
   }

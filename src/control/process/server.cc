@@ -189,9 +189,9 @@ class Server::Impl {
   Millis daily_due_ = 0;
   Millis retry_build_ = 0;
   bool rebuild_asked_ = false;
-  bool unpublished_ = false;                   // the builder has something that no view shows
-  std::optional<Provisioner::Update> update_;  // not applied, or not wholly
-  bool own_lists_due_ = false;                 // the ledger is to be told of a view
+  bool unpublished_ = false;                  // the builder has something that no view shows
+  std::optional<ProvisioningUpdate> update_;  // not applied, or not wholly
+  bool own_lists_due_ = false;                // the ledger is to be told of a view
   bool announce_due_ = false;
   bool announce_state_ = false;
   bool stage_failed_ = false;  // the last time: what is in service is behind the store
@@ -419,7 +419,7 @@ protocol::Answer Server::Impl::answer(const protocol::Request& request) {
     return protocol::Changed();
   }
   if (std::holds_alternative<protocol::ConfirmRequest>(request)) {
-    const Provisioner::Report before = provisioner_->report();
+    const ProvisioningReport before = provisioner_->report();
     provisioner_->confirm_removals();
     return protocol::Confirmed{.files = before.gone, .certificates = before.gone_certificates};
   }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
-#include <utility>
 
 #include "anchord/base/calendar.h"
 
@@ -18,18 +17,6 @@ constexpr std::size_t kRecent = 20;
 
 std::optional<UnixSeconds> time_if_any(UnixSeconds time) {
   return time != 0 ? std::optional(time) : std::nullopt;
-}
-
-protocol::Served status_of(Served served) {
-  switch (served) {
-    case Served::nothing:
-      return protocol::Served::nothing;
-    case Served::last_good:
-      return protocol::Served::last_good;
-    case Served::as_it_is:
-      break;
-  }
-  return protocol::Served::as_it_is;
 }
 
 protocol::Device status_of(const DeviceLog::Device& device) {
@@ -72,7 +59,7 @@ std::map<std::string, std::string> first_of(const std::map<std::string, std::str
   return {withdrawn.begin(), std::next(withdrawn.begin(), most)};
 }
 
-protocol::Provisioning status_of(const Provisioner::Report& report) {
+protocol::Provisioning status_of(const ProvisioningReport& report) {
   protocol::Provisioning out{.files = report.files,
                              .bytes = report.bytes,
                              .signatures_made = report.signatures_made,
@@ -89,10 +76,8 @@ protocol::Provisioning status_of(const Provisioner::Report& report) {
                                       .until = time_if_any(report.held.until)}};
   for (const auto& [file, problem] : report.problems) {
     if (out.problems.size() == kShown) break;
-    out.problems.push_back({.file = file,
-                            .reason = problem.reason,
-                            .since = problem.since,
-                            .served = status_of(problem.served)});
+    out.problems.push_back(
+        {.file = file, .reason = problem.reason, .since = problem.since, .served = problem.served});
   }
   for (const auto& [file, warning] : report.warnings) {
     if (out.warnings.size() == kShown) break;

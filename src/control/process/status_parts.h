@@ -10,7 +10,7 @@
 #include "anchord/store/lifecycle.h"
 #include "ledger/device_log.h"
 #include "ledger/ledger_writer.h"
-#include "provisioning/provisioner.h"
+#include "provisioning/provisioning_report.h"
 #include "snapshot/expiry.h"
 
 namespace anchord::control {
@@ -18,7 +18,7 @@ namespace anchord::control {
 // The newest of them.
 std::vector<protocol::Device> recent_devices(const DeviceLog& devices);
 // The first of its problems and warnings.
-protocol::Provisioning status_of(const Provisioner::Report& report);
+protocol::Provisioning status_of(const ProvisioningReport& report);
 // `unread`: records that shards have made and nobody has noted yet.
 protocol::Ledger status_of(const LedgerWriter::Report& report, std::uint64_t unread);
 // Of own lists that are withdrawn: why, by file.

@@ -1,7 +1,5 @@
 #include "provisioning/copies.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <new>
 #include <utility>

@@ -6,11 +6,11 @@ namespace anchord::control {
 
 bool FileProblems::keeps_last_good(const std::string& file) const {
   auto problem = problems_.find(file);
-  return problem != problems_.end() && problem->second.served == Served::last_good;
+  return problem != problems_.end() && problem->second.served == protocol::Served::last_good;
 }
 
 // What may fail comes first, here and below: what is said of a file is as before, or as it is now.
-void FileProblems::set(const std::string& file, std::string reason, Served served) {
+void FileProblems::set(const std::string& file, std::string reason, protocol::Served served) {
   auto known = problems_.find(file);
   if (known != problems_.end() && known->second.reason == reason) {
     changed_ = changed_ || known->second.served != served;
@@ -19,7 +19,7 @@ void FileProblems::set(const std::string& file, std::string reason, Served serve
   }
   Problems added;
   if (known == problems_.end()) added.try_emplace(file);
-  news_.odd(file, served == Served::last_good ? reason + "; the last good version stays" : reason);
+  news_.odd(file, served == protocol::Served::last_good ? reason + "; the last good version stays" : reason);
   if (known == problems_.end()) known = problems_.insert(added.extract(added.begin())).position;
   known->second = {.reason = std::move(reason), .since = calendar_now(), .served = served};
   changed_ = true;

@@ -4,12 +4,12 @@
 // One thread's own.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 
 #include "anchord/base/clock.h"
+#include "anchord/protocol/status.h"
 #include "provisioning/file_news.h"
 
 namespace anchord::control {
@@ -18,13 +18,11 @@ constexpr std::string_view kProvisioningPrefix = "provisioning/";
 constexpr std::string_view kDevicesPrefix = "devices/";
 constexpr std::string_view kLastGoodPrefix = "last-good/";
 
-// What is served of a file that there is something to say of.
-enum class Served : std::uint8_t { nothing, last_good, as_it_is };
-
+// `served`: what is served of the file.
 struct Problem {
   std::string reason;
   UnixSeconds since = 0;
-  Served served = Served::nothing;
+  protocol::Served served = protocol::Served::nothing;
 };
 
 // What is odd in a file that is served as it is, or in a certificate that is used.
@@ -38,7 +36,7 @@ class FileProblems {
   using Problems = std::map<std::string, Problem>;
   using Warnings = std::map<std::string, Warning>;
 
-  void set(const std::string& file, std::string reason, Served served);
+  void set(const std::string& file, std::string reason, protocol::Served served);
   void clear(const std::string& file);
   // An empty reason: nothing is odd any more.
   void warn(const std::string& file, const std::string& reason);

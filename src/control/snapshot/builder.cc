@@ -123,7 +123,7 @@ Status Builder::stage_next() {
   return {};
 }
 
-void Builder::apply(Provisioner::Update& update) {
+void Builder::apply(ProvisioningUpdate& update) {
   own_lists_.take_from(update.changes);
   files_ = files_.with(update.changes);
   made_from_ = update.generation;

@@ -10,15 +10,15 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "anchord/control/options.h"
 #include "anchord/service/view.h"
 #include "anchord/store/store.h"
+#include "provisioning/file_maker.h"
 #include "provisioning/own_lists.h"
-#include "provisioning/provisioner.h"
+#include "provisioning/provisioning_report.h"
 #include "snapshot/expiry.h"
 
 namespace anchord::control {
@@ -45,8 +45,8 @@ class Builder {
   const std::shared_ptr<const ProvisioningContext>& context() const { return context_; }
   // What the provisioner has made, in its order. When there is no memory for it (std::bad_alloc) it is to
   // be applied again before a view is made.
-  void apply(Provisioner::Update& update);
-  void apply(Provisioner::Update&& update) { apply(update); }
+  void apply(ProvisioningUpdate& update);
+  void apply(ProvisioningUpdate&& update) { apply(update); }
   // Whether a view can be made: the files are of the staged context.
   bool ready() const { return context_ != nullptr && made_from_ == context_->generation; }
   // What was staged and applied, as a view with the next version. Only when ready(). When there is no
