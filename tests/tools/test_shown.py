@@ -19,7 +19,9 @@ UNLIMITED = {
     "src/control/provisioning/provisioner.cc": (5, "files in the folders; once, at start; each second at most, while there is no memory"),
     "src/control/provisioning/removal_news.cc": (2, "files in the folders"),
     "src/control/provisioning/signature_cache.cc": (1, "another problem of the store"),
-    "src/control/process/server.cc": (15, "changes, certificates that expire, signals, the machine"),
+    "src/control/process/change_follower.cc": (9, "changes, certificates that expire"),
+    "src/control/process/preparation.cc": (3, "once, at start"),
+    "src/control/process/server.cc": (3, "signals, and the end"),
     "src/control/process/shard_threads.cc": (1, "once, at start"),
     "src/io/uring.cc": (1, "the end of the process"),
 }
