@@ -37,11 +37,9 @@ void warn_of(const store::LedgerGap& gap) {
 Status Activity::begin(const std::filesystem::path& state, unsigned shards, const std::string& host,
                        store::Store& store) {
   const UnixSeconds now = calendar_now();
-  auto sessions = store::ledger_sessions(store);
-  if (!sessions) return std::unexpected(sessions.error());
-  auto journal = Journal::open(state, shards, host, *sessions, now);
-  if (!journal) return std::unexpected(journal.error());
-  journal_.emplace(std::move(*journal));
+  ANCHORD_TRY_ASSIGN(auto sessions, store::ledger_sessions(store));
+  ANCHORD_TRY_ASSIGN(auto journal, Journal::open(state, shards, host, sessions, now));
+  journal_.emplace(std::move(journal));
   shards_ = shards;
   ledger_.begin(journal_->session());
   remember_addresses(store, now);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
 #include <ranges>
 #include <set>
 
@@ -66,9 +65,8 @@ Journal::Shard::Shard(store::JournalFile opened)
 Result<Journal> Journal::open(const std::filesystem::path& state, unsigned shards, const std::string& host,
                               const std::vector<LedgerSession>& sessions, UnixSeconds now) {
   const std::filesystem::path folder = store::journal_folder(state);
-  if (Status made = make_journal_folder(folder); !made) return std::unexpected(made.error());
-  auto left = store::journals_in(state);
-  if (!left) return std::unexpected(left.error());
+  ANCHORD_TRY(make_journal_folder(folder));
+  ANCHORD_TRY_ASSIGN(auto left, store::journals_in(state));
 
   Journal out;
   out.looked_at_ = out.settled_at_ = now;
@@ -77,20 +75,18 @@ Result<Journal> Journal::open(const std::filesystem::path& state, unsigned shard
   for (const LedgerSession& before : sessions)
     out.session_.started = std::max(out.session_.started, before.started + 1);
   auto before = std::ranges::find(sessions, host, &LedgerSession::host);
-  if (left->empty() && before != sessions.end() && !before->clean) out.found(before->written, now, kGone);
+  if (left.empty() && before != sessions.end() && !before->clean) out.found(before->written, now, kGone);
 
   std::set<std::filesystem::path> wanted;
   for (unsigned i = 0; i < shards; ++i) wanted.insert(folder / name_of(i));
   for (unsigned i = 0; i < shards; ++i) {
-    auto shard = out.open_shard(folder / name_of(i), sessions, now);
-    if (!shard) return std::unexpected(shard.error());
-    out.shards_.push_back(std::move(*shard));
+    ANCHORD_TRY_ASSIGN(auto shard, out.open_shard(folder / name_of(i), sessions, now));
+    out.shards_.push_back(std::move(shard));
   }
-  for (const std::filesystem::path& path : *left) {
+  for (const std::filesystem::path& path : left) {
     if (wanted.contains(path)) continue;
-    auto shard = out.open_shard(path, sessions, now);
-    if (!shard) return std::unexpected(shard.error());
-    out.unused_.push_back(std::move(*shard));
+    ANCHORD_TRY_ASSIGN(auto shard, out.open_shard(path, sessions, now));
+    out.unused_.push_back(std::move(shard));
   }
   return out;
 }
@@ -128,7 +124,7 @@ Result<std::unique_ptr<Journal::Shard>> Journal::open_shard(const std::filesyste
   for (std::size_t log = 0; log < store::kJournalLogs; ++log)
     if (head.positions[log].lost != head.lost_seen[log]) found(shard->left_at - 2, shard->left_at, kFull);
   shard->began_at = shard->file.owner().started;
-  if (Status mine = shard->file.take_over(owner()); !mine) return std::unexpected(mine.error());
+  ANCHORD_TRY(shard->file.take_over(owner()));
   return shard;
 }
 
@@ -136,9 +132,9 @@ Result<std::unique_ptr<Journal::Shard>> Journal::open_shard(const std::filesyste
 Result<std::unique_ptr<Journal::Shard>> Journal::make_anew(const std::filesystem::path& path,
                                                            std::optional<LedgerGap> gap) {
   if (gap) found(gap->began, gap->ended, gap->why);
-  auto file = store::JournalFile::make(path, kShape, owner(), gap ? std::max<UnixSeconds>(gap->began, 1) : 0);
-  if (!file) return std::unexpected(file.error());
-  return std::make_unique<Shard>(std::move(*file));
+  ANCHORD_TRY_ASSIGN(auto file, store::JournalFile::make(path, kShape, owner(),
+                                                         gap ? std::max<UnixSeconds>(gap->began, 1) : 0));
+  return std::make_unique<Shard>(std::move(file));
 }
 
 store::JournalOwner Journal::owner() const {

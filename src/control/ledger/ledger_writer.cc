@@ -248,7 +248,7 @@ bool LedgerWriter::write(bool last) {
 
 Status LedgerWriter::write_gaps(std::vector<store::LedgerGap>& gaps) {
   while (!gaps.empty()) {
-    if (Status noted = store::note_gap(store_, gaps.back()); !noted) return noted;
+    ANCHORD_TRY(store::note_gap(store_, gaps.back()));
     gaps.pop_back();
   }
   return {};
@@ -257,18 +257,18 @@ Status LedgerWriter::write_gaps(std::vector<store::LedgerGap>& gaps) {
 // Gaps first, and the session last: what the store is told is never more than what it has. Lists
 // come before who is said to hold one, and is judged by its bytes.
 Status LedgerWriter::write_to_store(Batch& batch) {
-  if (Status noted = write_gaps(batch.gaps); !noted) return noted;
+  ANCHORD_TRY(write_gaps(batch.gaps));
   if (batch.own) {
     std::vector<store::OwnList> lists;
     for (const index::FileEntry& list : *batch.own)
       lists.push_back({list.name, to_buffer(list.body.content.bytes())});
-    if (Status kept = store::put_own_lists(store_, lists, calendar_now()); !kept) return kept;
+    ANCHORD_TRY(store::put_own_lists(store_, lists, calendar_now()));
   }
   if (!batch.changes.empty()) {
-    if (Status noted = store::note_in_ledger(store_, batch.changes, machine_); !noted) return noted;
+    ANCHORD_TRY(store::note_in_ledger(store_, batch.changes, machine_));
     batch.changes.clear();  // should what follows fail: never twice
   }
-  if (Status noted = write_gaps(batch.gaps_after); !noted) return noted;
+  ANCHORD_TRY(write_gaps(batch.gaps_after));
   return batch.session ? store::note_session(store_, *batch.session) : Status();
 }
 
@@ -282,17 +282,15 @@ void LedgerWriter::count_devices() {
 // Phones whose boots alone do not tell what they hold get a list of which it shows that they took it,
 // and those that did the cluster's again.
 Status LedgerWriter::help_the_unsettled() {
-  auto ended = store::end_recoveries(store_);
-  if (!ended) return std::unexpected(ended.error());
-  if (!ended->empty())
+  ANCHORD_TRY_ASSIGN(auto ended, store::end_recoveries(store_));
+  if (!ended.empty())
     log::info(
-        fmt::format("{} phones have taken the lists of their own that were made for them", ended->size()));
-  auto unsettled = store::unsettled_phones(store_);
-  if (!unsettled) return std::unexpected(unsettled.error());
-  if (unsettled->empty()) return {};
-  auto made = store::recover_phones(store_, {.devices = std::move(*unsettled), .by_itself = true});
-  if (!made) return std::unexpected(made.error());
-  auto count = std::ranges::count_if(*made, [](const auto& phone) { return !phone.signer.empty(); });
+        fmt::format("{} phones have taken the lists of their own that were made for them", ended.size()));
+  ANCHORD_TRY_ASSIGN(auto unsettled, store::unsettled_phones(store_));
+  if (unsettled.empty()) return {};
+  ANCHORD_TRY_ASSIGN(auto made,
+                     store::recover_phones(store_, {.devices = std::move(unsettled), .by_itself = true}));
+  auto count = std::ranges::count_if(made, [](const auto& phone) { return !phone.signer.empty(); });
   if (count > 0)
     log::info(
         fmt::format("{} phones went on after their list, and nobody saw whether they took it: they get one "

@@ -56,14 +56,14 @@ constexpr char kTftpFlags[] = "--tftp-port or --listen";
 // too: an exclusive socket that is closed again finds out.
 Status try_stream(const io::Address& address) {
   if (address.port == 0) return {};
-  auto alone = io::listen_tcp(address, 1, false);
-  return alone ? Status() : std::unexpected(alone.error());
+  ANCHORD_TRY(io::listen_tcp(address, 1, false));
+  return {};
 }
 
 Status try_datagrams(const io::Address& address) {
   if (address.port == 0) return {};
-  auto alone = io::bind_udp(address, 0, false);
-  return alone ? Status() : std::unexpected(alone.error());
+  ANCHORD_TRY(io::bind_udp(address, 0, false));
+  return {};
 }
 
 // The kernel closes what an io_uring holds on a thread of its own, when whoever had it is gone already:
@@ -102,8 +102,7 @@ std::vector<std::string> Listeners::problems(const Options& options) {
 Result<Listeners> Listeners::bind(const Options& options, unsigned shards) {
   Listeners out;
   out.shards_.resize(shards);
-  for (const io::Host& host : hosts_of(options))
-    if (Status bound = out.bind_host(host, options); !bound) return std::unexpected(bound.error());
+  for (const io::Host& host : hosts_of(options)) ANCHORD_TRY(out.bind_host(host, options));
   out.warn_of_small_buffer();
   return out;
 }
@@ -132,12 +131,11 @@ Status Listeners::bind_host(const io::Host& host, const Options& options) {
 }
 
 Status Listeners::bind_stream(io::Address address, StreamSockets sockets, std::vector<io::Address>& bound) {
-  if (Status alone = wait_for_port(address, try_stream); !alone) return alone;
+  ANCHORD_TRY(wait_for_port(address, try_stream));
   for (ShardSet& shard : shards_) {
-    Result<io::Descriptor> listener = io::listen_tcp(address, service::kBacklog, true);
-    if (!listener) return std::unexpected(listener.error());
-    address = io::local_address(listener->get());
-    (shard.*sockets).push_back(std::move(*listener));
+    ANCHORD_TRY_ASSIGN(auto listener, io::listen_tcp(address, service::kBacklog, true));
+    address = io::local_address(listener.get());
+    (shard.*sockets).push_back(std::move(listener));
   }
   bound.push_back(address);
   return {};
@@ -154,19 +152,17 @@ void Listeners::warn_of_small_buffer() const {
 }
 
 Status Listeners::bind_tftp(io::Address address) {
-  if (Status alone = wait_for_port(address, try_datagrams); !alone) return alone;
+  ANCHORD_TRY(wait_for_port(address, try_datagrams));
   for (ShardSet& shard : shards_) {
     TftpSet set;
-    Result<io::Descriptor> requests = io::bind_udp(address, kRequestBuffer, true);
-    if (!requests) return std::unexpected(requests.error());
-    address = io::local_address(requests->get());
-    set.v4 = io::is_v4_socket(requests->get());
-    set.requests = std::move(*requests);
+    ANCHORD_TRY_ASSIGN(auto requests, io::bind_udp(address, kRequestBuffer, true));
+    address = io::local_address(requests.get());
+    set.v4 = io::is_v4_socket(requests.get());
+    set.requests = std::move(requests);
     for (unsigned i = 0; i < kTransferSockets; ++i) {
-      Result<io::Descriptor> transfer =
-          io::bind_udp({.host = address.host, .scope = address.scope}, kTransferBuffer, false);
-      if (!transfer) return std::unexpected(transfer.error());
-      set.transfers.push_back(std::move(*transfer));
+      ANCHORD_TRY_ASSIGN(io::Descriptor transfer, io::bind_udp({.host = address.host, .scope = address.scope},
+                                                               kTransferBuffer, false));
+      set.transfers.push_back(std::move(transfer));
     }
     shard.tftp.push_back(std::move(set));
   }

@@ -3,7 +3,6 @@
 // and a start that does not fit says what it needs.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>

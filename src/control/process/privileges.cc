@@ -21,16 +21,15 @@ Result<const passwd*> find_user(const std::string& name) {
 
 Status check_user(const std::string& name) {
   if (name.empty()) return {};
-  auto found = find_user(name);
-  return found ? Status() : std::unexpected(found.error());
+  ANCHORD_TRY(find_user(name));
+  return {};
 }
 
 Status drop_privileges(const std::string& name) {
   if (name.empty()) return {};
-  auto entry = find_user(name);
-  if (!entry) return std::unexpected(entry.error());
-  if (::initgroups(name.c_str(), (*entry)->pw_gid) == 0 && ::setgid((*entry)->pw_gid) == 0 &&
-      ::setuid((*entry)->pw_uid) == 0)
+  ANCHORD_TRY_ASSIGN(auto entry, find_user(name));
+  if (::initgroups(name.c_str(), entry->pw_gid) == 0 && ::setgid(entry->pw_gid) == 0 &&
+      ::setuid(entry->pw_uid) == 0)
     return {};
   const int reason = errno;
   Status failed = fail_errno(fmt::format("cannot drop privileges to user '{}'", name), reason);

@@ -2,8 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "anchord/base/log.h"
 
 namespace anchord::control {

@@ -54,9 +54,8 @@ ShardThreads::~ShardThreads() {
 Status ShardThreads::start(Journal& journal) {
   std::vector<std::future<Status>> started;
   for (unsigned i = 0; i < size(); ++i) {
-    Result<io::Waker> waker = io::Waker::create();
-    if (!waker) return std::unexpected(waker.error());
-    threads_[i]->waker.emplace(std::move(*waker));
+    ANCHORD_TRY_ASSIGN(auto waker, io::Waker::create());
+    threads_[i]->waker.emplace(std::move(waker));
     threads_[i]->activity = &journal.of_shard(i);
     std::promise<Status> promise;
     started.push_back(promise.get_future());

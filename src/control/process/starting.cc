@@ -19,9 +19,8 @@ constexpr int kLookEvery = 100;  // milliseconds
 }  // namespace
 
 Result<std::unique_ptr<Starting>> Starting::begin(ControlSocket control) {
-  auto ended = io::Waker::create();
-  if (!ended) return std::unexpected(ended.error());
-  return std::unique_ptr<Starting>(new Starting(std::move(control), std::move(*ended)));
+  ANCHORD_TRY_ASSIGN(auto ended, io::Waker::create());
+  return std::unique_ptr<Starting>(new Starting(std::move(control), std::move(ended)));
 }
 
 Starting::Starting(ControlSocket control, io::Waker ended)

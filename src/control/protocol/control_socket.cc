@@ -1,6 +1,5 @@
 #include "protocol/control_socket.h"
 
-#include <fmt/core.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,12 +28,12 @@ std::unexpected<Error> cannot_make(const std::filesystem::path& path, int reason
 
 Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path) {
   ControlSocket out(path);
-  if (Status bound = out.bind(); !bound) return std::unexpected(bound.error());
+  ANCHORD_TRY(out.bind());
   return out;
 }
 
 Status ControlSocket::may_open(const std::filesystem::path& path) {
-  if (auto name = protocol::socket_address(path); !name) return std::unexpected(name.error());
+  ANCHORD_TRY(protocol::socket_address(path));
   std::error_code ignored;
   const auto there = std::filesystem::symlink_status(path, ignored);
   if (std::filesystem::exists(there) && !std::filesystem::is_socket(there))
@@ -43,8 +42,7 @@ Status ControlSocket::may_open(const std::filesystem::path& path) {
 }
 
 Status ControlSocket::bind() {
-  Result<sockaddr_un> name = protocol::socket_address(path_);
-  if (!name) return std::unexpected(name.error());
+  ANCHORD_TRY_ASSIGN(auto name, protocol::socket_address(path_));
   // Left by a service that was killed; what else may be there is somebody's.
   std::error_code ignored;
   if (std::filesystem::is_socket(std::filesystem::symlink_status(path_, ignored))) ::unlink(path_.c_str());
@@ -53,7 +51,7 @@ Status ControlSocket::bind() {
   // connect, and other threads' files do not get the mode.
   struct stat info{};
   if (!listener || ::fchmod(listener.get(), 0600) != 0 ||
-      ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&*name), sizeof(*name)) != 0 ||
+      ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0 ||
       ::listen(listener.get(), kBacklog) != 0 || ::lstat(path_.c_str(), &info) != 0)
     return cannot_make(path_, errno);
   listener_ = std::move(listener);

@@ -57,7 +57,7 @@ class Maker {
       : context_(context), kept_(kept), now_(now), room_(std::move(room)) {}
 
   Status add_signed(const std::string& name, const index::Blob& content) {
-    if (Status added = add_signature(phone::with_ending(name, FileForm::sgn), content); !added) return added;
+    ANCHORD_TRY(add_signature(phone::with_ending(name, FileForm::sgn), content));
     if (context_.signing.digest != wire::Digest::sha512) return {};
     return add_signature(phone::with_ending(name, FileForm::sha512), content);
   }
@@ -114,10 +114,10 @@ class Maker {
       put(served, {index::Blob(saved->header), content});
       return {};
     }
-    auto header = trust::sign_header(served, content.bytes(), context_.signer, context_.signing, now_);
-    if (!header) return std::unexpected(header.error());
-    out.made.push_back({served, std::move(digest), *header, {}});
-    put(served, {index::Blob(std::move(*header)), content});
+    ANCHORD_TRY_ASSIGN(auto header,
+                       trust::sign_header(served, content.bytes(), context_.signer, context_.signing, now_));
+    out.made.push_back({served, std::move(digest), header, {}});
+    put(served, {index::Blob(std::move(header)), content});
     return {};
   }
 
@@ -183,15 +183,14 @@ Result<MadeFiles> make_for_device(Maker& maker, const std::string& name, const i
   if (!reduced) return std::unexpected(std::move(reduced.error()).within("cannot be encrypted"));
   maker.out.traits = trust::config_traits(content.bytes());
   maker.out.recipient = device;
-  Status added = maker.add_encrypted(name, content, device);
-  if (added) added = maker.add_signed(name, maker.of_room(std::move(*reduced)));
-  if (!added) return std::unexpected(added.error());
+  ANCHORD_TRY(maker.add_encrypted(name, content, device));
+  ANCHORD_TRY(maker.add_signed(name, maker.of_room(std::move(*reduced))));
   return std::move(maker.out);
 }
 
 Result<MadeFiles> make_plain(Maker& maker, const std::string& name, const index::Blob& content) {
   maker.put(name, {.content = content});
-  if (Status added = maker.add_signed(name, content); !added) return std::unexpected(added.error());
+  ANCHORD_TRY(maker.add_signed(name, content));
   return std::move(maker.out);
 }
 
@@ -277,15 +276,13 @@ Result<MadeFiles> make_files(const std::string& name, const index::Blob& content
     return std::move(maker.out);
   }
   if (is_signed_name(name)) {
-    if (Status good = check_signed_elsewhere(content.bytes(), context); !good)
-      return std::unexpected(good.error());
+    ANCHORD_TRY(check_signed_elsewhere(content.bytes(), context));
     if (context.rolling_back || !is_copy(maker, name, content, context))
       maker.put(name, {.content = content});
     return std::move(maker.out);
   }
   if (phone::is_xml_name(name)) {
-    if (Status good = check_markup(name, content.bytes(), maker.out.warning); !good)
-      return std::unexpected(std::move(good.error()));
+    ANCHORD_TRY(check_markup(name, content.bytes(), maker.out.warning));
   }
   if (context.rolling_back) {
     maker.put(name, {.content = content});

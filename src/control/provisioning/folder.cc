@@ -77,13 +77,13 @@ Result<Folder> Folder::open(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directory(path, error);  // the state directory is there
   auto above = TrustedFolder::open(path.parent_path());
-  auto folder = above ? above->folder(path.filename().string(), Sharing::group) : std::move(above);
-  if (!folder) return std::unexpected(folder.error());
-  FileDescriptor root(::openat(folder->descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ANCHORD_TRY_ASSIGN(auto folder,
+                     above ? above->folder(path.filename().string(), Sharing::group) : std::move(above));
+  FileDescriptor root(::openat(folder.descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // To list it is one permission, and to look at what is in it another.
   if (!root || !open_below(root.get(), ".", O_PATH))
     return fail_errno(fmt::format("cannot open the folder '{}'", path.string()), errno);
-  return Folder(path, std::move(root), folder->owner());
+  return Folder(path, std::move(root), folder.owner());
 }
 
 void Folder::walk(const Visitor& visitor) const {

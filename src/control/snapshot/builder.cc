@@ -34,18 +34,15 @@ Builder::Builder(store::Store store, const Options& options, unsigned shards)
       expiry_(options.refuse_expired) {}
 
 Status Builder::choose_host() {
-  Result<store::LoadedCluster> loaded = store_.load(store::KeyUse::without_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  Result<std::string> chosen = control::choose_host(options_, loaded->cluster.hosts);
-  if (!chosen) return std::unexpected(chosen.error());
-  host_ = std::move(*chosen);
+  ANCHORD_TRY_ASSIGN(auto loaded, store_.load(store::KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto chosen, control::choose_host(options_, loaded.cluster.hosts));
+  host_ = std::move(chosen);
   return {};
 }
 
 Result<bool> Builder::store_changed() {
-  Result<std::int64_t> counter = store_.change_counter();
-  if (!counter) return std::unexpected(counter.error());
-  return *counter != asked_for_;
+  ANCHORD_TRY_ASSIGN(auto counter, store_.change_counter());
+  return counter != asked_for_;
 }
 
 void Builder::rotate_ticket_keys() {
@@ -71,21 +68,19 @@ Status Builder::stage() {
 Status Builder::stage_next() {
   // A failed attempt is repeated when the store changes, not four times a second.
   if (Result<std::int64_t> counter = store_.change_counter(); counter) asked_for_ = *counter;
-  Result<store::LoadedChanges> loaded = store_.load_changes(store::KeyUse::with_keys, others_, mark_);
-  if (!loaded) return std::unexpected(loaded.error());
-  const trust::Cluster& cluster = loaded->cluster;
+  ANCHORD_TRY_ASSIGN(auto loaded, store_.load_changes(store::KeyUse::with_keys, others_, mark_));
+  const trust::Cluster& cluster = loaded.cluster;
   auto me = std::ranges::find(cluster.hosts, host_, &trust::Host::name);
   if (me == cluster.hosts.end()) return fail(fmt::format("host '{}' is no longer in the cluster", host_));
   const trust::Identity& identity = cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())];
 
   Staged next{.served_state = {cluster.mode, cluster.rolling_back, to_hex(trust::state_digest(cluster))},
-              .change_counter = loaded->change_counter};
+              .change_counter = loaded.change_counter};
   bool vouching = !trust::answered_by(cluster).empty();
-  Difference changed = difference(*loaded);
+  Difference changed = difference(loaded);
   if (vouching) {
-    Result<index::CertificateIndex> certificates = updated_index(changed);
-    if (!certificates) return std::unexpected(certificates.error());
-    next.certificates = std::move(*certificates);
+    ANCHORD_TRY_ASSIGN(auto certificates, updated_index(changed));
+    next.certificates = std::move(certificates);
   }
   Result<Presented> tvs = present(staged_ ? staged_->tvs : tvs_, identity);
   if (!tvs) return std::unexpected(std::move(tvs.error()).within("TLS for host " + host_));
@@ -94,12 +89,10 @@ Status Builder::stage_next() {
   if (!https) return std::unexpected(std::move(https.error()).within("TLS for HTTPS"));
   next.https = std::move(*https);
   // The lists come last: new ones are saved, and what fails must change nothing.
-  Result<std::vector<index::FileChange>> lists = lists_of(cluster);
-  if (!lists) return std::unexpected(lists.error());
-  next.lists = std::move(*lists);
-  Result<std::map<std::string, index::Blob>> made = made_lists();
-  if (!made) return std::unexpected(made.error());
-  next.made_lists = std::move(*made);
+  ANCHORD_TRY_ASSIGN(auto lists, lists_of(cluster));
+  next.lists = std::move(lists);
+  ANCHORD_TRY_ASSIGN(auto made, made_lists());
+  next.made_lists = std::move(made);
   for (const trust::Identity& one : cluster.tvs) next.verifiers.push_back(one.certificate);
   auto context = context_of(cluster);
 
@@ -110,13 +103,13 @@ Status Builder::stage_next() {
   }
   if (vouching) {
     take(std::move(changed));
-    mark_ = loaded->mark;
+    mark_ = loaded.mark;
   } else {
     own_.clear();
     others_.clear();
     mark_ = {};
   }
-  asked_for_ = loaded->change_counter;
+  asked_for_ = loaded.change_counter;
   ticket_keys_changed_ = false;
   staged_ = std::move(next);
   context_ = std::move(context);
@@ -172,8 +165,7 @@ Result<OwnLists::Found> Builder::found_by_phones() const {
     if (const index::FileEntry* list = files_.find(name))
       served.files[name] = to_buffer(list->body.content.bytes());
   const trust::Identity* signer = context_->rolling_back ? nullptr : &context_->signer;
-  if (Status added = trust::add_configuration(served, signer, context_->signing, calendar_now()); !added)
-    return std::unexpected(added.error());
+  ANCHORD_TRY(trust::add_configuration(served, signer, context_->signing, calendar_now()));
   served.tvs = verifiers_;
   Status read;
   const UnixSeconds judged_again = calendar_now() + kJudgedAgain;
@@ -189,7 +181,7 @@ Result<OwnLists::Found> Builder::found_by_phones() const {
     served.answered.push_back(
         {.certificate = std::move(*certificate), .roles = std::move(roles), .ttl = record.ttl(), .own = {}});
   });
-  if (!read) return std::unexpected(read.error());
+  ANCHORD_TRY(read);
   return found;
 }
 
@@ -205,11 +197,9 @@ Result<std::vector<index::FileChange>> Builder::lists_of(const trust::Cluster& c
     return {};
   };
   UnixSeconds now = calendar_now();
-  Status taken = take(phone::kItlFileName, store::current_itl(store_, cluster, now));
-  if (!taken) return std::unexpected(taken.error());
+  ANCHORD_TRY(take(phone::kItlFileName, store::current_itl(store_, cluster, now)));
   if (cluster.has_ctl) {
-    taken = take(phone::kCtlFileName, store::current_ctl(store_, cluster, now));
-    if (!taken) return std::unexpected(taken.error());
+    ANCHORD_TRY(take(phone::kCtlFileName, store::current_ctl(store_, cluster, now)));
   } else {
     changes.push_back({phone::kCtlFileName, std::nullopt});
   }
@@ -218,11 +208,10 @@ Result<std::vector<index::FileChange>> Builder::lists_of(const trust::Cluster& c
 
 // The lists of single phones, from the store. Thousands of phones may share a few lists.
 Result<std::map<std::string, index::Blob>> Builder::made_lists() {
-  auto lists = store::recovery_lists(store_);
-  if (!lists) return std::unexpected(lists.error());
+  ANCHORD_TRY_ASSIGN(auto lists, store::recovery_lists(store_));
   std::vector<index::Blob> distinct;
   std::map<std::string, index::Blob> made;
-  for (store::OwnList& list : *lists) {
+  for (store::OwnList& list : lists) {
     auto same = std::ranges::find_if(
         distinct, [&](const index::Blob& blob) { return same_bytes(blob.bytes(), list.content); });
     if (same == distinct.end()) same = distinct.insert(same, index::Blob(std::move(list.content)));
@@ -312,13 +301,11 @@ void Builder::take(Difference difference) {
 Result<Builder::Presented> Builder::present(const Presented& before, const trust::Identity& identity) const {
   if (!before.contexts.empty() && !ticket_keys_changed_ && before.certificate == identity.certificate)
     return before;
-  auto settings = tls_settings(options_, identity, ticket_keys_);
-  if (!settings) return std::unexpected(settings.error());
+  ANCHORD_TRY_ASSIGN(auto settings, tls_settings(options_, identity, ticket_keys_));
   Presented out{.certificate = identity.certificate};
   for (unsigned i = 0; i < shards_; ++i) {
-    Result<crypto::TlsContext> context = crypto::TlsContext::server(*settings);
-    if (!context) return std::unexpected(context.error());
-    out.contexts.push_back(std::move(*context));
+    ANCHORD_TRY_ASSIGN(auto context, crypto::TlsContext::server(settings));
+    out.contexts.push_back(std::move(context));
   }
   return out;
 }
