@@ -1,5 +1,10 @@
 // Steps of a thread that goes on when there is no memory for one of them: the step is given up, counted,
 // and done again later. What a step has begun it must leave as it was, or so that it can be repeated.
+//
+// Of exceptions this takes std::bad_alloc alone, and with it the sizes that operator new[] cannot take
+// (std::bad_array_new_length). A std::length_error would be a size beyond what any container can have: sizes
+// from outside are held against limits or the budget of memory before a container gets them, so that it is a
+// mistake of ours, which must end the program rather than be tried again for ever.
 #pragma once
 
 #include <atomic>

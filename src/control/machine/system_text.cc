@@ -1,6 +1,7 @@
 #include "machine/system_text.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <array>
 #include <charconv>
@@ -33,6 +34,11 @@ std::optional<std::uint64_t> system_number(std::string_view text, int base) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
   if (error != std::errc{} || end == text.data()) return std::nullopt;
   return out;
+}
+
+std::uint64_t machine_memory() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 std::string size_text(std::uint64_t bytes) {

@@ -18,6 +18,9 @@ std::string word_after(const std::string& text, const std::string& key);
 // The number at the beginning of a text.
 std::optional<std::uint64_t> system_number(std::string_view text, int base = 10);
 
+// Bytes of memory that this machine has.
+std::uint64_t machine_memory();
+
 // "1.5 MiB"
 std::string size_text(std::uint64_t bytes);
 

@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <filesystem>
 #include <memory>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -288,8 +286,7 @@ void Explanation::look_at_descriptors() {
     out_["limits"]["memory_limited_by"] = plan->limit.name;
     out_["limits"]["memory_for_files"] = plan->files;
   }
-  auto memory = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-                static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t memory = machine_memory();
   out_["limits"]["memory"] = memory;
   if (options_.max_folder_size > memory)
     warnings_.push_back(

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <sstream>
@@ -80,9 +79,7 @@ std::vector<MemoryLimit> memory_limits(const Options& options) {
   std::vector<MemoryLimit> out;
   if (options.max_memory > 0)
     out.push_back({.bytes = options.max_memory, .name = "--max-memory", .remedy = "raise --max-memory"});
-  const auto machine = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-                       static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  out.push_back({.bytes = machine, .name = "this machine's memory", .remedy = "give it more"});
+  out.push_back({.bytes = machine_memory(), .name = "this machine's memory", .remedy = "give it more"});
   if (auto group = group_limit(system_file("/proc/self/cgroup"), "/sys/fs/cgroup"))
     out.push_back(
         {.bytes = *group, .name = "the control group's memory", .remedy = "raise memory.max (MemoryMax=)"});
