@@ -97,6 +97,13 @@ TEST(Settings, WhatIsRefusedChangesNothing) {
   EXPECT_EQ(options.ring_entries, Options().ring_entries);
 }
 
+TEST(Settings, AnEmptyListIsRefused) {
+  Options options;
+  for (const char* name : {"listen", "allow"})
+    EXPECT_EQ(find_setting(name)->read(name, {}, options).error().text,
+              "the list is empty: give one value at least, or leave the setting out");
+}
+
 TEST(Settings, WordsAreTheOnesThatAreTaken) {
   for (const char* name : {"tls-min", "log-level", "log-format"}) {
     const Setting& setting = *find_setting(name);

@@ -209,6 +209,7 @@ class Configuration(harness.Case):
                 (b'user = "\xe4"\n', 1, "invalid utf-8"), (b'\nuser = "root\n', 2, "string"),
                 (b'allow = ["10.0.0.0/8",\n', 1, "end-of-file"), (b"shards =\n", 1, "expected value"),
                 (b"user = root\n", 1, "where text stands in quotes"), (b"shards 2\n", 1, "expected '='"),
+                (b"\nlisten = []\n", 2, "--listen: the list is empty: give one value at least"),
                 (b"shards = 1979-05-27\n", 1, "'shards' is set to what is no text"),
                 (b"allow = [[1]]\n", 1, "the array 'allow' holds")):
             config = self.folder / "anchord.toml"

@@ -23,6 +23,7 @@ enum class SettingType : std::uint8_t {
   number,          // 10
   number_or_auto,  // 10 or "auto"
   text,            // "a"
+  choice,          // "a", which is one of some words
   texts,           // ["a", "b"]
 };
 

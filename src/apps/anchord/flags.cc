@@ -26,7 +26,7 @@ std::string names_of(const Setting& setting) {
 void define_setting(CLI::App& app, const Setting& setting) {
   const control::SettingValue& value = setting.value;
   const bool is_flag = value.type == SettingType::flag;
-  const bool has_range = value.type == SettingType::number;
+  const bool has_range = value.type == SettingType::number || value.type == SettingType::choice;
   const std::string help =
       has_range ? fmt::format("{} ({})", setting.help, value.accepts) : std::string(setting.help);
   CLI::Option* option = is_flag ? app.add_flag(names_of(setting), help)

@@ -5,8 +5,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <bit>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -82,16 +80,18 @@ SettingValue text(std::string placeholder, std::string accepts, Member member) {
 template <class Parse, class Show, class Member>
 SettingValue one_of(std::string placeholder, const std::vector<std::string_view>& words, Parse parse,
                     Show show, Member member) {
-  return {.placeholder = std::move(placeholder),
+  return {.type = SettingType::choice,
+          .placeholder = std::move(placeholder),
           .accepts = choice_of(words),
           .read = reads_one(parse, member),
           .preset = std::string(show(preset(member)))};
 }
 
-// Any number of texts; none is what an empty list means to Options. `accepts`: what each of them is.
+// One text or several; without the setting Options have an empty list. `accepts`: what each of them is.
 template <class Parse, class Member>
 SettingValue texts(std::string placeholder, std::string accepts, Parse parse, Member member) {
   auto read = [parse, member](const std::vector<std::string>& given, Options& into) -> Status {
+    if (given.empty()) return fail("the list is empty: give one value at least, or leave the setting out");
     MemberType<Member> values;
     for (const std::string& text : given) {
       auto value = parse(text);

@@ -234,7 +234,8 @@ std::vector<Setting> limit_settings() {
        .section = kLimitsSection,
        .value = number("N", "devices", 0, service::kMaxUnknownDevices,
                        [](auto& o) -> auto& { return o.shard.max_unknown_devices; }),
-       .help = "devices that do not exist that one address may ask for before it is slowed; 0: any number",
+       .help = "devices that do not exist that one address may ask for at once; requests for others are then "
+               "refused; 0: any number",
        .advice = "Four times as many are allowed whose list was fetched first: see "
                  "[guessing](../guides/provisioning.md#guessing)."},
       {.name = "max-transfers",
@@ -279,7 +280,7 @@ std::vector<Setting> tls_settings() {
       {.name = "tls-min",
        .section = kTlsSection,
        .value = tls_version([](auto& o) -> auto& { return o.tls_min; }),
-       .help = "oldest TLS version: 1.0, 1.1, 1.2 or 1.3",
+       .help = "oldest TLS version",
        .advice = "It counts for TVS and HTTPS. Use 1.0 or 1.1 for the [oldest "
                  "phones](../guides/old-phones.md), 1.3 "
                  "where all clients have it."},
@@ -349,7 +350,7 @@ std::vector<Setting> process_settings() {
       {.name = "log-level",
        .section = kProcessSection,
        .value = log_level([](auto& o) -> auto& { return o.log_level; }),
-       .help = "least important lines that are logged: trace, debug, info, warn, error or off",
+       .help = "least important lines that are logged",
        .advice = "`debug` also logs each request and what single peers do wrong: a flood then fills the log.",
        // The level was checked, and the format stays.
        .at_sighup =
@@ -357,7 +358,7 @@ std::vector<Setting> process_settings() {
       {.name = "log-format",
        .section = kProcessSection,
        .value = log_format([](auto& o) -> auto& { return o.log_format; }),
-       .help = "how the log is written: text or json",
+       .help = "how the log is written",
        .advice = "With `json` each line is a document."},
   };
 }
@@ -388,9 +389,8 @@ Status Setting::read(std::string_view called, const std::vector<std::string>& gi
   if (called == name) return value.read(given, into);
   std::vector<std::string> opposite;
   for (const std::string& text : given) {
-    auto yes = parse_flag(text);
-    if (!yes) return std::unexpected(std::move(yes.error()));
-    opposite.emplace_back(*yes ? "false" : "true");
+    ANCHORD_TRY_ASSIGN(auto yes, parse_flag(text));
+    opposite.emplace_back(yes ? "false" : "true");
   }
   return value.read(opposite, into);
 }

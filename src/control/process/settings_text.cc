@@ -123,7 +123,8 @@ std::string unknown_flag(std::string_view flag) {
 
 std::string toml_value(const Setting& setting, std::string_view value) {
   const bool bare = setting.value.type == SettingType::flag ||
-                    (setting.value.type != SettingType::text && std::ranges::all_of(value, is_digit));
+                    (setting.value.type != SettingType::text && setting.value.type != SettingType::choice &&
+                     std::ranges::all_of(value, is_digit));
   return bare ? std::string(value) : fmt::format("\"{}\"", value);
 }
 
