@@ -87,6 +87,8 @@ def tests_for(path, uses):
         found |= units | ({"sim"} if "service" in units else set())
     elif top == "tests" and (module in uses or module == "sim"):
         found.add(module)
+    elif top == "tests" and module == "simulation":  # tests of the ring itself, and of whom it is there for
+        found |= {"io", "service", "sim", "memory"}
     elif "tools" in (top, module):
         found |= {"tools-failures", "tools-fuzzing", "tools-linting", "tools-selection"}
     elif top == "tests" and module == "fuzz":

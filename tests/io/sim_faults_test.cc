@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <set>
 
-#include "anchord/io/sim_ring.h"
 #include "echo_server.h"
+#include "sim_ring.h"
 
 namespace anchord::io {
 namespace {

@@ -1,4 +1,4 @@
-#include "anchord/io/sim_ring.h"
+#include "sim_ring.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "../failing_new.h"
-#include "../sim/browser.h"
+#include "browser.h"
 
 namespace anchord::sim {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "anchord/io/sim_ring.h"
+#include "sim_ring.h"
 
 namespace anchord::service {
 namespace {

@@ -25,7 +25,8 @@ class Selection(unittest.TestCase):
 
     def test_a_test_is_run_itself(self):
         self.assertEqual(self.names("tests/store/open_test.cc"), {"store"})
-        self.assertEqual(self.names("tests/sim/world.cc"), {"sim"})
+        self.assertEqual(self.names("tests/sim/tvs_sim_test.cc"), {"sim"})
+        self.assertEqual(self.names("tests/simulation/sim_ring.cc"), {"io", "service", "sim", "memory"})
         self.assertEqual(self.names("tests/e2e/test_abuse.py"), {"e2e-abuse"})
         self.assertEqual(self.names("tests/fuzz/fuzz_tftp.cc"), {"replay-tftp"})
         self.assertEqual(self.names("tests/fuzz/corpus/tvs_request/one"), {"replay-tvs_request"})

@@ -1,8 +1,7 @@
 // What a shard asks of the operating system, and nothing more.
 //
-// Two things implement it: the io_uring of a thread (uring.h) and a simulated,
-// seeded one (sim_ring.h) that delays, splits, reorders and drops within what
-// the kernel is allowed to do. A shard cannot tell them apart.
+// The io_uring of a thread implements it (uring.h). A shard knows no more of it than this, and runs on
+// whatever else keeps these promises.
 //
 // Every operation carries a tag that comes back in its completions. Memory that an
 // operation was given (bytes to send) must stay as it is until its completion.

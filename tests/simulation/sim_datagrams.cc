@@ -6,11 +6,11 @@
 #include <cerrno>
 #include <cstring>
 
-#include "anchord/io/sim_ring.h"
 #include "anchord/io/uring.h"
 #include "packet_info.h"
 #include "sim_die.h"
 #include "sim_flatten.h"
+#include "sim_ring.h"
 
 namespace anchord::io {
 namespace {

@@ -1,6 +1,6 @@
 // The side of the simulated ring that a shard sees: operations, their rules and
-// their completions. What happens on the sockets is in sim_world.cc.
-#include "anchord/io/sim_ring.h"
+// their completions. What happens on the sockets is in sim_sockets.cc.
+#include "sim_ring.h"
 
 #include <algorithm>
 

@@ -14,10 +14,10 @@
 #include "anchord/crypto/certificate.h"
 #include "anchord/crypto/private_key.h"
 #include "anchord/crypto/tls.h"
-#include "anchord/io/sim_ring.h"
 #include "anchord/service/shard.h"
 #include "anchord/wire/tftp.h"
 #include "anchord/wire/tvs.h"
+#include "sim_ring.h"
 
 namespace anchord::sim {
 

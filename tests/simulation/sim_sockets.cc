@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "anchord/io/sim_ring.h"
 #include "sim_die.h"
+#include "sim_ring.h"
 
 namespace anchord::io {
 
