@@ -18,7 +18,6 @@ FUNCTION_LINES = 70
 
 # What is longer, the most that it may have, and why. Each entry goes as soon as its file fits.
 LONG_FILES = {
-    "src/service/stream/stream_service.cc": (630, "admission, handshakes and I/O of a connection; they are to become three classes"),
     "tests/control/provisioner_test.cc": (730, "one fixture with real folders"),
     "tests/sim/tftp_abuse_sim_test.cc": (650, "one fixture: floods and those who are honest among them"),
     "tests/store/lifecycle_test.cc": (640, "one fixture: each guarded change, done and refused"),
