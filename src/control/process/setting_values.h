@@ -39,13 +39,13 @@ auto reads_one(Parse parse, Member member) {
 }
 
 template <class Member>
-SettingValue number(std::string placeholder, std::string_view unit, MemberType<Member> least,
+SettingValue number(std::string_view placeholder, std::string_view unit, MemberType<Member> least,
                     MemberType<Member> most, Member member) {
   auto parse = [=](const std::string& text) {
     return parse_number(text, least, most, fmt::format("a number of {}", unit));
   };
   return {.type = SettingType::number,
-          .placeholder = std::move(placeholder),
+          .placeholder = std::string(placeholder),
           .unit = unit,
           .accepts = fmt::format("{} to {}", least, most),
           .read = reads_one(parse, member),
@@ -68,20 +68,20 @@ SettingValue power_of_two(std::string_view unit, MemberType<Member> least, Membe
 
 // `accepts`: what the text is.
 template <class Member>
-SettingValue text(std::string placeholder, std::string accepts, Member member) {
+SettingValue text(std::string_view placeholder, std::string_view accepts, Member member) {
   auto parse = [](const std::string& text) -> Result<std::string> { return text; };
-  return {.placeholder = std::move(placeholder),
-          .accepts = std::move(accepts),
+  return {.placeholder = std::string(placeholder),
+          .accepts = std::string(accepts),
           .read = reads_one(parse, member),
           .preset = std::string(preset(member))};
 }
 
 // One of some words. `parse` takes each of them and no other text.
 template <class Parse, class Show, class Member>
-SettingValue one_of(std::string placeholder, const std::vector<std::string_view>& words, Parse parse,
+SettingValue one_of(std::string_view placeholder, const std::vector<std::string_view>& words, Parse parse,
                     Show show, Member member) {
   return {.type = SettingType::choice,
-          .placeholder = std::move(placeholder),
+          .placeholder = std::string(placeholder),
           .accepts = choice_of(words),
           .read = reads_one(parse, member),
           .preset = std::string(show(preset(member)))};
@@ -89,7 +89,7 @@ SettingValue one_of(std::string placeholder, const std::vector<std::string_view>
 
 // One text or several; without the setting Options have an empty list. `accepts`: what each of them is.
 template <class Parse, class Member>
-SettingValue texts(std::string placeholder, std::string accepts, Parse parse, Member member) {
+SettingValue texts(std::string_view placeholder, std::string_view accepts, Parse parse, Member member) {
   auto read = [parse, member](const std::vector<std::string>& given, Options& into) -> Status {
     if (given.empty()) return fail("the list is empty: give one value at least, or leave the setting out");
     MemberType<Member> values;
@@ -102,8 +102,8 @@ SettingValue texts(std::string placeholder, std::string accepts, Parse parse, Me
     return {};
   };
   return {.type = SettingType::texts,
-          .placeholder = std::move(placeholder),
-          .accepts = std::move(accepts),
+          .placeholder = std::string(placeholder),
+          .accepts = std::string(accepts),
           .read = read,
           .preset = {}};
 }
