@@ -72,13 +72,14 @@ Result<std::optional<std::string>> other_version(std::string_view who, const Jso
 }
 
 // Tries the kinds of messages, one after the other.
-template <std::size_t kIndex = 0, class Message>
-Result<Message> decoded(std::string_view kind, const Json& body, Message out) {
+template <class Message, std::size_t kIndex = 0>
+Result<Message> decoded(std::string_view kind, const Json& body) {
   if constexpr (kIndex == std::variant_size_v<Message>) {
     return fail("it is of no known kind");
   } else {
     if (kind != Kind<std::variant_alternative_t<kIndex, Message>>::kName)
-      return decoded<kIndex + 1>(kind, body, std::move(out));
+      return decoded<Message, kIndex + 1>(kind, body);
+    Message out;
     Reader reader;
     if (!reader.read(body, out.template emplace<kIndex>())) return fail(reader.problem());
     return out;
@@ -91,7 +92,7 @@ Result<Message> decoded(const char* what, const Json& json) {
   const auto body = json.find(kBody);
   if (kind == json.end() || !kind->is_string() || body == json.end())
     return fail(fmt::format("it holds no {}", what));
-  return decoded(kind->get_ref<const std::string&>(), *body, Message());
+  return decoded<Message>(kind->get_ref<const std::string&>(), *body);
 }
 
 Error bad_request(std::string_view why) {
@@ -137,6 +138,7 @@ Result<Request> decode_request(std::string_view message) {
 
 Result<Answer> decode_answer(std::string_view message) {
   if (message.size() > kMaxAnswer) return std::unexpected(answer_too_large());
+  if (!message.ends_with('\n')) return std::unexpected(answer_cut_off(message.size()));
   Parsed found = parsed(message);
   if (!found.problem.empty()) return std::unexpected(bad_answer(found.problem));
   auto other = other_version("the running service is", found.json);
@@ -156,7 +158,20 @@ Error request_too_large() {
 }
 
 Error answer_too_large() {
-  return bad_answer(fmt::format("it is larger than {} MiB", kMaxAnswer >> 20));
+  return fail(fmt::format("the running service sends more than the {} MiB that an answer may have: use the "
+                          "anchorctl that was installed with it",
+                          kMaxAnswer >> 20))
+      .error();
+}
+
+Error answer_cut_off(std::size_t size) {
+  if (size == 0)
+    return fail("the running service closed the connection without an answer: its log says why, ask again")
+        .error();
+  return fail(fmt::format("the running service closed the connection in the middle of its answer ({} bytes "
+                          "had come): its log says why, ask again",
+                          size))
+      .error();
 }
 
 Error not_expected(const Answer& answer) {

@@ -67,10 +67,12 @@ def ask(state, sent, end=False):
 
 
 class FakeService:
-    """Answers each connection with what `says` returns, or lets `serve` do with it what it likes; `asked` has what came."""
+    """Answers each connection with what `says` returns, or lets `serve` do with it what it likes; `asked` has what came.
+    One that `resets` looks at the request and leaves it unread: the connection's end is a reset then."""
 
-    def __init__(self, state, says=None, serve=None):
+    def __init__(self, state, says=None, serve=None, resets=False):
         self.path, self.says, self.serve, self.asked = state / "control.sock", says, serve or self.tell, []
+        self.flags = socket.MSG_PEEK if resets else 0
 
     def tell(self, peer):
         peer.sendall(self.says())
@@ -83,7 +85,7 @@ class FakeService:
                 return
             # Who only looks whether somebody is there asks nothing; who does not like the answer goes.
             with peer, contextlib.suppress(OSError):
-                if line := peer.recv(1000):
+                if line := peer.recv(1000, self.flags):
                     self.asked.append(json.loads(line))
                     self.serve(peer)
 

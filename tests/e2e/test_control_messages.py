@@ -14,6 +14,8 @@ DEVICE = "SEP001122334455"
 NONE = "the running service gave no answer of the control protocol ({}): restart it, so that it is of the same version as this program"
 OTHER = (f"the running service is Anchord 9.8.7 with version {{}} of the control protocol, and this is {control.ANCHORD} with version 1: "
          "restart the service, or use the anchorctl that was installed with it")
+CLOSED = "the running service closed the connection {}: its log says why, ask again"
+TOO_LARGE = "the running service sends more than the 1 MiB that an answer may have: use the anchorctl that was installed with it"
 NO_REQUEST = "this is no request of the control protocol ({}): use the anchorctl that was installed with the service"
 
 
@@ -50,11 +52,22 @@ class Answers(harness.Case):
         whole = control.status()
         for size in (0, 1, len(whole) // 2, len(whole) - 1):
             with self.subTest(size):
-                self.expect(whole[:size], NONE.format(f"it is cut off after {size} bytes" if size else "it is empty"))
+                self.expect(whole[:size], CLOSED.format(f"in the middle of its answer ({size} bytes had come)" if size
+                                                        else "without an answer"))
+
+    def test_reset(self):
+        """The service leaves without having read the request, and has said nothing, half of its answer, or all of it."""
+        whole = control.answer("confirm", files=0, certificates=0)
+        for size in (0, 10):
+            with self.subTest(size), control.FakeService(self.state, lambda size=size: whole[:size], resets=True):
+                self.refused(1, "confirm", says="anchorctl: nothing was let go: " + CLOSED.format(
+                    "in the middle of its answer (10 bytes had come)" if size else "without an answer") + "\n")
+        with control.FakeService(self.state, lambda: whole, resets=True):
+            self.ctl("confirm")
 
     def test_oversized(self):
-        self.expect(b"x" * 3_000_000, NONE.format("it is larger than 1 MiB"))
-        self.expect(control.status(host="x" * 2_000_000), NONE.format("it is larger than 1 MiB"))
+        self.expect(b"x" * 3_000_000, TOO_LARGE)
+        self.expect(control.status(host="x" * 2_000_000), TOO_LARGE)
 
     def test_of_the_wrong_type(self):
         self.expect(control.answer("status"), NONE.format("'version' is missing"))

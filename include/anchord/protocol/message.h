@@ -109,6 +109,8 @@ Result<Answer> decode_answer(std::string_view message);
 Error request_too_late();
 Error request_too_large();
 Error answer_too_large();
+// The connection ended, gracefully or not, when so many bytes of the answer had come and not its end.
+Error answer_cut_off(std::size_t size);
 
 // Why an answer is not the one that was asked for: the service starts, refuses, or has answered
 // something else.

@@ -39,14 +39,16 @@ Result<protocol::Answer> exchange(const std::filesystem::path& state_dir, const 
   auto socket = connect_to_service(state_dir);
   if (!socket) return failure_of(socket);
   const std::string line = protocol::encode_request(request);
-  if (Status sent = socket->send_all(as_bytes(line)); !sent) return failure_of(sent);
+  // A service that closes at once may have said something before.
+  if (Status sent = socket->send_all(as_bytes(line)); !sent && !socket->is_reset()) return failure_of(sent);
 
   std::string answer;
   std::array<std::uint8_t, 16384> room;
   for (;;) {
     auto count = socket->receive(room);
+    const bool has_ended = count ? *count == 0 : socket->is_reset();
+    if (has_ended) return protocol::decode_answer(answer);
     if (!count) return failure_of(count);
-    if (*count == 0) return protocol::decode_answer(answer);
     answer += as_text(Bytes(room).first(*count));
     if (answer.size() > protocol::kMaxAnswer) return std::unexpected(protocol::answer_too_large());
   }

@@ -39,6 +39,11 @@ Status StreamSocket::wait_for(short events) const {
   }
 }
 
+std::unexpected<Error> StreamSocket::failed(std::string_view what, int error) {
+  is_reset_ = error == ECONNRESET || error == EPIPE;
+  return fail_errno(what, error);
+}
+
 Status StreamSocket::send_all(Bytes bytes) {
   while (!bytes.empty()) {
     ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -47,7 +52,7 @@ Status StreamSocket::send_all(Bytes bytes) {
     } else if (errno == EAGAIN) {
       if (Status ready = wait_for(POLLOUT); !ready) return ready;
     } else if (errno != EINTR) {
-      return fail_errno("send", errno);
+      return failed("send", errno);
     }
   }
   return {};
@@ -60,7 +65,7 @@ Result<std::size_t> StreamSocket::receive(MutableBytes room) {
     if (Status ready = wait_for(POLLIN); !ready) return failure_of(ready);
     ssize_t count = ::recv(fd_, room.data(), room.size(), 0);
     if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno != EINTR && errno != EAGAIN) return fail_errno("receive", errno);
+    if (errno != EINTR && errno != EAGAIN) return failed("receive", errno);
   }
 }
 

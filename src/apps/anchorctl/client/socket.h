@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <string_view>
 #include <utility>
 
 #include "anchord/base/bytes.h"
@@ -22,13 +23,18 @@ class StreamSocket {
 
   Status send_all(Bytes bytes);
   Result<std::size_t> receive(MutableBytes room);  // 0 when the peer has ended the stream
+  // Whether the last of these failed because the peer has closed the connection before it read what it was
+  // sent.
+  bool is_reset() const { return is_reset_; }
 
  private:
   StreamSocket(int fd, Millis deadline) : fd_(fd), deadline_(deadline) {}
   Status wait_for(short events) const;
+  std::unexpected<Error> failed(std::string_view what, int error);
 
   int fd_;
   Millis deadline_;
+  bool is_reset_ = false;
 };
 
 }  // namespace anchord::ctl
