@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <utility>
 
 #include "anchord/base/log.h"
@@ -11,15 +10,11 @@
 
 namespace anchord::service {
 
-using Outcome = crypto::TlsEngine::Outcome;
+using Outcome = RequestStream::Outcome;
 
 Status HttpSession::start(const crypto::TlsContext* context, const io::Host& peer) {
-  assert(state_ == State::ended && partial_.empty() && transfer_.answer.file == nullptr);
-  if (context != nullptr) {
-    if (Status started = engine_.start(*context); !started) return started;
-  }
-  state_ = context != nullptr ? State::handshake : State::open;
-  output_ = 0;
+  assert(transfer_.answer.file == nullptr);
+  ANCHORD_TRY(stream_.start(context));
   peer_ = peer;
   return {};
 }
@@ -27,45 +22,20 @@ Status HttpSession::start(const crypto::TlsContext* context, const io::Host& pee
 void HttpSession::reset(HttpWorkspace& work) {
   if (transfer_.answer.file != nullptr) end_transfer(false, work);
   awaited_.give_up(work.awaited, [&](const Download& download) { work.service.shard.record(download); });
-  engine_.reset();
-  input_ = {};
-  partial_.drop(work.partial);
-  state_ = State::ended;
+  stream_.reset(work.partial);
 }
 
 StreamProgress HttpSession::advance(Bytes input, MutableBytes room, HttpWorkspace& work) {
-  StreamProgress progress;
-  if (engine_.active()) {
-    engine_.take_into(room);
-    if (!input.empty()) engine_.give(input);
-  } else if (!input.empty()) {
-    assert(input_.empty());
-    input_ = input;
-  }
-  if (state_ == State::handshake) continue_handshake(progress, work);
-  if (state_ == State::open) progress.next = serve(room, work, progress);
-  if (state_ == State::ended) progress.next = StreamNext::finish;
-  if (engine_.active()) progress.produced = engine_.produced();
-  output_ += progress.produced + progress.body[0].size() + progress.body[1].size();
+  StreamProgress progress = stream_.advance(
+      input, room,
+      [&](crypto::TlsEngine& engine) {
+        const TlsCounters counters = work.service.shard.counters.https_tls();
+        return continue_handshake(engine, counters, {.service = TlsService::https, .from = peer_},
+                                  work.service.shard);
+      },
+      [&](StreamProgress& so_far) { return serve(room, work, so_far); });
   progress.awaited = awaited_.last();
   return progress;
-}
-
-std::size_t HttpSession::write_close_notify(MutableBytes room) {
-  if (!engine_.active()) return 0;
-  engine_.take_into(room);
-  if (state_ == State::open) (void)engine_.close();
-  state_ = State::ended;
-  return engine_.produced();
-}
-
-void HttpSession::continue_handshake(StreamProgress& progress, HttpWorkspace& work) {
-  const TlsCounters counters = work.service.shard.counters.https_tls();
-  HandshakeResult result = service::continue_handshake(
-      engine_, counters, {.service = TlsService::https, .from = peer_}, work.service.shard);
-  if (result == HandshakeResult::done) state_ = State::open;
-  if (result == HandshakeResult::full) progress.next = StreamNext::flush_first;
-  if (result == HandshakeResult::refused) state_ = State::ended;
 }
 
 StreamNext HttpSession::serve(MutableBytes room, HttpWorkspace& work, StreamProgress& progress) {
@@ -75,29 +45,23 @@ StreamNext HttpSession::serve(MutableBytes room, HttpWorkspace& work, StreamProg
     bool is_last = !transfer_.answer.keep_alive;
     end_transfer(true, work);
     progress.answered = true;
-    if (is_last) return close();
+    if (is_last) return stream_.close();
   }
-  Bytes plain = partial_.take(work.partial, work.plain);
-  Writer reply{engine_.active() ? MutableBytes(work.reply) : room};
-  Served served = answer_front(plain, reply, work, progress.answered);
-  Outcome outcome = Outcome::done;
-  while (served == Served::all && outcome == Outcome::done) {
-    // What is left is less than a request may have, so there is room behind it.
-    if (plain.data() != work.plain.data()) std::memmove(work.plain.data(), plain.data(), plain.size());
-    std::size_t count = 0;
-    outcome = read(MutableBytes(work.plain).subspan(plain.size()), count);
-    plain = Bytes(work.plain).first(plain.size() + count);
-    if (outcome == Outcome::done) served = answer_front(plain, reply, work, progress.answered);
-  }
-  if (!engine_.active()) {
+  Writer reply{stream_.is_tls() ? MutableBytes(work.reply) : room};
+  const auto round = stream_.answer_requests(work.partial, work.plain, [&](Bytes& plain) {
+    return answer_front(plain, reply, work, progress.answered);
+  });
+  const bool is_full = round.served == Served::reply_full || round.outcome == Outcome::output_full;
+  if (!stream_.is_tls()) {
     progress.produced = reply.size();
-  } else if (reply.size() > 0 && engine_.write(reply.written()) != Outcome::done) {
-    return close();
+  } else if (reply.size() > 0 && stream_.write(reply.written()) != Outcome::done) {
+    return stream_.close();
   }
-  if (served == Served::last || outcome == Outcome::peer_closed || outcome == Outcome::failed) return close();
-  partial_.keep(plain, work.partial);
-  if (served == Served::file) return give_file(room.size(), progress);
-  bool is_full = served == Served::reply_full || outcome == Outcome::output_full;
+  if (round.served == Served::last || round.outcome == Outcome::peer_closed ||
+      round.outcome == Outcome::failed)
+    return stream_.close();
+  stream_.keep(round.left, work.partial);
+  if (round.served == Served::file) return give_file(room.size(), progress);
   return is_full ? StreamNext::flush_first : StreamNext::more_input;
 }
 
@@ -133,21 +97,12 @@ HttpSession::Served HttpSession::answer_front(Bytes& plain, Writer& reply, HttpW
   }
 }
 
-Outcome HttpSession::read(MutableBytes room, std::size_t& count) {
-  if (engine_.active()) return engine_.read(room, count);
-  count = std::min(room.size(), input_.size());
-  if (count == 0) return Outcome::want_input;
-  std::memcpy(room.data(), input_.data(), count);
-  input_ = input_.subspan(count);
-  return Outcome::done;
-}
-
 // Hands on the file's next bytes: all that are left, or what fits into the room when
 // they are encrypted on the way.
 StreamNext HttpSession::give_file(std::size_t room, StreamProgress& progress) {
   Transfer& t = transfer_;
   const index::FileBody& body = t.answer.file->body;
-  if (!engine_.active()) {
+  if (!stream_.is_tls()) {
     progress.body = body.slice(t.at, t.answer.end - t.at);
     t.at = t.answer.end;
     return StreamNext::flush_first;
@@ -155,7 +110,7 @@ StreamNext HttpSession::give_file(std::size_t room, StreamProgress& progress) {
   constexpr std::size_t kOverhead = HttpWorkspace::kTlsOverhead;
   while (t.at < t.answer.end || !t.piece.empty()) {
     if (t.piece.empty()) {
-      std::size_t free = room - engine_.produced();
+      std::size_t free = room - stream_.produced();
       std::size_t left = std::min(t.answer.end - t.at, HttpWorkspace::kMaxTlsRecord);
       // The rest of the room is not worth a record of its own.
       if (free < kOverhead + std::min(left, HttpWorkspace::kMaxTlsRecord / 4)) break;
@@ -163,9 +118,9 @@ StreamNext HttpSession::give_file(std::size_t room, StreamProgress& progress) {
       t.piece = parts[0].empty() ? parts[1] : parts[0];
       t.at += t.piece.size();
     }
-    Outcome outcome = engine_.write(t.piece);
+    Outcome outcome = stream_.write(t.piece);
     if (outcome == Outcome::output_full) break;
-    if (outcome != Outcome::done) return close();
+    if (outcome != Outcome::done) return stream_.close();
     t.piece = {};
   }
   return StreamNext::flush_first;
@@ -201,7 +156,7 @@ void HttpSession::end_transfer(bool taken, HttpWorkspace& work) {
     Download download = download_of_transfer(service);
     download.end = DownloadEnd::maybe_given;
     if (!taken || !awaited_.add(download, work.awaited)) service.shard.record(download);
-    awaited_.stamp(output_, work.awaited);
+    awaited_.stamp(stream_.output(), work.awaited);
   }
   if (transfer_.pin) service.shard.pins.unpin(transfer_.pin.version);
   transfer_ = {};
@@ -226,12 +181,6 @@ void HttpSession::let_go_of_view(HttpWorkspace& work) {
 std::uint64_t HttpSession::reads_since(const ShardContext& shard) const {
   if (transfer_.entry == nullptr || !shard.is_superseded(*transfer_.entry)) return StreamProtocol::kNoReader;
   return transfer_.version;
-}
-
-StreamNext HttpSession::close() {
-  if (engine_.active()) (void)engine_.close();
-  state_ = State::ended;
-  return StreamNext::finish;
 }
 
 HttpProtocol::HttpProtocol(ShardContext& shard, Protocol protocol, const HttpCounters& counters)

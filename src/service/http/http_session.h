@@ -1,5 +1,5 @@
-// One HTTP connection, plain or on TLS, as a state machine over bytes: no sockets and
-// no clock. Requests may arrive split and joined in any way; answers leave in order.
+// One HTTP connection, plain or on TLS, as a state machine over bytes (RequestStream): no
+// sockets and no clock. Answers leave in order.
 //
 //   handshake ──► open ◄──► sending a file ──► ended
 //       └──────────┴─────────────────────────────┘
@@ -13,12 +13,11 @@
 
 #include <memory>
 
-#include "anchord/crypto/tls.h"
 #include "http/http_answer.h"
 #include "limits/slot_list.h"
 #include "stream/awaited_records.h"
 #include "stream/buffer_pool.h"
-#include "stream/partial_input.h"
+#include "stream/request_stream.h"
 #include "stream/stream_protocol.h"
 
 namespace anchord::service {
@@ -56,8 +55,8 @@ class HttpSession {
   Status start(const crypto::TlsContext* context, const io::Host& peer);
   void reset(HttpWorkspace& work);
 
-  bool handshaking() const { return state_ == State::handshake; }
-  std::size_t unread() const { return engine_.active() ? engine_.unread() : input_.size(); }
+  bool handshaking() const { return stream_.handshaking(); }
+  std::size_t unread() const { return stream_.unread(); }
 
   bool holds_view() const { return static_cast<bool>(transfer_.pin); }
   // As StreamProtocol's.
@@ -68,10 +67,9 @@ class HttpSession {
   // As StreamProtocol's.
   StreamProgress advance(Bytes input, MutableBytes room, HttpWorkspace& work);
   void acknowledged(std::uint64_t bytes, HttpWorkspace& work);
-  std::size_t write_close_notify(MutableBytes room);
+  std::size_t write_close_notify(MutableBytes room) { return stream_.write_close_notify(room); }
 
  private:
-  enum class State : std::uint8_t { handshake, open, ended };
   enum class Served : std::uint8_t { all, reply_full, file, last };
 
   // The bytes of a file that are on their way.
@@ -85,23 +83,16 @@ class HttpSession {
     Bytes piece;         // ... and TLS has not taken yet
   };
 
-  void continue_handshake(StreamProgress& progress, HttpWorkspace& work);
   StreamNext serve(MutableBytes room, HttpWorkspace& work, StreamProgress& progress);
   Served answer_front(Bytes& plain, Writer& reply, HttpWorkspace& work, bool& answered);
-  crypto::TlsEngine::Outcome read(MutableBytes room, std::size_t& count);
   StreamNext give_file(std::size_t room, StreamProgress& progress);
   Download download_of_transfer(const HttpService& service) const;
   bool is_recorded_transfer() const;
   void end_transfer(bool taken, HttpWorkspace& work);
-  StreamNext close();
 
-  crypto::TlsEngine engine_;  // active on TLS only
-  Bytes input_;               // on plain connections: given, and not read yet
-  State state_ = State::ended;
-  PartialInput partial_;
+  RequestStream stream_;
   Transfer transfer_;
   HttpWorkspace::Awaited awaited_;  // files that the socket has taken, and the peer perhaps not
-  std::uint64_t output_ = 0;        // bytes that were given to be sent, in all
   io::Host peer_;
 };
 

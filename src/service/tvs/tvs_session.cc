@@ -1,15 +1,14 @@
 #include "tvs/tvs_session.h"
 
-#include <algorithm>
-#include <cassert>
-#include <cstring>
-
 #include "anchord/base/clock.h"
 #include "anchord/base/log.h"
 #include "stream/tls_handshake.h"
 #include "tvs/tvs_answer.h"
 
 namespace anchord::service {
+
+using Outcome = RequestStream::Outcome;
+
 namespace {
 
 void note(const Question& question, ShardContext& shard) {
@@ -50,37 +49,25 @@ TvsSession::Served TvsSession::answer_front(Bytes& plain, TvsWorkspace& work, Wr
 }
 
 Status TvsSession::start(const View& view, unsigned shard, const io::Host& peer) {
-  assert(state_ == State::ended && partial_.empty());
-  if (Status started = engine_.start(view.tls[shard]); !started) return started;
-  state_ = State::handshake;
-  output_ = 0;
+  ANCHORD_TRY(stream_.start(&view.tls[shard]));
   peer_ = peer;
   presented_ = view.tvs_certificate;
   return {};
 }
 
 void TvsSession::reset(TvsWorkspace& work, ShardContext& shard) {
-  engine_.reset();
-  partial_.drop(work.partial);
   awaited_.give_up(work.awaited, [&](const Question& question) { note(question, shard); });
-  state_ = State::ended;
+  stream_.reset(work.partial);
 }
 
 StreamProgress TvsSession::advance(Bytes input, MutableBytes room, TvsWorkspace& work, ShardContext& shard) {
-  StreamProgress progress;
-  engine_.take_into(room);
-  if (!input.empty()) engine_.give(input);
-  if (state_ == State::handshake) {
-    Trouble trouble{.service = TlsService::tvs, .from = peer_, .presented = presented_};
-    HandshakeResult result = continue_handshake(engine_, shard.counters.tvs_tls(), trouble, shard);
-    if (result == HandshakeResult::done) state_ = State::open;
-    if (result == HandshakeResult::full) progress.next = StreamNext::flush_first;
-    if (result == HandshakeResult::refused) state_ = State::ended;
-  }
-  if (state_ == State::open) progress.next = serve(work, shard, progress.answered);
-  if (state_ == State::ended) progress.next = StreamNext::finish;
-  progress.produced = engine_.produced();
-  output_ += progress.produced;
+  StreamProgress progress = stream_.advance(
+      input, room,
+      [&](crypto::TlsEngine& engine) {
+        const Trouble trouble{.service = TlsService::tvs, .from = peer_, .presented = presented_};
+        return continue_handshake(engine, shard.counters.tvs_tls(), trouble, shard);
+      },
+      [&](StreamProgress& so_far) { return serve(work, shard, so_far.answered); });
   progress.awaited = awaited_.last();
   return progress;
 }
@@ -92,50 +79,27 @@ void TvsSession::acknowledged(std::uint64_t bytes, TvsWorkspace& work, ShardCont
   });
 }
 
-std::size_t TvsSession::write_close_notify(MutableBytes room) {
-  engine_.take_into(room);
-  if (state_ == State::open) (void)engine_.close();
-  state_ = State::ended;
-  return engine_.produced();
-}
-
 StreamNext TvsSession::serve(TvsWorkspace& work, ShardContext& shard, bool& answered) {
-  Bytes plain = partial_.take(work.partial, work.plain);
   Writer reply{work.reply};
-  Served served = answer_front(plain, work, reply, shard, answered);
+  const auto round = stream_.answer_requests(work.partial, work.plain, [&](Bytes& plain) {
+    return answer_front(plain, work, reply, shard, answered);
+  });
   StreamNext next = StreamNext::more_input;
-  while (served == Served::all && next == StreamNext::more_input) {
-    // What is left is less than a request, so a whole record fits behind it.
-    if (plain.data() != work.plain.data()) std::memmove(work.plain.data(), plain.data(), plain.size());
-    MutableBytes tail = MutableBytes(work.plain).subspan(plain.size());
-    std::size_t count = 0;
-    crypto::TlsEngine::Outcome outcome = engine_.read(tail, count);
-    plain = Bytes(work.plain).first(plain.size() + count);
-    if (outcome == crypto::TlsEngine::Outcome::want_input) break;
-    if (outcome == crypto::TlsEngine::Outcome::output_full) next = StreamNext::flush_first;
-    if (outcome == crypto::TlsEngine::Outcome::peer_closed || outcome == crypto::TlsEngine::Outcome::failed)
-      next = StreamNext::finish;
-    if (outcome == crypto::TlsEngine::Outcome::done)
-      served = answer_front(plain, work, reply, shard, answered);
-  }
-  if (served == Served::reply_full) next = StreamNext::flush_first;
-  if (served == Served::malformed) {
+  if (round.outcome == Outcome::output_full || round.served == Served::reply_full)
+    next = StreamNext::flush_first;
+  if (round.outcome == Outcome::peer_closed || round.outcome == Outcome::failed) next = StreamNext::finish;
+  if (round.served == Served::malformed) {
     shard.counters.tvs_malformed.add();
     next = StreamNext::finish;
   }
   // The requests before a malformed one, or before the close_notify, get their answers.
   if (reply.size() > 0) {
-    crypto::TlsEngine::Outcome outcome = engine_.write(reply.written());
-    if (outcome == crypto::TlsEngine::Outcome::done)
-      awaited_.stamp(output_ + engine_.produced(), work.awaited);
-    if (outcome == crypto::TlsEngine::Outcome::failed) next = StreamNext::finish;
+    const Outcome outcome = stream_.write(reply.written());
+    if (outcome == Outcome::done) awaited_.stamp(stream_.output() + stream_.produced(), work.awaited);
+    if (outcome == Outcome::failed) next = StreamNext::finish;
   }
-  if (next == StreamNext::finish) {
-    (void)engine_.close();
-    state_ = State::ended;
-  } else {
-    partial_.keep(plain, work.partial);
-  }
+  if (next == StreamNext::finish) return stream_.close();
+  stream_.keep(round.left, work.partial);
   return next;
 }
 
@@ -151,16 +115,8 @@ bool TvsProtocol::start(std::uint32_t slot, const io::Host& peer) {
   return started.has_value();
 }
 
-bool TvsProtocol::handshaking(std::uint32_t slot) const {
-  return sessions_[slot].state() == TvsSession::State::handshake;
-}
-
 StreamProgress TvsProtocol::advance(std::uint32_t slot, Bytes input, MutableBytes room) {
   return sessions_[slot].advance(input, room, workspace_, shard_);
-}
-
-std::size_t TvsProtocol::write_close_notify(std::uint32_t slot, MutableBytes room) {
-  return sessions_[slot].write_close_notify(room);
 }
 
 }  // namespace anchord::service

@@ -1,22 +1,15 @@
-// One TVS connection as a state machine over bytes: ciphertext in, ciphertext
-// out, no sockets, and of clocks only the calendar. Requests may arrive split and joined in any way.
-//
-//   handshake ──► open ──► ended
-//       └─────────────────────┘
-//
-// Invariant: between two calls of advance() everything readable has been served,
-// unless the result was flush_first; what is left is less than one request.
+// One TVS connection as a state machine over bytes (RequestStream): ciphertext in, ciphertext
+// out, no sockets, and of clocks only the calendar.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
-#include "anchord/crypto/tls.h"
 #include "anchord/wire/tvs.h"
 #include "context/shard_context.h"
 #include "stream/awaited_records.h"
 #include "stream/buffer_pool.h"
-#include "stream/partial_input.h"
+#include "stream/request_stream.h"
 #include "stream/stream_protocol.h"
 #include "tvs/tvs_answer.h"
 
@@ -54,20 +47,17 @@ struct TvsWorkspace {
 
 class TvsSession {
  public:
-  enum class State : std::uint8_t { handshake, open, ended };
-
   // On the context of shard `shard` in the present view.
   Status start(const View& view, unsigned shard, const io::Host& peer);
   void reset(TvsWorkspace& work, ShardContext& shard);
 
-  State state() const { return state_; }
-  std::size_t unread() const { return engine_.unread(); }
+  bool handshaking() const { return stream_.handshaking(); }
+  std::size_t unread() const { return stream_.unread(); }
 
   // As StreamProtocol's; `room` holds kOutputRoom bytes.
   StreamProgress advance(Bytes input, MutableBytes room, TvsWorkspace& work, ShardContext& shard);
   void acknowledged(std::uint64_t bytes, TvsWorkspace& work, ShardContext& shard);
-  // The bytes of a close_notify.
-  std::size_t write_close_notify(MutableBytes room);
+  std::size_t write_close_notify(MutableBytes room) { return stream_.write_close_notify(room); }
 
  private:
   enum class Served : std::uint8_t { all, reply_full, malformed };
@@ -75,11 +65,8 @@ class TvsSession {
   StreamNext serve(TvsWorkspace& work, ShardContext& shard, bool& answered);
   Served answer_front(Bytes& plain, TvsWorkspace& work, Writer& reply, ShardContext& shard, bool& answered);
 
-  crypto::TlsEngine engine_;
-  State state_ = State::ended;
-  PartialInput partial_;
+  RequestStream stream_;
   TvsWorkspace::Awaited awaited_;  // answers that were sent, and perhaps have not arrived
-  std::uint64_t output_ = 0;       // bytes that were given to be sent, in all
   io::Host peer_;
   std::array<std::uint8_t, 8> presented_{};  // to the peer: View::tvs_certificate
 };
@@ -91,10 +78,12 @@ class TvsProtocol final : public StreamProtocol {
 
   std::size_t room() const override { return kOutputRoom; }
   bool start(std::uint32_t slot, const io::Host& peer) override;
-  bool handshaking(std::uint32_t slot) const override;
+  bool handshaking(std::uint32_t slot) const override { return sessions_[slot].handshaking(); }
   std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
   StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override;
-  std::size_t write_close_notify(std::uint32_t slot, MutableBytes room) override;
+  std::size_t write_close_notify(std::uint32_t slot, MutableBytes room) override {
+    return sessions_[slot].write_close_notify(room);
+  }
   void acknowledged(std::uint32_t slot, std::uint64_t bytes) override {
     sessions_[slot].acknowledged(bytes, workspace_, shard_);
   }
