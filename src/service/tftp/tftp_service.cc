@@ -2,28 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
-#include <cerrno>
-#include <utility>
 #include <variant>
 
-#include "anchord/base/writer.h"
 #include "context/guessing.h"
 #include "downloads/provisioned_file.h"
 #include "tftp/tftp_sender.h"
 
 namespace anchord::service {
 namespace {
-
-// Whether the path, or the kernel, does not take a GSO batch.
-bool is_segmentation_refused(int error) {
-  return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;
-}
-
-// Whether the packet did not leave the machine because its queues are full.
-bool is_crowded(int error) {
-  return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
-}
 
 constexpr std::string_view kBusy = "server busy, try again";
 
@@ -40,73 +26,37 @@ bool looks_like_request(Bytes packet) {
 TftpService::TftpService(ShardContext& shard, const std::vector<ShardSockets::Tftp>& sockets)
     : shard_(shard),
       settings_(shard.settings.tftp),
-      transfers_(settings_.max_transfers),
-      pinning_(settings_.max_transfers),
-      timers_(settings_.max_transfers, shard.ring.now()),
-      by_peer_(settings_.max_transfers, shard.seed),
+      sockets_(shard.ring, sockets, shard.seed),
+      transfers_(shard, sockets_),
       unproven_(settings_.max_unproven, shard.seed),
       addresses_(settings_.unproven_per_address, shard.seed),
-      networks_(settings_.unproven_per_network, shard.seed),
-      key_{.low = shard.seed, .high = ~shard.seed} {
-  for (std::uint32_t group = 0; group < sockets.size(); ++group) {
-    bool v4 = sockets[group].v4;
-    sockets_.push_back({.descriptor = sockets[group].requests, .group = group, .requests = true, .v4 = v4});
-    auto& own = transfer_sockets_.emplace_back();
-    for (int descriptor : sockets[group].transfers) {
-      own.push_back(static_cast<std::uint32_t>(sockets_.size()));
-      sockets_.push_back({.descriptor = descriptor, .group = group, .requests = false, .v4 = v4});
-    }
-    assert(!own.empty());
-  }
-  for (std::uint32_t i = 0; i < sockets_.size(); ++i) disarmed_.push_back(i);
+      networks_(settings_.unproven_per_network, shard.seed) {
   requests_.reserve(kUsualBatch);
-}
-
-TftpService::~TftpService() {
-  let_go_of_views();
 }
 
 void TftpService::start() {
   tick(shard_.ring.now());
 }
 
-void TftpService::let_go_of_views() {
-  for (; !pinning_.empty(); pinning_.remove(pinning_.front())) {
-    Transfer& t = transfers_[pinning_.front()];
-    t.held = t.pin->files.hold(*t.file);
-    shard_.pins.unpin(t.pin.version);
-    t.pin = {};
-  }
-}
-
 void TftpService::tick(Millis now) {
-  const std::uint64_t version = shard_.pins.current().version;
-  if (std::exchange(version_, version) != version) let_go_of_views();
+  transfers_.follow_view();
   // After all that came for transfers: a client's last acknowledgement is then seen
   // before its next request, though they come on different sockets.
   for (const Request& request : requests_) take(request.socket, request.completion);
   requests_.clear();
-  timers_.advance(now, [&](std::uint32_t slot) {
-    transfers_[slot].timer = kNever;
-    TftpTransfer::Next next = transfers_[slot].machine.on_deadline(now);
-    if (next == TftpTransfer::Next::give_up) shard_.counters.tftp_timeouts.add();
-    proceed(slot, next);
-  });
+  transfers_.on_deadlines(now);
   while (TftpAsked* asked = unproven_.take_due(now)) retransmit(*asked);
-  // A receive ends when buffers ran out, or for reasons of the kernel's own.
-  for (std::uint32_t i : disarmed_)
-    shard_.ring.receive_datagrams(sockets_[i].descriptor, Tag{TagKind::tftp_receive, 0, i}.packed());
-  disarmed_.clear();
-  ++ticks_;
+  sockets_.arm();
+  transfers_.end_tick();
 }
 
 Millis TftpService::next_wake() const {
-  const Millis wake = std::min(timers_.next_wake(), unproven_.next_due());
+  const Millis wake = std::min(transfers_.next_wake(), unproven_.next_due());
   return draining_ && shard_.ring.now() < answered_until_ ? std::min(wake, answered_until_) : wake;
 }
 
 void TftpService::on_receive(std::uint32_t socket, const io::Completion& completion) {
-  if (!completion.more) disarmed_.push_back(socket);
+  if (!completion.more) sockets_.receive_ended(socket);
   if (!completion.has_buffer) return;
   if (sockets_[socket].requests) {
     // A request that is not kept is lost as if on the way: its peer retransmits it.
@@ -160,20 +110,6 @@ void TftpService::on_request(std::uint32_t socket, const io::Datagram& datagram)
   }
 }
 
-// A request that the network delivered twice. A client that is stuck, or that has all but our
-// knowledge of it, really asks anew.
-bool TftpService::is_duplicate_request(const Transfer& earlier, const index::FileEntry* asked) const {
-  return earlier.file == asked && !earlier.machine.at_last_block() &&
-         shard_.ring.now() - earlier.progressed < settings_.retry_timeout;
-}
-
-// A peer that was sent all and asks anew may have it: its last acknowledgement may be
-// lost, or late. Or the last block was.
-void TftpService::give_way(std::uint32_t slot) {
-  shard_.counters.tftp_aborted.add();
-  end(slot, DownloadEnd::maybe_given);
-}
-
 // Whether one more packet may leave to a source that has not proven to want it.
 bool TftpService::spend(const io::Host& from, bool of_plenty) {
   Millis now = shard_.ring.now();
@@ -195,19 +131,19 @@ void TftpService::on_read(std::uint32_t request_socket, const io::Datagram& data
                   .local = datagram.to,
                   .options = request.options,
                   .text = request.mode == wire::TftpMode::netascii,
-                  .former_socket = kNoSocket};
+                  .former_socket = TftpSockets::kNone};
   if (file != nullptr) {
     asked.file = index::FileTable::key(file->name);
     asked.version = file->version;
   }
   bool anew = true;
-  if (const std::uint32_t earlier = by_peer_.find(datagram.from); earlier != PeerMap::kNone) {
-    if (is_duplicate_request(transfers_[earlier], file)) {
+  if (const std::uint32_t earlier = transfers_.find(datagram.from); earlier != TftpTransfers::kNone) {
+    if (transfers_.is_duplicate_request(earlier, file)) {
       shard_.counters.tftp_duplicates.add();
       return;
     }
-    asked.former_socket = transfers_[earlier].socket;
-    give_way(earlier);
+    asked.former_socket = transfers_.socket(earlier);
+    transfers_.abort(earlier);
   } else if (const TftpAsked* before = unproven_.find(datagram.from, now)) {
     anew = !is_same_request(*before, asked);
     if (!anew && now - unproven_.asked_at(*before, now) < settings_.retry_timeout) {
@@ -241,7 +177,7 @@ void TftpService::on_read(std::uint32_t request_socket, const io::Datagram& data
     return note(datagram, asked_name, Answered::busy);
   }
   note(datagram, asked_name, Answered::file);
-  if (anew) asked.socket = choose_transfer_socket(sockets_[request_socket].group, asked.former_socket);
+  if (anew) asked.socket = sockets_.choose(request_socket, asked.former_socket);
   asked.device.set(device);
   if (unproven_.add(asked, now)) shard_.counters.tftp_gave_way.add();
   unproven_.retransmit_at(now + settings_.retry_timeout, asked.peer, now);
@@ -261,10 +197,10 @@ TftpTransfer::ReadOptions TftpService::read_options_of(const TftpAsked& asked) c
 void TftpService::answer(const TftpAsked& asked, const index::FileEntry& file) {
   TftpTransfer first;
   first.start(file.body, read_options_of(asked), shard_.ring.now());
-  const Socket& socket = sockets_[asked.socket];
+  const TftpSockets::Socket& socket = sockets_[asked.socket];
   TftpRoute route{.socket = socket.descriptor,
                   .v4_socket = socket.v4,
-                  .tag = Tag{TagKind::tftp_send, 0, transfers_.capacity()}.packed(),
+                  .tag = transfers_.tag_of_others(),
                   .peer = asked.peer,
                   .local = asked.local};
   send_outstanding(shard_.ring, route, first);
@@ -288,18 +224,17 @@ void TftpService::on_packet(std::uint32_t socket, const io::Datagram& datagram) 
     return;
   }
   bool is_error = std::holds_alternative<wire::TftpError>(*packet);
-  std::uint32_t slot = by_peer_.find(datagram.from);
-  if (slot == PeerMap::kNone) {
+  std::uint32_t slot = transfers_.find(datagram.from);
+  if (slot == TftpTransfers::kNone) {
     if (const TftpAsked* asked = unproven_.find(datagram.from, shard_.ring.now()))
       return on_first_packet(socket, datagram, *packet, *asked);
   }
-  if (slot == PeerMap::kNone || transfers_[slot].socket != socket)
+  if (slot == TftpTransfers::kNone || transfers_.socket(slot) != socket)
     return on_unknown_tid(socket, datagram, is_error, slot);
   if (is_error) {
-    shard_.counters.tftp_aborted.add();
-    end(slot, DownloadEnd::maybe_given);
+    transfers_.abort(slot);
   } else if (const auto* ack = std::get_if<wire::TftpAck>(&*packet)) {
-    on_ack(slot, ack->block);
+    transfers_.on_ack(slot, ack->block);
   }
 }
 
@@ -308,8 +243,8 @@ void TftpService::on_unknown_tid(std::uint32_t socket, const io::Datagram& datag
                                  std::uint32_t slot) {
   shard_.counters.tftp_unknown_tid.add();
   // The packet is late, and must not disturb the transfer that the peer has begun since.
-  if (slot != PeerMap::kNone && transfers_[slot].former_socket == socket) return;
-  if (!is_error) reply(socket, datagram, wire::TftpErrorCode::unknown_transfer, "unknown transfer");
+  if (slot != TftpTransfers::kNone && transfers_.former_socket(slot) == socket) return;
+  if (!is_error) sockets_.reply(socket, datagram, wire::TftpErrorCode::unknown_transfer, "unknown transfer");
 }
 
 // Takes a packet of a peer that was answered, and has acknowledged nothing yet.
@@ -322,7 +257,7 @@ void TftpService::on_first_packet(std::uint32_t socket, const io::Datagram& data
       // guess at the TID: a hit would send a whole file to the peer.
       shard_.counters.tftp_tid_mismatch.add();
       unproven_.forget(asked);
-      return on_unknown_tid(socket, datagram, is_error, PeerMap::kNone);
+      return on_unknown_tid(socket, datagram, is_error, TftpTransfers::kNone);
     }
     shard_.counters.tftp_unknown_tid.add();
   } else if (is_error) {
@@ -339,8 +274,8 @@ void TftpService::begin(const TftpAsked& unproven, const io::Datagram& datagram,
   const index::FileEntry* file = shard_.pins.current().files.find_version(unproven.file, unproven.version);
   if (file == nullptr) {
     unproven_.forget(unproven);
-    return reply(unproven.socket, datagram, wire::TftpErrorCode::unknown_transfer,
-                 "the file has changed: ask again");
+    return sockets_.reply(unproven.socket, datagram, wire::TftpErrorCode::unknown_transfer,
+                          "the file has changed: ask again");
   }
   TftpTransfer machine;
   machine.start(file->body, read_options_of(unproven), asked_at);
@@ -354,127 +289,9 @@ void TftpService::begin(const TftpAsked& unproven, const io::Datagram& datagram,
   }
   if (transfers_.full()) {
     shard_.counters.tftp_full.add();
-    return reply(asked.socket, datagram, wire::TftpErrorCode::undefined, kBusy);
+    return sockets_.reply(asked.socket, datagram, wire::TftpErrorCode::undefined, kBusy);
   }
-  shard_.counters.tftp_begun.add();
-  const std::uint32_t slot = transfers_.acquire();
-  Transfer& t = transfers_[slot];
-  t.machine = machine;
-  t.pin = shard_.pins.pin();
-  pinning_.push_back(slot);
-  t.file = file;
-  t.version = shard_.pins.current().version;
-  t.peer = asked.peer;
-  t.local = asked.local;
-  t.socket = asked.socket;
-  t.former_socket = asked.former_socket;
-  t.segmented = true;
-  t.timer = kNever;
-  t.device = asked.device;
-  t.began = asked_at;
-  t.progressed = now;
-  by_peer_.set(t.peer, slot);
-  shard_.counters.tftp_active.set(transfers_.used());
-  shard_.counters.tftp_bytes.add(machine.delivered());
-  if (next == TftpTransfer::Next::done) {
-    shard_.counters.tftp_completed.add();
-  } else {
-    record(t, DownloadEnd::begun);
-  }
-  proceed(slot, next);
-}
-
-void TftpService::on_ack(std::uint32_t slot, std::uint16_t block) {
-  Transfer& t = transfers_[slot];
-  std::uint64_t delivered = t.machine.delivered();
-  std::uint64_t first = t.machine.first();
-  TftpTransfer::Next next = t.machine.on_ack(block, shard_.ring.now());
-  if (t.machine.first() != first) t.progressed = shard_.ring.now();
-  shard_.counters.tftp_bytes.add(t.machine.delivered() - delivered);
-  if (next == TftpTransfer::Next::done) shard_.counters.tftp_completed.add();
-  proceed(slot, next);
-}
-
-void TftpService::proceed(std::uint32_t slot, TftpTransfer::Next next) {
-  switch (next) {
-    case TftpTransfer::Next::wait:
-      break;
-    case TftpTransfer::Next::retransmit:
-      shard_.counters.tftp_retransmits.add();
-      [[fallthrough]];
-    case TftpTransfer::Next::send:
-      send(slot);
-      break;
-    case TftpTransfer::Next::done:
-      return end(slot, DownloadEnd::given);
-    case TftpTransfer::Next::too_slow:
-      shard_.counters.tftp_too_slow.add();
-      [[fallthrough]];
-    case TftpTransfer::Next::give_up:
-      return end(slot, DownloadEnd::maybe_given);
-  }
-  // A deadline that moves away is found when the timer fires.
-  Transfer& t = transfers_[slot];
-  if (t.machine.deadline() < t.timer) {
-    t.timer = t.machine.deadline();
-    timers_.arm(slot, t.timer);
-  }
-}
-
-void TftpService::send(std::uint32_t slot) {
-  Transfer& t = transfers_[slot];
-  const Socket& socket = sockets_[t.socket];
-  TftpRoute route{.socket = socket.descriptor,
-                  .v4_socket = socket.v4,
-                  .segmented = t.segmented,
-                  .tag = Tag{TagKind::tftp_send, transfers_.generation(slot), slot}.packed(),
-                  .peer = t.peer,
-                  .local = t.local};
-  send_outstanding(shard_.ring, route, t.machine);
-  t.sent_in = ticks_;
-}
-
-// A failed send is a lost packet, unless something can be done about it.
-void TftpService::on_send(const Tag& tag, const io::Completion& completion) {
-  shard_.counters.tftp_send_errors.add();
-  if (!transfers_.alive(tag.slot, tag.generation)) return;
-  Transfer& t = transfers_[tag.slot];
-  int error = -completion.result;
-  if (t.segmented && is_segmentation_refused(error)) {
-    t.segmented = false;
-    send(tag.slot);
-  } else if (is_crowded(error)) {
-    t.machine.on_send_error(shard_.ring.now());
-    proceed(tag.slot, TftpTransfer::Next::wait);
-  }
-}
-
-void TftpService::end(std::uint32_t slot, DownloadEnd how) {
-  Transfer& t = transfers_[slot];
-  record(t, how);
-  // What is queued refers to the file.
-  if (t.sent_in == ticks_) shard_.ring.submit();
-  timers_.cancel(slot);
-  by_peer_.erase(t.peer);
-  if (t.pin) shard_.pins.unpin(t.pin.version);
-  pinning_.remove(slot);
-  t.pin = {};
-  t.file = nullptr;
-  t.held.reset();
-  transfers_.release(slot);
-  shard_.counters.tftp_active.set(transfers_.used());
-}
-
-void TftpService::record(const Transfer& t, DownloadEnd how) {
-  if (!is_recorded(t.device.text(), t.file->name)) return;
-  Download download{.device = t.device,
-                    .version = t.file->version,
-                    .from = t.peer.host,
-                    .end = how,
-                    .began = t.began,
-                    .ended = shard_.ring.now()};
-  download.file.set(t.file->name);
-  shard_.record(download);
+  transfers_.begin(asked, asked_at, *file, machine, next);
 }
 
 void TftpService::note(const io::Datagram& datagram, std::string_view file, Answered answered) {
@@ -483,50 +300,7 @@ void TftpService::note(const io::Datagram& datagram, std::string_view file, Answ
 
 void TftpService::refuse(std::uint32_t request_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
                          std::string_view text) {
-  reply(choose_transfer_socket(sockets_[request_socket].group), datagram, code, text);
-}
-
-void TftpService::reply(std::uint32_t from_socket, const io::Datagram& datagram, wire::TftpErrorCode code,
-                        std::string_view text) {
-  const Socket& socket = sockets_[from_socket];
-  io::OutDatagram& out = shard_.ring.new_datagram();
-  out.start(datagram.from, datagram.to, socket.v4);
-  Writer packet{out.room()};
-  wire::write_tftp_error(packet, code, text);
-  assert(packet.ok());
-  out.copied(packet.size());
-  shard_.ring.send_datagram(socket.descriptor, out, io::kIgnore);
-}
-
-// A peer learns the port of each of its transfers, and must not be able to tell the
-// next one's. The socket of one that it has just ended is another's: a late acknowledgement
-// of that one would be taken for the new one's.
-std::uint32_t TftpService::choose_transfer_socket(std::uint32_t group, std::uint32_t former) {
-  const auto& own = transfer_sockets_[group];
-  std::size_t choice = sip_hash(key_, choices_++) % own.size();
-  return own[choice] != former ? own[choice] : own[(choice + 1) % own.size()];
-}
-
-std::uint64_t TftpService::give_way_before(std::uint64_t version) {
-  const std::uint64_t current = shard_.pins.current().version;
-  std::uint64_t oldest = ~std::uint64_t{0};
-  for (std::uint32_t slot = 0; slot < transfers_.capacity(); ++slot) {
-    if (!transfers_.in_use(slot)) continue;
-    const Transfer& t = transfers_[slot];
-    if (t.version == current || !shard_.is_superseded(*t.file)) continue;
-    if (t.version >= version) {
-      oldest = std::min(oldest, t.version);
-      continue;
-    }
-    shard_.counters.memory_gave_way.add();
-    end(slot, DownloadEnd::maybe_given);
-  }
-  return oldest;
-}
-
-void TftpService::terminate_all() {
-  for (std::uint32_t slot = 0; slot < transfers_.capacity(); ++slot)
-    if (transfers_.in_use(slot)) end(slot, DownloadEnd::maybe_given);
+  sockets_.reply(sockets_.choose(request_socket), datagram, code, text);
 }
 
 }  // namespace anchord::service
