@@ -92,8 +92,8 @@ class Walk {
       std::string step = std::move(steps.front());
       steps.pop_front();
       if (step.empty() || step == ".") continue;
-      if (Status safe = check_above(); !safe) return safe;
-      if (Status stepped = take(step, steps); !stepped) return stepped;
+      ANCHORD_TRY(check_above());
+      ANCHORD_TRY(take(step, steps));
     }
     return {};
   }
@@ -142,10 +142,9 @@ class Walk {
     for (const auto& part : target.relative_path()) first.push_back(part.string());
     steps.insert(steps.begin(), first.begin(), first.end());
     if (!target.is_absolute()) return {};
-    auto top = from_top();
-    if (!top) return std::unexpected(top.error());
-    at_ = std::move(top->at_);
-    info_ = top->info_;
+    ANCHORD_TRY_ASSIGN(auto top, from_top());
+    at_ = std::move(top.at_);
+    info_ = top.info_;
     real_ = "/";
     return {};
   }
@@ -199,56 +198,50 @@ bool is_link_of_another(const struct stat& info, uid_t owner) {
 }
 
 Result<TrustedFolder> TrustedFolder::open(const std::filesystem::path& path, Sharing sharing) {
-  auto whole = from_top(path);
-  if (!whole) return std::unexpected(whole.error());
-  auto walk = Walk::from_top();
-  if (!walk) return std::unexpected(walk.error());
-  if (Status gone = walk->go(*whole); !gone) return std::unexpected(gone.error());
-  const struct stat& info = walk->info();
+  ANCHORD_TRY_ASSIGN(auto whole, from_top(path));
+  ANCHORD_TRY_ASSIGN(auto walk, Walk::from_top());
+  ANCHORD_TRY(walk.go(whole));
+  const struct stat& info = walk.info();
   // Root works for whom the directory belongs to.
   const bool theirs = ::geteuid() == 0;
   if (!is_ours(info.st_uid) && !theirs)
     return fail(fmt::format("{} belongs to {}: run as that user", quoted(path), user_text(info.st_uid)));
-  if (Status safe = check_foreign_owners(*walk, theirs ? std::optional(info.st_uid) : std::nullopt); !safe)
-    return std::unexpected(safe.error());
+  ANCHORD_TRY(check_foreign_owners(walk, theirs ? std::optional(info.st_uid) : std::nullopt));
   if (others_may_write(info, sharing)) return is_writable(path, info, sharing);
   TrustedFolder out;
-  out.at_ = std::move(walk->at());
+  out.at_ = std::move(walk.at());
   out.path_ = path;
-  out.real_ = walk->real();
+  out.real_ = walk.real();
   out.owner_ = out.also_ = info.st_uid;
   out.group_ = info.st_gid;
   return out;
 }
 
 Status TrustedFolder::check_above(const std::filesystem::path& path) {
-  auto whole = from_top(path);
-  if (!whole) return std::unexpected(whole.error());
-  if (!whole->has_filename()) whole = whole->parent_path();
-  auto walk = Walk::from_top();
-  if (!walk) return std::unexpected(walk.error());
-  if (Status gone = walk->go(whole->parent_path()); !gone) return gone;
-  if (Status safe = walk->check_above(); !safe) return safe;
-  return check_foreign_owners(*walk, std::nullopt);
+  ANCHORD_TRY_ASSIGN(auto whole, from_top(path));
+  if (!whole.has_filename()) whole = whole.parent_path();
+  ANCHORD_TRY_ASSIGN(auto walk, Walk::from_top());
+  ANCHORD_TRY(walk.go(whole.parent_path()));
+  ANCHORD_TRY(walk.check_above());
+  return check_foreign_owners(walk, std::nullopt);
 }
 
 Result<TrustedFolder> TrustedFolder::folder(const std::string& name, Sharing sharing) const {
-  auto walk = Walk::from(at_.get(), real_);
-  if (!walk) return std::unexpected(walk.error());
-  if (Status gone = walk->go(name); !gone) return std::unexpected(gone.error());
-  const struct stat& info = walk->info();
+  ANCHORD_TRY_ASSIGN(auto walk, Walk::from(at_.get(), real_));
+  ANCHORD_TRY(walk.go(name));
+  const struct stat& info = walk.info();
   const std::filesystem::path path = path_ / name;
   if (!is_ours(info.st_uid) && info.st_uid != also_)
     return fail(
         fmt::format("{0} belongs to {1}: give it to the state directory's owner (\"chown {2} {0}\"){3}",
                     quoted(path), user_text(info.st_uid), user_text(also_),
                     sharing == Sharing::group ? ", and to a group those who are to write there" : ""));
-  if (Status safe = check_foreign_owners(*walk, also_); !safe) return std::unexpected(safe.error());
+  ANCHORD_TRY(check_foreign_owners(walk, also_));
   if (others_may_write(info, sharing)) return is_writable(path, info, sharing);
   TrustedFolder out;
-  out.at_ = std::move(walk->at());
+  out.at_ = std::move(walk.at());
   out.path_ = path;
-  out.real_ = walk->real();
+  out.real_ = walk.real();
   out.owner_ = info.st_uid;
   out.group_ = info.st_gid;
   out.also_ = also_;
@@ -272,14 +265,13 @@ Result<FileDescriptor> TrustedFolder::file(const std::string& name, int flags) c
   if (!out && errno == EXDEV)
     return fail(quoted(path_ / name) + " is a link that leads out of the folder: put the file itself there");
   if (!out || ::fstat(out.get(), &info) != 0) return fail_errno("cannot open " + quoted(path_ / name), errno);
-  if (Status good = check_file(info, name); !good) return std::unexpected(good.error());
+  ANCHORD_TRY(check_file(info, name));
   return out;
 }
 
 Result<Buffer> TrustedFolder::read(const std::string& name, std::size_t limit) const {
-  auto opened = file(name, O_RDONLY);
-  if (!opened) return std::unexpected(opened.error());
-  return read_descriptor(opened->get(), path_ / name, limit);
+  ANCHORD_TRY_ASSIGN(auto opened, file(name, O_RDONLY));
+  return read_descriptor(opened.get(), path_ / name, limit);
 }
 
 Status TrustedFolder::check_entry(const std::string& name) const {

@@ -55,9 +55,8 @@ Result<std::vector<Certificate>> all_from_elements(Bytes file) {
     Bytes element = first_element(file);
     Bytes behind = file.subspan(element.size());
     bool ends = std::ranges::all_of(behind, is_filling);
-    auto one = Certificate::from_der(ends || looks_like_der(behind) ? element : file);
-    if (!one) return std::unexpected(std::move(one.error()));
-    out.push_back(std::move(*one));
+    ANCHORD_TRY_ASSIGN(auto one, Certificate::from_der(ends || looks_like_der(behind) ? element : file));
+    out.push_back(std::move(one));
     file = ends ? Bytes() : behind;
   } while (!file.empty());
   return out;
@@ -208,11 +207,10 @@ Result<std::vector<Certificate>> Certificate::all_from(Bytes file) {
 }
 
 Result<Certificate> Certificate::from_pem_or_der(Bytes file) {
-  auto all = all_from(file);
-  if (!all) return std::unexpected(std::move(all.error()));
-  if (all->size() > 1)
-    return fail(fmt::format("{} certificates where one must be: split the file", all->size()));
-  return std::move(all->front());
+  ANCHORD_TRY_ASSIGN(auto all, all_from(file));
+  if (all.size() > 1)
+    return fail(fmt::format("{} certificates where one must be: split the file", all.size()));
+  return std::move(all.front());
 }
 
 Bytes Certificate::der() const {

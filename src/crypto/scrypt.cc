@@ -24,7 +24,7 @@ Status check_cost(ScryptCost cost) {
 }  // namespace
 
 Result<Secret> scrypt(Bytes passphrase, Bytes salt, ScryptCost cost, std::size_t size) {
-  if (auto good = check_cost(cost); !good) return std::unexpected(good.error());
+  ANCHORD_TRY(check_cost(cost));
   Buffer out(size);
   int ok = EVP_PBE_scrypt(as_text(passphrase).data(), passphrase.size(), salt.data(), salt.size(),
                           std::uint64_t{1} << cost.log2_n, cost.r, cost.p, kMaxScryptMemory + kMemorySlack,

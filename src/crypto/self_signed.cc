@@ -251,7 +251,7 @@ Status check(const SelfSignedRequest& request) {
 }  // namespace
 
 Result<Certificate> make_self_signed(const PrivateKey& key, const SelfSignedRequest& request) {
-  if (auto status = check(request); !status) return std::unexpected(status.error());
+  ANCHORD_TRY(check(request));
   Buffer body = build_body(key, request);
   if (body.empty()) {
     ERR_clear_error();

@@ -89,41 +89,39 @@ Result<TlsContext> TlsContext::server(const TlsServerSettings& settings) {
     return fail(fmt::format("the private key does not belong to the certificate '{}'",
                             settings.certificate.subject().to_vendor()));
   }
-  auto ctx = make_context(settings);
-  if (!ctx) return std::unexpected(std::move(ctx.error()));
+  ANCHORD_TRY_ASSIGN(auto ctx, make_context(settings));
 
   Bytes der = settings.certificate.der();
   bssl::UniquePtr<CRYPTO_BUFFER> leaf(CRYPTO_BUFFER_new(der.data(), der.size(), nullptr));
   CRYPTO_BUFFER* chain[] = {leaf.get()};
-  if (SSL_CTX_set_chain_and_key(ctx->get(), chain, 1, settings.key.impl().key.get(), nullptr) != 1) {
+  if (SSL_CTX_set_chain_and_key(ctx.get(), chain, 1, settings.key.impl().key.get(), nullptr) != 1) {
     return fail(fmt::format("the certificate '{}' does not do for TLS: {}",
                             settings.certificate.subject().to_vendor(), take_library_error()));
   }
-  SSL_CTX_set_options(ctx->get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(ctx.get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
   // Tickets only: a cache would be of one shard and of no use to its neighbours.
-  SSL_CTX_set_session_cache_mode(ctx->get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
   // A ticket is good for this certificate alone: whoever resumes has trusted it once.
   const Sha256& id = settings.certificate.sha256();
-  SSL_CTX_set_session_id_context(ctx->get(), id.data(), id.size());
-  SSL_CTX_set_tlsext_ticket_key_cb(ctx->get(), TlsCallbacks::ticket_key);
+  SSL_CTX_set_session_id_context(ctx.get(), id.data(), id.size());
+  SSL_CTX_set_tlsext_ticket_key_cb(ctx.get(), TlsCallbacks::ticket_key);
 
   auto impl = std::make_shared<Impl>();
-  impl->ctx = std::move(*ctx);
+  impl->ctx = std::move(ctx);
   impl->server = true;
   impl->ticket_keys = settings.ticket_keys;
   return TlsContext(std::move(impl));
 }
 
 Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
-  auto ctx = make_context(settings);
-  if (!ctx) return std::unexpected(std::move(ctx.error()));
-  SSL_CTX_set_custom_verify(ctx->get(), SSL_VERIFY_PEER, TlsCallbacks::verify);
-  SSL_CTX_set_reverify_on_resume(ctx->get(), 1);
-  SSL_CTX_set_session_cache_mode(ctx->get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  SSL_CTX_sess_set_new_cb(ctx->get(), TlsCallbacks::new_session);
+  ANCHORD_TRY_ASSIGN(auto ctx, make_context(settings));
+  SSL_CTX_set_custom_verify(ctx.get(), SSL_VERIFY_PEER, TlsCallbacks::verify);
+  SSL_CTX_set_reverify_on_resume(ctx.get(), 1);
+  SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(ctx.get(), TlsCallbacks::new_session);
 
   auto impl = std::make_shared<Impl>();
-  impl->ctx = std::move(*ctx);
+  impl->ctx = std::move(ctx);
   impl->pinned = settings.pinned;
   return TlsContext(std::move(impl));
 }

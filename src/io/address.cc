@@ -63,9 +63,7 @@ Result<Address> parse_address(std::string_view text, std::uint16_t default_port)
     port = text.substr(host.size() + 1);
   }
   Address out{.port = default_port};
-  auto parsed = parse_host(host);
-  if (!parsed) return std::unexpected(std::move(parsed).error());
-  out.host = *parsed;
+  ANCHORD_TRY_ASSIGN(out.host, parse_host(host));
   if (port) {
     const auto number = parse_number(*port, 65535);
     if (!number) return fail(fmt::format("\"{}\" has no valid port: write a number from 0 to 65535", text));
@@ -83,9 +81,8 @@ bool Network::contains(const Host& host) const {
 
 Result<Network> parse_network(std::string_view text) {
   const auto slash = text.find('/');
-  auto host = parse_host(text.substr(0, slash));
-  if (!host) return std::unexpected(std::move(host).error());
-  Network out{.base = *host};
+  Network out;
+  ANCHORD_TRY_ASSIGN(out.base, parse_host(text.substr(0, slash)));
   if (slash == text.npos) return out;
   const unsigned written_bits = text.contains(':') ? 128 : 32;
   const auto prefix = parse_number(text.substr(slash + 1), written_bits);

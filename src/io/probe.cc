@@ -89,12 +89,10 @@ bool gives_huge_pages() {
 Result<KernelSupport> probe_kernel() {
   BufferRing buffers;
   RawRing ring;
-  if (auto ok = ring.open(kProbeEntries); !ok) return std::unexpected(std::move(ok).error());
-  if (auto ok = check_operations(ring.get()); !ok) return std::unexpected(std::move(ok).error());
-  if (auto ok = buffers.open(ring.get(), Group::udp, kProbeBuffers, kProbeBufferSize); !ok) {
-    return std::unexpected(std::move(ok).error());
-  }
-  if (auto ok = check_multishot_recvmsg(ring.get()); !ok) return std::unexpected(std::move(ok).error());
+  ANCHORD_TRY(ring.open(kProbeEntries));
+  ANCHORD_TRY(check_operations(ring.get()));
+  ANCHORD_TRY(buffers.open(ring.get(), Group::udp, kProbeBuffers, kProbeBufferSize));
+  ANCHORD_TRY(check_multishot_recvmsg(ring.get()));
 
   utsname system{};
   uname(&system);

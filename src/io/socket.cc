@@ -49,21 +49,19 @@ void Descriptor::reset(int fd) {
 }
 
 Result<Descriptor> listen_tcp(const Address& address, int backlog, bool reuse_port) {
-  auto out = bound_socket(address, SOCK_STREAM, reuse_port);
-  if (!out) return out;
-  if (!set_option(out->get(), IPPROTO_TCP, TCP_NODELAY, 1) || listen(out->get(), backlog) != 0) {
+  ANCHORD_TRY_ASSIGN(auto out, bound_socket(address, SOCK_STREAM, reuse_port));
+  if (!set_option(out.get(), IPPROTO_TCP, TCP_NODELAY, 1) || listen(out.get(), backlog) != 0) {
     return fail_errno(fmt::format("cannot listen on {} (TCP)", address.text()), errno);
   }
   return out;
 }
 
 Result<Descriptor> bind_udp(const Address& address, int buffer, bool reuse_port) {
-  auto out = bound_socket(address, SOCK_DGRAM, reuse_port);
-  if (!out) return out;
+  ANCHORD_TRY_ASSIGN(auto out, bound_socket(address, SOCK_DGRAM, reuse_port));
   // The first of each pair goes beyond the system's limit, and needs CAP_NET_ADMIN.
   const auto set_either = [&](int forced, int capped) {
-    return set_option(out->get(), SOL_SOCKET, forced, buffer) ||
-           set_option(out->get(), SOL_SOCKET, capped, buffer);
+    return set_option(out.get(), SOL_SOCKET, forced, buffer) ||
+           set_option(out.get(), SOL_SOCKET, capped, buffer);
   };
   if (!set_either(SO_RCVBUFFORCE, SO_RCVBUF) || !set_either(SO_SNDBUFFORCE, SO_SNDBUF)) {
     return fail_errno(fmt::format("cannot listen on {} (UDP)", address.text()), errno);

@@ -104,15 +104,12 @@ class LiveRing final : public Uring {
 };
 
 Status LiveRing::open(const UringSettings& settings) {
-  if (auto made = ring_.open(settings.entries); !made) return made;
+  ANCHORD_TRY(ring_.open(settings.entries));
   if (settings.busy_poll > 0) {
-    if (auto polls = ring_.poll_queues(settings.busy_poll); !polls) return polls;
+    ANCHORD_TRY(ring_.poll_queues(settings.busy_poll));
   }
-  if (auto made =
-          buffers(Group::tcp).open(ring_.get(), Group::tcp, settings.tcp_buffers, settings.tcp_buffer_size);
-      !made) {
-    return made;
-  }
+  ANCHORD_TRY(
+      buffers(Group::tcp).open(ring_.get(), Group::tcp, settings.tcp_buffers, settings.tcp_buffer_size));
   return buffers(Group::udp).open(ring_.get(), Group::udp, settings.udp_buffers, settings.udp_buffer_size);
 }
 
@@ -341,7 +338,7 @@ void LiveRing::reap() {
 
 Result<std::unique_ptr<Uring>> Uring::create(const UringSettings& settings) {
   auto ring = std::make_unique<LiveRing>(settings);
-  if (auto made = ring->open(settings); !made) return std::unexpected(std::move(made).error());
+  ANCHORD_TRY(ring->open(settings));
   return ring;
 }
 

@@ -163,10 +163,10 @@ Buffer fields_digest(const TrustListFields& fields) {
 }
 
 Result<Buffer> build_trust_list(const TrustListFields& fields, UnixSeconds timestamp) {
-  if (auto good = check_signers(fields); !good) return std::unexpected(good.error());
-  auto header = SignerHeader::make(fields.file_name, fields.signer, fields.signing, timestamp);
-  if (!header) return std::unexpected(header.error());
-  wire::HeaderFields header_fields = header->fields();
+  ANCHORD_TRY(check_signers(fields));
+  ANCHORD_TRY_ASSIGN(auto header,
+                     SignerHeader::make(fields.file_name, fields.signer, fields.signing, timestamp));
+  wire::HeaderFields header_fields = header.fields();
   header_fields.signer_version = fields.signer_version;
 
   std::vector<RecordNames> names;
@@ -183,10 +183,9 @@ Result<Buffer> build_trust_list(const TrustListFields& fields, UnixSeconds times
   if (!unsigned_file)
     return fail(fmt::format("cannot build '{}': {}; {}", fields.file_name, unsigned_file.error().text,
                             what_to_drop(header_fields, records)));
-  auto file = sign(std::move(*unsigned_file), fields.signer, fields.signing.digest);
-  if (!file) return std::unexpected(file.error());
+  ANCHORD_TRY_ASSIGN(auto file, sign(std::move(*unsigned_file), fields.signer, fields.signing.digest));
   // What phones are given cannot be taken back: a list that would not convince one must not leave.
-  if (auto good = verify_trust_list(*file, fields.signer.certificate); !good)
+  if (auto good = verify_trust_list(file, fields.signer.certificate); !good)
     return std::unexpected(std::move(good.error()).within("the new '" + fields.file_name + "' is not sound"));
   return file;
 }

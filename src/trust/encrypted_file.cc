@@ -74,20 +74,18 @@ Status can_encrypt_to(const crypto::Certificate& device) {
 Result<EncryptedFile> encrypt_file(std::string_view name, Bytes plain, const crypto::Certificate& device,
                                    const ContentKey& key, const Identity& signer,
                                    const SigningSettings& signing, UnixSeconds timestamp) {
-  if (Status possible = can_encrypt_to(device); !possible) return std::unexpected(possible.error());
-  auto encrypted_key = device.encrypt(key.key);
-  if (!encrypted_key) return std::unexpected(encrypted_key.error());
+  ANCHORD_TRY(can_encrypt_to(device));
+  ANCHORD_TRY_ASSIGN(auto encrypted_key, device.encrypt(key.key));
   Buffer plain_digest = crypto::digest(to_crypto(signing.digest), plain);
   wire::Encryption encryption{.iv = key.iv,
                               .pad_length = static_cast<std::uint16_t>(pad_length(plain)),
-                              .key_bits = static_cast<std::uint16_t>(encrypted_key->size() * 8),
-                              .encrypted_key = *encrypted_key,
+                              .key_bits = static_cast<std::uint16_t>(encrypted_key.size() * 8),
+                              .encrypted_key = encrypted_key,
                               .digest = signing.digest,
                               .digest_value = plain_digest};
   Buffer content = encrypt_content(plain, key);
-  auto header = file_header(name, content, encryption, signer, signing, timestamp);
-  if (!header) return std::unexpected(header.error());
-  return EncryptedFile{std::move(*header), std::move(content)};
+  ANCHORD_TRY_ASSIGN(auto header, file_header(name, content, encryption, signer, signing, timestamp));
+  return EncryptedFile{std::move(header), std::move(content)};
 }
 
 Buffer encrypt_content(Bytes plain, const ContentKey& key) {

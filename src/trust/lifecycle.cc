@@ -152,13 +152,12 @@ Cluster without_certificate(Cluster cluster, const crypto::Certificate& certific
 
 Result<std::optional<Locked>> who_would_lock(const Cluster& before, const Cluster& after,
                                              std::span<const Holders> holders, UnixSeconds now) {
-  auto served = served_by(after, now);
-  if (!served) return std::unexpected(served.error());
+  ANCHORD_TRY_ASSIGN(auto served, served_by(after, now));
   auto served_before = served_by(before, now);
-  if (served_before) return who_would_lock(*served_before, *served, holders, now);
+  if (served_before) return who_would_lock(*served_before, served, holders, now);
   // What cannot be served hands out nothing; only who would lock could be so already.
   auto locks = [&](const Holders& group) {
-    return group.count > 0 && is_locked(settled_boot(held_by(group), *served, now));
+    return group.count > 0 && is_locked(settled_boot(held_by(group), served, now));
   };
   if (std::ranges::any_of(holders, locks)) return std::unexpected(served_before.error());
   return std::nullopt;

@@ -69,17 +69,16 @@ Result<crypto::Certificate> own_list_signer(ListKind kind, Bytes list) {
 
 Status check_own_list(ListKind kind, Bytes list, const crypto::Certificate& present_signer,
                       const Served& cluster) {
-  auto signer = own_list_signer(kind, list);
-  if (!signer) return std::unexpected(signer.error());
+  ANCHORD_TRY_ASSIGN(auto signer, own_list_signer(kind, list));
   bool vouched = std::ranges::any_of(cluster.answered, [&](const KnownCertificate& known) {
-    return known.certificate == *signer &&
+    return known.certificate == signer &&
            std::ranges::find(known.roles, wire::Role::sast) != known.roles.end();
   });
-  if (*signer == present_signer || vouched) return {};
+  if (signer == present_signer || vouched) return {};
   return fail(
       fmt::format("it is signed by '{}' ({}), which is not the present list signer, and for which the "
                   "verification services do not vouch as a list signer (SAST): {}",
-                  signer->subject().to_vendor(), crypto::short_hash(*signer), remedy(kind)));
+                  signer.subject().to_vendor(), crypto::short_hash(signer), remedy(kind)));
 }
 
 OwnListFaults judge_own_lists(const OwnLists& lists, const crypto::Certificate& present_signer,

@@ -15,14 +15,13 @@ constexpr std::array<std::string_view, 4> kKept = {"ipAddressMode", "loadInforma
 }  // namespace
 
 Result<Buffer> reduced_config(Bytes plain_config, const crypto::Certificate& device) {
-  auto selection = select_xml(plain_config, kKept);
-  if (!selection) return std::unexpected(std::move(selection.error()));
-  if (selection->root != "device") {
+  ANCHORD_TRY_ASSIGN(auto selection, select_xml(plain_config, kKept));
+  if (selection.root != "device") {
     return fail("its root element is not <device>: only a phone's configuration can be encrypted");
   }
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<device>\n";
   out += "  <fullConfig>false</fullConfig>\n";
-  for (const std::string& element : selection->children) out += "  " + element + "\n";
+  for (const std::string& element : selection.children) out += "  " + element + "\n";
   out += "  <certHash>" + to_hex(crypto::md5(device.der())) + "</certHash>\n";
   out += "  <encrConfig>true</encrConfig>\n</device>\n";
   return to_buffer(as_bytes(out));

@@ -42,13 +42,11 @@ Result<Served> served_by(const Cluster& cluster, UnixSeconds now) {
   std::vector<TrustListFields> lists{itl_fields(cluster)};
   if (cluster.has_ctl) lists.push_back(ctl_fields(cluster));
   for (const TrustListFields& fields : lists) {
-    auto list = build_trust_list(fields, now);
-    if (!list) return std::unexpected(list.error());
-    served.files[fields.file_name] = std::move(*list);
+    ANCHORD_TRY_ASSIGN(auto list, build_trust_list(fields, now));
+    served.files[fields.file_name] = std::move(list);
   }
   const Identity* signer = cluster.rolling_back ? nullptr : &cluster.tftp;
-  if (Status added = add_configuration(served, signer, cluster.signing, now); !added)
-    return std::unexpected(added.error());
+  ANCHORD_TRY(add_configuration(served, signer, cluster.signing, now));
   for (const Identity& identity : cluster.tvs) served.tvs.push_back(identity.certificate);
   return served;
 }
@@ -59,9 +57,8 @@ Status add_configuration(Served& served, const Identity* signer, const SigningSe
       to_buffer(as_bytes(kConfiguration));
   if (signer == nullptr) return {};
   std::string name = phone::file_name(phone::FileKind::default_configuration, {}, phone::FileForm::sgn);
-  auto file = sign_file(name, as_bytes(kConfiguration), *signer, signing, now);
-  if (!file) return std::unexpected(file.error());
-  served.files[name] = std::move(*file);
+  ANCHORD_TRY_ASSIGN(auto file, sign_file(name, as_bytes(kConfiguration), *signer, signing, now));
+  served.files[name] = std::move(file);
   return {};
 }
 

@@ -31,7 +31,7 @@ Status verify_header(std::string_view name, Bytes header, Bytes content, const c
 Result<wire::SignedFile> verify_signed_file(Bytes file, const crypto::Certificate& signer) {
   auto parsed = wire::parse_signed_file(file);
   if (!parsed) return std::unexpected(parsed.error().error());
-  if (auto good = check_signature(file, parsed->header, signer); !good) return std::unexpected(good.error());
+  ANCHORD_TRY(check_signature(file, parsed->header, signer));
   return *parsed;
 }
 

@@ -60,17 +60,15 @@ wire::HeaderFields SignerHeader::fields() const {
 
 Result<Buffer> sign(wire::UnsignedFile file, const Identity& signer, wire::Digest digest, Bytes content) {
   std::array<Bytes, 2> parts{file.bytes, content};
-  auto signature = signer.key->sign(to_crypto(digest), parts);
-  if (!signature) return std::unexpected(signature.error());
-  return wire::insert_signature(std::move(file), *signature);
+  ANCHORD_TRY_ASSIGN(auto signature, signer.key->sign(to_crypto(digest), parts));
+  return wire::insert_signature(std::move(file), signature);
 }
 
 Result<Buffer> file_header(std::string_view name, Bytes content,
                            const std::optional<wire::Encryption>& encryption, const Identity& signer,
                            const SigningSettings& signing, UnixSeconds timestamp) {
-  auto header = SignerHeader::make(name, signer, signing, timestamp);
-  if (!header) return std::unexpected(header.error());
-  wire::HeaderFields fields = header->fields();
+  ANCHORD_TRY_ASSIGN(auto header, SignerHeader::make(name, signer, signing, timestamp));
+  wire::HeaderFields fields = header.fields();
   fields.encryption = encryption;
   auto unsigned_header = wire::build_signed_file(fields, {});
   if (!unsigned_header) {

@@ -52,11 +52,10 @@ Result<crypto::Certificate> find_signer(const wire::TrustList& list) {
 Result<VerifiedList> verify_trust_list(Bytes file, const std::optional<crypto::Certificate>& trusted) {
   auto list = wire::parse_trust_list(file);
   if (!list) return std::unexpected(list.error().error());
-  auto signer = trusted ? Result<crypto::Certificate>(*trusted) : find_signer(*list);
-  if (!signer) return std::unexpected(signer.error());
-  if (auto good = check_signature(file, list->header, *signer); !good) return std::unexpected(good.error());
-  if (auto good = check_records(*list); !good) return std::unexpected(good.error());
-  return VerifiedList{std::move(*list), std::move(*signer)};
+  ANCHORD_TRY_ASSIGN(auto signer, trusted ? Result<crypto::Certificate>(*trusted) : find_signer(*list));
+  ANCHORD_TRY(check_signature(file, list->header, signer));
+  ANCHORD_TRY(check_records(*list));
+  return VerifiedList{std::move(*list), std::move(signer)};
 }
 
 }  // namespace anchord::trust

@@ -98,17 +98,15 @@ class Parsing {
 }  // namespace
 
 Result<XmlSelection> select_xml(Bytes document, std::span<const std::string_view> wanted) {
-  auto text = xml_text(document);
-  if (!text) return std::unexpected(std::move(text.error()));
-  auto read = Parsing(wanted).run(text->text);
-  if (read) read->warning = std::move(text->warning);
+  ANCHORD_TRY_ASSIGN(auto text, xml_text(document));
+  auto read = Parsing(wanted).run(text.text);
+  if (read) read->warning = std::move(text.warning);
   return read;
 }
 
 Result<std::string> check_xml(Bytes document) {
-  auto read = select_xml(document, {});
-  if (!read) return std::unexpected(std::move(read.error()));
-  return std::move(read->warning);
+  ANCHORD_TRY_ASSIGN(auto read, select_xml(document, {}));
+  return std::move(read.warning);
 }
 
 }  // namespace anchord::trust

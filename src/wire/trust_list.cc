@@ -180,9 +180,8 @@ Result<UnsignedFile> build_trust_list(const HeaderFields& fields, std::span<cons
   for (const Record& record : records) write_record(content, builder, record);
   if (builder.error()) return std::unexpected(*builder.error());
 
-  Result<UnsignedFile> file = build_unsigned(kTrustListVersion, fields, content);
-  if (!file) return file;
-  std::size_t size = file->bytes.size() + kItemHeadSize + file->signature_size;
+  ANCHORD_TRY_ASSIGN(auto file, build_unsigned(kTrustListVersion, fields, content));
+  std::size_t size = file.bytes.size() + kItemHeadSize + file.signature_size;
   if (size > kMaxTrustListSize) {
     return fail(
         fmt::format("the trust list would be {} bytes, and phones load no more than {}: "

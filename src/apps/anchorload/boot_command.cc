@@ -29,9 +29,7 @@ Result<std::vector<io::Address>> services_of(const BootFlags& b) {
   for (const std::string& text : b.tvs) {
     auto address = io::parse_address(text, b.tvs_port);
     if (!address) return std::unexpected(std::move(address.error()).within("--tvs"));
-    if (Status allowed = check_target(b, address->host, "--tvs"); !allowed) {
-      return std::unexpected(std::move(allowed.error()));
-    }
+    ANCHORD_TRY(check_target(b, address->host, "--tvs"));
     out.push_back(*address);
   }
   if (out.empty()) out.push_back({.host = b.plan.target.host, .port = b.tvs_port});
@@ -56,22 +54,19 @@ Status choose_connections(BootFlags& b, bool by_tftp, bool loses) {
 
 Result<BootSettings> prepare(BootFlags& b) {
   const bool by_tftp = b.protocol == "auto" || b.protocol == "tftp";
-  auto faults = read_faults(b.faults);
-  if (!faults) return std::unexpected(std::move(faults.error()));
-  const bool loses = faults->cut > 0 || faults->off > 0;
-  if (Status chosen = choose_connections(b, by_tftp, loses); !chosen) return std::unexpected(chosen.error());
+  ANCHORD_TRY_ASSIGN(auto faults, read_faults(b.faults));
+  const bool loses = faults.cut > 0 || faults.off > 0;
+  ANCHORD_TRY(choose_connections(b, by_tftp, loses));
   // The number of boots ends the run, unless its time does.
   if (!b.seconds) b.plan.count = b.boots * b.row.count;
-  if (Status completed = complete(b); !completed) return std::unexpected(completed.error());
+  ANCHORD_TRY(complete(b));
   if (b.ramp) b.plan.rate = b.row.count / *b.ramp;
-  BootSettings out{.file_servers = file_servers_of(b),
-                   .timeout = static_cast<Millis>(b.timeout * 1000),
-                   .faults = *faults};
+  BootSettings out{
+      .file_servers = file_servers_of(b), .timeout = static_cast<Millis>(b.timeout * 1000), .faults = faults};
   if (b.rest) out.rest = static_cast<Millis>(*b.rest * 1000);
   b.plan.target = out.file_servers.front().target;
-  auto services = services_of(b);
-  if (!services) return std::unexpected(std::move(services.error()));
-  out.tvs = std::move(*services);
+  ANCHORD_TRY_ASSIGN(auto services, services_of(b));
+  out.tvs = std::move(services);
   b.plan.drain = 2 * out.timeout;
   b.row.tvs_servers = out.tvs.size();
   b.row.again = b.seconds || b.boots > 1;

@@ -10,15 +10,13 @@ BootProtocol::BootProtocol(BootSettings settings, Phones& phones)
 Result<const BootProtocol::Shared*> BootProtocol::shared_by(const Worker& worker) {
   const std::lock_guard lock(mutex_);
   if (auto found = shared_.find(&worker); found != shared_.end()) return &found->second;
-  auto context = crypto::TlsContext::client({});
-  if (!context) return std::unexpected(std::move(context.error()));
-  return &shared_.emplace(&worker, Shared{.tls = std::move(*context)}).first->second;
+  ANCHORD_TRY_ASSIGN(auto context, crypto::TlsContext::client({}));
+  return &shared_.emplace(&worker, Shared{.tls = std::move(context)}).first->second;
 }
 
 Result<std::unique_ptr<Client>> BootProtocol::make_client(Worker& worker, std::uint32_t id) {
-  auto shared = shared_by(worker);
-  if (!shared) return std::unexpected(std::move(shared.error()));
-  return std::make_unique<BootClient>(*this, worker, id, **shared);
+  ANCHORD_TRY_ASSIGN(auto shared, shared_by(worker));
+  return std::make_unique<BootClient>(*this, worker, id, *shared);
 }
 
 std::size_t BootProtocol::datagram_size() const {

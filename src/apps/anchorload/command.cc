@@ -41,7 +41,7 @@ Status check_target(const Flags& f, const io::Host& host, const std::string& fla
 Status complete(Flags& f) {
   auto host = io::parse_host(f.host);
   if (!host) return std::unexpected(std::move(host.error()).within("--host"));
-  if (Status allowed = check_target(f, *host, "--host"); !allowed) return allowed;
+  ANCHORD_TRY(check_target(f, *host, "--host"));
   f.plan.target = {.host = *host, .port = f.port};
   f.plan.own_addresses = !f.one_address && is_v4_loopback(*host);
   f.plan.connections = f.connections.value_or(f.plan.connections);
@@ -51,9 +51,8 @@ Status complete(Flags& f) {
 }
 
 Result<crypto::Certificate> read_certificate(const std::string& file) {
-  auto content = read_file(file, std::size_t{1} << 20);
-  if (!content) return std::unexpected(std::move(content.error()));
-  auto certificate = crypto::Certificate::from_pem_or_der(*content);
+  ANCHORD_TRY_ASSIGN(auto content, read_file(file, std::size_t{1} << 20));
+  auto certificate = crypto::Certificate::from_pem_or_der(content);
   if (!certificate) return std::unexpected(std::move(certificate.error()).within(file));
   return certificate;
 }

@@ -61,9 +61,8 @@ Result<bool> Copies::is_right(std::uint64_t file, Bytes content) const {
     content = parsed->content;
     path = folder_ / unsigned_name(name);
   }
-  auto local = read_file(path, kMaxFileSize);
-  if (!local) return std::unexpected(local.error());
-  return same_bytes(*local, content);
+  ANCHORD_TRY_ASSIGN(auto local, read_file(path, kMaxFileSize));
+  return same_bytes(local, content);
 }
 
 void Copy::start(std::uint64_t file) {

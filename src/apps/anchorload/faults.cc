@@ -41,16 +41,13 @@ Result<FaultPlan> read_faults(const FaultFlags& flags) {
     if (!seen.insert(service).second) return fail("--unreachable: " + service + " is given twice");
     *percent = 100;
     if (colon == std::string::npos) continue;
-    auto value = read_percent("--unreachable", std::string_view(text).substr(colon + 1));
-    if (!value) return std::unexpected(std::move(value.error()));
-    *percent = *value;
+    ANCHORD_TRY_ASSIGN(auto value, read_percent("--unreachable", std::string_view(text).substr(colon + 1)));
+    *percent = value;
   }
-  auto cut = read_percent("--cut", flags.cut);
-  if (!cut) return std::unexpected(std::move(cut.error()));
-  auto off = read_percent("--off-at", flags.off);
-  if (!off) return std::unexpected(std::move(off.error()));
-  out.cut = *cut;
-  out.off = *off;
+  ANCHORD_TRY_ASSIGN(auto cut, read_percent("--cut", flags.cut));
+  ANCHORD_TRY_ASSIGN(auto off, read_percent("--off-at", flags.off));
+  out.cut = cut;
+  out.off = off;
   return out;
 }
 

@@ -15,12 +15,11 @@ HttpProtocol::HttpProtocol(const Plan& plan, unsigned depth, Millis timeout, Cop
 Result<std::unique_ptr<Client>> HttpProtocol::make_client(Worker& worker, std::uint32_t id) {
   std::optional<crypto::TlsContext> context;
   if (tls_) {
-    auto made = crypto::TlsContext::client(*tls_);
-    if (!made) return std::unexpected(made.error());
-    context = std::move(*made);
+    ANCHORD_TRY_ASSIGN(auto made, crypto::TlsContext::client(*tls_));
+    context = std::move(made);
   }
   auto client = std::make_unique<HttpClient>(*this, worker, id, std::move(context));
-  if (Status opened = client->open(); !opened) return std::unexpected(std::move(opened.error()));
+  ANCHORD_TRY(client->open());
   return client;
 }
 

@@ -64,8 +64,7 @@ Result<ResponseHead> parse_response_head(Bytes head) {
     text.remove_prefix(end + 2);
     return line;
   };
-  auto out = parse_status_line(next_line());
-  if (!out) return out;
+  ANCHORD_TRY_ASSIGN(auto out, parse_status_line(next_line()));
   std::optional<std::uint64_t> length;
   for (std::string_view line = next_line(); !line.empty(); line = next_line()) {
     const auto colon = line.find(':');
@@ -79,15 +78,15 @@ Result<ResponseHead> parse_response_head(Bytes head) {
     } else if (same_ignoring_case(name, "transfer-encoding")) {
       return fail("a response without a known length (Transfer-Encoding)");
     } else if (same_ignoring_case(name, "etag")) {
-      out->etag = value;
+      out.etag = value;
     } else if (same_ignoring_case(name, "connection")) {
-      if (same_ignoring_case(value, "close")) out->close = true;
-      if (same_ignoring_case(value, "keep-alive")) out->close = false;
+      if (same_ignoring_case(value, "close")) out.close = true;
+      if (same_ignoring_case(value, "keep-alive")) out.close = false;
     }
   }
-  const bool no_body = out->status == 204 || out->status == 304;
+  const bool no_body = out.status == 204 || out.status == 304;
   if (!length && !no_body) return fail("a response without Content-Length");
-  if (!no_body) out->length = *length;
+  if (!no_body) out.length = *length;
   return out;
 }
 
@@ -123,9 +122,8 @@ Result<ResponseReader::Step> ResponseReader::take_head(Bytes bytes) {
     }
     return Step{.taken = piece.size()};
   }
-  auto head = parse_response_head(Bytes(bytes_).first(size));
-  if (!head) return std::unexpected(std::move(head.error()));
-  head_ = *head;
+  ANCHORD_TRY_ASSIGN(auto head, parse_response_head(Bytes(bytes_).first(size)));
+  head_ = head;
   has_head_ = true;
   left_ = head_.length;
   in_body_ = left_ > 0;

@@ -44,10 +44,9 @@ Result<FileNames::Pattern> FileNames::parse_one(std::string_view text) {
 Result<FileNames> FileNames::parse(const std::vector<std::string>& texts) {
   FileNames out;
   for (const std::string& text : texts) {
-    auto pattern = parse_one(text);
-    if (!pattern) return std::unexpected(pattern.error());
-    out.count_ += pattern->count;
-    out.patterns_.push_back(std::move(*pattern));
+    ANCHORD_TRY_ASSIGN(auto pattern, parse_one(text));
+    out.count_ += pattern.count;
+    out.patterns_.push_back(std::move(pattern));
     const std::size_t length = out.name(out.count_ - 1).size();
     if (length == 0 || length > wire::kMaxTftpFileName) {
       return fail(fmt::format("--file {}: a name has 1 to {} bytes", text, wire::kMaxTftpFileName));

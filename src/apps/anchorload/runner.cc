@@ -54,9 +54,8 @@ class Run {
 
 Status Run::make_workers() {
   for (unsigned i = 0; i < plan_.threads; ++i) {
-    auto waker = io::Waker::create();
-    if (!waker) return std::unexpected(waker.error());
-    workers_.push_back(std::make_unique<Worker>(plan_, protocol_, i, std::move(*waker)));
+    ANCHORD_TRY_ASSIGN(auto waker, io::Waker::create());
+    workers_.push_back(std::make_unique<Worker>(plan_, protocol_, i, std::move(waker)));
   }
   return {};
 }
@@ -65,9 +64,8 @@ Status Run::make_workers() {
 Status Run::measure(double& client, std::optional<double>& server) const {
   client = own_cpu_seconds();
   if (plan_.pid == 0) return {};
-  auto seconds = cpu_seconds_of(plan_.pid);
-  if (!seconds) return std::unexpected(seconds.error());
-  server = *seconds;
+  ANCHORD_TRY_ASSIGN(auto seconds, cpu_seconds_of(plan_.pid));
+  server = seconds;
   return {};
 }
 
@@ -111,7 +109,7 @@ void Run::watch(Nanos end) {
 
 Result<Outcome> Run::run() {
   io::raise_descriptor_limit();
-  if (Status made = make_workers(); !made) return std::unexpected(made.error());
+  ANCHORD_TRY(make_workers());
   std::vector<std::jthread> threads;
   for (const auto& worker : workers_) threads.emplace_back([&] { worker->run(start_); });
   start_.ready.wait();

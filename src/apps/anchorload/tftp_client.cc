@@ -29,7 +29,7 @@ TftpProtocol::TftpProtocol(const Plan& plan, const TftpReadSettings& settings, C
 
 Result<std::unique_ptr<Client>> TftpProtocol::make_client(Worker& worker, std::uint32_t id) {
   auto client = std::make_unique<TftpClient>(*this, worker, id);
-  if (Status opened = client->open(); !opened) return std::unexpected(std::move(opened.error()));
+  ANCHORD_TRY(client->open());
   return client;
 }
 

@@ -75,7 +75,7 @@ Status TftpFetch::open(const io::Address& target) {
 
 Status TftpFetch::start(const io::Address& target, std::string_view file) {
   if (!socket_) {
-    if (Status opened = open(target); !opened) return opened;
+    ANCHORD_TRY(open(target));
   }
   busy_ = true;
   target_ = peer_ = target;

@@ -14,10 +14,9 @@ TvsProtocol::TvsProtocol(const Plan& plan, TvsLoadSettings settings)
       first_(std::make_unique<std::atomic<std::uint64_t>[]>(settings_.certificates.size())) {}
 
 Result<std::unique_ptr<Client>> TvsProtocol::make_client(Worker& worker, std::uint32_t id) {
-  auto context = crypto::TlsContext::client(settings_.tls);
-  if (!context) return std::unexpected(std::move(context.error()));
-  auto client = std::make_unique<TvsClient>(*this, worker, id, std::move(*context));
-  if (Status opened = client->open(); !opened) return std::unexpected(std::move(opened.error()));
+  ANCHORD_TRY_ASSIGN(auto context, crypto::TlsContext::client(settings_.tls));
+  auto client = std::make_unique<TvsClient>(*this, worker, id, std::move(context));
+  ANCHORD_TRY(client->open());
   return client;
 }
 

@@ -32,12 +32,11 @@ Status add_folder(const std::string& folder, std::vector<Buffer>& out) {
 Result<std::vector<Buffer>> read_certificates(const TvsFlags& t) {
   std::vector<Buffer> out;
   for (const std::string& file : t.certs) {
-    auto certificate = read_certificate(file);
-    if (!certificate) return std::unexpected(std::move(certificate.error()));
-    out.push_back(to_buffer(certificate->der()));
+    ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(file));
+    out.push_back(to_buffer(certificate.der()));
   }
   if (!t.cert_dir.empty()) {
-    if (Status added = add_folder(t.cert_dir, out); !added) return std::unexpected(std::move(added.error()));
+    ANCHORD_TRY(add_folder(t.cert_dir, out));
   }
   if (out.empty()) return fail("there is no certificate to ask about: --cert FILE or --cert-dir DIR");
   return out;
@@ -52,9 +51,8 @@ Result<crypto::TlsClientSettings> tls_of(const TvsFlags& t) {
   }
   if (!t.ciphers.empty()) out.ciphers = t.ciphers;
   if (t.tls_cert.empty()) return out;
-  auto pinned = read_certificate(t.tls_cert);
-  if (!pinned) return std::unexpected(std::move(pinned.error()));
-  out.pinned = std::move(*pinned);
+  ANCHORD_TRY_ASSIGN(auto pinned, read_certificate(t.tls_cert));
+  out.pinned = std::move(pinned);
   return out;
 }
 

@@ -39,11 +39,11 @@ Worker::Worker(const Plan& plan, Protocol& protocol, unsigned index, io::Waker w
 Status Worker::open() {
   const std::size_t size = std::max<std::size_t>(2048, protocol_.datagram_size() + io::kDatagramOverhead);
   const auto buffers = std::clamp<std::size_t>(std::bit_floor(kDatagramMemory / size), 64, 2048);
-  auto ring = io::Uring::create({.udp_buffers = static_cast<unsigned>(buffers),
-                                 .udp_buffer_size = static_cast<unsigned>((size + 7) / 8 * 8),
-                                 .waker = waker_});
-  if (!ring) return std::unexpected(ring.error());
-  ring_ = std::move(*ring);
+  ANCHORD_TRY_ASSIGN(auto ring,
+                     io::Uring::create({.udp_buffers = static_cast<unsigned>(buffers),
+                                        .udp_buffer_size = static_cast<unsigned>((size + 7) / 8 * 8),
+                                        .waker = waker_}));
+  ring_ = std::move(ring);
   ring_->watch_waker(kWakerTag);
 
   const auto count = static_cast<std::uint32_t>(share(plan_.connections, plan_.threads, index_));
@@ -52,9 +52,8 @@ Status Worker::open() {
   places_.resize(count);
   for (std::uint32_t id = 0; id < count; ++id) place(id, std::uint64_t{id} * plan_.threads + index_);
   for (std::uint32_t id = 0; id < count; ++id) {
-    auto client = protocol_.make_client(*this, id);
-    if (!client) return std::unexpected(client.error());
-    clients_.push_back(std::move(*client));
+    ANCHORD_TRY_ASSIGN(auto client, protocol_.make_client(*this, id));
+    clients_.push_back(std::move(client));
   }
   open_.resize(count);
   for (std::uint32_t id = 0; id < count; ++id) free_.push_back(id);

@@ -5,7 +5,6 @@
 
 #include "anchord/base/error.h"
 #include "anchord/protocol/message.h"
-#include "failure.h"
 
 namespace anchord::ctl {
 
@@ -16,9 +15,8 @@ Result<protocol::Answer> exchange(const std::filesystem::path& state_dir, const 
 // The answer to that request, or why there is none.
 template <class Request>
 Result<typename Request::Answer> ask_service(const std::filesystem::path& state_dir, const Request& request) {
-  auto answer = exchange(state_dir, request);
-  if (!answer) return failure_of(answer);
-  return protocol::expect<typename Request::Answer>(std::move(*answer));
+  ANCHORD_TRY_ASSIGN(auto answer, exchange(state_dir, request));
+  return protocol::expect<typename Request::Answer>(std::move(answer));
 }
 
 // Whether one is there, even if it does not answer: it answers, or holds the state's lock.

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "client/failure.h"
-
 namespace anchord::ctl {
 
 Result<StreamSocket> StreamSocket::connect(const sockaddr* address, socklen_t length, Millis deadline) {
@@ -16,7 +14,7 @@ Result<StreamSocket> StreamSocket::connect(const sockaddr* address, socklen_t le
   StreamSocket out(fd, deadline);
   if (::connect(fd, address, length) == 0) return out;
   if (errno != EINPROGRESS) return fail_errno("connect", errno);
-  if (Status ready = out.wait_for(POLLOUT); !ready) return failure_of(ready);
+  ANCHORD_TRY(out.wait_for(POLLOUT));
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
@@ -50,7 +48,7 @@ Status StreamSocket::send_all(Bytes bytes) {
     if (sent >= 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
-      if (Status ready = wait_for(POLLOUT); !ready) return ready;
+      ANCHORD_TRY(wait_for(POLLOUT));
     } else if (errno != EINTR) {
       return failed("send", errno);
     }
@@ -62,7 +60,7 @@ Result<std::size_t> StreamSocket::receive(MutableBytes room) {
   for (;;) {
     // The deadline is asked first: a peer that always has one byte more cannot
     // keep us beyond it.
-    if (Status ready = wait_for(POLLIN); !ready) return failure_of(ready);
+    ANCHORD_TRY(wait_for(POLLIN));
     ssize_t count = ::recv(fd_, room.data(), room.size(), 0);
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno != EINTR && errno != EAGAIN) return failed("receive", errno);

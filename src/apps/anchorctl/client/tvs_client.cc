@@ -53,9 +53,7 @@ class TlsConnection {
   }
   Result<std::size_t> read(MutableBytes plain) {
     std::size_t count = 0;
-    if (Status status = run([&] { return engine_.read(plain, count); }); !status) {
-      return failure_of(status);
-    }
+    ANCHORD_TRY(run([&] { return engine_.read(plain, count); }));
     return count;
   }
   void close() {
@@ -77,16 +75,15 @@ class TlsConnection {
       if (progress == Progress::done) return {};
       if (progress == Progress::peer_closed) return fail("the server closed the connection");
       if (progress == Progress::want_input) {
-        if (Status more = receive(); !more) return more;
+        ANCHORD_TRY(receive());
       }
     }
   }
 
   Status receive() {
-    auto count = socket_.receive(in_);
-    if (!count) return failure_of(count);
-    if (*count == 0) return fail("the server closed the connection");
-    engine_.give(Bytes(in_).first(*count));
+    ANCHORD_TRY_ASSIGN(auto count, socket_.receive(in_));
+    if (count == 0) return fail("the server closed the connection");
+    engine_.give(Bytes(in_).first(count));
     return {};
   }
 
@@ -102,9 +99,8 @@ Result<Buffer> read_message(TlsConnection& connection) {
   for (;;) {
     // The room is larger than any message whose size is accepted below, so it
     // cannot be full here.
-    auto count = connection.read(MutableBytes(room).subspan(filled));
-    if (!count) return failure_of(count);
-    filled += *count;
+    ANCHORD_TRY_ASSIGN(auto count, connection.read(MutableBytes(room).subspan(filled)));
+    filled += count;
     auto size = wire::tvs_message_size(Bytes(room).first(filled));
     if (!size) return std::unexpected(size.error().error().within("a malformed answer"));
     if (*size == 0 || filled < *size) continue;
@@ -115,17 +111,14 @@ Result<Buffer> read_message(TlsConnection& connection) {
 }
 
 Result<TvsReply> converse(const TvsServer& server, const crypto::TlsContext& context, Bytes request) {
-  auto socket = connect_to(server.address, monotonic_now() + kTvsTimeout);
-  if (!socket) return failure_of(socket);
-  TlsConnection connection(std::move(*socket));
-  Status asked = connection.start(context);
-  if (asked) asked = connection.handshake();
-  if (asked) asked = connection.write(request);
-  if (!asked) return failure_of(asked);
-  auto message = read_message(connection);
-  if (!message) return failure_of(message);
+  ANCHORD_TRY_ASSIGN(auto socket, connect_to(server.address, monotonic_now() + kTvsTimeout));
+  TlsConnection connection(std::move(socket));
+  ANCHORD_TRY(connection.start(context));
+  ANCHORD_TRY(connection.handshake());
+  ANCHORD_TRY(connection.write(request));
+  ANCHORD_TRY_ASSIGN(auto message, read_message(connection));
   connection.close();
-  return TvsReply{std::move(*message), std::string(connection.engine().version()),
+  return TvsReply{std::move(message), std::string(connection.engine().version()),
                   std::string(connection.engine().cipher())};
 }
 
@@ -166,9 +159,8 @@ Result<TvsReply> ask_tvs(const TvsServer& server, Bytes request) {
   settings.min = server.min;
   settings.max = server.max;
   settings.pinned = server.certificate;
-  auto context = crypto::TlsContext::client(settings);
-  if (!context) return failure_of(context);
-  auto reply = converse(server, *context, request);
+  ANCHORD_TRY_ASSIGN(auto context, crypto::TlsContext::client(settings));
+  auto reply = converse(server, context, request);
   if (!reply) {
     return failure_of(reply, "no answer from " + server.address.text() +
                                  " (check that anchord serves TVS there, and --tvs-cert)");

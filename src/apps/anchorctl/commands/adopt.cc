@@ -23,9 +23,8 @@ std::pair<std::string, std::string> split(const std::string& text) {
 
 Status read_all(const std::vector<std::string>& files, std::vector<trust::Identity>& identities) {
   for (const std::string& file : files) {
-    auto identity = read_identity(file);
-    if (!identity) return failure_of(identity);
-    identities.push_back(std::move(*identity));
+    ANCHORD_TRY_ASSIGN(auto identity, read_identity(file));
+    identities.push_back(std::move(identity));
   }
   return {};
 }
@@ -34,19 +33,18 @@ Status read_all(const std::vector<std::string>& files, std::vector<trust::Identi
 
 Result<trust::Identity> read_identity(const std::string& text) {
   const auto [file, key_file] = split(text);
-  auto certificate = read_certificate(file);
-  if (!certificate) return failure_of(certificate);
+  ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(file));
   auto key = read_key(key_file);
   if (!key && key_file == file) {
     return fail(
         fmt::format("{}: give its private key in the same file, or as FILE,KEYFILE", key.error().text));
   }
   if (!key) return failure_of(key);
-  if (!key->matches(*certificate)) {
+  if (!key->matches(certificate)) {
     return fail(fmt::format("the private key in {} is not that of the certificate in {}", quoted(key_file),
                             quoted(file)));
   }
-  return trust::Identity{std::move(*certificate), std::move(*key)};
+  return trust::Identity{std::move(certificate), std::move(*key)};
 }
 
 Options adopt_options(AdoptOptions& options) {
@@ -79,18 +77,16 @@ Result<store::Adopted> read_adopted(const AdoptOptions& options) {
   }
   if (options.adopt && !any) wrong_usage("--adopt needs what to take over: give --sast FILE");
   store::Adopted adopted;
-  if (Status done = read_all(options.sast, adopted.signers); !done) return failure_of(done);
-  if (Status done = read_all(options.tvs, adopted.tvs); !done) return failure_of(done);
+  ANCHORD_TRY(read_all(options.sast, adopted.signers));
+  ANCHORD_TRY(read_all(options.tvs, adopted.tvs));
   if (!options.capf.empty()) {
-    auto capf = read_identity(options.capf);
-    if (!capf) return failure_of(capf);
-    adopted.capf = std::move(*capf);
+    ANCHORD_TRY_ASSIGN(auto capf, read_identity(options.capf));
+    adopted.capf = std::move(capf);
   }
   if (!options.itl.empty()) {
-    auto itl = read_file(options.itl, wire::kMaxTrustListSize);
-    if (!itl) return failure_of(itl);
-    if (itl->empty()) return fail(quoted(options.itl) + " is empty");
-    adopted.itl = std::move(*itl);
+    ANCHORD_TRY_ASSIGN(auto itl, read_file(options.itl, wire::kMaxTrustListSize));
+    if (itl.empty()) return fail(quoted(options.itl) + " is empty");
+    adopted.itl = std::move(itl);
   }
   return adopted;
 }

@@ -1,7 +1,6 @@
 // audit: who has changed what, by this state's own record.
 #include <memory>
 
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "render/output.h"
 
@@ -12,16 +11,14 @@ constexpr unsigned kUsualEntries = 50;
 constexpr unsigned kMostEntries = 1'000'000;
 
 Outcome list_audit(const Session& session, unsigned limit) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
   // One more, to know whether there are older ones.
-  auto entries = store->audit(std::size_t{limit} + 1);
-  if (!entries) return failure_of(entries);
-  const bool more = entries->size() > limit;
-  if (more) entries->pop_back();
+  ANCHORD_TRY_ASSIGN(auto entries, store.audit(std::size_t{limit} + 1));
+  const bool more = entries.size() > limit;
+  if (more) entries.pop_back();
   Json list = Json::array();
   Text::Table rows{{"TIME", "WHO", "FORCED", "WHAT"}};
-  for (const store::AuditEntry& entry : *entries) {
+  for (const store::AuditEntry& entry : entries) {
     std::string time = time_text(entry.time);
     list.push_back({{"time", time}, {"who", entry.who}, {"what", entry.what}, {"forced", entry.forced}});
     rows.push_back({std::move(time), entry.who, entry.forced ? "FORCED" : "-", entry.what});

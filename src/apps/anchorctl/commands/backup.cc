@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <memory>
 
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/files.h"
@@ -75,35 +74,31 @@ Text backup_text(const std::string& what, const BackupFacts& facts) {
 
 Outcome create(const Session& session, const BackupOptions& options) {
   auto state = session.state_dir();
-  auto passphrase = read_passphrase(options.passphrase_file, AskPassphrase::twice);
-  if (!passphrase) return failure_of(passphrase);
-  auto facts = [&] {
+  ANCHORD_TRY_ASSIGN(auto passphrase, read_passphrase(options.passphrase_file, AskPassphrase::twice));
+  ANCHORD_TRY_ASSIGN(auto facts, [&] {
     Percent percent("making the backup");
-    return store::create_backup(state, options.file, passphrase->bytes(), calendar_now(), percent.report());
-  }();
-  if (!facts) return failure_of(facts);
-  if (facts->skipped > 0) {
-    warn(fmt::format("{} files are not in the backup: they are links or no files: {}{}", facts->skipped,
-                     joined(facts->first_skipped, ", "),
-                     facts->skipped > facts->first_skipped.size() ? " and more" : ""));
+    return store::create_backup(state, options.file, passphrase.bytes(), calendar_now(), percent.report());
+  }());
+  if (facts.skipped > 0) {
+    warn(fmt::format("{} files are not in the backup: they are links or no files: {}{}", facts.skipped,
+                     joined(facts.first_skipped, ", "),
+                     facts.skipped > facts.first_skipped.size() ? " and more" : ""));
   }
-  Json document = facts_json(options.file, *facts);
-  document["skipped"] = facts->skipped;
+  Json document = facts_json(options.file, facts);
+  document["skipped"] = facts.skipped;
   return Shown{
       std::move(document),
-      backup_text("made the backup " + options.file, *facts)
+      backup_text("made the backup " + options.file, facts)
           .line("keep the file and its passphrase in different places, neither of them on this machine")};
 }
 
 Outcome verify(const BackupOptions& options) {
-  auto passphrase = read_passphrase(options.passphrase_file, AskPassphrase::once);
-  if (!passphrase) return failure_of(passphrase);
-  auto facts = [&] {
+  ANCHORD_TRY_ASSIGN(auto passphrase, read_passphrase(options.passphrase_file, AskPassphrase::once));
+  ANCHORD_TRY_ASSIGN(auto facts, [&] {
     Percent percent("reading the backup");
-    return store::verify_backup(options.file, passphrase->bytes(), percent.report());
-  }();
-  if (!facts) return failure_of(facts);
-  return Shown{facts_json(options.file, *facts), backup_text(options.file + " is whole", *facts)};
+    return store::verify_backup(options.file, passphrase.bytes(), percent.report());
+  }());
+  return Shown{facts_json(options.file, facts), backup_text(options.file + " is whole", facts)};
 }
 
 Outcome restore(const Session& session, BackupOptions options) {
@@ -115,19 +110,17 @@ Outcome restore(const Session& session, BackupOptions options) {
                  fmt::format("What is in {} now will be put aside, beside it.", quoted(session.state)))) {
     return fail("nothing was restored");
   }
-  auto passphrase = read_passphrase(options.passphrase_file, AskPassphrase::once);
-  if (!passphrase) return failure_of(passphrase);
+  ANCHORD_TRY_ASSIGN(auto passphrase, read_passphrase(options.passphrase_file, AskPassphrase::once));
   options.restore.now = calendar_now();
-  auto restored = [&] {
+  ANCHORD_TRY_ASSIGN(auto restored, [&] {
     Percent percent("restoring the backup");
-    return store::restore_backup(options.file, state, passphrase->bytes(), options.restore, percent.report());
-  }();
-  if (!restored) return failure_of(restored);
-  std::string replaced = restored->replaced.string();
-  Json document = facts_json(options.file, restored->facts);
+    return store::restore_backup(options.file, state, passphrase.bytes(), options.restore, percent.report());
+  }());
+  std::string replaced = restored.replaced.string();
+  Json document = facts_json(options.file, restored.facts);
   document["state"] = session.state;
   document["replaced"] = replaced.empty() ? Json() : Json(replaced);
-  Text text = backup_text(fmt::format("restored {} to {}", options.file, session.state), restored->facts);
+  Text text = backup_text(fmt::format("restored {} to {}", options.file, session.state), restored.facts);
   if (!replaced.empty())
     text.line(fmt::format("what was there is in {}: remove it when all is well", replaced));
   text.line(fmt::format("start the service with: anchord --state {}", session.state));

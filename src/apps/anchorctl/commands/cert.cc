@@ -29,14 +29,12 @@ struct CertAddOptions {
 Outcome add_certificates(const Session& session, const CertAddOptions& options) {
   auto roles = roles_from_option(options.roles);
   session.state_dir();
-  auto certificates = read_certificates(options.file);
-  if (!certificates) return failure_of(certificates);
+  ANCHORD_TRY_ASSIGN(auto certificates, read_certificates(options.file));
   std::vector<KnownCertificate> known;
-  for (const auto& certificate : *certificates) known.push_back({certificate, roles, options.ttl, {}});
+  for (const auto& certificate : certificates) known.push_back({certificate, roles, options.ttl, {}});
 
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto added = add_known(session, *store, known, options.change.request());
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  auto added = add_known(session, store, known, options.change.request());
   if (!added) return failure_of(added, quoted(options.file));
   session.tell_changed();
   return shown_added(known, *added);
@@ -45,12 +43,11 @@ Outcome add_certificates(const Session& session, const CertAddOptions& options) 
 // --- list and show
 
 Outcome list_certificates(const Session& session) {
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
   UnixSeconds now = calendar_now();
   Json list = Json::array();
   Text::Table rows{{"HASH", "ROLES", "TTL", "DAYS LEFT", "SUBJECT"}};
-  for (const KnownCertificate& known : cluster->known) {
+  for (const KnownCertificate& known : cluster.known) {
     list.push_back(known_json(known, now));
     rows.push_back(
         {short_hash(known.certificate), roles_text(known.roles), std::to_string(known.ttl),
@@ -61,13 +58,11 @@ Outcome list_certificates(const Session& session) {
 }
 
 Outcome show_certificate(const Session& session, const std::string& prefix) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto known = store->find_certificate(prefix);
-  if (!known) return failure_of(known);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto known, store.find_certificate(prefix));
   UnixSeconds now = calendar_now();
-  const crypto::Certificate& certificate = known->certificate;
-  Json facts = known_json(*known, now);
+  const crypto::Certificate& certificate = known.certificate;
+  Json facts = known_json(known, now);
   Text::Facts lines{
       {"sha256", hash_text(certificate)},
       {"subject", name_text(certificate.subject())},
@@ -76,11 +71,11 @@ Outcome show_certificate(const Session& session, const std::string& prefix) {
       {"key", key_text(certificate)},
       {"valid", time_text(certificate.not_before()) + " to " + time_text(certificate.not_after())},
       {"left", days_left_text(certificate.not_after(), now)},
-      {"roles", roles_text(known->roles)},
-      {"ttl", fmt::format("{} s", known->ttl)},
-      {"own", known->own            ? fmt::format("yes, of {}", trust::service_name(*known->own))
-              : known->retired_from ? known_as(*known)
-                                    : "no"}};
+      {"roles", roles_text(known.roles)},
+      {"ttl", fmt::format("{} s", known.ttl)},
+      {"own", known.own            ? fmt::format("yes, of {}", trust::service_name(*known.own))
+              : known.retired_from ? known_as(known)
+                                   : "no"}};
   return Shown{std::move(facts), Text().facts(std::move(lines))};
 }
 
@@ -92,21 +87,18 @@ struct CertRemoveOptions {
 };
 
 Outcome remove_certificate(const Session& session, const CertRemoveOptions& options) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto known = store->find_certificate(options.prefix);
-  if (!known) return failure_of(known);
-  std::string what = known_line(*known);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto known, store.find_certificate(options.prefix));
+  std::string what = known_line(known);
   if (!may_remove(options.change.yes, what,
                   fmt::format("Phones that ask for {} will be told that it is invalid.{}", what,
                               options.change.force ? " Those that need it WILL BE LOCKED." : ""))) {
     return fail("nothing was removed");
   }
-  if (auto flushed = flush_ledger(session, options.change.force); !flushed) return failure_of(flushed);
-  Status removed = store::remove_known(*store, hash_text(known->certificate), options.change.request());
-  if (!removed) return failure_of(removed);
+  ANCHORD_TRY(flush_ledger(session, options.change.force));
+  ANCHORD_TRY(store::remove_known(store, hash_text(known.certificate), options.change.request()));
   session.tell_changed();
-  return Shown{{{"removed", known_json(*known, calendar_now())}},
+  return Shown{{{"removed", known_json(known, calendar_now())}},
                Text("removed " + what + ": phones that ask for it are now told that it is invalid")};
 }
 
@@ -126,10 +118,9 @@ Outcome export_certificate(const Session& session, const ExportOptions& options)
     wrong_usage(
         fmt::format("--host: the {} certificate is the whole cluster's, not a host's", options.service));
   }
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
   std::vector<std::string> known_hosts;
-  for (const OwnCertificate& own : own_certificates(*cluster)) {
+  for (const OwnCertificate& own : own_certificates(cluster)) {
     if (own.service == service && (options.host.empty() || own.host == options.host)) {
       return Shown{{}, Text().as_it_is(own.certificate.to_pem())};
     }

@@ -20,14 +20,11 @@ namespace {
 constexpr std::size_t kMaxBundleFile = std::size_t{4} << 20;
 
 Outcome export_bundle(const Session& session, const std::string& file) {
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
-  if (Status written = write_public(file, as_bytes(write_bundle(*cluster))); !written) {
-    return failure_of(written);
-  }
-  std::vector<OwnCertificate> exported{{trust::Service::tftp, "", cluster->tftp.certificate},
-                                       {trust::Service::recovery, "", cluster->recovery.certificate},
-                                       {trust::Service::capf, "", cluster->capf.certificate}};
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
+  ANCHORD_TRY(write_public(file, as_bytes(write_bundle(cluster))));
+  std::vector<OwnCertificate> exported{{trust::Service::tftp, "", cluster.tftp.certificate},
+                                       {trust::Service::recovery, "", cluster.recovery.certificate},
+                                       {trust::Service::capf, "", cluster.capf.certificate}};
   UnixSeconds now = calendar_now();
   Json list = Json::array();
   Text text;
@@ -36,7 +33,7 @@ Outcome export_bundle(const Session& session, const std::string& file) {
     text.line(fmt::format("exported {} {} {}", trust::service_name(own.service), short_hash(own.certificate),
                           name_text(own.certificate.subject())));
   }
-  return Shown{{{"file", file}, {"cluster", cluster->name}, {"certificates", list}}, std::move(text)};
+  return Shown{{{"file", file}, {"cluster", cluster.name}, {"certificates", list}}, std::move(text)};
 }
 
 struct ImportOptions {
@@ -49,26 +46,23 @@ Outcome import_bundle(const Session& session, const ImportOptions& options) {
   std::vector<wire::Role> roles;
   if (!options.roles.empty()) roles = roles_from_option(options.roles);
   session.state_dir();
-  auto content = read_file(options.file, kMaxBundleFile);
-  if (!content) return failure_of(content);
-  auto bundle = read_bundle(*content);
+  ANCHORD_TRY_ASSIGN(auto content, read_file(options.file, kMaxBundleFile));
+  auto bundle = read_bundle(content);
   if (!bundle) return failure_of(bundle, quoted(options.file));
   if (!roles.empty()) {
     for (auto& known : bundle->certificates) known.roles = roles;
   }
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto own = take_own(bundle->certificates, loaded->cluster);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  auto own = take_own(bundle->certificates, loaded.cluster);
   if (bundle->certificates.empty() ||
-      std::ranges::find(bundle->cluster_ids, loaded->cluster.id) != bundle->cluster_ids.end()) {
+      std::ranges::find(bundle->cluster_ids, loaded.cluster.id) != bundle->cluster_ids.end()) {
     return fail(
         fmt::format("{} is of this cluster itself: there is nothing to do here; import it in the other "
                     "cluster",
                     quoted(options.file)));
   }
-  auto added = add_known(session, *store, bundle->certificates, options.change.request());
+  auto added = add_known(session, store, bundle->certificates, options.change.request());
   if (!added) return failure_of(added, quoted(options.file));
   session.tell_changed();
   return shown_added(bundle->certificates, *added, &own);

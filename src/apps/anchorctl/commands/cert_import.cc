@@ -16,18 +16,15 @@ namespace {
 
 Outcome import_database(const Session& session, const std::string& file, const ChangeOptions& change) {
   session.state_dir();
-  auto certificates = store::read_tvsd_database(file);
-  if (!certificates) return failure_of(certificates);
-  if (certificates->empty()) return fail(fmt::format("{} holds no certificates", quoted(file)));
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto own = take_own(*certificates, loaded->cluster);
-  auto added = add_known(session, *store, *certificates, change.request());
+  ANCHORD_TRY_ASSIGN(auto certificates, store::read_tvsd_database(file));
+  if (certificates.empty()) return fail(fmt::format("{} holds no certificates", quoted(file)));
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  auto own = take_own(certificates, loaded.cluster);
+  auto added = add_known(session, store, certificates, change.request());
   if (!added) return failure_of(added, quoted(file));
   session.tell_changed();
-  return shown_added(*certificates, *added, &own);
+  return shown_added(certificates, *added, &own);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include "anchord/base/hex.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/wire/foreign_file.h"
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/files.h"
 #include "render/describe.h"
@@ -58,17 +57,16 @@ Shown show_foreign(const std::string& path, std::size_t size, const wire::Foreig
 }
 
 Outcome show_file(const std::string& path) {
-  auto content = read_content(path);
-  if (!content) return failure_of(content);
-  if (auto foreign = wire::parse_foreign_file(*content)) return show_foreign(path, content->size(), *foreign);
-  auto file = wire::parse_signed_file(*content);
+  ANCHORD_TRY_ASSIGN(auto content, read_content(path));
+  if (auto foreign = wire::parse_foreign_file(content)) return show_foreign(path, content.size(), *foreign);
+  auto file = wire::parse_signed_file(content);
   if (!file) return std::unexpected(file.error().error().within(quoted(path)));
   const auto& encryption = file->header.encryption;
-  Json out{{"file", path}, {"size", content->size()}};
+  Json out{{"file", path}, {"size", content.size()}};
   out.update(header_json(file->header));
   out["content_size"] = file->content.size();
   out["encryption"] = encryption ? encryption_json(*encryption) : Json();
-  Text text = header_text(file->header, content->size());
+  Text text = header_text(file->header, content.size());
   if (!encryption) {
     text.facts({{"content", fmt::format("{} bytes", file->content.size())}});
   } else {
@@ -90,17 +88,14 @@ Result<crypto::Certificate> expected_signer(const Session& session, const std::s
   if (!certificate.empty()) return read_certificate(certificate);
   if (!session.has_state())
     wrong_usage("no signer to check against: give --cert, or a cluster with --state DIR");
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
-  return cluster->tftp.certificate;
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
+  return cluster.tftp.certificate;
 }
 
 Outcome verify_file(const Session& session, const FileVerifyOptions& options) {
-  auto signer = expected_signer(session, options.certificate);
-  if (!signer) return failure_of(signer);
-  auto content = read_content(options.file);
-  if (!content) return failure_of(content);
-  auto file = trust::verify_signed_file(*content, *signer);
+  ANCHORD_TRY_ASSIGN(auto signer, expected_signer(session, options.certificate));
+  ANCHORD_TRY_ASSIGN(auto content, read_content(options.file));
+  auto file = trust::verify_signed_file(content, signer);
   if (!file) {
     Json json{{"file", options.file}, {"valid", false}, {"reason", file.error().text}};
     return Shown{.json = std::move(json),
@@ -113,10 +108,10 @@ Outcome verify_file(const Session& session, const FileVerifyOptions& options) {
        {"name", file->header.file_name},
        {"encrypted", file->header.encryption.has_value()},
        {"timestamp", file->header.timestamp},
-       {"signer", certificate_json(*signer, calendar_now())}},
+       {"signer", certificate_json(signer, calendar_now())}},
       Text(fmt::format("valid: {}{}, signed {} with {} by {}", file->header.file_name,
                        file->header.encryption ? ", encrypted" : "", time_text(file->header.timestamp),
-                       wire::digest_name(file->header.digest), name_text(signer->subject())))};
+                       wire::digest_name(file->header.digest), name_text(signer.subject())))};
 }
 
 struct StripOptions {
@@ -128,15 +123,14 @@ Outcome give(const StripOptions& options, Bytes content) {
   if (options.out.empty()) {
     return Shown{{}, Text().as_it_is(std::string(as_text(content)))};
   }
-  if (Status written = write_public(options.out, content); !written) return failure_of(written);
+  ANCHORD_TRY(write_public(options.out, content));
   return Shown{};
 }
 
 Outcome strip(const StripOptions& options) {
-  auto content = read_content(options.file);
-  if (!content) return failure_of(content);
-  if (auto foreign = wire::parse_foreign_file(*content)) return give(options, foreign->content);
-  auto file = wire::parse_signed_file(*content);
+  ANCHORD_TRY_ASSIGN(auto content, read_content(options.file));
+  if (auto foreign = wire::parse_foreign_file(content)) return give(options, foreign->content);
+  auto file = wire::parse_signed_file(content);
   if (!file) return std::unexpected(file.error().error().within(quoted(options.file)));
   if (file->header.encryption)
     warn(quoted(options.file) + ": the file inside is encrypted, and stays so: 'file decrypt' opens it");

@@ -44,28 +44,24 @@ Result<Signer> chosen_signer(const Session& session, const MakeOptions& options)
     wrong_usage("--cert and --key are given together or not at all");
   }
   if (!options.certificate.empty()) {
-    auto identity = read_identity(options.certificate, options.key);
-    if (!identity) return failure_of(identity);
-    return Signer{*identity, options.signing.over({})};
+    ANCHORD_TRY_ASSIGN(auto identity, read_identity(options.certificate, options.key));
+    return Signer{identity, options.signing.over({})};
   }
   if (!session.has_state()) wrong_usage("no signer: give --cert and --key, or a cluster with --state DIR");
-  auto cluster = session.load_cluster(store::KeyUse::with_keys);
-  if (!cluster) return failure_of(cluster);
-  return Signer{cluster->tftp, options.signing.over(cluster->signing)};
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::with_keys));
+  return Signer{cluster.tftp, options.signing.over(cluster.signing)};
 }
 
 Outcome sign(const Session& session, const MakeOptions& options) {
-  auto signer = chosen_signer(session, options);
-  if (!signer) return failure_of(signer);
-  auto content = read_content(options.in);
-  if (!content) return failure_of(content);
+  ANCHORD_TRY_ASSIGN(auto signer, chosen_signer(session, options));
+  ANCHORD_TRY_ASSIGN(auto content, read_content(options.in));
   std::string out = options.out_or(phone::FileForm::sgn);
   std::string name = options.name_or(phone::FileForm::sgn);
-  auto file = trust::sign_file(name, *content, signer->identity, signer->settings, options.signing.time());
+  auto file = trust::sign_file(name, content, signer.identity, signer.settings, options.signing.time());
   if (!file) return failure_of(file, quoted(options.in));
-  if (Status written = write_public(out, *file); !written) return failure_of(written);
+  ANCHORD_TRY(write_public(out, *file));
 
-  const crypto::Certificate& by = signer->identity.certificate;
+  const crypto::Certificate& by = signer.identity.certificate;
   return Shown{{{"file", out},
                 {"name", name},
                 {"size", file->size()},
@@ -75,32 +71,29 @@ Outcome sign(const Session& session, const MakeOptions& options) {
 }
 
 Outcome encrypt(const Session& session, const MakeOptions& options) {
-  auto signer = chosen_signer(session, options);
-  if (!signer) return failure_of(signer);
-  auto device = read_certificate(options.device);
-  if (!device) return failure_of(device);
-  if (Status possible = trust::can_encrypt_to(*device); !possible) {
+  ANCHORD_TRY_ASSIGN(auto signer, chosen_signer(session, options));
+  ANCHORD_TRY_ASSIGN(auto device, read_certificate(options.device));
+  if (Status possible = trust::can_encrypt_to(device); !possible) {
     return failure_of(possible, quoted(options.device));
   }
-  auto content = read_content(options.in);
-  if (!content) return failure_of(content);
+  ANCHORD_TRY_ASSIGN(auto content, read_content(options.in));
   std::string out = options.out_or(phone::FileForm::enc_sgn);
   std::string name = options.name_or(phone::FileForm::enc_sgn);
-  auto file = trust::encrypt_file(name, *content, *device, trust::ContentKey::random(), signer->identity,
-                                  signer->settings, options.signing.time());
+  auto file = trust::encrypt_file(name, content, device, trust::ContentKey::random(), signer.identity,
+                                  signer.settings, options.signing.time());
   if (!file) return failure_of(file, quoted(options.in));
   Buffer whole = std::move(file->header);
   whole.insert(whole.end(), file->content.begin(), file->content.end());
-  if (Status written = write_public(out, whole); !written) return failure_of(written);
+  ANCHORD_TRY(write_public(out, whole));
 
-  const crypto::Certificate& by = signer->identity.certificate;
+  const crypto::Certificate& by = signer.identity.certificate;
   return Shown{{{"file", out},
                 {"name", name},
                 {"size", whole.size()},
-                {"device", certificate_json(*device, calendar_now())},
+                {"device", certificate_json(device, calendar_now())},
                 {"signer", certificate_json(by, calendar_now())}},
                Text(fmt::format("wrote {}: {} bytes, named {}, encrypted to {}, signed by {}", out,
-                                whole.size(), name, name_text(device->subject()), name_text(by.subject())))};
+                                whole.size(), name, name_text(device.subject()), name_text(by.subject())))};
 }
 
 // --- decrypt
@@ -112,17 +105,15 @@ struct DecryptOptions {
 };
 
 Outcome decrypt(const DecryptOptions& options) {
-  auto key = read_key(options.key);
-  if (!key) return failure_of(key);
-  auto content = read_content(options.file);
-  if (!content) return failure_of(content);
-  auto plain = trust::decrypt_file(*content, *key);
+  ANCHORD_TRY_ASSIGN(auto key, read_key(options.key));
+  ANCHORD_TRY_ASSIGN(auto content, read_content(options.file));
+  auto plain = trust::decrypt_file(content, key);
   if (!plain) return failure_of(plain, quoted(options.file));
   if (options.out.empty()) {
     return Shown{{}, Text().as_it_is(std::string(as_text(*plain)))};
   }
   // There was a reason to encrypt it.
-  if (Status written = write_file(options.out, *plain, 0600); !written) return failure_of(written);
+  ANCHORD_TRY(write_file(options.out, *plain, 0600));
   return Shown{};
 }
 

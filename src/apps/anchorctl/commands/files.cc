@@ -27,21 +27,18 @@ Result<Buffer> read_content(const std::string& path) {
 }
 
 Result<crypto::Certificate> read_certificate(const std::string& path) {
-  auto content = read_file(path, kMaxCertificateFile);
-  if (!content) return failure_of(content);
-  return naming(path, crypto::Certificate::from_pem_or_der(*content));
+  ANCHORD_TRY_ASSIGN(auto content, read_file(path, kMaxCertificateFile));
+  return naming(path, crypto::Certificate::from_pem_or_der(content));
 }
 
 Result<std::vector<crypto::Certificate>> read_certificates(const std::string& path) {
-  auto content = read_file(path, kMaxCertificateFile);
-  if (!content) return failure_of(content);
-  return naming(path, crypto::Certificate::all_from(*content));
+  ANCHORD_TRY_ASSIGN(auto content, read_file(path, kMaxCertificateFile));
+  return naming(path, crypto::Certificate::all_from(content));
 }
 
 Result<crypto::PrivateKey> read_key(const std::string& path) {
-  auto content = read_file(path, kMaxKeyFile);
-  if (!content) return failure_of(content);
-  crypto::Secret secret(std::move(*content));
+  ANCHORD_TRY_ASSIGN(auto content, read_file(path, kMaxKeyFile));
+  crypto::Secret secret(std::move(content));
   return naming(path, crypto::PrivateKey::from_pem_or_der(secret.bytes()));
 }
 

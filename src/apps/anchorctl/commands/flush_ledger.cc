@@ -20,19 +20,16 @@ constexpr Millis kSettleWait = 10'000;
 constexpr auto kBetweenReadings = std::chrono::milliseconds(50);
 
 Result<protocol::Ledger> read_ledger(const Session& session) {
-  auto status = ask_service(session.state_dir(), protocol::StatusRequest());
-  if (!status) return std::unexpected(status.error());
-  return std::move(status->ledger);
+  ANCHORD_TRY_ASSIGN(auto status, ask_service(session.state_dir(), protocol::StatusRequest()));
+  return std::move(status.ledger);
 }
 
 // One that was killed may have left in its journal what it gave phones last.
 Status check_taken_over(const Session& session) {
-  auto store = session.open_store();
-  if (!store) return std::unexpected(store.error());
-  auto why = store::not_taken_over(*store);
-  if (!why) return std::unexpected(why.error());
-  if (!*why) return {};
-  return fail(**why + ": start it, so that it takes over what is left");
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto why, store::not_taken_over(store));
+  if (!why) return {};
+  return fail(*why + ": start it, so that it takes over what is left");
 }
 
 Status wait_until_written(const Session& session) {
@@ -72,9 +69,7 @@ Result<std::vector<store::Added>> add_known(const Session& session, store::Store
   bool replaces = std::ranges::any_of(certificates, [&](const trust::KnownCertificate& known) {
     return store.find_certificate(to_hex(known.certificate.sha256())).has_value();
   });
-  if (replaces)
-    if (auto flushed = flush_ledger(session, request.force); !flushed)
-      return std::unexpected(flushed.error());
+  if (replaces) ANCHORD_TRY(flush_ledger(session, request.force));
   return store::add_known(store, certificates, request);
 }
 

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "client/failure.h"
 #include "commands/adopt.h"
 #include "commands/commands.h"
 #include "commands/days_option.h"
@@ -65,20 +64,17 @@ Outcome init_cluster(const Session& session, InitOptions options) {
   auto directory = session.state_dir();
   for (const std::string& host : options.hosts) options.request.hosts.push_back(host_from_text(host));
   options.request.now = calendar_now();
-  auto adopted = read_adopted(options.adopt);
-  if (!adopted) return failure_of(adopted);
-  options.request.adopted = std::move(*adopted);
+  ANCHORD_TRY_ASSIGN(auto adopted, read_adopted(options.adopt));
+  options.request.adopted = std::move(adopted);
 
-  auto store = [&] {
+  ANCHORD_TRY_ASSIGN(auto store, [&] {
     Progress progress("making keys and certificates");
     return store::Store::init(directory, options.request);
-  }();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
+  }());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
 
-  if (options.adopt.adopt) warn_of_expiry(loaded->cluster);
-  return Shown{cluster_json(session, loaded->cluster), cluster_text(session, loaded->cluster)};
+  if (options.adopt.adopt) warn_of_expiry(loaded.cluster);
+  return Shown{cluster_json(session, loaded.cluster), cluster_text(session, loaded.cluster)};
 }
 
 }  // namespace

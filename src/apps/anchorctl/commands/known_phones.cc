@@ -1,7 +1,6 @@
 #include "commands/known_phones.h"
 
 #include "anchord/store/device_files.h"
-#include "client/failure.h"
 
 namespace anchord::ctl {
 
@@ -10,9 +9,8 @@ Result<KnownPhones> provisioned_phones(const std::filesystem::path& state,
   KnownPhones out;
   for (const trust::Phone& phone : by_command)
     out[phone.name] = {.phone = phone, .provisioned = true, .file = {}, .problem = {}};
-  auto files = store::read_device_files(state);
-  if (!files) return failure_of(files);
-  for (store::DeviceFile& one : *files) {
+  ANCHORD_TRY_ASSIGN(auto files, store::read_device_files(state));
+  for (store::DeviceFile& one : files) {
     KnownPhone& known = out[one.device];
     known.provisioned = true;
     known.phone.name = one.device;
@@ -25,13 +23,10 @@ Result<KnownPhones> provisioned_phones(const std::filesystem::path& state,
 }
 
 Result<PhonesAndLedger> read_all_phones(const Session& session, store::Store& store) {
-  auto loaded = store.load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto view = LedgerView::read(store, loaded->cluster);
-  if (!view) return failure_of(view);
-  auto phones = provisioned_phones(session.state_dir(), loaded->cluster.phones);
-  if (!phones) return failure_of(phones);
-  PhonesAndLedger out{std::move(*view), std::move(*phones)};
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto view, LedgerView::read(store, loaded.cluster));
+  ANCHORD_TRY_ASSIGN(auto phones, provisioned_phones(session.state_dir(), loaded.cluster.phones));
+  PhonesAndLedger out{std::move(view), std::move(phones)};
   for (const store::LedgerEntry& entry : out.view.entries()) {
     KnownPhone& known = out.phones[entry.device];
     known.phone.name = entry.device;

@@ -14,27 +14,22 @@ namespace anchord::ctl {
 namespace {
 
 Outcome export_to(const Session& session, const std::string& file) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  if (auto flushed = flush_ledger(session, false); !flushed) return failure_of(flushed);
-  auto text = store::export_ledger(*store, calendar_now());
-  if (!text) return failure_of(text);
-  if (Status done = write_file(file, as_bytes(*text), 0600); !done) return failure_of(done);
-  auto size = store::ledger_size(*store);
-  if (!size) return failure_of(size);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY(flush_ledger(session, false));
+  ANCHORD_TRY_ASSIGN(auto text, store::export_ledger(store, calendar_now()));
+  ANCHORD_TRY(write_file(file, as_bytes(text), 0600));
+  ANCHORD_TRY_ASSIGN(auto size, store::ledger_size(store));
   return Shown{
-      {{"file", file}, {"devices", *size}},
+      {{"file", file}, {"devices", size}},
       Text(fmt::format("wrote {}: {} devices; take it in on the other hosts with 'anchorctl ledger import'",
-                       quoted(file), *size))};
+                       quoted(file), size))};
 }
 
 Outcome import_from(const Session& session, const std::string& file) {
   session.state_dir();
-  auto content = read_file(file, store::kMaxLedgerFile);
-  if (!content) return failure_of(content);
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto done = store::import_ledger(*store, as_text(*content), calendar_now());
+  ANCHORD_TRY_ASSIGN(auto content, read_file(file, store::kMaxLedgerFile));
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  auto done = store::import_ledger(store, as_text(content), calendar_now());
   if (!done) return failure_of(done, quoted(file));
   return Shown{
       {{"devices", done->devices}, {"lists", done->lists}, {"written_at", time_text(done->written_at)}},

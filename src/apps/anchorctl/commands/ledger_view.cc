@@ -7,7 +7,6 @@
 #include "anchord/phone/file_kind.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/trust_list.h"
-#include "client/failure.h"
 
 namespace anchord::ctl {
 namespace {
@@ -20,11 +19,10 @@ using store::LedgerEntry;
 Status note_current(store::Store& store, const char* name, const trust::TrustListFields& fields,
                     std::span<const IssuedList> lists, std::map<std::string, std::uint64_t>& current) {
   current.erase(name);
-  auto saved = store.saved_list(name);
-  if (!saved) return failure_of(saved);
-  if (!*saved || !same_bytes((*saved)->input_digest, trust::fields_digest(fields))) return {};
+  ANCHORD_TRY_ASSIGN(auto saved, store.saved_list(name));
+  if (!saved || !same_bytes(saved->input_digest, trust::fields_digest(fields))) return {};
   for (const IssuedList& list : lists) {
-    if (list.name == name && same_bytes(list.content, (*saved)->content)) current[name] = list.version;
+    if (list.name == name && same_bytes(list.content, saved->content)) current[name] = list.version;
   }
   return {};
 }
@@ -90,31 +88,25 @@ void add_sample(Json& out, std::string_view name, const NameSample& sample) {
 }
 
 Result<LedgerView> LedgerView::read(store::Store& store, const trust::Cluster& cluster) {
-  auto entries = store::ledger(store);
-  if (!entries) return failure_of(entries);
-  auto lists = store::issued_lists(store);
-  if (!lists) return failure_of(lists);
-  auto expected = store::expected_devices(store);
-  if (!expected) return failure_of(expected);
-  auto own = store::own_list_versions(store);
-  if (!own) return failure_of(own);
+  ANCHORD_TRY_ASSIGN(auto entries, store::ledger(store));
+  ANCHORD_TRY_ASSIGN(auto lists, store::issued_lists(store));
+  ANCHORD_TRY_ASSIGN(auto expected, store::expected_devices(store));
+  ANCHORD_TRY_ASSIGN(auto own, store::own_list_versions(store));
   LedgerView view;
-  view.entries_ = std::move(*entries);
-  view.lists_ = std::move(*lists);
-  view.expected_ = std::move(*expected);
-  view.own_ = std::move(*own);
+  view.entries_ = std::move(entries);
+  view.lists_ = std::move(lists);
+  view.expected_ = std::move(expected);
+  view.own_ = std::move(own);
   for (const IssuedList& list : view.lists_) {
     view.kept_.insert(list.version);
     if (is_list_of(list.name, trust::ListKind::itl) && is_empty_itl(list.content))
       view.empty_.insert(list.version);
   }
-  Status itl =
-      note_current(store, phone::kItlFileName, trust::itl_fields(cluster), view.lists_, view.current_);
-  if (!itl) return failure_of(itl);
+  ANCHORD_TRY(
+      note_current(store, phone::kItlFileName, trust::itl_fields(cluster), view.lists_, view.current_));
   if (cluster.has_ctl) {
-    Status ctl =
-        note_current(store, phone::kCtlFileName, trust::ctl_fields(cluster), view.lists_, view.current_);
-    if (!ctl) return failure_of(ctl);
+    ANCHORD_TRY(
+        note_current(store, phone::kCtlFileName, trust::ctl_fields(cluster), view.lists_, view.current_));
   }
   return view;
 }

@@ -4,7 +4,6 @@
 
 #include "anchord/phone/file_kind.h"
 #include "anchord/trust/trust_list.h"
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/files.h"
 #include "commands/signing_options.h"
@@ -30,26 +29,22 @@ Result<store::SavedList> ctl_of_cluster(store::Store& store, const trust::Cluste
 }
 
 Result<Buffer> current_list(const Session& session, const ListCommands& kind) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::with_keys);
-  if (!loaded) return failure_of(loaded);
-  auto saved = kind.current(*store, loaded->cluster, calendar_now());
-  if (!saved) return failure_of(saved);
-  return std::move(saved->content);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::with_keys));
+  ANCHORD_TRY_ASSIGN(auto saved, kind.current(store, loaded.cluster, calendar_now()));
+  return std::move(saved.content);
 }
 
 // --- show
 
 Outcome show_list(const Session& session, const ListCommands& kind, const std::string& file) {
-  auto content = file.empty() ? current_list(session, kind) : read_content(file);
-  if (!content) return failure_of(content);
-  auto list = wire::parse_trust_list(*content);
+  ANCHORD_TRY_ASSIGN(auto content, file.empty() ? current_list(session, kind) : read_content(file));
+  auto list = wire::parse_trust_list(content);
   if (!list) {
     return std::unexpected(
         list.error().error().within(file.empty() ? "the store's " + kind.file_name : quoted(file)));
   }
-  return Shown{trust_list_json(*list, *content), trust_list_text(*list, *content)};
+  return Shown{trust_list_json(*list, content), trust_list_text(*list, content)};
 }
 
 // --- verify
@@ -68,13 +63,11 @@ Outcome refuse(const std::string& file, Error error) {
 Outcome verify_list(const ListVerifyOptions& options) {
   std::optional<crypto::Certificate> signer;
   if (!options.signer.empty()) {
-    auto read = read_certificate(options.signer);
-    if (!read) return failure_of(read);
-    signer = *read;
+    ANCHORD_TRY_ASSIGN(auto read, read_certificate(options.signer));
+    signer = read;
   }
-  auto content = read_content(options.file);
-  if (!content) return failure_of(content);
-  auto verified = trust::verify_trust_list(*content, signer);
+  ANCHORD_TRY_ASSIGN(auto content, read_content(options.file));
+  auto verified = trust::verify_trust_list(content, signer);
   if (!verified) return refuse(options.file, std::move(verified.error()));
 
   Text text(fmt::format("valid: {} records, signed {} with {} by {}", verified->list.records.size(),
@@ -106,9 +99,8 @@ struct BuildOptions {
 };
 
 Status add_record(trust::TrustListFields& fields, wire::Role role, const std::string& file) {
-  auto certificate = read_certificate(file);
-  if (!certificate) return failure_of(certificate);
-  fields.records.push_back({*certificate, role, ""});
+  ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(file));
+  fields.records.push_back({certificate, role, ""});
   return {};
 }
 
@@ -125,33 +117,30 @@ Status add_role_record(trust::TrustListFields& fields, const std::string& text) 
 Result<Buffer> list_from_files(const ListCommands& kind, const BuildOptions& options) {
   if (options.sast.empty()) wrong_usage("--sast is missing: give the signer's certificate first");
   if (options.key.empty()) wrong_usage("--key is missing: give the key of the first --sast certificate");
-  auto signer = read_identity(options.sast.front(), options.key);
-  if (!signer) return failure_of(signer);
+  ANCHORD_TRY_ASSIGN(auto signer, read_identity(options.sast.front(), options.key));
   trust::TrustListFields fields{
-      .file_name = kind.file_name, .signer = *signer, .signing = options.signing.over({}), .records = {}};
+      .file_name = kind.file_name, .signer = signer, .signing = options.signing.over({}), .records = {}};
   fields.signer_version = options.signer_version.value_or(trust::signer_version(fields.signing.digest));
   for (const std::string& file : options.sast) {
-    if (Status added = add_record(fields, wire::Role::sast, file); !added) return failure_of(added);
+    ANCHORD_TRY(add_record(fields, wire::Role::sast, file));
   }
   for (const std::string& text : options.role_certs) {
-    if (Status added = add_role_record(fields, text); !added) return failure_of(added);
+    ANCHORD_TRY(add_role_record(fields, text));
   }
   return trust::build_trust_list(fields, options.signing.time());
 }
 
 Outcome build_list(const Session& session, const ListCommands& kind, const BuildOptions& options) {
-  auto content = options.from_files() ? list_from_files(kind, options) : current_list(session, kind);
-  if (!content) return failure_of(content);
-  if (Status written = write_public(options.out, *content); !written) {
-    return failure_of(written);
-  }
-  auto list = wire::parse_trust_list(*content);
+  ANCHORD_TRY_ASSIGN(auto content,
+                     options.from_files() ? list_from_files(kind, options) : current_list(session, kind));
+  ANCHORD_TRY(write_public(options.out, content));
+  auto list = wire::parse_trust_list(content);
   if (!list) return std::unexpected(list.error().error());
-  Json facts = trust_list_json(*list, *content);
+  Json facts = trust_list_json(*list, content);
   facts["file"] = options.out;
   return Shown{std::move(facts),
                Text(fmt::format("wrote {}: {} bytes, {} records, signed with {} by {}", options.out,
-                                content->size(), list->records.size(), wire::digest_name(list->header.digest),
+                                content.size(), list->records.size(), wire::digest_name(list->header.digest),
                                 list->header.signer_name))};
 }
 

@@ -3,7 +3,6 @@
 #include <memory>
 
 #include "anchord/phone/file_kind.h"
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/flush_ledger.h"
@@ -24,18 +23,17 @@ Json mode_json(const trust::Cluster& cluster) {
 }
 
 Outcome show_mode(const Session& session) {
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
-  bool nonsecure = cluster->mode == Mode::nonsecure;
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
+  bool nonsecure = cluster.mode == Mode::nonsecure;
   Text text;
-  text.facts({{"mode", std::string(trust::mode_name(cluster->mode))},
-              {"ctl", cluster->has_ctl ? fmt::format("phones are served {}", phone::kCtlFileName)
-                                       : "none: phones are served one from the first 'mode set mixed' on"},
+  text.facts({{"mode", std::string(trust::mode_name(cluster.mode))},
+              {"ctl", cluster.has_ctl ? fmt::format("phones are served {}", phone::kCtlFileName)
+                                      : "none: phones are served one from the first 'mode set mixed' on"},
               {"autoregistration", (nonsecure ? "allowed: " : "not in mixed mode: ") +
                                        phone::file_name(phone::FileKind::default_configuration) +
                                        (nonsecure ? " is served" : " is not served")}});
-  if (cluster->rolling_back) text.line("a rollback is prepared, see 'anchorctl rollback status'");
-  return Shown{mode_json(*cluster), std::move(text)};
+  if (cluster.rolling_back) text.line("a rollback is prepared, see 'anchorctl rollback status'");
+  return Shown{mode_json(cluster), std::move(text)};
 }
 
 struct SetOptions {
@@ -71,24 +69,21 @@ std::string consequence_of(Mode mode, bool force) {
 Outcome set_mode(const Session& session, const SetOptions& options) {
   auto mode = trust::mode_from_name(options.mode);
   if (!mode) wrong_usage(fmt::format("no mode '{}': use mixed or nonsecure", options.mode));
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
   std::string doing = "setting the mode to " + options.mode;
   if (!may_change(options.change, doing, consequence_of(*mode, options.change.force))) {
     return fail("nothing was changed");
   }
-  if (auto flushed = flush_ledger(session, options.change.force); !flushed) return failure_of(flushed);
-  auto changed = store::set_mode(*store, *mode, options.change.request());
-  if (!changed) return failure_of(changed);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  Reload reload = wait_for_service(session, *store);
-  auto steps = *changed ? steps_after(loaded->cluster) : std::vector<Step>{};
-  Json out = mode_json(loaded->cluster);
-  out["changed"] = *changed;
+  ANCHORD_TRY(flush_ledger(session, options.change.force));
+  ANCHORD_TRY_ASSIGN(auto changed, store::set_mode(store, *mode, options.change.request()));
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  Reload reload = wait_for_service(session, store);
+  auto steps = changed ? steps_after(loaded.cluster) : std::vector<Step>{};
+  Json out = mode_json(loaded.cluster);
+  out["changed"] = changed;
   out["service"] = reload_json(reload);
   out["steps"] = steps_json(steps, reload);
-  if (!*changed)
+  if (!changed)
     return Shown{std::move(out),
                  Text(fmt::format("the mode was {} already: nothing was changed", options.mode))};
   return Shown{std::move(out), Text(fmt::format("the mode is {}: {}", options.mode, reload_text(reload)))

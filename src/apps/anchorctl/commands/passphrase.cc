@@ -31,9 +31,8 @@ Status check_length(std::size_t size) {
 }
 
 Result<crypto::Secret> from_file(const std::string& file) {
-  auto read = read_file(file, kMaxPassphraseFile);
-  if (!read) return failure_of(read);
-  crypto::Secret content(std::move(*read));
+  ANCHORD_TRY_ASSIGN(auto read, read_file(file, kMaxPassphraseFile));
+  crypto::Secret content(std::move(read));
   std::string_view line = content.text();
   line = line.substr(0, line.find('\n'));
   if (line.ends_with('\r')) line.remove_suffix(1);

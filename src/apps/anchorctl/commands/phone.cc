@@ -5,7 +5,6 @@
 
 #include "anchord/phone/device_name.h"
 #include "anchord/store/device_files.h"
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/files.h"
@@ -106,15 +105,14 @@ Outcome phones_added(store::Store& store, const std::vector<Phone>& added) {
   Text text;
   for (const Phone& given : added) {
     // As it is kept now: what was not given may have been there before.
-    auto kept = store.find_phone(given.name);
-    if (!kept) return failure_of(kept);
-    list.push_back(phone_json(*kept, now));
-    text.line(one_line(*kept));
-    if (kept->certificate && !can_encrypt(*kept)) {
+    ANCHORD_TRY_ASSIGN(auto kept, store.find_phone(given.name));
+    list.push_back(phone_json(kept, now));
+    text.line(one_line(kept));
+    if (kept.certificate && !can_encrypt(kept)) {
       warn(
           fmt::format("{}: its configuration cannot be encrypted to this key ({}): add a certificate "
                       "with an RSA key",
-                      kept->name, key_text(*kept->certificate)));
+                      kept.name, key_text(*kept.certificate)));
     }
   }
   return Shown{{{"phones", list}}, std::move(text)};
@@ -129,19 +127,17 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
   std::vector<Phone> phones;
   for (std::string& name : names) phones.push_back({std::move(name), options.model, {}});
   if (!options.certificate.empty()) {
-    auto certificate = read_certificate(options.certificate);
-    if (!certificate) return failure_of(certificate);
-    phones.front().certificate = std::move(*certificate);
-    if (Status named = check_named(phones.front(), options); !named) return failure_of(named);
+    ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(options.certificate));
+    phones.front().certificate = std::move(certificate);
+    ANCHORD_TRY(check_named(phones.front(), options));
   }
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  if (Status done = store->put_phones(phones); !done) return failure_of(done);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY(store.put_phones(phones));
   session.tell_changed();
   if (!options.model.empty())
     if (std::string unknown = unknown_model_warning(options.model); !unknown.empty()) warn(unknown);
-  if (phones.front().certificate) warn_of_sharing(session, *store, phones.front());
-  return phones_added(*store, phones);
+  if (phones.front().certificate) warn_of_sharing(session, store, phones.front());
+  return phones_added(store, phones);
 }
 
 // --- remove
@@ -149,9 +145,8 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
 // Who always boots from another host is behind here, and unseen.
 Status warn_of_one_ledger(store::Store& store, const PhoneSelection& selection) {
   if (!selection.behind && selection.unseen_for == 0) return {};
-  auto loaded = store.load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  if (std::string note = one_ledger_note(loaded->cluster); !note.empty()) warn("phones are chosen " + note);
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  if (std::string note = one_ledger_note(loaded.cluster); !note.empty()) warn("phones are chosen " + note);
   return {};
 }
 
@@ -164,16 +159,14 @@ struct PhoneRemoveOptions {
 
 Result<std::vector<std::string>> names_to_remove(const Session& session, store::Store& store,
                                                  const PhoneRemoveOptions& options) {
-  auto known = read_all_phones(session, store);
-  if (!known) return failure_of(known);
+  ANCHORD_TRY_ASSIGN(auto known, read_all_phones(session, store));
   std::vector<std::string> names = names_from_texts(options.names);
   for (const std::string& name : names)
-    if (!known->phones.contains(name)) return no_phone(name);
+    if (!known.phones.contains(name)) return no_phone(name);
   if (!options.selection.chooses()) return names;
-  Status chosen = warn_of_one_ledger(store, options.selection);
-  if (chosen) chosen = select(store, options.selection, calendar_now(), known->phones);
-  if (!chosen) return failure_of(chosen);
-  for (const auto& [name, phone] : known->phones) names.push_back(name);
+  ANCHORD_TRY(warn_of_one_ledger(store, options.selection));
+  ANCHORD_TRY(select(store, options.selection, calendar_now(), known.phones));
+  for (const auto& [name, phone] : known.phones) names.push_back(name);
   return names;
 }
 
@@ -199,21 +192,19 @@ Outcome remove_phones(const Session& session, const PhoneRemoveOptions& options)
     wrong_usage("name phones, or choose them with --behind, --unseen-for or --model");
   if (!options.names.empty() && chooses) wrong_usage("name phones or choose them, not both");
   (void)names_from_texts(options.names);  // what is wrong on the command line comes first
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto names = names_to_remove(session, *store, options);
-  if (!names) return failure_of(names);
-  if (names->empty() || options.dry_run) return shown_removed(*names, options.dry_run);
-  std::string what = phones_text(*names, chooses);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto names, names_to_remove(session, store, options));
+  if (names.empty() || options.dry_run) return shown_removed(names, options.dry_run);
+  std::string what = phones_text(names, chooses);
   if (!may_remove(options.yes, what,
                   fmt::format("The configuration of {} will no longer be encrypted, and what lists it holds "
                               "is forgotten: changes that would lock it are no longer refused.",
                               what))) {
     return fail("nothing was removed");
   }
-  if (Status removed = store->remove_phones(*names); !removed) return failure_of(removed);
+  ANCHORD_TRY(store.remove_phones(names));
   session.tell_changed();
-  return shown_removed(*names, false);
+  return shown_removed(names, false);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "anchord/store/recover.h"
-#include "client/failure.h"
 #include "commands/adopt.h"
 #include "commands/commands.h"
 #include "commands/flush_ledger.h"
@@ -29,10 +28,10 @@ Result<std::set<std::string>> devices_of(store::Store& store, const RecoverOptio
     devices.merge(*more);
     return {};
   };
-  Status done;
-  if (options.locked) done = add(store::locked_phones(store, calendar_now()));
-  if (done && options.behind) done = add(store::phones_behind(store));
-  if (!done) return failure_of(done);
+
+  if (options.locked) ANCHORD_TRY(add(store::locked_phones(store, calendar_now())));
+  if (options.behind) ANCHORD_TRY(add(store::phones_behind(store)));
+
   return devices;
 }
 
@@ -72,23 +71,18 @@ Outcome recover(const Session& session, const RecoverOptions& options) {
   }
   store::RecoverRequest request{.devices = {}};
   for (const std::string& file : options.keys) {
-    auto identity = read_identity(file);
-    if (!identity) return failure_of(identity);
-    request.keys.push_back(std::move(*identity));
+    ANCHORD_TRY_ASSIGN(auto identity, read_identity(file));
+    request.keys.push_back(std::move(identity));
   }
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  if (auto flushed = flush_ledger(session, true); !flushed) return failure_of(flushed);
-  auto devices = devices_of(*store, options);
-  if (!devices) return failure_of(devices);
-  request.devices = std::move(*devices);
-  auto recovered = store::recover_phones(*store, request);
-  if (!recovered) return failure_of(recovered);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY(flush_ledger(session, true));
+  ANCHORD_TRY_ASSIGN(auto devices, devices_of(store, options));
+  request.devices = std::move(devices);
+  ANCHORD_TRY_ASSIGN(auto recovered, store::recover_phones(store, request));
   session.tell_changed();
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  bool all = std::ranges::none_of(*recovered, [](const auto& phone) { return phone.signer.empty(); });
-  return Shown{recovered_json(loaded->cluster, *recovered), recovered_text(loaded->cluster, *recovered),
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  bool all = std::ranges::none_of(recovered, [](const auto& phone) { return phone.signer.empty(); });
+  return Shown{recovered_json(loaded.cluster, recovered), recovered_text(loaded.cluster, recovered),
                all ? Answer::yes : Answer::no};
 }
 

@@ -7,7 +7,6 @@
 #include "anchord/base/ascii.h"
 #include "anchord/base/parse_number.h"
 #include "anchord/store/recover.h"
-#include "client/failure.h"
 #include "commands/phone_models.h"
 
 namespace anchord::ctl {
@@ -48,9 +47,8 @@ Status select(store::Store& store, const PhoneSelection& selection, UnixSeconds 
   if (!selection.chooses()) return {};
   std::set<std::string> behind;
   if (selection.behind) {
-    auto found = store::phones_behind(store);
-    if (!found) return failure_of(found);
-    behind = std::move(*found);
+    ANCHORD_TRY_ASSIGN(auto found, store::phones_behind(store));
+    behind = std::move(found);
   }
   const UnixSeconds silent_since = now - UnixSeconds{selection.unseen_for} * kSecondsPerDay;
   std::erase_if(phones, [&](const auto& one) {

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "anchord/store/evidence.h"
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/flush_ledger.h"
@@ -27,20 +26,18 @@ Json list_json(trust::ListVersion version) {
 Outcome settle(const Session& session, const SettleOptions& options) {
   std::vector<std::string> names;
   for (const std::string& name : options.names) names.push_back(name_from_text(name));
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
   std::string what = names.size() == 1 ? names.front() : fmt::format("{} phones", names.size());
   if (!may_go_on(options.yes, "settling " + what,
                  fmt::format("It is taken for certain that {} accepted the lists given last: changes that "
                              "would lock them with others are no longer refused.",
                              what)))
     return fail("nothing was changed");
-  if (auto flushed = flush_ledger(session, false); !flushed) return failure_of(flushed);
-  auto done = store::settle_phones(*store, names);
-  if (!done) return failure_of(done);
+  ANCHORD_TRY(flush_ledger(session, false));
+  ANCHORD_TRY_ASSIGN(auto done, store::settle_phones(store, names));
   Json list = Json::array();
   Text text;
-  for (const store::Settled& one : *done) {
+  for (const store::Settled& one : done) {
     list.push_back({{"name", one.device},
                     {"itl", list_json(one.itl)},
                     {"ctl", list_json(one.ctl)},

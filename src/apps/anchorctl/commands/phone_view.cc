@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "anchord/store/device_files.h"
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/known_phones.h"
 #include "commands/ledger_view.h"
@@ -91,13 +90,11 @@ std::vector<std::string> table_row(const LedgerView& view, const KnownPhone& kno
 }
 
 Outcome list_phones(const Session& session, const PhoneSelection& selection) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto read = read_all_phones(session, *store);
-  if (!read) return failure_of(read);
-  auto& [view, phones] = *read;
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto read, read_all_phones(session, store));
+  auto& [view, phones] = read;
   UnixSeconds now = calendar_now();
-  if (Status chosen = select(*store, selection, now, phones); !chosen) return failure_of(chosen);
+  ANCHORD_TRY(select(store, selection, now, phones));
   Json list = Json::array();
   Text::Table rows{{"NAME", "MODEL", "ENCRYPTED", "CERTIFICATE", "KEY", "DAYS LEFT", "PROVISIONED", "ITL",
                     "CTL", "LAST SEEN", "ADDRESS"}};
@@ -180,11 +177,9 @@ void describe_ledger(Text::Facts& facts, const LedgerView& view, const LedgerEnt
 
 Outcome show_phone(const Session& session, const std::string& text) {
   std::string name = name_from_text(text);
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto read = read_all_phones(session, *store);
-  if (!read) return failure_of(read);
-  const auto& [view, phones] = *read;
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto read, read_all_phones(session, store));
+  const auto& [view, phones] = read;
   auto found = phones.find(name);
   if (found == phones.end()) return no_phone(name);
   const KnownPhone& known = found->second;

@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/days_option.h"
@@ -132,13 +131,12 @@ void warn_of_locked(const Done& done) {
 // One certificate, guarded, and in service before this returns, if it comes to that.
 Result<Done> regenerate_one(const Session& session, store::Store& store, Service service,
                             const std::string& host, const RegenerateOptions& options) {
-  if (auto flushed = flush_ledger(session, options.change.force); !flushed) return failure_of(flushed);
-  auto done = [&] {
+  ANCHORD_TRY(flush_ledger(session, options.change.force));
+  ANCHORD_TRY_ASSIGN(auto done, [&] {
     Progress progress("making a key and asking what phones would say");
     return store::regenerate(store, service, host, options.change.request(), options.days);
-  }();
-  if (!done) return failure_of(done);
-  return Done{std::move(*done), wait_for_service(session, store)};
+  }());
+  return Done{std::move(done), wait_for_service(session, store)};
 }
 
 // What a command that does several hosts says when one is refused: where it stands.
@@ -184,12 +182,10 @@ Outcome regenerate_all(const Session& session, store::Store& store, const trust:
 
 Outcome regenerate_certificate(const Session& session, const RegenerateOptions& options) {
   Service service = service_of(options);
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
   std::string what = options.all
-                         ? fmt::format("the tvs certificates of {} hosts", loaded->cluster.hosts.size())
+                         ? fmt::format("the tvs certificates of {} hosts", loaded.cluster.hosts.size())
                          : what_of(service, options.host);
   std::string consequence =
       fmt::format("{} the place of {}{}.",
@@ -197,15 +193,14 @@ Outcome regenerate_certificate(const Session& session, const RegenerateOptions& 
                   options.change.force ? "; phones that cannot follow WILL BE LOCKED and must be visited"
                                        : "; phones must be reset to fetch the new list");
   if (!may_change(options.change, "regenerating " + what, consequence)) return fail("nothing was changed");
-  if (options.all) return regenerate_all(session, *store, loaded->cluster, options);
-  auto done = regenerate_one(session, *store, service, options.host, options);
-  if (!done) return failure_of(done);
-  const std::vector<Step> steps = steps_after(service, loaded->cluster);
+  if (options.all) return regenerate_all(session, store, loaded.cluster, options);
+  ANCHORD_TRY_ASSIGN(auto done, regenerate_one(session, store, service, options.host, options));
+  const std::vector<Step> steps = steps_after(service, loaded.cluster);
   Json out{{"regenerated", trust::service_name(service)}};
-  out.update(done_json(*done, calendar_now()));
-  out["steps"] = steps_json(steps, done->reload);
-  warn_of_locked(*done);
-  return Shown{std::move(out), done_text(service, *done).line("").table(steps_table(steps, done->reload))};
+  out.update(done_json(done, calendar_now()));
+  out["steps"] = steps_json(steps, done.reload);
+  warn_of_locked(done);
+  return Shown{std::move(out), done_text(service, done).line("").table(steps_table(steps, done.reload))};
 }
 
 }  // namespace

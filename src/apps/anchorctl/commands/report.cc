@@ -5,7 +5,6 @@
 
 #include "anchord/trust/trust_list.h"
 #include "client/control_client.h"
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/known_phones.h"
 #include "commands/ledger_view.h"
@@ -95,26 +94,23 @@ Text kind_text(const LedgerView& view, ListKind kind) {
 }
 
 Outcome report_itl(const Session& session) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto view = LedgerView::read(*store, loaded->cluster);
-  if (!view) return failure_of(view);
-  const trust::Cluster& cluster = loaded->cluster;
-  Json out = kind_json(*view, ListKind::itl);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto view, LedgerView::read(store, loaded.cluster));
+  const trust::Cluster& cluster = loaded.cluster;
+  Json out = kind_json(view, ListKind::itl);
   out["hosts"] = cluster.hosts.size();
-  out["ctl"] = cluster.has_ctl ? kind_json(*view, ListKind::ctl) : Json();
+  out["ctl"] = cluster.has_ctl ? kind_json(view, ListKind::ctl) : Json();
   Text text(fmt::format("{} devices in the ledger, {} of them names that have only asked",
-                        view->entries().size(), view->unproven()));
+                        view.entries().size(), view.unproven()));
   if (std::string note = one_ledger_note(cluster); !note.empty()) text.line(note);
   if (cluster.evidence != trust::Evidence::ordinary)
     text.line(
         fmt::format("evidence is {}: not every boot settles what a phone holds, see 'anchorctl report "
                     "evidence'",
                     trust::evidence_name(cluster.evidence)));
-  text.append(kind_text(*view, ListKind::itl));
-  if (cluster.has_ctl) text.line("").append(kind_text(*view, ListKind::ctl));
+  text.append(kind_text(view, ListKind::itl));
+  if (cluster.has_ctl) text.line("").append(kind_text(view, ListKind::ctl));
   return Shown{std::move(out), std::move(text)};
 }
 
@@ -150,14 +146,12 @@ std::optional<bool> refuses_expired(const Session& session) {
 }
 
 Outcome report_expiry(const Session& session) {
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
-  auto phones = provisioned_phones(session.state_dir(), cluster->phones);
-  if (!phones) return failure_of(phones);
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto phones, provisioned_phones(session.state_dir(), cluster.phones));
   UnixSeconds now = calendar_now();
   Json list = Json::array();
   Text::Table rows{{"LEVEL", "LEFT", "ENDS", "KIND", "OF", "HASH", "SUBJECT"}};
-  for (const Expiring& one : all_certificates(*cluster, *phones)) {
+  for (const Expiring& one : all_certificates(cluster, phones)) {
     std::string level = expiry_level(one.certificate, now);
     Json json{{"level", level}, {"kind", one.kind}, {"name", one.name}};
     json.update(certificate_json(one.certificate, now));
@@ -168,7 +162,7 @@ Outcome report_expiry(const Session& session) {
   }
   const std::optional<bool> refuses = refuses_expired(session);
   Text text;
-  if (auto line = ended_warning(*cluster, refuses, now)) text.line(*line);
+  if (auto line = ended_warning(cluster, refuses, now)) text.line(*line);
   return Shown{{{"certificates", list}, {"refuse_expired", refuses ? Json(*refuses) : Json()}},
                std::move(text.table(std::move(rows)))};
 }

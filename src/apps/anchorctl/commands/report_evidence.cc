@@ -1,7 +1,6 @@
 // report evidence: what is believed of phones by what, and who is not believed.
 #include <fmt/core.h>
 
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/ledger_view.h"
 #include "render/evidence_text.h"
@@ -45,14 +44,11 @@ Json places_json(const Places& places) {
 }
 
 Outcome report_evidence(const Session& session) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto view = LedgerView::read(*store, loaded->cluster);
-  if (!view) return failure_of(view);
-  const Evidence present = loaded->cluster.evidence;
-  const Places places = places_of(*view);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto view, LedgerView::read(store, loaded.cluster));
+  const Evidence present = loaded.cluster.evidence;
+  const Places places = places_of(view);
   Json values = Json::array();
   Text::Table table{{"SET EVIDENCE", "WHAT COUNTS"}};
   for (Evidence one : trust::kEvidence) {

@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/phone_models.h"
 #include "render/output.h"
@@ -19,15 +18,12 @@ struct Counts {
 };
 
 Result<Counts> count_phones(const Session& session) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto entries = store::ledger(*store);
-  if (!entries) return failure_of(entries);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto entries, store::ledger(store));
   std::map<std::string, std::string> models;
-  for (const store::LedgerEntry& entry : *entries) models[entry.device] = entry.model;
-  for (const trust::Phone& phone : loaded->cluster.phones) {
+  for (const store::LedgerEntry& entry : entries) models[entry.device] = entry.model;
+  for (const trust::Phone& phone : loaded.cluster.phones) {
     std::string& model = models[phone.name];
     if (!phone.model.empty()) model = phone.model;
   }
@@ -100,9 +96,8 @@ Outcome report_features(const Session& session, const std::string& wanted) {
   }
   std::optional<Counts> counts;
   if (session.has_state()) {
-    auto counted = count_phones(session);
-    if (!counted) return failure_of(counted);
-    counts = std::move(*counted);
+    ANCHORD_TRY_ASSIGN(auto counted, count_phones(session));
+    counts = std::move(counted);
   }
   Json list = Json::array();
   for (const PhoneModel* model : models) {

@@ -7,7 +7,6 @@
 
 #include "anchord/phone/device_name.h"
 #include "anchord/phone/file_kind.h"
-#include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/flush_ledger.h"
@@ -103,15 +102,12 @@ struct Read {
 };
 
 Result<Read> read_state(store::Store& store, bool hosts_agree) {
-  auto loaded = store.load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto view = LedgerView::read(store, loaded->cluster);
-  if (!view) return failure_of(view);
-  auto late = store::late_host(store, calendar_now());
-  if (!late) return failure_of(late);
-  RollbackState state = rollback_state(*view, loaded->cluster);
-  auto against = what_keeps_from_reverting(state, loaded->cluster, *late, hosts_agree);
-  return Read{std::move(loaded->cluster), std::move(state), std::move(against)};
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto view, LedgerView::read(store, loaded.cluster));
+  ANCHORD_TRY_ASSIGN(auto late, store::late_host(store, calendar_now()));
+  RollbackState state = rollback_state(view, loaded.cluster);
+  auto against = what_keeps_from_reverting(state, loaded.cluster, late, hosts_agree);
+  return Read{std::move(loaded.cluster), std::move(state), std::move(against)};
 }
 
 // Phones whose configuration is encrypted otherwise: those in the store, and those whose
@@ -163,14 +159,12 @@ Text state_text(const Read& read) {
 }
 
 Outcome show_rollback(const Session& session, bool hosts_agree) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto read = read_state(*store, hosts_agree);
-  if (!read) return failure_of(read);
-  Json json = state_json(session, *read);
-  if (!read->cluster.rolling_back)
-    return Shown{.json = std::move(json), .text = {}, .failure = Error{read->against.front()}};
-  return Shown{std::move(json), state_text(*read), read->against.empty() ? Answer::yes : Answer::no};
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto read, read_state(store, hosts_agree));
+  Json json = state_json(session, read);
+  if (!read.cluster.rolling_back)
+    return Shown{.json = std::move(json), .text = {}, .failure = Error{read.against.front()}};
+  return Shown{std::move(json), state_text(read), read.against.empty() ? Answer::yes : Answer::no};
 }
 
 std::vector<Step> steps_to_older(const trust::Cluster& cluster) {
@@ -220,24 +214,22 @@ using Change = Result<bool> (*)(store::Store&, const store::ChangeRequest&);
 // What both directions have in common.
 Outcome change_rollback(const Session& session, store::Store& store, Change change,
                         const ChangeOptions& options, bool preparing) {
-  if (auto flushed = flush_ledger(session, options.force); !flushed) return failure_of(flushed);
-  auto changed = change(store, options.request());
-  if (!changed) return failure_of(changed);
-  auto read = read_state(store, false);
-  if (!read) return failure_of(read);
+  ANCHORD_TRY(flush_ledger(session, options.force));
+  ANCHORD_TRY_ASSIGN(auto changed, change(store, options.request()));
+  ANCHORD_TRY_ASSIGN(auto read, read_state(store, false));
   Reload reload = wait_for_service(session, store);
-  auto steps = preparing ? steps_to_older(read->cluster) : steps_back(read->cluster);
-  Json out = state_json(session, *read);
-  out["changed"] = *changed;
+  auto steps = preparing ? steps_to_older(read.cluster) : steps_back(read.cluster);
+  Json out = state_json(session, read);
+  out["changed"] = changed;
   out["service"] = reload_json(reload);
   out["steps"] = steps_json(steps, reload);
   std::string_view what = preparing ? "the rollback is prepared" : "no rollback is prepared any more";
-  Text text(*changed ? fmt::format("{}: {}", what, reload_text(reload))
-                     : fmt::format("{}, as before: nothing was changed", what));
+  Text text(changed ? fmt::format("{}: {}", what, reload_text(reload))
+                    : fmt::format("{}, as before: nothing was changed", what));
   text.line("").table(steps_table(steps, reload));
-  if (preparing && *changed) {
+  if (preparing && changed) {
     warn("HTTPS services of phones do not work until 'anchorctl rollback cancel'");
-    if (std::size_t secrets = with_certificate(session, read->cluster); secrets > 0) {
+    if (std::size_t secrets = with_certificate(session, read.cluster); secrets > 0) {
       warn(
           fmt::format("the configurations of {} now go out in the clear", phones_with_certificates(secrets)));
     }
@@ -246,24 +238,21 @@ Outcome change_rollback(const Session& session, store::Store& store, Change chan
 }
 
 Outcome prepare(const Session& session, const ChangeOptions& options) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
   if (!may_change(options, "preparing a rollback",
-                  prepare_consequence(with_certificate(session, loaded->cluster), options.force))) {
+                  prepare_consequence(with_certificate(session, loaded.cluster), options.force))) {
     return fail("nothing was changed");
   }
-  return change_rollback(session, *store, store::prepare_rollback, options, true);
+  return change_rollback(session, store, store::prepare_rollback, options, true);
 }
 
 Outcome cancel(const Session& session, const ChangeOptions& options) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
   if (!may_change(options, "cancelling the rollback", "Phones get the full list and signed files again.")) {
     return fail("nothing was changed");
   }
-  return change_rollback(session, *store, store::cancel_rollback, options, false);
+  return change_rollback(session, store, store::cancel_rollback, options, false);
 }
 
 Action changing(Session& session, Outcome (*work)(const Session&, const ChangeOptions&)) {

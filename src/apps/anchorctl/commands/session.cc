@@ -5,7 +5,6 @@
 #include "anchord/base/file.h"
 #include "anchord/store/leftovers.h"
 #include "client/control_client.h"
-#include "client/failure.h"
 #include "render/output.h"
 
 namespace anchord::ctl {
@@ -32,9 +31,8 @@ std::filesystem::path Session::state_dir() const {
 }
 
 Result<store::Store> Session::open_store() const {
-  auto store = store::Store::open(state_dir());
-  if (!store) return store;
-  read_only_ = store->read_only();
+  ANCHORD_TRY_ASSIGN(auto store, store::Store::open(state_dir()));
+  read_only_ = store.read_only();
   if (!read_only_) remove_leftovers();
   return store;
 }
@@ -54,11 +52,9 @@ void Session::remove_leftovers() const {
 }
 
 Result<trust::Cluster> Session::load_cluster(store::KeyUse keys) const {
-  auto store = open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(keys);
-  if (!loaded) return failure_of(loaded);
-  return std::move(loaded->cluster);
+  ANCHORD_TRY_ASSIGN(auto store, open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(keys));
+  return std::move(loaded.cluster);
 }
 
 void Session::tell_changed() const {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "client/failure.h"
 #include "commands/confirm.h"
 #include "commands/flush_ledger.h"
 #include "render/output.h"
@@ -25,44 +24,39 @@ struct SettingOptions {
 };
 
 Outcome show_all(const Session& session) {
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
   Json json = Json::object();
   Text::Table rows{{"SETTING", "VALUE", "TAKES", "WHAT"}};
   for (const Setting& setting : all_settings()) {
-    json[setting.name] = setting.value(*cluster);
-    rows.push_back({setting.name, setting.value(*cluster), joined(setting.values, "|"), setting.help});
+    json[setting.name] = setting.value(cluster);
+    rows.push_back({setting.name, setting.value(cluster), joined(setting.values, "|"), setting.help});
   }
   return Shown{std::move(json), Text().table(std::move(rows))};
 }
 
 Outcome show_one(const Session& session, const Setting& setting) {
-  auto cluster = session.load_cluster(store::KeyUse::without_keys);
-  if (!cluster) return failure_of(cluster);
-  return Shown{{{setting.name, setting.value(*cluster)}}, Text(setting.value(*cluster))};
+  ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
+  return Shown{{{setting.name, setting.value(cluster)}}, Text(setting.value(cluster))};
 }
 
 Outcome change_setting(const Session& session, const Setting& setting, const SettingOptions& options) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
   std::string consequence = setting.consequence(options.value);
   if (options.change.force) consequence += " Phones that cannot follow WILL BE LOCKED and must be visited.";
   if (!may_change(options.change, fmt::format("setting the {} to {}", setting.name, options.value),
                   consequence)) {
     return fail("nothing was changed");
   }
-  if (auto flushed = flush_ledger(session, options.change.force); !flushed) return failure_of(flushed);
-  auto changed = setting.change(*store, options.value, options.change.request());
-  if (!changed) return failure_of(changed);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  Reload reload = wait_for_service(session, *store);
-  auto steps = *changed ? setting.steps(loaded->cluster) : std::vector<Step>{};
-  Json json{{setting.name, setting.value(loaded->cluster)},
-            {"changed", *changed},
+  ANCHORD_TRY(flush_ledger(session, options.change.force));
+  ANCHORD_TRY_ASSIGN(auto changed, setting.change(store, options.value, options.change.request()));
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  Reload reload = wait_for_service(session, store);
+  auto steps = changed ? setting.steps(loaded.cluster) : std::vector<Step>{};
+  Json json{{setting.name, setting.value(loaded.cluster)},
+            {"changed", changed},
             {"service", reload_json(reload)},
             {"steps", steps_json(steps, reload)}};
-  if (!*changed)
+  if (!changed)
     return Shown{std::move(json), Text(fmt::format("the {} was {} already: nothing was changed", setting.name,
                                                    options.value))};
   return Shown{std::move(json),

@@ -2,7 +2,6 @@
 
 #include <limits>
 
-#include "client/failure.h"
 #include "commands/files.h"
 
 namespace anchord::ctl {
@@ -29,15 +28,13 @@ Options signing_options(SigningOptions& options) {
 }
 
 Result<trust::Identity> read_identity(const std::string& certificate, const std::string& key) {
-  auto read = read_certificate(certificate);
-  if (!read) return failure_of(read);
-  auto signer = read_key(key);
-  if (!signer) return failure_of(signer);
-  if (!signer->matches(*read)) {
+  ANCHORD_TRY_ASSIGN(auto read, read_certificate(certificate));
+  ANCHORD_TRY_ASSIGN(auto signer, read_key(key));
+  if (!signer.matches(read)) {
     return fail(quoted(key) + ": not the key of " + quoted(certificate) +
                 ": give the key that belongs to it");
   }
-  return trust::Identity{*read, *signer};
+  return trust::Identity{read, signer};
 }
 
 }  // namespace anchord::ctl

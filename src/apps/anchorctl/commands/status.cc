@@ -52,30 +52,22 @@ void ask_live(const Session& session, Facts& facts) {
 }
 
 Result<Facts> gather(const Session& session) {
-  auto store = session.open_store();
-  if (!store) return failure_of(store);
-  auto loaded = store->load(store::KeyUse::without_keys);
-  if (!loaded) return failure_of(loaded);
-  auto itl = store->saved_list(phone::kItlFileName);
-  if (!itl) return failure_of(itl);
-  auto backup = store::backup_state(*store);
-  if (!backup) return failure_of(backup);
-  auto ledger = LedgerView::read(*store, loaded->cluster);
-  if (!ledger) return failure_of(ledger);
-  auto reports = store->last_status();
-  if (!reports) return failure_of(reports);
-  auto late = store::late_host(*store, calendar_now());
-  if (!late) return failure_of(late);
-  auto phones = provisioned_phones(session.state_dir(), loaded->cluster.phones);
-  if (!phones) return failure_of(phones);
-  Facts facts{.read_only = store->read_only(),
-              .cluster = std::move(loaded->cluster),
-              .itl = std::move(*itl),
-              .backup = *backup,
-              .ledger = std::move(*ledger),
-              .phones = std::move(*phones),
-              .reports = std::move(*reports),
-              .late = std::move(*late),
+  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto itl, store.saved_list(phone::kItlFileName));
+  ANCHORD_TRY_ASSIGN(auto backup, store::backup_state(store));
+  ANCHORD_TRY_ASSIGN(auto ledger, LedgerView::read(store, loaded.cluster));
+  ANCHORD_TRY_ASSIGN(auto reports, store.last_status());
+  ANCHORD_TRY_ASSIGN(auto late, store::late_host(store, calendar_now()));
+  ANCHORD_TRY_ASSIGN(auto phones, provisioned_phones(session.state_dir(), loaded.cluster.phones));
+  Facts facts{.read_only = store.read_only(),
+              .cluster = std::move(loaded.cluster),
+              .itl = std::move(itl),
+              .backup = backup,
+              .ledger = std::move(ledger),
+              .phones = std::move(phones),
+              .reports = std::move(reports),
+              .late = std::move(late),
               .not_running = "",
               .starting = "",
               .service = {},
@@ -449,11 +441,10 @@ Text status_text(const Facts& facts, bool with_zeros) {
 }
 
 Outcome show_status(const Session& session, bool with_zeros) {
-  auto facts = gather(session);
-  if (!facts) return failure_of(facts);
+  ANCHORD_TRY_ASSIGN(auto facts, gather(session));
   // Whoever asks from a script wants to know whether to wake somebody.
-  return Shown{status_json(session, *facts), status_text(*facts, with_zeros),
-               warnings(*facts).empty() ? Answer::yes : Answer::no};
+  return Shown{status_json(session, facts), status_text(facts, with_zeros),
+               warnings(facts).empty() ? Answer::yes : Answer::no};
 }
 
 }  // namespace

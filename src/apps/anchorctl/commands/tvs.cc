@@ -32,9 +32,8 @@ Result<TvsServer> server_from(const ServerOptions& options) {
   if (!address) wrong_usage("--host " + address.error().text);
   if (options.tls_min > options.tls_max) wrong_usage("--tls-min is above --tls-max");
   if (options.device.size() > kMaxDevice) wrong_usage("--device is longer than 255 bytes");
-  auto certificate = read_certificate(options.certificate);
-  if (!certificate) return failure_of(certificate);
-  return TvsServer{*address, *certificate, options.tls_min, options.tls_max};
+  ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(options.certificate));
+  return TvsServer{*address, certificate, options.tls_min, options.tls_max};
 }
 
 std::uint32_t random_session() {
@@ -82,26 +81,22 @@ struct TvsVerifyOptions {
 };
 
 Outcome verify_certificate(const TvsVerifyOptions& options) {
-  auto server = server_from(options.server);
-  if (!server) return failure_of(server);
-  auto certificate = read_certificate(options.certificate);
-  if (!certificate) return failure_of(certificate);
+  ANCHORD_TRY_ASSIGN(auto server, server_from(options.server));
+  ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(options.certificate));
 
   Buffer room(wire::kTvsHeaderSize + wire::kMaxTvsBody);
   Writer writer(room);
   std::uint32_t id = random_session();
-  wire::write_verify_request(writer, {id, as_bytes(options.server.device), certificate->der()});
+  wire::write_verify_request(writer, {id, as_bytes(options.server.device), certificate.der()});
   if (!writer.ok()) return fail(quoted(options.certificate) + ": too large to be asked about");
-  auto reply = ask_tvs(*server, writer.written());
-  if (!reply) return failure_of(reply);
-  auto response = checked(*server, *reply, wire::TvsCommand::verify_response, id);
-  if (!response) return failure_of(response);
+  ANCHORD_TRY_ASSIGN(auto reply, ask_tvs(server, writer.written()));
+  ANCHORD_TRY_ASSIGN(auto response, checked(server, reply, wire::TvsCommand::verify_response, id));
 
-  Json out{{"valid", response->valid}, {"sha256", hash_text(*certificate)}};
-  out.update(facts_json(*server, *reply, *response));
-  Text text(fmt::format("{}: {}", response->valid ? "valid" : "invalid", name_text(certificate->subject())));
-  if (response->valid) text.facts(trust_facts(*response));
-  return Shown{std::move(out), std::move(text), response->valid ? Answer::yes : Answer::no};
+  Json out{{"valid", response.valid}, {"sha256", hash_text(certificate)}};
+  out.update(facts_json(server, reply, response));
+  Text text(fmt::format("{}: {}", response.valid ? "valid" : "invalid", name_text(certificate.subject())));
+  if (response.valid) text.facts(trust_facts(response));
+  return Shown{std::move(out), std::move(text), response.valid ? Answer::yes : Answer::no};
 }
 
 // --- query
@@ -150,8 +145,7 @@ Outcome query(QueryOptions options) {
   Buffer serial = serial_of(options);
   options.issuer = asked_name("--issuer", options.issuer);
   if (!options.subject.empty()) options.subject = asked_name("--subject", options.subject);
-  auto server = server_from(options.server);
-  if (!server) return failure_of(server);
+  ANCHORD_TRY_ASSIGN(auto server, server_from(options.server));
 
   Buffer room(wire::kTvsHeaderSize + wire::kMaxTvsBody);
   Writer writer(room);
@@ -159,27 +153,23 @@ Outcome query(QueryOptions options) {
   wire::write_query_request(writer,
                             {id, as_bytes(options.server.device), options.subject, options.issuer, serial});
   if (!writer.ok()) wrong_usage("--issuer and --subject are too long to be asked about");
-  auto reply = ask_tvs(*server, writer.written());
-  if (!reply) return failure_of(reply);
-  auto response = checked(*server, *reply, wire::TvsCommand::query_response, id);
-  if (!response) return failure_of(response);
+  ANCHORD_TRY_ASSIGN(auto reply, ask_tvs(server, writer.written()));
+  ANCHORD_TRY_ASSIGN(auto response, checked(server, reply, wire::TvsCommand::query_response, id));
 
-  Json facts{{"found", response->valid}};
-  facts.update(facts_json(*server, *reply, *response));
-  if (!response->valid) {
+  Json facts{{"found", response.valid}};
+  facts.update(facts_json(server, reply, response));
+  if (!response.valid) {
     facts["certificate"] = Json();
     return Shown{std::move(facts), Text("not found"), Answer::no};
   }
-  auto certificate = checked_certificate(server->address.text(), *response, options, serial);
-  if (!certificate) return failure_of(certificate);
+  ANCHORD_TRY_ASSIGN(auto certificate, checked_certificate(server.address.text(), response, options, serial));
   if (!options.out.empty()) {
-    Status written = write_public(options.out, as_bytes(certificate->to_pem()));
-    if (!written) return failure_of(written);
+    ANCHORD_TRY(write_public(options.out, as_bytes(certificate.to_pem())));
   }
-  facts["certificate"] = certificate_json(*certificate, calendar_now());
-  return Shown{std::move(facts), Text("found: " + name_text(certificate->subject()))
-                                     .facts(trust_facts(*response))
-                                     .facts({{"sha256", hash_text(*certificate)}})};
+  facts["certificate"] = certificate_json(certificate, calendar_now());
+  return Shown{std::move(facts), Text("found: " + name_text(certificate.subject()))
+                                     .facts(trust_facts(response))
+                                     .facts({{"sha256", hash_text(certificate)}})};
 }
 
 Option tls_version_option(Option option, crypto::TlsVersion& version) {

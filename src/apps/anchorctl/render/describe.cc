@@ -113,13 +113,12 @@ Result<std::string> name_from_paste(std::string_view text) {
     if (text.size() > 1 && text.front() == quote && text.back() == quote)
       text = text.substr(1, text.size() - 2);
   std::string line = commas_for_slashes(lines_joined(without_heading(text)));
-  auto name = crypto::Name::parse(line);
-  if (!name) return std::unexpected(name.error());
+  ANCHORD_TRY_ASSIGN(auto name, crypto::Name::parse(line));
   // One line without its first slash.
-  if (auto others = crypto::Name::parse("/" + line); others && name->attributes().size() == 1)
-    name = std::move(others);
+  if (auto others = crypto::Name::parse("/" + line); others && name.attributes().size() == 1)
+    name = *std::move(others);
   bool usual = line == text && !line.contains('/');
-  return usual ? line : name->to_vendor();
+  return usual ? line : name.to_vendor();
 }
 
 Json roles_json(std::span<const wire::Role> roles) {
