@@ -34,9 +34,8 @@ constexpr char kIncomplete[] = "the own certificates are not complete";
 
 // Open, with a database in it.
 Result<TrustedFolder> open_with_database(const std::filesystem::path& directory) {
-  auto state = open_state(directory);
-  if (!state) return state;
-  if (::faccessat(state->descriptor(), kDatabaseName, R_OK, AT_EACCESS) == 0) return state;
+  ANCHORD_TRY_ASSIGN(auto state, open_state(directory));
+  if (::faccessat(state.descriptor(), kDatabaseName, R_OK, AT_EACCESS) == 0) return state;
   if (errno == ENOENT)
     return fail(
         fmt::format("there is no cluster in '{}': run 'anchorctl init' to make one", directory.string()));
@@ -66,13 +65,12 @@ Result<Database> open_unchanging(const std::filesystem::path& file, const std::f
 }
 
 Status copy_file(const TrustedFolder& state, const std::string& name, const std::filesystem::path& to) {
-  auto from = state.file(name, O_RDONLY);
-  if (!from) return std::unexpected(from.error());
+  ANCHORD_TRY_ASSIGN(auto from, state.file(name, O_RDONLY));
   FileDescriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!out) return fail_errno(fmt::format("cannot make '{}'", to.string()), errno);
   Buffer piece(std::size_t{1} << 18);
   for (;;) {
-    const ssize_t count = read_fully(from->get(), piece);
+    const ssize_t count = read_fully(from.get(), piece);
     if (count < 0) return fail_errno(fmt::format("cannot read '{}'", (state.path() / name).string()), errno);
     if (count == 0) return {};
     if (int problem = write_fully(out.get(), Bytes(piece).first(static_cast<std::size_t>(count)));
@@ -86,13 +84,11 @@ Result<Database> open_copy(const TrustedFolder& state) {
   std::error_code problem;
   const std::filesystem::path temporary = std::filesystem::temp_directory_path(problem);
   if (problem) return fail("there is no folder for temporary files: set TMPDIR");
-  auto folder = TemporaryFolder::make(temporary / (std::string(kReadPrefix) + "XXXXXX"));
-  if (!folder) return std::unexpected(folder.error());
-  const std::filesystem::path file = folder->path() / kDatabaseName;
+  ANCHORD_TRY_ASSIGN(auto folder, TemporaryFolder::make(temporary / (std::string(kReadPrefix) + "XXXXXX")));
+  const std::filesystem::path file = folder.path() / kDatabaseName;
   for (const char* suffix : {"", "-wal"})
-    if (auto copied = copy_file(state, std::string(kDatabaseName) + suffix, file.string() + suffix); !copied)
-      return std::unexpected(copied.error());
-  if (auto folded = fold_log(folder->path()); !folded) return std::unexpected(folded.error());
+    ANCHORD_TRY(copy_file(state, std::string(kDatabaseName) + suffix, file.string() + suffix));
+  ANCHORD_TRY(fold_log(folder.path()));
   return open_unchanging(file, state.path() / kDatabaseName);
 }
 
@@ -123,9 +119,8 @@ Status check_structure(Database& database) {
 }
 
 Status check_application(Database& database, const std::filesystem::path& file) {
-  auto application = read_number(database, "PRAGMA application_id");
-  if (!application) return std::unexpected(application.error());
-  if (*application != kApplicationId)
+  ANCHORD_TRY_ASSIGN(auto application, read_number(database, "PRAGMA application_id"));
+  if (application != kApplicationId)
     return fail(fmt::format("'{}' is not a database of Anchord: restore it from a backup", file.string()));
   return {};
 }
@@ -152,13 +147,12 @@ Result<std::vector<IdentityRow>> read_identities(Database& database) {
   while (row.next()) {
     auto service = trust::service_from_name(row.text(0));
     if (!service) return database.damaged("an unknown service");
-    auto certificate = read_certificate(database, row, 2, 3);
-    if (!certificate) return std::unexpected(certificate.error());
+    ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(database, row, 2, 3));
     std::string key_file{row.text(4)};
     if (key_file.empty() || key_file.front() == '.' || key_file.find('/') != key_file.npos)
       return database.damaged("a key's file name leads elsewhere");
     // By itself: GCC 12 destroys an aggregate within another one twice when what comes after it throws.
-    trust::Identity identity{*certificate, {}};
+    trust::Identity identity{certificate, {}};
     identities.push_back(
         {*service, static_cast<std::size_t>(row.integer(1)), std::move(identity), std::move(key_file)});
   }
@@ -169,11 +163,10 @@ Result<std::vector<IdentityRow>> read_identities(Database& database) {
 // Reads the rows of sha256, certificate, roles, ttl, retired_from, retired_at that are left.
 Status read_known(Database& database, Statement& row, std::vector<trust::KnownCertificate>& known) {
   while (row.next()) {
-    auto certificate = read_certificate(database, row, 0, 1);
-    if (!certificate) return std::unexpected(certificate.error());
+    ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(database, row, 0, 1));
     auto roles = roles_from_text(row.text(2));
-    if (!roles) return database.damaged(fmt::format("the roles of certificate {}", short_hash(*certificate)));
-    known.push_back({*certificate,
+    if (!roles) return database.damaged(fmt::format("the roles of certificate {}", short_hash(certificate)));
+    known.push_back({certificate,
                      std::move(*roles),
                      static_cast<std::uint32_t>(row.integer(3)),
                      {},
@@ -201,7 +194,7 @@ Status read_changed(Database& database, std::span<const std::string> changed, co
     const KnownState* old = found != before.end() && found->sha256.text() == hash ? &*found : nullptr;
     const std::size_t count = known.size();
     row.restart(hash);
-    if (auto done = read_known(database, row, known); !done) return done;
+    ANCHORD_TRY(read_known(database, row, known));
     if (known.size() == count) {
       if (old != nullptr) out.gone.push_back(old->sha256);
     } else if (old != nullptr && known_state(known.back()) == *old) {
@@ -213,7 +206,7 @@ Status read_changed(Database& database, std::span<const std::string> changed, co
 
 Status read_and_compare(Database& database, const KnownStates& before, LoadedChanges& out) {
   std::vector<trust::KnownCertificate> all;
-  if (auto done = read_all_known(database, all); !done) return done;
+  ANCHORD_TRY(read_all_known(database, all));
   std::vector<HashText> there;
   for (trust::KnownCertificate& known : all) {
     KnownState state = known_state(known);
@@ -251,53 +244,45 @@ Result<trust::Cluster> assemble(const Database& database, std::vector<trust::Hos
 
 // All but the certificates that are not the cluster's own.
 Result<LoadedCluster> read_state(Database& database, const std::vector<IdentityRow>& identities) {
-  auto hosts = read_hosts(database);
-  if (!hosts) return std::unexpected(hosts.error());
+  ANCHORD_TRY_ASSIGN(auto hosts, read_hosts(database));
   Statement row(database, R"(SELECT name, mode, digest, spelling, change_counter, cluster_id, has_ctl,
                                rolling_back FROM cluster)");
   if (!row.next()) return row.ok() ? database.damaged("the cluster's row is missing") : row.failure();
-  auto cluster = assemble(database, std::move(*hosts), identities);
-  if (!cluster) return std::unexpected(cluster.error());
+  ANCHORD_TRY_ASSIGN(auto cluster, assemble(database, std::move(hosts), identities));
   auto mode = trust::mode_from_name(row.text(1));
   if (!mode) return database.damaged("an unknown mode");
-  cluster->name = row.text(0);
-  cluster->id = row.text(5);
-  cluster->mode = *mode;
-  cluster->has_ctl = row.integer(6) != 0;
-  cluster->rolling_back = row.integer(7) != 0;
-  auto evidence = read_evidence(database);
-  if (!evidence) return std::unexpected(evidence.error());
-  cluster->evidence = *evidence;
-  cluster->signing.digest = row.text(2) == "sha1" ? wire::Digest::sha1 : wire::Digest::sha512;
-  cluster->signing.spelling =
+  cluster.name = row.text(0);
+  cluster.id = row.text(5);
+  cluster.mode = *mode;
+  cluster.has_ctl = row.integer(6) != 0;
+  cluster.rolling_back = row.integer(7) != 0;
+  ANCHORD_TRY_ASSIGN(auto evidence, read_evidence(database));
+  cluster.evidence = evidence;
+  cluster.signing.digest = row.text(2) == "sha1" ? wire::Digest::sha1 : wire::Digest::sha512;
+  cluster.signing.spelling =
       row.text(3) == "open" ? crypto::NameSpelling::open : crypto::NameSpelling::vendor;
   for (const IdentityRow& own : identities)
-    cluster->known.push_back(
+    cluster.known.push_back(
         {own.identity.certificate, trust::own_roles(own.service, *mode), trust::kDefaultTtl, own.service});
-  auto phones = read_phones(database);
-  if (!phones) return std::unexpected(phones.error());
-  cluster->phones = std::move(*phones);
-  return LoadedCluster{std::move(*cluster), row.integer(4)};
+  ANCHORD_TRY_ASSIGN(auto phones, read_phones(database));
+  cluster.phones = std::move(phones);
+  return LoadedCluster{std::move(cluster), row.integer(4)};
 }
 
 Status take_key(const TrustedFolder& folder, IdentityRow& row) {
   const std::string owner = row.key_file.substr(0, row.key_file.rfind('-'));
-  auto key = read_key(folder, row.key_file, row.identity.certificate, owner);
-  if (!key) return std::unexpected(key.error());
-  row.identity.key = std::move(*key);
+  ANCHORD_TRY_ASSIGN(auto key, read_key(folder, row.key_file, row.identity.certificate, owner));
+  row.identity.key = std::move(key);
   return {};
 }
 
 Result<LoadedCluster> read_own(const std::filesystem::path& directory, Database& database, KeyUse keys) {
-  auto identities = read_identities(database);
-  if (!identities) return std::unexpected(identities.error());
+  ANCHORD_TRY_ASSIGN(auto identities, read_identities(database));
   if (keys == KeyUse::with_keys) {
-    auto folder = open_keys(directory);
-    if (!folder) return std::unexpected(folder.error());
-    for (IdentityRow& row : *identities)
-      if (Status taken = take_key(*folder, row); !taken) return std::unexpected(taken.error());
+    ANCHORD_TRY_ASSIGN(auto folder, open_keys(directory));
+    for (IdentityRow& row : identities) ANCHORD_TRY(take_key(folder, row));
   }
-  return read_state(database, *identities);
+  return read_state(database, identities);
 }
 
 std::string user_name() {
@@ -335,29 +320,26 @@ Result<crypto::Certificate> read_certificate(const Database& database, const Sta
 }
 
 Result<int> schema_version(Database& database, const std::filesystem::path& file) {
-  auto version = read_number(database, "PRAGMA user_version");
-  if (!version) return std::unexpected(version.error());
-  if (*version > kSchemaVersion)
+  ANCHORD_TRY_ASSIGN(auto version, read_number(database, "PRAGMA user_version"));
+  if (version > kSchemaVersion)
     return fail(
         fmt::format("'{}' was made by a newer Anchord (its version is {}, this one knows {}): upgrade "
                     "this Anchord",
-                    file.string(), *version, kSchemaVersion));
-  if (*version < 1) return database.damaged(fmt::format("there is no version {}", *version));
-  return static_cast<int>(*version);
+                    file.string(), version, kSchemaVersion));
+  if (version < 1) return database.damaged(fmt::format("there is no version {}", version));
+  return static_cast<int>(version);
 }
 
 Status note_audit(Database& database, std::string_view what, bool forced, UnixSeconds when) {
-  auto done = execute(database, "INSERT INTO audit (time, who, what, forced) VALUES (?, ?, ?, ?)", when,
-                      user_name(), what, forced);
-  if (done)
-    done = execute(database, R"(INSERT INTO clock (id, highest) VALUES (1, ?)
+  ANCHORD_TRY(execute(database, "INSERT INTO audit (time, who, what, forced) VALUES (?, ?, ?, ?)", when,
+                      user_name(), what, forced));
+  return execute(database, R"(INSERT INTO clock (id, highest) VALUES (1, ?)
                                 ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest))",
-                   when);
-  return done;
+                 when);
 }
 
 Status note_change(Database& database, std::string_view what, bool forced, UnixSeconds when) {
-  if (auto done = note_audit(database, what, forced, when); !done) return done;
+  ANCHORD_TRY(note_audit(database, what, forced, when));
   return execute(database, "UPDATE cluster SET change_counter = change_counter + 1");
 }
 
@@ -371,31 +353,28 @@ bool Store::read_only() const {
 }
 
 Result<Store> Store::open(const std::filesystem::path& directory) {
-  auto state = open_with_database(directory);
-  if (!state) return std::unexpected(state.error());
+  ANCHORD_TRY_ASSIGN(auto state, open_with_database(directory));
   std::filesystem::path file = directory / kDatabaseName;
   // Its path without links, none of whose folders others can change.
-  auto database = can_write(*state) ? Database::open(state->real() / kDatabaseName,
-                                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, file)
-                                    : open_to_read(*state);
-  if (!database) return std::unexpected(database.error());
-  if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
-  auto version = schema_version(*database, file);
-  if (!version) return std::unexpected(version.error());
+  ANCHORD_TRY_ASSIGN(auto database, can_write(state)
+                                        ? Database::open(state.real() / kDatabaseName,
+                                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, file)
+                                        : open_to_read(state));
+  ANCHORD_TRY(check_application(database, file));
+  ANCHORD_TRY_ASSIGN(auto version, schema_version(database, file));
   // FULL: in WAL mode NORMAL may lose the last transactions when the power is cut,
   // and changes are far too rare for the sync to cost anything.
-  if (auto done = database->run("PRAGMA synchronous = FULL"); !done) return std::unexpected(done.error());
-  if (auto whole = check_structure(*database); !whole) return std::unexpected(whole.error());
-  if (database->read_only() && *version < kSchemaVersion)
+  ANCHORD_TRY(database.run("PRAGMA synchronous = FULL"));
+  ANCHORD_TRY(check_structure(database));
+  if (database.read_only() && version < kSchemaVersion)
     return fail(
         fmt::format("'{}' was made by an older Anchord, and is read-only: open it once where it can be "
                     "written to, or use that version",
                     file.string()));
-  if (database->read_only()) return Store(std::make_unique<Impl>(directory, std::move(*database)));
-  if (*version < kSchemaVersion)
-    if (auto done = migrate(directory, *database); !done) return std::unexpected(done.error());
-  if (auto done = ensure_change_log(*database); !done) return std::unexpected(done.error());
-  return Store(std::make_unique<Impl>(directory, std::move(*database)));
+  if (database.read_only()) return Store(std::make_unique<Impl>(directory, std::move(database)));
+  if (version < kSchemaVersion) ANCHORD_TRY(migrate(directory, database));
+  ANCHORD_TRY(ensure_change_log(database));
+  return Store(std::make_unique<Impl>(directory, std::move(database)));
 }
 
 namespace {
@@ -406,76 +385,60 @@ struct Looked {
 };
 
 Result<Looked> open_to_look(const std::filesystem::path& directory) {
-  auto state = open_with_database(directory);
-  if (!state) return std::unexpected(state.error());
+  ANCHORD_TRY_ASSIGN(auto state, open_with_database(directory));
   const std::filesystem::path file = directory / kDatabaseName;
-  auto database = open_to_read(*state);
-  if (!database) return std::unexpected(database.error());
-  if (auto ours = check_application(*database, file); !ours) return std::unexpected(ours.error());
-  auto version = schema_version(*database, file);
-  if (!version) return std::unexpected(version.error());
-  return Looked{std::move(*database), *version};
+  ANCHORD_TRY_ASSIGN(auto database, open_to_read(state));
+  ANCHORD_TRY(check_application(database, file));
+  ANCHORD_TRY_ASSIGN(auto version, schema_version(database, file));
+  return Looked{std::move(database), version};
 }
 
 }  // namespace
 
 Result<std::vector<trust::Host>> read_hosts(const std::filesystem::path& directory) {
-  auto looked = open_to_look(directory);
-  if (!looked) return std::unexpected(looked.error());
-  auto hosts = read_hosts(looked->database);
-  if (hosts && hosts->empty()) return looked->database.damaged(kIncomplete);
+  ANCHORD_TRY_ASSIGN(auto looked, open_to_look(directory));
+  auto hosts = read_hosts(looked.database);
+  if (hosts && hosts->empty()) return looked.database.damaged(kIncomplete);
   return hosts;
 }
 
 Result<Inspected> inspect(const std::filesystem::path& directory) {
-  auto looked = open_to_look(directory);
-  if (!looked) return std::unexpected(looked.error());
-  Database& database = looked->database;
-  if (auto whole = check_structure(database); !whole) return std::unexpected(whole.error());
-  if (looked->version < kSchemaVersion) return Inspected{};
-  auto identities = read_identities(database);
-  if (!identities) return std::unexpected(identities.error());
-  auto folder = open_keys(directory);
-  if (!folder) return std::unexpected(folder.error());
+  ANCHORD_TRY_ASSIGN(auto looked, open_to_look(directory));
+  Database& database = looked.database;
+  ANCHORD_TRY(check_structure(database));
+  if (looked.version < kSchemaVersion) return Inspected{};
+  ANCHORD_TRY_ASSIGN(auto identities, read_identities(database));
+  ANCHORD_TRY_ASSIGN(auto folder, open_keys(directory));
   Inspected out;
-  for (IdentityRow& row : *identities)
-    if (Status taken = take_key(*folder, row); !taken) out.problems.push_back(taken.error().text);
-  auto loaded = read_state(database, *identities);
-  if (!loaded) return std::unexpected(loaded.error());
-  if (auto done = read_all_known(database, loaded->cluster.known); !done)
-    return std::unexpected(done.error());
-  out.cluster = std::move(loaded->cluster);
+  for (IdentityRow& row : identities)
+    if (Status taken = take_key(folder, row); !taken) out.problems.push_back(taken.error().text);
+  ANCHORD_TRY_ASSIGN(auto loaded, read_state(database, identities));
+  ANCHORD_TRY(read_all_known(database, loaded.cluster.known));
+  out.cluster = std::move(loaded.cluster);
   return out;
 }
 
 Result<LoadedCluster> read_cluster(const std::filesystem::path& directory, Database& database, KeyUse keys) {
-  auto loaded = read_own(directory, database, keys);
-  if (!loaded) return loaded;
-  if (auto done = read_all_known(database, loaded->cluster.known); !done)
-    return std::unexpected(done.error());
+  ANCHORD_TRY_ASSIGN(auto loaded, read_own(directory, database, keys));
+  ANCHORD_TRY(read_all_known(database, loaded.cluster.known));
   return loaded;
 }
 
 Result<LoadedCluster> Store::load(KeyUse keys) {
-  auto reading = Transaction::read(impl_->database);
-  if (!reading) return std::unexpected(reading.error());
+  ANCHORD_TRY(Transaction::read(impl_->database));
   return read_cluster(impl_->directory, impl_->database, keys);
 }
 
 Result<LoadedChanges> Store::load_changes(KeyUse keys, const KnownStates& before, const ChangeMark& mark) {
   Database& database = impl_->database;
-  auto reading = Transaction::read(database);
-  if (!reading) return std::unexpected(reading.error());
-  auto own = read_own(impl_->directory, database, keys);
-  if (!own) return std::unexpected(own.error());
-  auto end = end_of_changes(database);
-  if (!end) return std::unexpected(end.error());
-  auto changed = changes_between(database, mark, *end);
-  if (!changed) return std::unexpected(changed.error());
+  ANCHORD_TRY(Transaction::read(database));
+  ANCHORD_TRY_ASSIGN(auto own, read_own(impl_->directory, database, keys));
+  ANCHORD_TRY_ASSIGN(auto end, end_of_changes(database));
+  ANCHORD_TRY_ASSIGN(auto changed, changes_between(database, mark, end));
   LoadedChanges out{
-      .cluster = std::move(own->cluster), .gone = {}, .change_counter = own->change_counter, .mark = *end};
+      .cluster = std::move(own.cluster), .gone = {}, .change_counter = own.change_counter, .mark = end};
   auto done =
-      *changed ? read_changed(database, **changed, before, out) : read_and_compare(database, before, out);
+      changed ? read_changed(database, *changed, before, out) : read_and_compare(database, before, out);
   if (!done) return std::unexpected(done.error());
   return out;
 }

@@ -85,9 +85,8 @@ Buffer write_end(std::uint64_t entries) {
 }
 
 Status EntryReader::fill() {
-  auto next = source_();
-  if (!next) return std::unexpected(next.error());
-  input_ = *next;
+  ANCHORD_TRY_ASSIGN(auto next, source_());
+  input_ = next;
   return {};
 }
 
@@ -95,7 +94,7 @@ Result<Bytes> EntryReader::take(std::size_t count) {
   if (input_.size() < count) {
     joined_.assign(input_.begin(), input_.end());
     while (joined_.size() < count) {
-      if (auto filled = fill(); !filled) return std::unexpected(filled.error());
+      ANCHORD_TRY(fill());
       if (input_.empty()) return damaged("it ends too early");
       Bytes part = input_.first(std::min(input_.size(), count - joined_.size()));
       joined_.insert(joined_.end(), part.begin(), part.end());
@@ -110,8 +109,7 @@ Result<Bytes> EntryReader::take(std::size_t count) {
 
 Result<Bytes> EntryReader::content() {
   if (left_ == 0) return Bytes{};
-  if (input_.empty())
-    if (auto filled = fill(); !filled) return std::unexpected(filled.error());
+  if (input_.empty()) ANCHORD_TRY(fill());
   if (input_.empty()) return damaged("it ends too early");
   Bytes out = input_.first(static_cast<std::size_t>(std::min<std::uint64_t>(input_.size(), left_)));
   input_ = input_.subspan(out.size());
@@ -120,37 +118,30 @@ Result<Bytes> EntryReader::content() {
 }
 
 Status EntryReader::check_end() {
-  auto count = take(8);
-  if (!count) return std::unexpected(count.error());
-  Reader reader(*count);
+  ANCHORD_TRY_ASSIGN(auto count, take(8));
+  Reader reader(count);
   if (read_u64(reader, "entries") != entries_) return damaged("files are missing");
-  if (input_.empty())
-    if (auto filled = fill(); !filled) return filled;
+  if (input_.empty()) ANCHORD_TRY(fill());
   return input_.empty() ? Status{} : damaged("something follows its end");
 }
 
 Result<std::optional<Entry>> EntryReader::next() {
-  while (left_ > 0)
-    if (auto passed = content(); !passed) return std::unexpected(passed.error());
-  auto kind = take(1);
-  if (!kind) return std::unexpected(kind.error());
-  Entry entry{.kind = static_cast<EntryKind>(kind->front()), .path = {}};
+  while (left_ > 0) ANCHORD_TRY(content());
+  ANCHORD_TRY_ASSIGN(auto kind, take(1));
+  Entry entry{.kind = static_cast<EntryKind>(kind.front()), .path = {}};
   if (entry.kind == EntryKind::end) {
-    if (auto good = check_end(); !good) return std::unexpected(good.error());
+    ANCHORD_TRY(check_end());
     return std::nullopt;
   }
   if (entry.kind != EntryKind::folder && entry.kind != EntryKind::file)
     return damaged("an entry of an unknown kind");
   if (++entries_ > kMaxEntries) return damaged("more entries than are allowed");
-  auto length = take(2);
-  if (!length) return std::unexpected(length.error());
-  auto path = take(Reader(*length).u16("path"));
-  if (!path) return std::unexpected(path.error());
-  entry.path = as_text(*path);
+  ANCHORD_TRY_ASSIGN(auto length, take(2));
+  ANCHORD_TRY_ASSIGN(auto path, take(Reader(length).u16("path")));
+  entry.path = as_text(path);
   if (!belongs_in_backup(entry.kind, entry.path)) return damaged("a path that leads elsewhere");
-  auto facts = take(entry.kind == EntryKind::file ? 18 : 10);
-  if (!facts) return std::unexpected(facts.error());
-  Reader reader(*facts);
+  ANCHORD_TRY_ASSIGN(auto facts, take(entry.kind == EntryKind::file ? 18 : 10));
+  Reader reader(facts);
   entry.mode = reader.u16("mode");
   entry.mtime = static_cast<UnixSeconds>(read_u64(reader, "time"));
   if (entry.kind == EntryKind::file) entry.size = read_u64(reader, "size");

@@ -37,8 +37,8 @@ class Packer {
 
   Status add(const std::filesystem::path& directory, const Found& found);
   Status finish() {
-    auto done = out_.write(write_end(entries_));
-    return done ? out_.finish() : done;
+    ANCHORD_TRY(out_.write(write_end(entries_)));
+    return out_.finish();
   }
 
   std::size_t files() const { return files_; }
@@ -88,7 +88,7 @@ Status Packer::add_content(int fd, std::uint64_t size, const std::string& named)
     if (count < 0) return fail_errno("cannot read " + named, errno);
     if (static_cast<std::size_t>(count) < room.size())
       return fail(named + " became shorter while it was read: try again");
-    if (auto done = out_.write(room); !done) return done;
+    ANCHORD_TRY(out_.write(room));
     left -= room.size();
     bytes_ += room.size();
     if (progress_) progress_(std::min(bytes_, all_), all_);
@@ -122,15 +122,12 @@ Status check_outside(const std::filesystem::path& state, const std::filesystem::
 Result<BackupFacts> write_backup(const std::filesystem::path& state, const std::filesystem::path& file,
                                  Bytes passphrase, crypto::ScryptCost cost, UnixSeconds now,
                                  const BackupProgress& progress) {
-  if (auto good = check_outside(state, file); !good) return std::unexpected(good.error());
-  auto store = Store::open(state);
-  if (!store) return std::unexpected(store.error());
-  if (auto whole = store->load(KeyUse::with_keys); !whole) return std::unexpected(whole.error());
-  auto copy = StoreCopy::make(*store, state, now);
-  if (!copy) return std::unexpected(copy.error());
-  const trust::Cluster& cluster = copy->cluster();
-  auto id = id_bytes(cluster.id);
-  if (!id) return std::unexpected(id.error());
+  ANCHORD_TRY(check_outside(state, file));
+  ANCHORD_TRY_ASSIGN(auto store, Store::open(state));
+  ANCHORD_TRY(store.load(KeyUse::with_keys));
+  ANCHORD_TRY_ASSIGN(auto copy, StoreCopy::make(store, state, now));
+  const trust::Cluster& cluster = copy.cluster();
+  ANCHORD_TRY_ASSIGN(auto id, id_bytes(cluster.id));
 
   // Twice: first for how much there is.
   Skipped skipped, again;
@@ -139,23 +136,21 @@ Result<BackupFacts> write_backup(const std::filesystem::path& state, const std::
     all += found.entry.size;
     return Status{};
   };
-  auto done = walk_state(copy->folder(), is_store, count, again);
-  if (done) done = walk_state(state, is_beside_store, count, again);
-  if (!done) return std::unexpected(done.error());
+  ANCHORD_TRY(walk_state(copy.folder(), is_store, count, again));
+  ANCHORD_TRY(walk_state(state, is_beside_store, count, again));
 
-  auto out = SealedWriter::create(file, {.cost = cost, .cluster_id = *id, .made_at = now}, passphrase);
-  if (!out) return std::unexpected(out.error());
-  Packer packer(*out, progress, all);
+  ANCHORD_TRY_ASSIGN(
+      auto out, SealedWriter::create(file, {.cost = cost, .cluster_id = id, .made_at = now}, passphrase));
+  Packer packer(out, progress, all);
   auto pack = [&](const std::filesystem::path& folder, const WantedAtTop& wanted) {
     return walk_state(folder, wanted, [&](const Found& found) { return packer.add(folder, found); }, skipped);
   };
-  done = pack(copy->folder(), is_store);
-  if (done) done = pack(state, is_beside_store);
-  if (done) done = packer.finish();
-  if (!done) return std::unexpected(done.error());
+  ANCHORD_TRY(pack(copy.folder(), is_store));
+  ANCHORD_TRY(pack(state, is_beside_store));
+  ANCHORD_TRY(packer.finish());
 
   BackupFacts facts = facts_of(cluster, now);
-  if (auto noted = note_backup(*store, now, facts.tftp_sha256); !noted) return std::unexpected(noted.error());
+  ANCHORD_TRY(note_backup(store, now, facts.tftp_sha256));
   facts.files = packer.files();
   facts.bytes = packer.bytes();
   facts.skipped = skipped.count;

@@ -95,19 +95,17 @@ Result<RestoreTarget> look_at(const std::filesystem::path& given) {
   if (::stat(target.state.c_str(), &info) != 0) {
     if (errno != ENOENT)
       return fail_at("cannot look at " + quoted(target.state), errno, target.state.parent_path());
-    if (auto safe = TrustedFolder::check_above(given); !safe) return std::unexpected(safe.error());
+    ANCHORD_TRY(TrustedFolder::check_above(given));
     return target;
   }
   if (!S_ISDIR(info.st_mode)) return fail(quoted(target.state) + " is not a directory: name another place");
-  if (auto safe = TrustedFolder::open(target.state); !safe) return std::unexpected(safe.error());
+  ANCHORD_TRY(TrustedFolder::open(target.state));
   target.there = true;
   if (::geteuid() == 0) target.owner = FileOwner{info.st_uid, info.st_gid};
   target.empty = std::filesystem::is_empty(target.state, problem);
   if (problem) return fail_at("cannot read " + quoted(target.state), problem.value(), target.state);
-  if (!target.empty)
-    if (auto good = check_can_be_replaced(target, info.st_dev != above.st_dev); !good)
-      return std::unexpected(good.error());
-  if (auto good = check_no_service(target.state); !good) return std::unexpected(good.error());
+  if (!target.empty) ANCHORD_TRY(check_can_be_replaced(target, info.st_dev != above.st_dev));
+  ANCHORD_TRY(check_no_service(target.state));
   return target;
 }
 
@@ -124,71 +122,61 @@ Status check_cluster(const trust::Cluster& present, const trust::Cluster& restor
 
 Status check_phones(Store& store, const trust::Cluster& now, const trust::Cluster& restored,
                     const RestoreRequest& request) {
-  auto all = holders(store);
-  if (!all) return std::unexpected(all.error());
-  if (all->unknown.count > 0)
+  ANCHORD_TRY_ASSIGN(auto all, holders(store));
+  if (all.unknown.count > 0)
     return fail(
         fmt::format("nobody knows whether restoring would lock {}: the lists that they hold are not "
                     "kept; 'anchorctl phone remove' forgets those that are gone{}",
-                    trust::phones_text(all->unknown.count, all->unknown.first), kForceHelps));
-  if (!all->groups.empty()) {
+                    trust::phones_text(all.unknown.count, all.unknown.first), kForceHelps));
+  if (!all.groups.empty()) {
     auto present = store.load(KeyUse::with_keys);
     if (!present) return fail(present.error().text + kForceHelps);
-    auto locked = trust::who_would_lock(present->cluster, restored, all->groups, request.now);
-    if (!locked) return std::unexpected(locked.error());
-    if (*locked)
-      return fail(fmt::format(
-          "restoring would lock {}: {}; use a newer backup, or one of a cluster that knows this "
-          "one's certificates ('anchorctl cert bundle'){}",
-          trust::phones_text((*locked)->count, (*locked)->first), (*locked)->reason, kForceHelps));
+    ANCHORD_TRY_ASSIGN(auto locked,
+                       trust::who_would_lock(present->cluster, restored, all.groups, request.now));
+    if (locked)
+      return fail(
+          fmt::format("restoring would lock {}: {}; use a newer backup, or one of a cluster that knows this "
+                      "one's certificates ('anchorctl cert bundle'){}",
+                      trust::phones_text(locked->count, locked->first), locked->reason, kForceHelps));
   }
   if (trust::state_digest(now) == trust::state_digest(restored)) return {};
-  return require_agreement("restoring", now, *all, request.hosts_agree);
+  return require_agreement("restoring", now, all, request.hosts_agree);
 }
 
 // What phones were given since the backup they may hold still, and the guards must know it.
 Status take_ledger_over(Store& present, const std::filesystem::path& folder) {
-  auto restored = Store::open(folder);
-  if (!restored) return std::unexpected(restored.error());
-  auto entries = ledger(present);
-  if (!entries) return std::unexpected(entries.error());
-  auto lists = issued_lists(present);
-  if (!lists) return std::unexpected(lists.error());
-  auto sessions = ledger_sessions(present);
-  if (!sessions) return std::unexpected(sessions.error());
-  for (const LedgerSession& session : *sessions)
-    if (auto noted = note_session(*restored, session); !noted) return noted;
-  auto gaps = ledger_gaps(present);
-  if (!gaps) return std::unexpected(gaps.error());
-  return merge_ledger(*restored, *entries, *lists, *gaps, 0);
+  ANCHORD_TRY_ASSIGN(auto restored, Store::open(folder));
+  ANCHORD_TRY_ASSIGN(auto entries, ledger(present));
+  ANCHORD_TRY_ASSIGN(auto lists, issued_lists(present));
+  ANCHORD_TRY_ASSIGN(auto sessions, ledger_sessions(present));
+  for (const LedgerSession& session : sessions) ANCHORD_TRY(note_session(restored, session));
+  ANCHORD_TRY_ASSIGN(auto gaps, ledger_gaps(present));
+  return merge_ledger(restored, entries, lists, gaps, 0);
 }
 
 // Without the state that was served since the backup, nobody knows what phones were given.
 Status note_lost_time(const std::filesystem::path& folder, const BackupFacts& facts,
                       const RestoreRequest& request) {
-  auto restored = Store::open(folder);
-  if (!restored) return std::unexpected(restored.error());
+  ANCHORD_TRY_ASSIGN(auto restored, Store::open(folder));
   // A service that ran when the backup was made did not end badly here: what it had not written is in
   // the gap.
-  auto sessions = ledger_sessions(*restored);
-  if (!sessions) return std::unexpected(sessions.error());
-  for (LedgerSession session : *sessions) {
+  ANCHORD_TRY_ASSIGN(auto sessions, ledger_sessions(restored));
+  for (LedgerSession session : sessions) {
     session.clean = true;
-    if (auto noted = note_session(*restored, session); !noted) return noted;
+    ANCHORD_TRY(note_session(restored, session));
   }
-  return note_gap(*restored, {.began = facts.made_at,
-                              .ended = std::max(request.now, facts.made_at),
-                              .why = "a backup was restored without the state that came after it",
-                              .unkept = !request.nothing_changed});
+  return note_gap(restored, {.began = facts.made_at,
+                             .ended = std::max(request.now, facts.made_at),
+                             .why = "a backup was restored without the state that came after it",
+                             .unkept = !request.nothing_changed});
 }
 
 // The journal stays behind with the old state.
 Status check_taken_over(Store& present) {
-  auto why = not_taken_over(present);
-  if (!why) return std::unexpected(why.error());
-  if (!*why) return {};
+  ANCHORD_TRY_ASSIGN(auto why, not_taken_over(present));
+  if (!why) return {};
   return fail(fmt::format("{}: start it, so that it takes over what is left, stop it and restore then{}",
-                          **why, kForceHelps));
+                          *why, kForceHelps));
 }
 
 // What the state of now has to say: whether it may be replaced, and what goes over. One
@@ -205,21 +193,17 @@ Status check_present(const RestoreTarget& target, const Unpacked& restored,
                     "({}); --other-cluster --force replaces it all the same",
                     loaded.error().text));
   }
-  if (auto good = check_cluster(loaded->cluster, restored.loaded.cluster, request); !good) return good;
-  if (!request.force)
-    if (auto good = check_taken_over(*store); !good) return good;
-  if (!request.force)
-    if (auto good = check_phones(*store, loaded->cluster, restored.loaded.cluster, request); !good)
-      return good;
+  ANCHORD_TRY(check_cluster(loaded->cluster, restored.loaded.cluster, request));
+  if (!request.force) ANCHORD_TRY(check_taken_over(*store));
+  if (!request.force) ANCHORD_TRY(check_phones(*store, loaded->cluster, restored.loaded.cluster, request));
   auto taken = take_ledger_over(*store, folder);
   return taken || request.force ? Status{} : taken;
 }
 
 Status note_restored(const std::filesystem::path& folder, const BackupFacts& facts,
                      const RestoreRequest& request) {
-  auto database = Database::open(folder / kDatabaseName, SQLITE_OPEN_READWRITE);
-  if (!database) return std::unexpected(database.error());
-  return note_audit(*database,
+  ANCHORD_TRY_ASSIGN(auto database, Database::open(folder / kDatabaseName, SQLITE_OPEN_READWRITE));
+  return note_audit(database,
                     fmt::format("restored the backup of {}{}", time_text(facts.made_at),
                                 request.other_cluster ? " (--other-cluster)" : ""),
                     request.force, request.now);
@@ -308,33 +292,27 @@ Result<std::filesystem::path> put_in_place(const RestoreTarget& target, Temporar
 Result<Restored> restore_backup(const std::filesystem::path& file, const std::filesystem::path& state,
                                 Bytes passphrase, const RestoreRequest& request,
                                 const BackupProgress& progress) {
-  auto target = look_at(state);
-  if (!target) return std::unexpected(target.error());
+  ANCHORD_TRY_ASSIGN(auto target, look_at(state));
   FileDescriptor lock;
-  if (target->there) {
-    auto locked = lock_state(target->state);
-    if (!locked) return std::unexpected(locked.error());
-    lock = std::move(*locked);
+  if (target.there) {
+    ANCHORD_TRY_ASSIGN(auto locked, lock_state(target.state));
+    lock = std::move(locked);
   }
-  auto folder = make_folder(*target);
-  if (!folder) return std::unexpected(folder.error());
-  if (target->owner && ::chown(folder->path().c_str(), target->owner->user, target->owner->group) != 0)
-    return fail_errno("cannot give " + quoted(folder->path()) + " to the state directory's owner", errno);
-  auto unpacked = unpack(file, passphrase, folder->path(), false, target->owner, progress);
-  if (!unpacked) return std::unexpected(unpacked.error());
-  auto done = check_present(*target, *unpacked, folder->path(), request);
-  if (done) done = note_restored(folder->path(), unpacked->facts, request);
-  if (done) done = sync_all(folder->path());
+  ANCHORD_TRY_ASSIGN(auto folder, make_folder(target));
+  if (target.owner && ::chown(folder.path().c_str(), target.owner->user, target.owner->group) != 0)
+    return fail_errno("cannot give " + quoted(folder.path()) + " to the state directory's owner", errno);
+  ANCHORD_TRY_ASSIGN(auto unpacked, unpack(file, passphrase, folder.path(), false, target.owner, progress));
+  ANCHORD_TRY(check_present(target, unpacked, folder.path(), request));
+  ANCHORD_TRY(note_restored(folder.path(), unpacked.facts, request));
+  ANCHORD_TRY(sync_all(folder.path()));
   // It may have been started while all was being read.
-  if (done && target->there) done = check_no_service(target->state);
-  if (!done) return std::unexpected(done.error());
-  if (target->is_filled()) {
-    if (auto filled = fill(*target, *folder); !filled) return std::unexpected(filled.error());
-    return Restored{std::move(unpacked->facts), {}};
+  if (target.there) ANCHORD_TRY(check_no_service(target.state));
+  if (target.is_filled()) {
+    ANCHORD_TRY(fill(target, folder));
+    return Restored{std::move(unpacked.facts), {}};
   }
-  auto old = put_in_place(*target, *folder, request.now);
-  if (!old) return std::unexpected(old.error());
-  return Restored{std::move(unpacked->facts), std::move(*old)};
+  ANCHORD_TRY_ASSIGN(auto old, put_in_place(target, folder, request.now));
+  return Restored{std::move(unpacked.facts), std::move(old)};
 }
 
 }  // namespace anchord::store

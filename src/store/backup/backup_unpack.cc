@@ -64,14 +64,13 @@ Status Unpacker::put_file(const Entry& entry, EntryReader& reader) const {
   FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnerOnly));
   if (!fd) return problem();
   for (;;) {
-    auto piece = reader.content();
-    if (!piece) return std::unexpected(piece.error());
-    if (piece->empty()) break;
-    if (int number = write_fully(fd.get(), *piece); number != 0)
+    ANCHORD_TRY_ASSIGN(auto piece, reader.content());
+    if (piece.empty()) break;
+    if (int number = write_fully(fd.get(), piece); number != 0)
       return fail_errno(fmt::format("cannot write '{}'", path.string()), number);
   }
   // Before the mode: giving a file away takes bits from it.
-  if (auto given = give(path); !given) return given;
+  ANCHORD_TRY(give(path));
   std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
                                 timespec{.tv_sec = entry.mtime, .tv_nsec = 0}};
   if (::fchmod(fd.get(), is_of_store(entry) ? kOwnerOnly : entry.mode) != 0 ||
@@ -81,22 +80,18 @@ Status Unpacker::put_file(const Entry& entry, EntryReader& reader) const {
 }
 
 Status check_list(Store& store, const char* name) {
-  auto saved = store.saved_list(name);
-  if (!saved) return std::unexpected(saved.error());
-  if (!*saved) return {};
+  ANCHORD_TRY_ASSIGN(auto saved, store.saved_list(name));
+  if (!saved) return {};
   // By its own signer: after a regeneration the list may not have been built anew yet.
-  if (auto good = trust::verify_trust_list((*saved)->content); !good)
+  if (auto good = trust::verify_trust_list(saved->content); !good)
     return std::unexpected(std::move(good.error()).within(fmt::format("its '{}'", name)));
   return {};
 }
 
 Result<LoadedCluster> check_store(const std::filesystem::path& folder) {
-  auto store = Store::open(folder);
-  if (!store) return std::unexpected(store.error());
-  auto loaded = store->load(KeyUse::with_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  for (const char* name : {phone::kItlFileName, phone::kCtlFileName})
-    if (auto good = check_list(*store, name); !good) return std::unexpected(good.error());
+  ANCHORD_TRY_ASSIGN(auto store, Store::open(folder));
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::with_keys));
+  for (const char* name : {phone::kItlFileName, phone::kCtlFileName}) ANCHORD_TRY(check_list(store, name));
   return loaded;
 }
 
@@ -105,32 +100,30 @@ Result<LoadedCluster> check_store(const std::filesystem::path& folder) {
 Result<Unpacked> unpack(const std::filesystem::path& file, Bytes passphrase,
                         const std::filesystem::path& folder, bool only_store,
                         const std::optional<FileOwner>& owner, const BackupProgress& progress) {
-  auto sealed = SealedReader::open(file, passphrase);
-  if (!sealed) return std::unexpected(sealed.error());
+  ANCHORD_TRY_ASSIGN(auto sealed, SealedReader::open(file, passphrase));
   EntryReader reader([&]() -> Result<Bytes> {
-    auto chunk = sealed->next();
-    if (progress) progress(sealed->done(), sealed->size());
+    auto chunk = sealed.next();
+    if (progress) progress(sealed.done(), sealed.size());
     return chunk;
   });
   Unpacker unpacker(folder, owner);
   std::size_t files = 0;
   std::uint64_t bytes = 0;
   for (;;) {
-    auto entry = reader.next();
-    if (!entry) return std::unexpected(entry.error());
-    if (!*entry) break;
-    files += (*entry)->kind == EntryKind::file ? 1 : 0;
-    bytes += (*entry)->size;
-    if (only_store && !is_of_store(**entry)) continue;
-    if (auto done = unpacker.put(**entry, reader); !done) return std::unexpected(done.error());
+    ANCHORD_TRY_ASSIGN(auto entry, reader.next());
+    if (!entry) break;
+    files += entry->kind == EntryKind::file ? 1 : 0;
+    bytes += entry->size;
+    if (only_store && !is_of_store(*entry)) continue;
+    ANCHORD_TRY(unpacker.put(*entry, reader));
   }
   auto loaded = check_store(folder);
   if (!loaded)
     return std::unexpected(std::move(loaded.error()).within(fmt::format("what is in '{}'", file.string())));
-  if (loaded->cluster.id != to_hex(sealed->header().cluster_id))
+  if (loaded->cluster.id != to_hex(sealed.header().cluster_id))
     return fail(fmt::format("'{}' is not as Anchord makes it (two clusters' ids): use another backup",
                             file.string()));
-  Unpacked out{facts_of(loaded->cluster, sealed->header().made_at), std::move(*loaded)};
+  Unpacked out{facts_of(loaded->cluster, sealed.header().made_at), std::move(*loaded)};
   out.facts.files = files;
   out.facts.bytes = bytes;
   return out;
@@ -141,11 +134,9 @@ Result<BackupFacts> verify_backup(const std::filesystem::path& file, Bytes passp
   std::error_code problem;
   std::filesystem::path temporary = std::filesystem::temp_directory_path(problem);
   if (problem) temporary = file.parent_path();
-  auto folder = TemporaryFolder::make(temporary / (std::string(kVerifyPrefix) + "XXXXXX"));
-  if (!folder) return std::unexpected(folder.error());
-  auto unpacked = unpack(file, passphrase, folder->path(), true, {}, progress);
-  if (!unpacked) return std::unexpected(unpacked.error());
-  return std::move(unpacked->facts);
+  ANCHORD_TRY_ASSIGN(auto folder, TemporaryFolder::make(temporary / (std::string(kVerifyPrefix) + "XXXXXX")));
+  ANCHORD_TRY_ASSIGN(auto unpacked, unpack(file, passphrase, folder.path(), true, {}, progress));
+  return std::move(unpacked.facts);
 }
 
 }  // namespace anchord::store

@@ -75,9 +75,8 @@ Result<SealedHeader> read_sealed_header(Bytes bytes) {
 }
 
 Result<ChunkSeal> ChunkSeal::make(const SealedHeader& header, Bytes passphrase) {
-  auto key = crypto::scrypt(passphrase, header.salt, header.cost, crypto::kAeadKey);
-  if (!key) return std::unexpected(key.error());
-  return ChunkSeal{crypto::Aead(key->bytes()), write_sealed_header(header), header.nonce};
+  ANCHORD_TRY_ASSIGN(auto key, crypto::scrypt(passphrase, header.salt, header.cost, crypto::kAeadKey));
+  return ChunkSeal{crypto::Aead(key.bytes()), write_sealed_header(header), header.nonce};
 }
 
 crypto::AeadNonce ChunkSeal::next_nonce(bool last) {
@@ -125,8 +124,7 @@ Result<SealedWriter> SealedWriter::create(const std::filesystem::path& file, Sea
                                           Bytes passphrase) {
   crypto::fill_random(header.salt);
   crypto::fill_random(header.nonce);
-  auto seal = ChunkSeal::make(header, passphrase);
-  if (!seal) return std::unexpected(seal.error());
+  ANCHORD_TRY_ASSIGN(auto seal, ChunkSeal::make(header, passphrase));
   struct stat there{};
   if (::stat(file.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
     return fail("cannot write " + quoted(file) + ": it is no ordinary file; name another place");
@@ -137,8 +135,8 @@ Result<SealedWriter> SealedWriter::create(const std::filesystem::path& file, Sea
   if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
     return fail_at("cannot create a file beside " + quoted(file), errno,
                    std::filesystem::absolute(file).parent_path());
-  SealedWriter writer(file, std::move(aside), std::move(fd), std::move(*seal));
-  if (auto done = writer.put(writer.seal_.in_the_clear); !done) return std::unexpected(done.error());
+  SealedWriter writer(file, std::move(aside), std::move(fd), std::move(seal));
+  ANCHORD_TRY(writer.put(writer.seal_.in_the_clear));
   return writer;
 }
 
@@ -161,8 +159,7 @@ Status SealedWriter::put_chunk(bool last) {
 Status SealedWriter::write(Bytes content) {
   while (!content.empty()) {
     // A full chunk stays until more comes: it may be the last one.
-    if (chunk_.size() == kSealedChunk)
-      if (auto done = put_chunk(false); !done) return done;
+    if (chunk_.size() == kSealedChunk) ANCHORD_TRY(put_chunk(false));
     Bytes part = content.first(std::min(content.size(), kSealedChunk - chunk_.size()));
     chunk_.insert(chunk_.end(), part.begin(), part.end());
     content = content.subspan(part.size());
@@ -171,7 +168,7 @@ Status SealedWriter::write(Bytes content) {
 }
 
 Status SealedWriter::finish() {
-  if (auto done = put_chunk(true); !done) return done;
+  ANCHORD_TRY(put_chunk(true));
   if (::fsync(fd_.get()) != 0 || ::rename(aside_.c_str(), file_.c_str()) != 0)
     return fail_errno("cannot write " + quoted(file_), errno);
   aside_.clear();

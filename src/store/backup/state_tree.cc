@@ -62,9 +62,8 @@ Status Walk::into(int folder, const std::string& path, const std::string& name, 
   if (follow) {
     // Links of others are not followed: what they lead to would be in the backup.
     auto above = TrustedFolder::open(directory_);
-    auto target = above ? above->folder(name, Sharing::group) : std::move(above);
-    if (!target) return std::unexpected(target.error());
-    FileDescriptor inner(::openat(target->descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    ANCHORD_TRY_ASSIGN(auto target, above ? above->folder(name, Sharing::group) : std::move(above));
+    FileDescriptor inner(::openat(target.descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return inner ? through(inner.get(), path) : cannot_read(path);
   }
   FileDescriptor inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
@@ -93,15 +92,14 @@ Status Walk::look_at(int folder, const std::string& path, const std::string& nam
     if (!at_top) skipped_.add(path);
     return {};
   }
-  if (auto done = visit_(found); !done) return done;
+  ANCHORD_TRY(visit_(found));
   return S_ISDIR(info.st_mode) ? into(folder, path, name, follow) : Status{};
 }
 
 Status Walk::through(int folder, const std::string& path) {
-  auto names = names_in(folder, path);
-  if (!names) return std::unexpected(names.error());
-  for (const std::string& name : *names)
-    if (auto done = look_at(folder, path.empty() ? name : path + "/" + name, name); !done) return done;
+  ANCHORD_TRY_ASSIGN(auto names, names_in(folder, path));
+  for (const std::string& name : names)
+    ANCHORD_TRY(look_at(folder, path.empty() ? name : path + "/" + name, name));
   return {};
 }
 

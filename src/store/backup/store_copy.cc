@@ -22,15 +22,13 @@ namespace {
 constexpr int kTries = 5;
 
 Status copy_database(const std::filesystem::path& from, const std::filesystem::path& to) {
-  auto source = Database::open(from, SQLITE_OPEN_READWRITE);
-  if (!source) return std::unexpected(source.error());
-  auto target = Database::open(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  if (!target) return std::unexpected(target.error());
-  sqlite3_backup* copy = sqlite3_backup_init(target->handle(), "main", source->handle(), "main");
-  if (copy == nullptr) return target->failure();
+  ANCHORD_TRY_ASSIGN(auto source, Database::open(from, SQLITE_OPEN_READWRITE));
+  ANCHORD_TRY_ASSIGN(auto target, Database::open(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+  sqlite3_backup* copy = sqlite3_backup_init(target.handle(), "main", source.handle(), "main");
+  if (copy == nullptr) return target.failure();
   // All pages in one go: the source's state of one moment, whoever writes meanwhile.
   sqlite3_backup_step(copy, -1);
-  if (sqlite3_backup_finish(copy) != SQLITE_OK) return target->failure();
+  if (sqlite3_backup_finish(copy) != SQLITE_OK) return target.failure();
   return {};
 }
 
@@ -38,16 +36,14 @@ Status copy_keys(const std::filesystem::path& from, const std::filesystem::path&
   std::error_code problem;
   std::filesystem::create_directory(to, problem);
   if (problem) return fail(fmt::format("cannot make '{}': {}", to.string(), problem.message()));
-  auto keys = open_keys(from.parent_path());
-  if (!keys) return std::unexpected(keys.error());
-  std::filesystem::directory_iterator files(keys->real(), problem);
+  ANCHORD_TRY_ASSIGN(auto keys, open_keys(from.parent_path()));
+  std::filesystem::directory_iterator files(keys.real(), problem);
   if (problem) return fail(fmt::format("cannot read '{}': {}", from.string(), problem.message()));
   for (const auto& file : files) {
     if (!std::filesystem::is_regular_file(file.symlink_status(problem))) continue;
-    auto content = keys->read(file.path().filename().string(), kMaxKeyFile);
-    if (!content) return std::unexpected(content.error());
-    crypto::Secret key(std::move(*content));
-    if (auto done = write_file(to / file.path().filename(), key.bytes(), 0600); !done) return done;
+    ANCHORD_TRY_ASSIGN(auto content, keys.read(file.path().filename().string(), kMaxKeyFile));
+    crypto::Secret key(std::move(content));
+    ANCHORD_TRY(write_file(to / file.path().filename(), key.bytes(), 0600));
   }
   return {};
 }
@@ -55,11 +51,10 @@ Status copy_keys(const std::filesystem::path& from, const std::filesystem::path&
 }  // namespace
 
 Status fold_log(const std::filesystem::path& folder) {
-  auto database = Database::open(folder / kDatabaseName, SQLITE_OPEN_READWRITE);
-  if (!database) return std::unexpected(database.error());
-  Statement row(*database, "PRAGMA wal_checkpoint(TRUNCATE)");
+  ANCHORD_TRY_ASSIGN(auto database, Database::open(folder / kDatabaseName, SQLITE_OPEN_READWRITE));
+  Statement row(database, "PRAGMA wal_checkpoint(TRUNCATE)");
   if (!row.next()) return row.failure();
-  if (row.integer(0) != 0) return database->damaged("its copy is in use");
+  if (row.integer(0) != 0) return database.damaged("its copy is in use");
   return {};
 }
 
@@ -73,41 +68,36 @@ Result<FileDescriptor> lock_state(const std::filesystem::path& state) {
 }
 
 Status StoreCopy::copy(const std::filesystem::path& state) {
-  auto made = TemporaryFolder::make(state / (std::string(kCopyPrefix) + "XXXXXX"));
-  if (!made) return std::unexpected(made.error());
-  folder_.emplace(std::move(*made));
+  ANCHORD_TRY_ASSIGN(auto made, TemporaryFolder::make(state / (std::string(kCopyPrefix) + "XXXXXX")));
+  folder_.emplace(std::move(made));
   // What root makes in another user's directory is that user's, as the directory.
-  if (auto done = give_to_owner(folder(), state); !done) return done;
-  if (auto done = copy_database(state / kDatabaseName, folder() / kDatabaseName); !done) return done;
+  ANCHORD_TRY(give_to_owner(folder(), state));
+  ANCHORD_TRY(copy_database(state / kDatabaseName, folder() / kDatabaseName));
   return copy_keys(key_folder(state), key_folder(folder()));
 }
 
 Status StoreCopy::finish(UnixSeconds now) {
   {
-    auto store = Store::open(folder());
-    if (!store) return std::unexpected(store.error());
-    auto loaded = store->load(KeyUse::with_keys);
-    if (!loaded) return std::unexpected(loaded.error());
-    std::string tftp = to_hex(loaded->cluster.tftp.certificate.sha256());
-    if (auto noted = note_backup(*store, now, tftp); !noted) return noted;
-    cluster_ = std::move(*loaded);
+    ANCHORD_TRY_ASSIGN(auto store, Store::open(folder()));
+    ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::with_keys));
+    std::string tftp = to_hex(loaded.cluster.tftp.certificate.sha256());
+    ANCHORD_TRY(note_backup(store, now, tftp));
+    cluster_ = std::move(loaded);
   }
   return fold_log(folder());
 }
 
 Result<StoreCopy> StoreCopy::make(Store& store, const std::filesystem::path& state, UnixSeconds now) {
-  auto lock = lock_state(state);
-  if (!lock) return std::unexpected(lock.error());
+  ANCHORD_TRY_ASSIGN(auto lock, lock_state(state));
   remove_leftovers(state);
   for (int attempt = 1;; ++attempt) {
-    auto before = store.change_counter();
-    if (!before) return std::unexpected(before.error());
-    StoreCopy copy(FileDescriptor(::dup(lock->get())));
+    ANCHORD_TRY_ASSIGN(auto before, store.change_counter());
+    StoreCopy copy(FileDescriptor(::dup(lock.get())));
     auto done = copy.copy(state);
     if (done) done = copy.finish(now);
     if (done) return copy;
     auto after = store.change_counter();
-    if (!after || *after == *before || attempt == kTries) return std::unexpected(done.error());
+    if (!after || *after == before || attempt == kTries) return std::unexpected(done.error());
   }
 }
 

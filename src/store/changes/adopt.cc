@@ -36,11 +36,10 @@ Result<std::vector<trust::KnownCertificate>> certificates_in(const wire::TrustLi
   for (std::size_t i = 0; i < list.records.size(); ++i) {
     const wire::Record& record = list.records[i];
     if (record.certificate.empty() || !wire::is_known(record.role)) continue;
-    auto known = known_from(record, i + 1);
-    if (!known) return std::unexpected(known.error());
-    auto there = std::ranges::find(all, known->certificate, &trust::KnownCertificate::certificate);
+    ANCHORD_TRY_ASSIGN(auto known, known_from(record, i + 1));
+    auto there = std::ranges::find(all, known.certificate, &trust::KnownCertificate::certificate);
     if (there == all.end()) {
-      all.push_back(std::move(*known));
+      all.push_back(std::move(known));
     } else if (std::ranges::find(there->roles, record.role) == there->roles.end()) {
       there->roles.push_back(record.role);
     }
@@ -63,8 +62,7 @@ std::string names_with(std::span<const trust::KnownCertificate> held, wire::Role
 // configuration, and again after it was switched off.
 Status check_phones(Bytes itl, const trust::Cluster& cluster, UnixSeconds now,
                     std::span<const wire::Record> records, std::span<const trust::KnownCertificate> held) {
-  auto served = trust::served_by(cluster, now);
-  if (!served) return std::unexpected(served.error());
+  ANCHORD_TRY_ASSIGN(auto served, trust::served_by(cluster, now));
   // A list without records of verification services was never blanked for a rollback, so that it takes
   // another one from one of its own signers only; records of call managers may be empty in it.
   const bool names_services =
@@ -83,7 +81,7 @@ Status check_phones(Bytes itl, const trust::Cluster& cluster, UnixSeconds now,
   settings.tvs_servers = cluster.tvs.size();
   trust::VirtualPhone phone(settings, {.itl = to_buffer(itl)});
   for (int boot = 0; boot < 2; ++boot) {
-    auto end = trust::boot_in_memory(phone, *served, now);
+    auto end = trust::boot_in_memory(phone, served, now);
     if (end.end != trust::BootEnd::fine)
       return fail(
           fmt::format("phones that hold the list would not go over to this cluster ({}): give one of its "
@@ -190,32 +188,26 @@ Result<std::vector<trust::KnownCertificate>> held_by_phones(const InitRequest& r
         cluster.known.end())
       others.push_back(known);
   cluster.known.insert(cluster.known.end(), others.begin(), others.end());
-  if (auto good = check_phones(request.adopted.itl, cluster, request.now, verified->list.records, *held);
-      !good)
-    return std::unexpected(good.error());
+  ANCHORD_TRY(check_phones(request.adopted.itl, cluster, request.now, verified->list.records, *held));
   return others;
 }
 
 Status put_adopted(Database& database, const InitRequest& request,
                    std::span<const trust::KnownCertificate> held) {
   for (const trust::KnownCertificate& known : held) {
-    auto done = execute(
+    ANCHORD_TRY(execute(
         database, "INSERT INTO certificates (sha256, roles, ttl, certificate) VALUES (?, ?, ?, ?)",
-        to_hex(known.certificate.sha256()), roles_text(known.roles), known.ttl, known.certificate.der());
-    if (done)
-      done = note_audit(database, fmt::format("added {}: roles {}, of the list that phones hold",
-                                              describe(known.certificate), roles_text(known.roles)));
-    if (!done) return done;
+        to_hex(known.certificate.sha256()), roles_text(known.roles), known.ttl, known.certificate.der()));
+    ANCHORD_TRY(note_audit(database, fmt::format("added {}: roles {}, of the list that phones hold",
+                                                 describe(known.certificate), roles_text(known.roles))));
   }
   for (const trust::Identity* identity : all_of(request.adopted))
-    if (auto done = note_audit(database, "adopted " + describe(identity->certificate)); !done) return done;
+    ANCHORD_TRY(note_audit(database, "adopted " + describe(identity->certificate)));
   if (request.adopted.itl.empty()) return {};
   // Any phone may hold it, whether it was ever heard of or not.
-  auto done = keep_issued_list(database, phone::kItlFileName, request.adopted.itl, request.now);
-  if (done)
-    done = execute(database, "INSERT INTO ledger_gaps (began, ended, unkept, why) VALUES (0, ?, 0, ?)",
-                   request.now, kAdoptedGap);
-  return done;
+  ANCHORD_TRY(keep_issued_list(database, phone::kItlFileName, request.adopted.itl, request.now));
+  return execute(database, "INSERT INTO ledger_gaps (began, ended, unkept, why) VALUES (0, ?, 0, ?)",
+                 request.now, kAdoptedGap);
 }
 
 }  // namespace anchord::store

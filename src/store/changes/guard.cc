@@ -35,27 +35,23 @@ Result<UnixSeconds> highest_time(Database& database) {
 // Lists bear times, and certificates are valid from one: with a clock that went back phones
 // could be given what is not valid yet.
 Status check_clock(Database& database, const ChangeRequest& request) {
-  auto highest = highest_time(database);
-  if (!highest) return std::unexpected(highest.error());
-  if (request.clock_is_right || request.force || request.now >= *highest - kMaxClockBack) return {};
+  ANCHORD_TRY_ASSIGN(auto highest, highest_time(database));
+  if (request.clock_is_right || request.force || request.now >= highest - kMaxClockBack) return {};
   return fail(fmt::format(
       "this machine's clock says {}, but {} was recorded before: set the clock, or, where it is right "
       "and was wrong then, give --clock-is-right",
-      time_text(request.now), time_text(*highest)));
+      time_text(request.now), time_text(highest)));
 }
 
 // From here on, no earlier time is right than that of a change whose clock somebody vouched for.
 Status set_clock(Database& database, const ChangeRequest& request) {
   if (!request.clock_is_right && !request.force) return {};
-  auto highest = highest_time(database);
-  if (!highest) return std::unexpected(highest.error());
-  if (request.now >= *highest) return {};
-  auto done = execute(database, "INSERT OR REPLACE INTO clock (id, highest) VALUES (1, ?)", request.now);
-  if (done)
-    done = note_audit(database,
-                      fmt::format("the clock was set back: {} was recorded before", time_text(*highest)),
-                      request.force, request.now);
-  return done;
+  ANCHORD_TRY_ASSIGN(auto highest, highest_time(database));
+  if (request.now >= highest) return {};
+  ANCHORD_TRY(execute(database, "INSERT OR REPLACE INTO clock (id, highest) VALUES (1, ?)", request.now));
+  return note_audit(database,
+                    fmt::format("the clock was set back: {} was recorded before", time_text(highest)),
+                    request.force, request.now);
 }
 
 struct Reported {
@@ -75,9 +71,8 @@ Result<std::vector<Reported>> read_reports(Database& database, const Cluster& cl
 
 Result<std::optional<std::string>> find_late_host(Database& database, const Cluster& cluster,
                                                   UnixSeconds now) {
-  auto reports = read_reports(database, cluster);
-  if (!reports) return std::unexpected(reports.error());
-  for (const Reported& report : *reports)
+  ANCHORD_TRY_ASSIGN(auto reports, read_reports(database, cluster));
+  for (const Reported& report : reports)
     if (!report.serves_this && report.time > now - kFreshReport) return report.host;
   return std::nullopt;
 }
@@ -116,13 +111,12 @@ Status check_hosts(Database& database, const Change& change, const AllHolders& h
   if (request.force) return {};
   bool changes_what_is_served = trust::state_digest(change.before) != trust::state_digest(change.after);
   if (!changes_what_is_served && !takes_a_locking_role(change)) return {};
-  auto late = find_late_host(database, change.before, request.now);
-  if (!late) return std::unexpected(late.error());
-  if (*late)
+  ANCHORD_TRY_ASSIGN(auto late, find_late_host(database, change.before, request.now));
+  if (late)
     return refuse(fmt::format(
         "{} may lock phones: the service on {} has not taken over the last change yet; wait until "
         "'anchorctl status' says that it has",
-        change.doing, **late));
+        change.doing, *late));
   return require_agreement(change.doing, change.before, holders, request.hosts_agree);
 }
 
@@ -179,14 +173,13 @@ Status write_identity(Database& database, Service service, const std::string& ho
 }
 
 Status write_identities(Database& database, const Cluster& before, const Cluster& after) {
-  Status done;
-  for (std::size_t i = 0; done && i < after.tvs.size(); ++i)
-    done = write_identity(database, Service::tvs, after.hosts[i].name, before.tvs[i], after.tvs[i]);
-  if (done) done = write_identity(database, Service::tftp, "", before.tftp, after.tftp);
-  if (done) done = write_identity(database, Service::tftp_ec, "", before.tftp_ec, after.tftp_ec);
-  if (done) done = write_identity(database, Service::capf, "", before.capf, after.capf);
-  if (done) done = write_identity(database, Service::recovery, "", before.recovery, after.recovery);
-  return done;
+  for (std::size_t i = 0; i < after.tvs.size(); ++i)
+    ANCHORD_TRY(write_identity(database, Service::tvs, after.hosts[i].name, before.tvs[i], after.tvs[i]));
+  ANCHORD_TRY(write_identity(database, Service::tftp, "", before.tftp, after.tftp));
+  ANCHORD_TRY(write_identity(database, Service::tftp_ec, "", before.tftp_ec, after.tftp_ec));
+  ANCHORD_TRY(write_identity(database, Service::capf, "", before.capf, after.capf));
+  ANCHORD_TRY(write_identity(database, Service::recovery, "", before.recovery, after.recovery));
+  return {};
 }
 
 std::set<crypto::Sha256> hashes_of_others(const Cluster& cluster) {
@@ -201,11 +194,10 @@ Status write_known(Database& database, const Cluster& before, const Cluster& aft
   std::set<crypto::Sha256> new_hashes = hashes_of_others(after);
   for (const crypto::Sha256& hash : old_hashes)
     if (!new_hashes.contains(hash))
-      if (auto done = execute(database, "DELETE FROM certificates WHERE sha256 = ?", to_hex(hash)); !done)
-        return done;
+      ANCHORD_TRY(execute(database, "DELETE FROM certificates WHERE sha256 = ?", to_hex(hash)));
   for (const auto& known : after.known)
     if (known.retired_from && !old_hashes.contains(known.certificate.sha256()))
-      if (auto done = add_retired(database, known); !done) return done;
+      ANCHORD_TRY(add_retired(database, known));
   return {};
 }
 
@@ -220,9 +212,8 @@ Status add_retired(Database& database, const trust::KnownCertificate& known) {
 }
 
 Result<std::optional<std::string>> late_host(Store& store, UnixSeconds now) {
-  auto loaded = store.load(KeyUse::without_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  return find_late_host(StoreAccess::database(store), loaded->cluster, now);
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::without_keys));
+  return find_late_host(StoreAccess::database(store), loaded.cluster, now);
 }
 
 Status require_agreement(std::string_view doing, const Cluster& cluster, const AllHolders& holders,
@@ -247,7 +238,7 @@ std::unexpected<Error> refuse(const std::string& why) {
 
 Result<std::optional<trust::Locked>> check_change(Database& database, const Change& change,
                                                   const AllHolders& holders, const ChangeRequest& request) {
-  if (auto good = check_clock(database, request); !good) return std::unexpected(good.error());
+  ANCHORD_TRY(check_clock(database, request));
   // What phones could not be given is refused here, before anything is written.
   if (auto made = trust::served_by(change.after, request.now); !made)
     return std::unexpected(std::move(made.error()).within(change.doing + " is not possible"));
@@ -260,9 +251,8 @@ Result<std::optional<trust::Locked>> check_change(Database& database, const Chan
   auto locked = trust::who_would_lock(change.before, change.after, holders.groups, request.now);
   if (!locked || request.force) return locked;
   if (!*locked) {
-    if (auto good = check_known(change, holders, request); !good) return std::unexpected(good.error());
-    if (auto good = check_hosts(database, change, holders, request); !good)
-      return std::unexpected(good.error());
+    ANCHORD_TRY(check_known(change, holders, request));
+    ANCHORD_TRY(check_hosts(database, change, holders, request));
     return locked;
   }
   const trust::Locked& who = **locked;
@@ -273,17 +263,17 @@ Result<std::optional<trust::Locked>> check_change(Database& database, const Chan
 
 Status write_change(Database& database, const Change& change, const std::optional<trust::Locked>& locked,
                     const ChangeRequest& request) {
-  auto done = write_cluster(database, change.after);
-  if (done) done = write_identities(database, change.before, change.after);
-  if (done) done = write_known(database, change.before, change.after);
-  if (done) done = set_clock(database, request);
+  ANCHORD_TRY(write_cluster(database, change.after));
+  ANCHORD_TRY(write_identities(database, change.before, change.after));
+  ANCHORD_TRY(write_known(database, change.before, change.after));
+  ANCHORD_TRY(set_clock(database, request));
   // They name who signs and vouches by the state before.
-  if (done && trust::state_digest(change.before) != trust::state_digest(change.after))
-    done = execute(database, "DELETE FROM recovery_lists");
+  if (trust::state_digest(change.before) != trust::state_digest(change.after))
+    ANCHORD_TRY(execute(database, "DELETE FROM recovery_lists"));
   std::string what = change.what;
   if (locked) what += fmt::format(", locking {}", trust::phones_text(locked->count, locked->first));
-  if (done) done = note_change(database, what, request.force, request.now);
-  return done;
+  ANCHORD_TRY(note_change(database, what, request.force, request.now));
+  return {};
 }
 
 }  // namespace anchord::store

@@ -109,9 +109,8 @@ Result<std::vector<ListVersion>> kept_of(Database& database, const std::vector<L
                                          std::map<ListVersion, Buffer>& lists) {
   std::vector<ListVersion> out;
   for (ListVersion version : versions) {
-    auto kept = take_list(database, version, lists);
-    if (!kept) return std::unexpected(kept.error());
-    if (*kept) out.push_back(version);
+    ANCHORD_TRY_ASSIGN(auto kept, take_list(database, version, lists));
+    if (kept) out.push_back(version);
   }
   return out;
 }
@@ -120,18 +119,14 @@ Result<std::vector<ListVersion>> kept_of(Database& database, const std::vector<L
 
 Result<AllHolders> read_holders(Database& database, const std::filesystem::path& state) {
   trust::ListShelf shelf;
-  if (auto filled = fill_shelf(database, shelf); !filled) return std::unexpected(filled.error());
-  auto own = read_own_lists(database);
-  if (!own) return std::unexpected(own.error());
-  auto entries = read_entries(database);
-  if (!entries) return std::unexpected(entries.error());
-  auto expected = read_expected(database, state);
-  if (!expected) return std::unexpected(expected.error());
-  auto gaps = Gaps::read(database);
-  if (!gaps) return std::unexpected(gaps.error());
-  Grouping grouping(shelf, std::move(*own));
-  for (const LedgerEntry& entry : *entries) {
-    bool is_expected = expected->erase(entry.device) != 0;
+  ANCHORD_TRY(fill_shelf(database, shelf));
+  ANCHORD_TRY_ASSIGN(auto own, read_own_lists(database));
+  ANCHORD_TRY_ASSIGN(auto entries, read_entries(database));
+  ANCHORD_TRY_ASSIGN(auto expected, read_expected(database, state));
+  ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));
+  Grouping grouping(shelf, std::move(own));
+  for (const LedgerEntry& entry : entries) {
+    bool is_expected = expected.erase(entry.device) != 0;
     if (entry.removed && !is_expected) continue;
     if (!entry.belief.proven && !is_expected) {
       grouping.add_unproven();
@@ -140,40 +135,34 @@ Result<AllHolders> read_holders(Database& database, const std::filesystem::path&
     if (entry.seen == 0) grouping.add_never_seen(entry.device);
     grouping.add(entry);
   }
-  for (const std::string& device : *expected) {
+  for (const std::string& device : expected) {
     grouping.add_never_seen(device);
-    grouping.add(never_heard_of(device, *gaps));
+    grouping.add(never_heard_of(device, gaps));
   }
   return std::move(grouping).finish();
 }
 
 Result<AllHolders> holders(Store& store) {
   Database& database = StoreAccess::database(store);
-  auto reading = Transaction::read(database);
-  if (!reading) return std::unexpected(reading.error());
+  ANCHORD_TRY(Transaction::read(database));
   return read_holders(database, StoreAccess::directory(store));
 }
 
 Result<HeldPairs> held_pairs(Store& store, const std::set<std::string>& devices) {
   Database& database = StoreAccess::database(store);
-  auto reading = Transaction::read(database);
-  if (!reading) return std::unexpected(reading.error());
-  auto entries = read_entries(database, devices.size() == 1 ? *devices.begin() : "");
-  if (!entries) return std::unexpected(entries.error());
-  auto gaps = Gaps::read(database);
-  if (!gaps) return std::unexpected(gaps.error());
+  ANCHORD_TRY(Transaction::read(database));
+  ANCHORD_TRY_ASSIGN(auto entries, read_entries(database, devices.size() == 1 ? *devices.begin() : ""));
+  ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));
   HeldPairs out;
   for (const std::string& device : devices) {
-    auto heard = std::ranges::lower_bound(*entries, device, {}, &LedgerEntry::device);
-    const bool known = heard != entries->end() && heard->device == device;
-    const LedgerEntry entry = known ? *heard : never_heard_of(device, *gaps);
-    auto ctls = kept_of(database, entry.may_hold(ListKind::ctl), out.lists);
-    if (!ctls) return std::unexpected(ctls.error());
-    auto itls = kept_of(database, entry.may_hold(ListKind::itl), out.lists);
-    if (!itls) return std::unexpected(itls.error());
+    auto heard = std::ranges::lower_bound(entries, device, {}, &LedgerEntry::device);
+    const bool known = heard != entries.end() && heard->device == device;
+    const LedgerEntry entry = known ? *heard : never_heard_of(device, gaps);
+    ANCHORD_TRY_ASSIGN(auto ctls, kept_of(database, entry.may_hold(ListKind::ctl), out.lists));
+    ANCHORD_TRY_ASSIGN(auto itls, kept_of(database, entry.may_hold(ListKind::itl), out.lists));
     auto& pairs = out.by_device[device];
-    for (ListVersion ctl : *ctls)
-      for (ListVersion itl : *itls) pairs.emplace(ctl, itl);
+    for (ListVersion ctl : ctls)
+      for (ListVersion itl : itls) pairs.emplace(ctl, itl);
   }
   return out;
 }

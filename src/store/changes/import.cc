@@ -112,29 +112,26 @@ Result<Columns> TheirDatabase::find_columns() {
 }
 
 Result<trust::KnownCertificate> TheirDatabase::read_row(const Statement& row) const {
-  auto certificate = crypto::Certificate::from_pem_or_der(row.blob(0));
-  if (!certificate) return std::unexpected(certificate.error());
-  auto roles = roles_from_their_text(row.text(1));
-  if (!roles) return std::unexpected(roles.error());
+  ANCHORD_TRY_ASSIGN(auto certificate, crypto::Certificate::from_pem_or_der(row.blob(0)));
+  ANCHORD_TRY_ASSIGN(auto roles, roles_from_their_text(row.text(1)));
   std::string_view ttl_kind = row.text(3);
   std::int64_t ttl = ttl_kind == "null" ? trust::kDefaultTtl : row.integer(2);
   if ((ttl_kind != "null" && ttl_kind != "integer") || ttl < 0 ||
       ttl > std::numeric_limits<std::uint32_t>::max())
     return fail("its TTL is not a number of seconds");
   auto hash = from_hex(row.text(4));
-  if (hash && hash->size() == crypto::kSha256Size && !same_bytes(*hash, certificate->sha256()))
+  if (hash && hash->size() == crypto::kSha256Size && !same_bytes(*hash, certificate.sha256()))
     return fail("its hash is another certificate's");
-  return trust::KnownCertificate{*certificate, std::move(*roles), static_cast<std::uint32_t>(ttl), {}};
+  return trust::KnownCertificate{certificate, std::move(roles), static_cast<std::uint32_t>(ttl), {}};
 }
 
 Result<std::vector<trust::KnownCertificate>> TheirDatabase::read() {
   sqlite3_limit(database_.handle(), SQLITE_LIMIT_LENGTH, kMaxValue);
-  auto columns = find_columns();
-  if (!columns) return std::unexpected(columns.error());
-  std::string ttl = columns->ttl.empty() ? "NULL" : sql_name(columns->ttl);
-  std::string hash = columns->hash.empty() ? "''" : sql_name(columns->hash);
+  ANCHORD_TRY_ASSIGN(auto columns, find_columns());
+  std::string ttl = columns.ttl.empty() ? "NULL" : sql_name(columns.ttl);
+  std::string hash = columns.hash.empty() ? "''" : sql_name(columns.hash);
   Statement row(database_, fmt::format("SELECT {}, {}, {}, typeof({}), {} FROM certificates",
-                                       sql_name(columns->pem), sql_name(columns->roles), ttl, ttl, hash));
+                                       sql_name(columns.pem), sql_name(columns.roles), ttl, ttl, hash));
   std::vector<trust::KnownCertificate> certificates;
   while (row.next()) {
     if (certificates.size() == kMaxImported)

@@ -71,16 +71,16 @@ InitRequest normalised(InitRequest request) {
 Status check_request(const InitRequest& request) {
   if (request.cluster_name.empty()) return fail("the cluster needs a name");
   if (request.hosts.empty()) return fail("the cluster needs at least one host");
-  if (auto good = check_text("cluster's name", request.cluster_name); !good) return good;
-  if (auto good = check_text("organization", request.organization); !good) return good;
-  if (auto good = check_text("organizational unit", request.unit); !good) return good;
+  ANCHORD_TRY(check_text("cluster's name", request.cluster_name));
+  ANCHORD_TRY(check_text("organization", request.organization));
+  ANCHORD_TRY(check_text("organizational unit", request.unit));
   if (!request.country.empty() &&
       (request.country.size() != 2 || !std::ranges::all_of(request.country, is_letter)))
     return fail(fmt::format("'{}' is not a country code: use two letters, such as US", request.country));
   if (request.digest.value_or(request.signing.digest) == wire::Digest::sha256)
     return fail("phones know sha1 and sha512 for signed files, not sha256: use one of the two");
   for (std::size_t i = 0; i < request.hosts.size(); ++i) {
-    if (auto good = check_host(request.hosts[i]); !good) return good;
+    ANCHORD_TRY(check_host(request.hosts[i]));
     for (std::size_t j = 0; j < i; ++j)
       if (same_ignoring_case(request.hosts[i].name, request.hosts[j].name))
         return fail(fmt::format("the host '{}' is named twice", request.hosts[i].name));
@@ -152,41 +152,36 @@ trust::Cluster make_cluster(const InitRequest& request, const std::vector<NewIde
 
 // A cluster whose list phones would not load is better refused now than met later.
 Status check_list(const trust::Cluster& cluster, UnixSeconds now) {
-  auto list = trust::build_itl(cluster, now);
-  if (!list) return std::unexpected(list.error());
+  ANCHORD_TRY(trust::build_itl(cluster, now));
   return {};
 }
 
 Status write_database(const std::filesystem::path& file, const InitRequest& request,
                       const std::vector<NewIdentity>& identities,
                       std::span<const trust::KnownCertificate> held) {
-  auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  if (!database) return std::unexpected(database.error());
+  ANCHORD_TRY_ASSIGN(auto database, Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
   if (::chmod(file.c_str(), 0600) != 0) return fail_errno("cannot protect '" + file.string() + "'", errno);
-  auto done = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
+  ANCHORD_TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE"));
   for (const char* tables : {kFirstTables, kServiceStatus, kExtendedTables, kChangeLog, kIdentityTable,
                              kProvisioningTables, kIssuedListsTable, kLedgerTables, kEvidenceColumns})
-    if (done) done = database->run(tables);
-  if (done)
-    done = database->run(
-        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion));
-  if (done)
-    done = execute(*database,
-                   R"(INSERT INTO cluster (id, cluster_id, name, mode, has_ctl, rolling_back, digest,
+    ANCHORD_TRY(database.run(tables));
+  ANCHORD_TRY(database.run(
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion)));
+  ANCHORD_TRY(execute(database,
+                      R"(INSERT INTO cluster (id, cluster_id, name, mode, has_ctl, rolling_back, digest,
                                            spelling, change_counter)
                       VALUES (1, ?, ?, ?, 0, 0, ?, ?, 1))",
-                   new_cluster_id(), request.cluster_name, trust::mode_name(trust::Mode::nonsecure),
-                   wire::digest_name(request.signing.digest),
-                   request.signing.spelling == crypto::NameSpelling::open ? "open" : "vendor");
-  for (std::size_t i = 0; done && i < request.hosts.size(); ++i)
-    done = execute(*database, "INSERT INTO hosts (position, name, address) VALUES (?, ?, ?)", i,
-                   request.hosts[i].name, addresses_text(request.hosts[i].addresses));
-  for (const NewIdentity& made : identities)
-    if (done) done = put_identity(*database, made);
-  if (done) done = put_adopted(*database, request, held);
-  if (done) done = note_audit(*database, fmt::format("made the cluster '{}'", request.cluster_name));
-  if (done) done = database->run("COMMIT");
-  return done;
+                      new_cluster_id(), request.cluster_name, trust::mode_name(trust::Mode::nonsecure),
+                      wire::digest_name(request.signing.digest),
+                      request.signing.spelling == crypto::NameSpelling::open ? "open" : "vendor"));
+  for (std::size_t i = 0; i < request.hosts.size(); ++i)
+    ANCHORD_TRY(execute(database, "INSERT INTO hosts (position, name, address) VALUES (?, ?, ?)", i,
+                        request.hosts[i].name, addresses_text(request.hosts[i].addresses)));
+  for (const NewIdentity& made : identities) ANCHORD_TRY(put_identity(database, made));
+  ANCHORD_TRY(put_adopted(database, request, held));
+  ANCHORD_TRY(note_audit(database, fmt::format("made the cluster '{}'", request.cluster_name)));
+  ANCHORD_TRY(database.run("COMMIT"));
+  return {};
 }
 
 // The directory while a store is being made in it. Held by a lock, so that two
@@ -246,7 +241,7 @@ Status NewStateFolder::prepare() {
   struct stat above{};
   const std::filesystem::path parent = std::filesystem::absolute(directory_).parent_path();
   if (::stat(directory_.c_str(), &above) != 0 && ::stat(parent.c_str(), &above) == 0)
-    if (auto safe = TrustedFolder::check_above(directory_); !safe) return safe;
+    ANCHORD_TRY(TrustedFolder::check_above(directory_));
   made_directory_ = ::mkdir(directory_.c_str(), 0700) == 0;
   if (!made_directory_ && errno != EEXIST)
     return fail_at(fmt::format("cannot make the state directory '{}'", directory_.string()), errno,
@@ -258,9 +253,8 @@ Status NewStateFolder::prepare() {
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
     return fail(fmt::format("another 'anchorctl init' is making a cluster in '{}': wait for it",
                             directory_.string()));
-  auto state = open_state(directory_);
-  if (!state) return std::unexpected(state.error());
-  if (auto ours = check_owner(*state); !ours) return ours;
+  ANCHORD_TRY_ASSIGN(auto state, open_state(directory_));
+  ANCHORD_TRY(check_owner(state));
   return check_empty();
 }
 
@@ -279,7 +273,7 @@ Status NewStateFolder::write(const InitRequest& request, const std::vector<NewId
     return fail_errno(fmt::format("cannot protect '{}'", keys.string()), errno);
   for (const NewIdentity& made : identities) {
     made_.push_back(keys / key_file_name(made.service, made.host, made.identity.certificate));
-    if (auto done = write_key(made_.back(), *made.identity.key); !done) return done;
+    ANCHORD_TRY(write_key(made_.back(), *made.identity.key));
   }
   std::filesystem::path file = directory_ / kDatabaseName;
   std::filesystem::path aside = file.string() + ".new";
@@ -288,7 +282,7 @@ Status NewStateFolder::write(const InitRequest& request, const std::vector<NewId
     made_.push_back(aside.string() + suffix);
     ::unlink(made_.back().c_str());
   }
-  if (auto done = write_database(aside, request, identities, held); !done) return done;
+  ANCHORD_TRY(write_database(aside, request, identities, held));
   if (::rename(aside.c_str(), file.c_str()) != 0)
     return fail_errno(fmt::format("cannot put '{}' in place", file.string()), errno);
   kept_ = true;
@@ -301,21 +295,18 @@ Status NewStateFolder::write(const InitRequest& request, const std::vector<NewId
 
 Result<Store> Store::init(const std::filesystem::path& directory, const InitRequest& given) {
   InitRequest request = normalised(given);
-  if (auto good = check_request(request); !good) return std::unexpected(good.error());
-  auto signing = adopted_signing(request);
-  if (!signing) return std::unexpected(signing.error());
-  request.signing = *signing;
-  if (auto good = check_adopted(request); !good) return std::unexpected(good.error());
+  ANCHORD_TRY(check_request(request));
+  ANCHORD_TRY_ASSIGN(auto signing, adopted_signing(request));
+  request.signing = signing;
+  ANCHORD_TRY(check_adopted(request));
   {
     NewStateFolder folder(directory);
-    if (auto ready = folder.prepare(); !ready) return std::unexpected(ready.error());
-    auto identities = make_identities(request);
-    if (!identities) return std::unexpected(identities.error());
-    trust::Cluster cluster = make_cluster(request, *identities);
-    if (auto good = check_list(cluster, request.now); !good) return std::unexpected(good.error());
-    auto held = held_by_phones(request, cluster);
-    if (!held) return std::unexpected(held.error());
-    if (auto done = folder.write(request, *identities, *held); !done) return std::unexpected(done.error());
+    ANCHORD_TRY(folder.prepare());
+    ANCHORD_TRY_ASSIGN(auto identities, make_identities(request));
+    trust::Cluster cluster = make_cluster(request, identities);
+    ANCHORD_TRY(check_list(cluster, request.now));
+    ANCHORD_TRY_ASSIGN(auto held, held_by_phones(request, cluster));
+    ANCHORD_TRY(folder.write(request, identities, held));
   }
   return open(directory);
 }

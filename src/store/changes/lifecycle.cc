@@ -30,20 +30,14 @@ using Plan = std::function<Result<std::optional<Change>>(Cluster&& cluster)>;
 
 Result<bool> make_change(Store& store, const ChangeRequest& request, const Plan& plan) {
   Database& database = StoreAccess::database(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto loaded = read_cluster(StoreAccess::directory(store), database, KeyUse::with_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  auto change = plan(std::move(loaded->cluster));
-  if (!change) return std::unexpected(change.error());
-  if (!*change) return false;
-  auto held = read_holders(database, StoreAccess::directory(store));
-  if (!held) return std::unexpected(held.error());
-  auto locked = check_change(database, **change, *held, request);
-  if (!locked) return std::unexpected(locked.error());
-  if (auto done = write_change(database, **change, *locked, request); !done)
-    return std::unexpected(done.error());
-  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(StoreAccess::directory(store), database, KeyUse::with_keys));
+  ANCHORD_TRY_ASSIGN(auto change, plan(std::move(loaded.cluster)));
+  if (!change) return false;
+  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, StoreAccess::directory(store)));
+  ANCHORD_TRY_ASSIGN(auto locked, check_change(database, *change, held, request));
+  ANCHORD_TRY(write_change(database, *change, locked, request));
+  ANCHORD_TRY(writing.commit());
   return true;
 }
 
@@ -89,14 +83,12 @@ Result<bool> has_retired(Database& database, UnixSeconds before) {
 Result<std::map<std::string, std::string>> models_of_phones(Database& database,
                                                             const std::filesystem::path& state,
                                                             const Cluster& cluster) {
-  auto expected = read_expected(database, state);
-  if (!expected) return std::unexpected(expected.error());
-  auto entries = read_entries(database);
-  if (!entries) return std::unexpected(entries.error());
+  ANCHORD_TRY_ASSIGN(auto expected, read_expected(database, state));
+  ANCHORD_TRY_ASSIGN(auto entries, read_entries(database));
   std::map<std::string, std::string> models;
-  for (const std::string& device : *expected) models[device];
-  for (const LedgerEntry& entry : *entries)
-    if (expected->contains(entry.device) || (entry.belief.proven && !entry.removed))
+  for (const std::string& device : expected) models[device];
+  for (const LedgerEntry& entry : entries)
+    if (expected.contains(entry.device) || (entry.belief.proven && !entry.removed))
       models[entry.device] = entry.model;
   // What an administrator has said of a phone is not what it called itself once.
   for (const trust::Phone& phone : cluster.phones)
@@ -176,15 +168,12 @@ std::string Sha512Doubts::noted() const {
 
 Result<Sha512Doubts> doubts_of_sha512(Database& database, const std::filesystem::path& state,
                                       const Cluster& cluster, const ModelTest& takes) {
-  auto models = models_of_phones(database, state, cluster);
-  if (!models) return std::unexpected(models.error());
-  auto sha1_only = signed_with_sha1_only(database);
-  if (!sha1_only) return std::unexpected(sha1_only.error());
-  auto adopted = was_adopted(database);
-  if (!adopted) return std::unexpected(adopted.error());
-  Sha512Doubts out{.refusing = {}, .unknown = {}, .nobody_known = models->empty() && *adopted && *sha1_only};
-  for (const auto& [name, model] : *models) {
-    if (model.empty() && !*sha1_only) continue;
+  ANCHORD_TRY_ASSIGN(auto models, models_of_phones(database, state, cluster));
+  ANCHORD_TRY_ASSIGN(auto sha1_only, signed_with_sha1_only(database));
+  ANCHORD_TRY_ASSIGN(auto adopted, was_adopted(database));
+  Sha512Doubts out{.refusing = {}, .unknown = {}, .nobody_known = models.empty() && adopted && sha1_only};
+  for (const auto& [name, model] : models) {
+    if (model.empty() && !sha1_only) continue;
     const TakesSha512 takes_it = model.empty() ? TakesSha512::unknown : takes(model);
     if (takes_it == TakesSha512::no) out.refusing.add(name, model);
     if (takes_it == TakesSha512::unknown) out.unknown.add(name, model);
@@ -203,11 +192,10 @@ Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& take
           "a rollback is prepared, during which files are not signed: run 'anchorctl rollback cancel' first");
     std::string what = fmt::format("set the digest to {}", wire::digest_name(digest));
     if (digest != wire::Digest::sha1) {
-      auto doubts = doubts_of_sha512(StoreAccess::database(store), StoreAccess::directory(store), cluster,
-                                     takes_sha512);
-      if (!doubts) return std::unexpected(doubts.error());
-      if (std::string why = doubts->why(); !why.empty() && !request.force) return refuse(why);
-      what += doubts->noted();
+      ANCHORD_TRY_ASSIGN(auto doubts, doubts_of_sha512(StoreAccess::database(store),
+                                                       StoreAccess::directory(store), cluster, takes_sha512));
+      if (std::string why = doubts.why(); !why.empty() && !request.force) return refuse(why);
+      what += doubts.noted();
     }
     Cluster after = trust::with_digest(cluster, digest);
     return make_plan(std::move(cluster), std::move(after),
@@ -252,17 +240,15 @@ Result<bool> cancel_rollback(Store& store, const ChangeRequest& request) {
 }
 
 Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& request) {
-  auto done = make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
+  ANCHORD_TRY(make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
     Database& database = StoreAccess::database(store);
-    auto hash = hash_to_remove(database, sha256);
-    if (!hash) return std::unexpected(hash.error());
-    const trust::KnownCertificate* known = find_known(cluster, *hash);
-    if (known == nullptr) return no_certificate(*hash);
+    ANCHORD_TRY_ASSIGN(auto hash, hash_to_remove(database, sha256));
+    const trust::KnownCertificate* known = find_known(cluster, hash);
+    if (known == nullptr) return no_certificate(hash);
     std::string described = describe(known->certificate);
     Cluster after = trust::without_certificate(cluster, known->certificate);
     return make_plan(std::move(cluster), std::move(after), "removing " + described, "removed " + described);
-  });
-  if (!done) return std::unexpected(done.error());
+  }));
   return {};
 }
 
@@ -270,32 +256,25 @@ Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownC
                                      const ChangeRequest& request) {
   Database& database = StoreAccess::database(store);
   const std::filesystem::path& directory = StoreAccess::directory(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   auto plan = [&](KeyUse keys) -> Result<Change> {
-    auto loaded = read_cluster(directory, database, keys);
-    if (!loaded) return std::unexpected(loaded.error());
-    Cluster after = loaded->cluster;
+    ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(directory, database, keys));
+    Cluster after = loaded.cluster;
     for (const trust::KnownCertificate& known : certificates)
       if (auto there =
               std::ranges::find(after.known, known.certificate, &trust::KnownCertificate::certificate);
           there != after.known.end() && !there->own)
         there->roles = known.roles;
-    return make_plan(std::move(loaded->cluster), std::move(after), "taking roles from certificates", "");
+    return make_plan(std::move(loaded.cluster), std::move(after), "taking roles from certificates", "");
   };
-  auto change = plan(KeyUse::without_keys);
-  if (!change) return std::unexpected(change.error());
-  if (takes_roles(*change)) {
-    change = plan(KeyUse::with_keys);
-    if (!change) return std::unexpected(change.error());
-    auto held = read_holders(database, directory);
-    if (!held) return std::unexpected(held.error());
-    if (auto good = check_change(database, *change, *held, request); !good)
-      return std::unexpected(good.error());
+  ANCHORD_TRY_ASSIGN(auto change, plan(KeyUse::without_keys));
+  if (takes_roles(change)) {
+    ANCHORD_TRY_ASSIGN(change, plan(KeyUse::with_keys));
+    ANCHORD_TRY_ASSIGN(auto held, read_holders(database, directory));
+    ANCHORD_TRY(check_change(database, change, held, request));
   }
-  auto added = put_certificates(database, certificates);
-  if (!added) return added;
-  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
+  ANCHORD_TRY_ASSIGN(auto added, put_certificates(database, certificates));
+  ANCHORD_TRY(writing.commit());
   return added;
 }
 
@@ -303,28 +282,24 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
   Database& database = StoreAccess::database(store);
   std::vector<trust::KnownCertificate> dropped;
   // Asked often: without something to do nobody has to wait.
-  auto some = has_retired(database, now - kKeptAnswers);
-  if (!some) return std::unexpected(some.error());
-  if (!*some) return dropped;
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto loaded = read_cluster(StoreAccess::directory(store), database, KeyUse::without_keys);
-  if (!loaded) return std::unexpected(loaded.error());
+  ANCHORD_TRY_ASSIGN(auto some, has_retired(database, now - kKeptAnswers));
+  if (!some) return dropped;
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY_ASSIGN(auto loaded,
+                     read_cluster(StoreAccess::directory(store), database, KeyUse::without_keys));
   // What phones hold by the ledgers of the others is not known here.
-  if (loaded->cluster.hosts.size() > 1) return dropped;
-  auto held = read_holders(database, StoreAccess::directory(store));
-  if (!held) return std::unexpected(held.error());
+  if (loaded.cluster.hosts.size() > 1) return dropped;
+  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, StoreAccess::directory(store)));
   // A list that cannot be looked into may carry any of them.
-  if (held->devices == 0 || held->unknown.count > 0) return dropped;
-  for (const auto& known : loaded->cluster.known) {
+  if (held.devices == 0 || held.unknown.count > 0) return dropped;
+  for (const auto& known : loaded.cluster.known) {
     if (!known.retired_from || known.retired_at > now - kKeptAnswers) continue;
-    if (trust::who_needs(known.certificate, held->groups)) continue;
-    if (auto done = delete_retired(database, known); !done) return std::unexpected(done.error());
+    if (trust::who_needs(known.certificate, held.groups)) continue;
+    ANCHORD_TRY(delete_retired(database, known));
     dropped.push_back(known);
   }
-  if (auto done = drop_former_keys(database, needed_certificates(*held)); !done)
-    return std::unexpected(done.error());
-  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
+  ANCHORD_TRY(drop_former_keys(database, needed_certificates(held)));
+  ANCHORD_TRY(writing.commit());
   return dropped;
 }
 
@@ -340,12 +315,10 @@ Result<BackupState> backup_state(Store& store) {
 
 Status note_backup(Store& store, UnixSeconds when, std::string_view tftp_sha256) {
   Database& database = StoreAccess::database(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto done = execute(database, "UPDATE cluster SET backup_at = ?, backup_tftp = ?", when, tftp_sha256);
-  if (done) done = note_audit(database, "made a backup", false, when);
-  if (!done) return done;
-  return writing->commit();
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY(execute(database, "UPDATE cluster SET backup_at = ?, backup_tftp = ?", when, tftp_sha256));
+  ANCHORD_TRY(note_audit(database, "made a backup", false, when));
+  return writing.commit();
 }
 
 }  // namespace anchord::store

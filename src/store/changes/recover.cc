@@ -51,15 +51,11 @@ Result<Candidate> make_candidate(const trust::Cluster& cluster, const trust::Ide
   Candidate out{signer, {}, {}};
   trust::TrustListFields itl = trust::itl_fields(cluster);
   sign_by(itl, signer);
-  auto list = trust::build_trust_list(itl, now);
-  if (!list) return std::unexpected(list.error());
-  out.itl = std::move(*list);
+  ANCHORD_TRY_ASSIGN(out.itl, trust::build_trust_list(itl, now));
   if (!cluster.has_ctl) return out;
   trust::TrustListFields ctl = trust::ctl_fields(cluster);
   sign_by(ctl, signer);
-  list = trust::build_trust_list(ctl, now);
-  if (!list) return std::unexpected(list.error());
-  out.ctl = std::move(*list);
+  ANCHORD_TRY_ASSIGN(out.ctl, trust::build_trust_list(ctl, now));
   return out;
 }
 
@@ -146,17 +142,15 @@ class Recovery {
 };
 
 Result<Recovery> begin(Database& database, trust::Cluster cluster, UnixSeconds now) {
-  auto served = trust::served_by(cluster, now);
-  if (!served) return std::unexpected(served.error());
+  ANCHORD_TRY_ASSIGN(auto served, trust::served_by(cluster, now));
   trust::ListShelf shelf;
-  if (auto filled = fill_shelf(database, shelf); !filled) return std::unexpected(filled.error());
-  return Recovery(std::move(cluster), std::move(*served), std::move(shelf));
+  ANCHORD_TRY(fill_shelf(database, shelf));
+  return Recovery(std::move(cluster), std::move(served), std::move(shelf));
 }
 
 Result<Recovery> begin(const std::filesystem::path& directory, Database& database, UnixSeconds now) {
-  auto loaded = read_cluster(directory, database, KeyUse::with_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  return begin(database, std::move(loaded->cluster), now);
+  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(directory, database, KeyUse::with_keys));
+  return begin(database, std::move(loaded.cluster), now);
 }
 
 // Signers at once that are there to be asked about: an open end would be anybody's to fill who plays
@@ -181,34 +175,31 @@ struct Asking {
 // None where a phone could be told *no*: other hosts do not know the signer.
 Result<std::optional<Asking>> begin_asking(Database& database, trust::Cluster cluster, UnixSeconds now) {
   if (cluster.hosts.size() != 1 || cluster.rolling_back) return std::nullopt;
-  auto may = may_add_signer(database);
-  if (!may) return std::unexpected(may.error());
-  if (!*may) return std::nullopt;
+  ANCHORD_TRY_ASSIGN(auto may, may_add_signer(database));
+  if (!may) return std::nullopt;
   bool is_ec = cluster.recovery.certificate.key_type() == crypto::KeyType::ec;
-  auto made = make_identity({.service = trust::Service::recovery,
-                             .subject = cluster.recovery.certificate.subject(),
-                             .key = is_ec ? crypto::KeyKind::p256 : crypto::KeyKind::rsa2048,
-                             .now = now});
-  if (!made) return std::unexpected(made.error());
-  trust::KnownCertificate known{.certificate = made->identity.certificate,
+  ANCHORD_TRY_ASSIGN(auto made,
+                     make_identity({.service = trust::Service::recovery,
+                                    .subject = cluster.recovery.certificate.subject(),
+                                    .key = is_ec ? crypto::KeyKind::p256 : crypto::KeyKind::rsa2048,
+                                    .now = now}));
+  trust::KnownCertificate known{.certificate = made.identity.certificate,
                                 .roles = {wire::Role::sast},
                                 .own = std::nullopt,
                                 .retired_from = trust::Service::recovery,
                                 .retired_at = now};
   cluster.known.push_back(known);
-  auto recovery = begin(database, std::move(cluster), now);
-  if (!recovery) return std::unexpected(recovery.error());
-  recovery->with_any_unkept();
-  if (auto done = recovery->add(made->identity, now); !done) return std::unexpected(done.error());
-  return Asking{std::move(known), std::move(*recovery)};
+  ANCHORD_TRY_ASSIGN(auto recovery, begin(database, std::move(cluster), now));
+  recovery.with_any_unkept();
+  ANCHORD_TRY(recovery.add(made.identity, now));
+  return Asking{std::move(known), std::move(recovery)};
 }
 
 Status put_list(Database& database, const std::string& name, const Buffer& content, UnixSeconds now) {
   if (content.empty()) return {};
-  auto done = keep_once(database, name, content, now);
-  if (!done) return std::unexpected(done.error());
+  ANCHORD_TRY_ASSIGN(auto done, keep_once(database, name, content, now));
   return execute(database, "INSERT OR REPLACE INTO recovery_lists (name, version, made_at) VALUES (?, ?, ?)",
-                 name, *done, now);
+                 name, done, now);
 }
 
 // By device, the ITL that it is served.
@@ -230,50 +221,42 @@ constexpr char kNoWay[] =
 Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRequest& request) {
   Database& database = StoreAccess::database(store);
   const std::filesystem::path& directory = StoreAccess::directory(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto recovery = begin(directory, database, request.now);
-  if (!recovery) return std::unexpected(recovery.error());
-  if (auto done = recovery->add(recovery->cluster().recovery, request.now); !done)
-    return std::unexpected(done.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY_ASSIGN(auto recovery, begin(directory, database, request.now));
+  ANCHORD_TRY(recovery.add(recovery.cluster().recovery, request.now));
   if (request.by_itself) {
-    recovery->without_verification_services();
+    recovery.without_verification_services();
   } else {
-    auto kept = former_keys(directory, database);
-    if (!kept) return std::unexpected(kept.error());
-    kept->insert(kept->end(), request.keys.begin(), request.keys.end());
-    for (const trust::Identity& identity : *kept)
-      if (auto done = recovery->add(identity, request.now); !done) return std::unexpected(done.error());
+    ANCHORD_TRY_ASSIGN(auto kept, former_keys(directory, database));
+    kept.insert(kept.end(), request.keys.begin(), request.keys.end());
+    for (const trust::Identity& identity : kept) ANCHORD_TRY(recovery.add(identity, request.now));
   }
-  auto already = recovering(database);
-  if (!already) return std::unexpected(already.error());
-  auto entries = read_entries(database);
-  if (!entries) return std::unexpected(entries.error());
+  ANCHORD_TRY_ASSIGN(auto already, recovering(database));
+  ANCHORD_TRY_ASSIGN(auto entries, read_entries(database));
   std::vector<RecoveredPhone> out;
   std::size_t made = 0;
   std::optional<Asking> asking;
   bool has_asked = false;
   for (const std::string& device : request.devices) {
-    auto entry = std::ranges::lower_bound(*entries, device, {}, &LedgerEntry::device);
-    if (entry == entries->end() || entry->device != device) {
+    auto entry = std::ranges::lower_bound(entries, device, {}, &LedgerEntry::device);
+    if (entry == entries.end() || entry->device != device) {
       out.push_back({device, "", "it was never heard of here, so nobody knows what it holds"});
       continue;
     }
-    if (auto its = already->find(device); request.by_itself && its != already->end()) {
+    if (auto its = already.find(device); request.by_itself && its != already.end()) {
       // It went on after that one too, and again nobody saw whether it took it.
       const trust::Belief::Kind& itl = entry->belief.of(ListKind::itl);
       if (itl.given != its->second || itl.acted_at == 0) continue;
     }
-    const Candidate* candidate = recovery->find(may_hold(*entry));
+    const Candidate* candidate = recovery.find(may_hold(*entry));
     if (candidate == nullptr && request.by_itself) {
       if (!std::exchange(has_asked, true)) {
-        auto begun = begin_asking(database, recovery->cluster(), request.now);
-        if (!begun) return std::unexpected(begun.error());
-        asking = std::move(*begun);
+        ANCHORD_TRY_ASSIGN(auto begun, begin_asking(database, recovery.cluster(), request.now));
+        asking = std::move(begun);
       }
       candidate = asking ? asking->recovery.find(may_hold(*entry)) : nullptr;
       if (candidate != nullptr && !std::exchange(asking->is_used, true))
-        if (auto done = add_retired(database, asking->known); !done) return std::unexpected(done.error());
+        ANCHORD_TRY(add_retired(database, asking->known));
     }
     if (candidate == nullptr) {
       out.push_back({device, "", kNoWay});
@@ -288,43 +271,36 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
     out.push_back({device, candidate->signer.certificate.subject().to_vendor(), ""});
   }
   if (made == 0) return out;
-  auto done = note_change(database,
+  ANCHORD_TRY(note_change(database,
                           fmt::format("made lists of their own for {} phones, so that they find back", made),
-                          false, request.now);
-  if (done) done = writing->commit();
-  if (!done) return std::unexpected(done.error());
+                          false, request.now));
+  ANCHORD_TRY(writing.commit());
   return out;
 }
 
 Result<std::set<std::string>> locked_phones(Store& store, UnixSeconds now) {
   Database& database = StoreAccess::database(store);
-  auto reading = Transaction::read(database);
-  if (!reading) return std::unexpected(reading.error());
-  auto recovery = begin(StoreAccess::directory(store), database, now);
-  if (!recovery) return std::unexpected(recovery.error());
-  auto entries = read_entries(database);
-  if (!entries) return std::unexpected(entries.error());
+  ANCHORD_TRY(Transaction::read(database));
+  ANCHORD_TRY_ASSIGN(auto recovery, begin(StoreAccess::directory(store), database, now));
+  ANCHORD_TRY_ASSIGN(auto entries, read_entries(database));
   std::set<std::string> out;
-  for (const LedgerEntry& entry : *entries)
-    if (!entry.removed && recovery->locks(may_hold(entry))) out.insert(entry.device);
+  for (const LedgerEntry& entry : entries)
+    if (!entry.removed && recovery.locks(may_hold(entry))) out.insert(entry.device);
   return out;
 }
 
 Result<std::set<std::string>> phones_behind(Store& store) {
-  auto itl = store.saved_list(phone::kItlFileName);
-  if (!itl) return std::unexpected(itl.error());
-  auto entries = ledger(store);
-  if (!entries) return std::unexpected(entries.error());
-  auto own = own_list_versions(store);
-  if (!own) return std::unexpected(own.error());
+  ANCHORD_TRY_ASSIGN(auto itl, store.saved_list(phone::kItlFileName));
+  ANCHORD_TRY_ASSIGN(auto entries, ledger(store));
+  ANCHORD_TRY_ASSIGN(auto own, own_list_versions(store));
   std::set<std::string> out;
-  for (const LedgerEntry& entry : *entries) {
+  for (const LedgerEntry& entry : entries) {
     if (entry.removed) continue;
     Versions may = entry.may_hold(ListKind::itl);
-    auto its_own = own->find(phone::own_list_file({entry.device, ListKind::itl}));
-    ListVersion present = its_own != own->end() ? its_own->second
-                          : *itl                ? version_of_list((*itl)->content)
-                                                : trust::kNoList;
+    auto its_own = own.find(phone::own_list_file({entry.device, ListKind::itl}));
+    ListVersion present = its_own != own.end() ? its_own->second
+                          : itl                ? version_of_list(itl->content)
+                                               : trust::kNoList;
     bool holds_none = may.size() == 1 && may.front() == trust::kNoList;
     if (!holds_none && may != Versions{present}) out.insert(entry.device);
   }
@@ -332,14 +308,12 @@ Result<std::set<std::string>> phones_behind(Store& store) {
 }
 
 Result<std::set<std::string>> unsettled_phones(Store& store) {
-  auto entries = ledger(store);
-  if (!entries) return std::unexpected(entries.error());
-  auto evidence = read_evidence(StoreAccess::database(store));
-  if (!evidence) return std::unexpected(evidence.error());
+  ANCHORD_TRY_ASSIGN(auto entries, ledger(store));
+  ANCHORD_TRY_ASSIGN(auto evidence, read_evidence(StoreAccess::database(store)));
   std::set<std::string> out;
-  for (const LedgerEntry& entry : *entries) {
+  for (const LedgerEntry& entry : entries) {
     // No list would settle what no boot may.
-    if (!counts(entry.belief, *evidence)) continue;
+    if (!counts(entry.belief, evidence)) continue;
     const trust::Belief::Kind& itl = entry.belief.of(ListKind::itl);
     if (entry.removed) continue;
     bool went_on = itl.given != trust::kNoList && itl.acted_at != 0;
@@ -366,11 +340,9 @@ Result<std::vector<OwnList>> recovery_lists(Store& store) {
 Result<std::vector<std::string>> end_recoveries(Store& store) {
   Database& database = StoreAccess::database(store);
   std::vector<std::string> ended;
-  auto some = recovering(database);
-  if (!some) return std::unexpected(some.error());
-  if (some->empty()) return ended;
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
+  ANCHORD_TRY_ASSIGN(auto some, recovering(database));
+  if (some.empty()) return ended;
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   std::map<std::string, std::vector<std::pair<std::string, ListVersion>>> lists;
   {
     Statement row(database, "SELECT name, version FROM recovery_lists");
@@ -381,23 +353,20 @@ Result<std::vector<std::string>> end_recoveries(Store& store) {
   }
   LedgerRows rows(database);
   for (const auto& [device, its] : lists) {
-    auto entry = rows.read(device);
-    if (!entry) return std::unexpected(entry.error());
-    bool is_well = *entry && std::ranges::all_of(its, [&](const auto& list) {
-      auto name = phone::list_name(list.first);
-      return (*entry)->belief.of(name->kind).may == Versions{list.second};
-    });
+    ANCHORD_TRY_ASSIGN(auto entry, rows.read(device));
+    bool is_well = entry && std::ranges::all_of(its, [&](const auto& list) {
+                     auto name = phone::list_name(list.first);
+                     return entry->belief.of(name->kind).may == Versions{list.second};
+                   });
     if (!is_well) continue;
     for (const auto& [name, version] : its)
-      if (auto done = execute(database, "DELETE FROM recovery_lists WHERE name = ?", name); !done)
-        return std::unexpected(done.error());
+      ANCHORD_TRY(execute(database, "DELETE FROM recovery_lists WHERE name = ?", name));
     ended.push_back(device);
   }
   if (ended.empty()) return ended;
-  auto done = note_change(
-      database, fmt::format("{} phones have found back: their own lists are dropped", ended.size()));
-  if (done) done = writing->commit();
-  if (!done) return std::unexpected(done.error());
+  ANCHORD_TRY(note_change(
+      database, fmt::format("{} phones have found back: their own lists are dropped", ended.size())));
+  ANCHORD_TRY(writing.commit());
   return ended;
 }
 

@@ -61,62 +61,52 @@ Result<Regeneration> prepare_regeneration(Store& store, Service service, std::st
                                           UnixSeconds now, unsigned days) {
   if (days > kMaxDays)
     return fail(fmt::format("a lifetime of {} days is longer than {}, which is 20 years", days, kMaxDays));
-  auto loaded = store.load(KeyUse::without_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  auto present = find_present(loaded->cluster, service, host);
-  if (!present) return std::unexpected(present.error());
-  const crypto::Certificate& before = present->identity->certificate;
-  auto made = make_identity(
-      {service, present->host, before.subject(), kind_of(before), now, days != 0 ? days : days_of(before)});
-  if (!made) return std::unexpected(made.error());
-  return Regeneration{before, std::move(*made)};
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto present, find_present(loaded.cluster, service, host));
+  const crypto::Certificate& before = present.identity->certificate;
+  ANCHORD_TRY_ASSIGN(auto made, make_identity({service, present.host, before.subject(), kind_of(before), now,
+                                               days != 0 ? days : days_of(before)}));
+  return Regeneration{before, std::move(made)};
 }
 
 Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, const ChangeRequest& request) {
   const NewIdentity& made = prepared.made;
   Database& database = StoreAccess::database(store);
   const std::filesystem::path& directory = StoreAccess::directory(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto loaded = read_cluster(directory, database, KeyUse::with_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  auto present = find_present(loaded->cluster, made.service, made.host);
-  if (!present) return std::unexpected(present.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(directory, database, KeyUse::with_keys));
+  ANCHORD_TRY_ASSIGN(auto present, find_present(loaded.cluster, made.service, made.host));
   std::string service = service_text(made.service, made.host);
-  if (!(present->identity->certificate == prepared.before))
+  if (!(present.identity->certificate == prepared.before))
     return fail(fmt::format(
         "somebody else has just regenerated {}: 'anchorctl cert list' shows what there is", service));
   Change change{
-      .before = loaded->cluster,
-      .after = trust::with_identity(loaded->cluster, made.service, made.host, made.identity, request.now),
+      .before = loaded.cluster,
+      .after = trust::with_identity(loaded.cluster, made.service, made.host, made.identity, request.now),
       .doing = "regenerating " + service,
       .what = fmt::format("regenerated {}: {} in place of {}", service, describe(made.identity.certificate),
                           short_hash(prepared.before))};
-  auto held = read_holders(database, directory);
-  if (!held) return std::unexpected(held.error());
-  auto locked = check_change(database, change, *held, request);
-  if (!locked) return std::unexpected(locked.error());
+  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, directory));
+  ANCHORD_TRY_ASSIGN(auto locked, check_change(database, change, held, request));
 
   if (made.service == Service::tftp)
-    if (auto done = keep_former_key(directory, database, *present->identity, request.now); !done)
-      return std::unexpected(done.error());
-  if (auto done = remove_unused_keys(directory, database); !done) return std::unexpected(done.error());
+    ANCHORD_TRY(keep_former_key(directory, database, *present.identity, request.now));
+  ANCHORD_TRY(remove_unused_keys(directory, database));
   std::string key = key_file_name(made.service, made.host, made.identity.certificate);
-  if (auto done = add_key(directory, key, *made.identity.key); !done) return std::unexpected(done.error());
-  if (auto done = write_change(database, change, *locked, request); !done) {
+  ANCHORD_TRY(add_key(directory, key, *made.identity.key));
+  if (auto done = write_change(database, change, locked, request); !done) {
     ::unlink((key_folder(directory) / key).c_str());
     return std::unexpected(done.error());
   }
   // The key stays even if this fails: the commit may have reached the disk.
-  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
-  return Regenerated{prepared.before, made.identity.certificate, made.host, std::move(*locked)};
+  ANCHORD_TRY(writing.commit());
+  return Regenerated{prepared.before, made.identity.certificate, made.host, std::move(locked)};
 }
 
 Result<Regenerated> regenerate(Store& store, Service service, std::string_view host,
                                const ChangeRequest& request, unsigned days) {
-  auto prepared = prepare_regeneration(store, service, host, request.now, days);
-  if (!prepared) return std::unexpected(prepared.error());
-  return put_in_place(store, *prepared, request);
+  ANCHORD_TRY_ASSIGN(auto prepared, prepare_regeneration(store, service, host, request.now, days));
+  return put_in_place(store, prepared, request);
 }
 
 }  // namespace anchord::store

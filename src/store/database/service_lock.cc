@@ -53,19 +53,17 @@ void give_lock_to_owner(int file, const TrustedFolder& state) {
 Result<ServiceLock> ServiceLock::take(const std::filesystem::path& state) {
   const std::filesystem::path path = state / kLockName;
   std::error_code ignored;
-  if (!std::filesystem::exists(state / kDatabaseName, ignored))
-    if (auto none = Store::open(state); !none) return std::unexpected(none.error());
-  auto folder = open_state(state);
-  if (!folder) return std::unexpected(folder.error());
-  if (auto good = folder->check_entry(kLockName); !good) return std::unexpected(good.error());
-  FileDescriptor file(::openat(folder->descriptor(), kLockName, kOpening | O_CREAT, 0600));
+  if (!std::filesystem::exists(state / kDatabaseName, ignored)) ANCHORD_TRY(Store::open(state));
+  ANCHORD_TRY_ASSIGN(auto folder, open_state(state));
+  ANCHORD_TRY(folder.check_entry(kLockName));
+  FileDescriptor file(::openat(folder.descriptor(), kLockName, kOpening | O_CREAT, 0600));
   if (!file && errno == EROFS)
     return fail(
         fmt::format("the state directory {} is on a read-only file system, and the service keeps its "
                     "ledger there: mount it so that it can be written to",
                     quoted(state)));
   if (!file) return cannot_open(path, errno);
-  give_lock_to_owner(file.get(), *folder);
+  give_lock_to_owner(file.get(), folder);
   for (int attempt = 0; attempt < kLockTries; ++attempt) {
     struct flock lock = whole_file();
     if (::fcntl(file.get(), F_SETLK, &lock) == 0) return ServiceLock(file.release());

@@ -34,8 +34,7 @@ Result<Database> Database::open(const std::filesystem::path& path, int flags,
   // and cells are checked before they are used.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  if (auto done = database.run("PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON"); !done)
-    return std::unexpected(done.error());
+  ANCHORD_TRY(database.run("PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON"));
   return database;
 }
 
@@ -119,7 +118,7 @@ Bytes Statement::blob(int column) const {
 }
 
 Result<Transaction> Transaction::begin(Database& database, const char* sql) {
-  if (auto done = database.run(sql); !done) return std::unexpected(done.error());
+  ANCHORD_TRY(database.run(sql));
   return Transaction(database);
 }
 
@@ -130,7 +129,7 @@ Transaction::~Transaction() {
 
 Status Transaction::commit() {
   assert(database_ != nullptr);
-  if (auto done = database_->run("COMMIT"); !done) return done;
+  ANCHORD_TRY(database_->run("COMMIT"));
   database_ = nullptr;
   return {};
 }

@@ -35,22 +35,20 @@ Result<TrustedFolder> open_state(const std::filesystem::path& directory) {
   }
   if (!S_ISDIR(info.st_mode))
     return fail(fmt::format("the state directory '{}' is not a directory", directory.string()));
-  auto state = TrustedFolder::open(directory);
-  if (!state) return state;
-  if (::faccessat(state->descriptor(), ".", X_OK, AT_EACCESS) != 0)
+  ANCHORD_TRY_ASSIGN(auto state, TrustedFolder::open(directory));
+  if (::faccessat(state.descriptor(), ".", X_OK, AT_EACCESS) != 0)
     return fail_errno(fmt::format("cannot open '{}' (run as the owner of the state directory)",
                                   (directory / kDatabaseName).string()),
                       errno);
   for (const Inner& inner : kFolders) {
     // What is no folder leads nowhere: whoever needs one there says that it is none.
-    if (::fstatat(state->descriptor(), inner.name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+    if (::fstatat(state.descriptor(), inner.name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         (!S_ISDIR(info.st_mode) && !S_ISLNK(info.st_mode)))
       continue;
-    if (auto folder = state->folder(inner.name, inner.sharing); !folder) return folder;
+    ANCHORD_TRY(state.folder(inner.name, inner.sharing));
   }
   for (const char* suffix : {"", "-wal", "-shm"})
-    if (Status good = state->check_entry(std::string(kDatabaseName) + suffix); !good)
-      return std::unexpected(good.error());
+    ANCHORD_TRY(state.check_entry(std::string(kDatabaseName) + suffix));
   return state;
 }
 
@@ -59,9 +57,8 @@ std::filesystem::path key_folder(const std::filesystem::path& directory) {
 }
 
 Result<TrustedFolder> open_keys(const std::filesystem::path& directory) {
-  auto state = TrustedFolder::open(directory);
-  if (!state) return state;
-  return state->folder(key_folder({}).string());
+  ANCHORD_TRY_ASSIGN(auto state, TrustedFolder::open(directory));
+  return state.folder(key_folder({}).string());
 }
 
 }  // namespace anchord::store

@@ -39,51 +39,40 @@ Result<trust::Evidence> read_evidence(Database& database) {
 
 Result<bool> set_evidence(Store& store, trust::Evidence evidence) {
   Database& database = StoreAccess::database(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto present = read_evidence(database);
-  if (!present) return std::unexpected(present.error());
-  if (*present == evidence) return false;
-  auto done = execute(database, "UPDATE cluster SET evidence = ?", trust::evidence_name(evidence));
-  if (done)
-    done = note_audit(database, fmt::format("set the evidence that boots must give: {}, it was {}",
-                                            trust::evidence_name(evidence), trust::evidence_name(*present)));
-  if (done) done = writing->commit();
-  if (!done) return std::unexpected(done.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY_ASSIGN(auto present, read_evidence(database));
+  if (present == evidence) return false;
+  ANCHORD_TRY(execute(database, "UPDATE cluster SET evidence = ?", trust::evidence_name(evidence)));
+  ANCHORD_TRY(
+      note_audit(database, fmt::format("set the evidence that boots must give: {}, it was {}",
+                                       trust::evidence_name(evidence), trust::evidence_name(present))));
+  ANCHORD_TRY(writing.commit());
   return true;
 }
 
 Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::string> devices) {
   Database& database = StoreAccess::database(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto gaps = Gaps::read(database);
-  if (!gaps) return std::unexpected(gaps.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));
   std::vector<Settled> out;
   {
     LedgerRows rows(database);
     for (const std::string& device : devices) {
-      auto entries = read_entries(database, device);
-      if (!entries) return std::unexpected(entries.error());
-      if (entries->empty())
+      ANCHORD_TRY_ASSIGN(auto entries, read_entries(database, device));
+      if (entries.empty())
         return fail(device + " was never heard of here, so nobody knows what it was given");
-      LedgerEntry& entry = entries->front();
-      auto itl = settle(entry, ListKind::itl, gaps->last());
-      if (!itl) return std::unexpected(itl.error());
-      auto ctl = settle(entry, ListKind::ctl, gaps->last());
-      if (!ctl) return std::unexpected(ctl.error());
+      LedgerEntry& entry = entries.front();
+      ANCHORD_TRY_ASSIGN(auto itl, settle(entry, ListKind::itl, gaps.last()));
+      ANCHORD_TRY_ASSIGN(auto ctl, settle(entry, ListKind::ctl, gaps.last()));
       entry.belief.home = entry.of(DeliveredKind::itl).address;
-      if (auto done = rows.write(entry); !done) return std::unexpected(done.error());
-      out.push_back({device, *itl, *ctl, entry.belief.home});
+      ANCHORD_TRY(rows.write(entry));
+      out.push_back({device, itl, ctl, entry.belief.home});
     }
   }
-  Status done;
   for (const Settled& one : out)
-    if (done)
-      done = note_audit(database, fmt::format("said that {}, at {}, has accepted ITL {:016x}", one.device,
-                                              one.address, one.itl));
-  if (done) done = writing->commit();
-  if (!done) return std::unexpected(done.error());
+    ANCHORD_TRY(note_audit(database, fmt::format("said that {}, at {}, has accepted ITL {:016x}", one.device,
+                                                 one.address, one.itl)));
+  ANCHORD_TRY(writing.commit());
   return out;
 }
 

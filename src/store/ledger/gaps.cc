@@ -78,9 +78,8 @@ Result<bool> prolong(Database& database, const LedgerGap& gap) {
 }
 
 Status add_gap(Database& database, const LedgerGap& gap) {
-  auto prolonged = prolong(database, gap);
-  if (!prolonged) return std::unexpected(prolonged.error());
-  if (*prolonged) return {};
+  ANCHORD_TRY_ASSIGN(auto prolonged, prolong(database, gap));
+  if (prolonged) return {};
   return execute(database, "INSERT INTO ledger_gaps (began, ended, unkept, why) VALUES (?, ?, ?, ?)",
                  gap.began, gap.ended, gap.unkept, gap.why);
 }
@@ -92,39 +91,35 @@ constexpr UnixSeconds kFirstHeardOf = 7 * 24 * 3600;
 
 // They are concerned too, although nothing was heard of them yet.
 Status note_expected(Database& database, const std::filesystem::path& state, UnixSeconds when) {
-  auto expected = read_expected(database, state);
-  if (!expected) return std::unexpected(expected.error());
+  ANCHORD_TRY_ASSIGN(auto expected, read_expected(database, state));
   LedgerRows rows(database);
-  for (const std::string& device : *expected) {
-    auto entry = rows.read(device);
-    if (!entry) return std::unexpected(entry.error());
-    if (*entry) continue;
+  for (const std::string& device : expected) {
+    ANCHORD_TRY_ASSIGN(auto entry, rows.read(device));
+    if (entry) continue;
     LedgerEntry unseen;
     unseen.device = device;
     unseen.created = when;
-    if (auto done = rows.write(unseen); !done) return done;
+    ANCHORD_TRY(rows.write(unseen));
   }
   return {};
 }
 
 // Their own lists, as they are served now.
 Status note_own_lists(Database& database) {
-  auto own = read_own_lists(database);
-  if (!own) return std::unexpected(own.error());
+  ANCHORD_TRY_ASSIGN(auto own, read_own_lists(database));
   LedgerRows rows(database);
-  for (const auto& [file, version] : *own) {
+  for (const auto& [file, version] : own) {
     auto name = phone::list_name(file);
     if (!name || name->device.empty()) continue;
-    auto entry = rows.read(name->device);
-    if (!entry) return std::unexpected(entry.error());
-    if (!*entry) continue;
+    ANCHORD_TRY_ASSIGN(auto entry, rows.read(name->device));
+    if (!entry) continue;
     const trust::Observation maybe{.what = trust::Observation::What::list_maybe_given,
                                    .kind = name->kind,
                                    .version = version,
                                    .from = {}};
-    trust::Belief& belief = (*entry)->belief;
+    trust::Belief& belief = entry->belief;
     trust::observe(belief, {&maybe, 1}, belief.session, trust::ListShelf(), {}, 0);
-    if (auto done = rows.write(**entry); !done) return done;
+    ANCHORD_TRY(rows.write(*entry));
   }
   return {};
 }
@@ -133,18 +128,15 @@ Status note_own_lists(Database& database) {
 
 Result<Gaps> Gaps::read(Database& database, std::span<const LedgerGap> without) {
   Gaps out;
-  auto gaps = read_gaps(database);
-  if (!gaps) return std::unexpected(gaps.error());
-  if (gaps->empty()) return out;
-  out.last_ = gaps->back().number;
-  auto has_ctl = read_has_ctl(database);
-  if (!has_ctl) return std::unexpected(has_ctl.error());
-  auto served = read_served(database);
-  if (!served) return std::unexpected(served.error());
-  for (NumberedGap& one : *gaps) {
+  ANCHORD_TRY_ASSIGN(auto gaps, read_gaps(database));
+  if (gaps.empty()) return out;
+  out.last_ = gaps.back().number;
+  ANCHORD_TRY_ASSIGN(auto has_ctl, read_has_ctl(database));
+  ANCHORD_TRY_ASSIGN(auto served, read_served(database));
+  for (NumberedGap& one : gaps) {
     if (std::ranges::find(without, one.gap) != without.end()) continue;
     Gap& made = out.gaps_.emplace_back(one.number, std::move(one.gap), trust::Unrecorded());
-    for (const Served& list : *served) {
+    for (const Served& list : served) {
       auto name = phone::list_name(list.name);
       if (!name || !name->device.empty()) continue;
       if (list.from > made.gap.ended || list.until < made.gap.began) continue;
@@ -152,7 +144,7 @@ Result<Gaps> Gaps::read(Database& database, std::span<const LedgerGap> without) 
     }
     if (!made.gap.unkept) continue;
     made.lists[static_cast<std::size_t>(ListKind::itl)].push_back(trust::kUnkeptList);
-    if (*has_ctl) made.lists[static_cast<std::size_t>(ListKind::ctl)].push_back(trust::kUnkeptList);
+    if (has_ctl) made.lists[static_cast<std::size_t>(ListKind::ctl)].push_back(trust::kUnkeptList);
   }
   return out;
 }
@@ -181,20 +173,18 @@ std::int64_t Gaps::last_before(UnixSeconds time) const {
 
 Status note_gap(Store& store, const LedgerGap& gap) {
   Database& database = StoreAccess::database(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto done = note_expected(database, StoreAccess::directory(store), gap.ended);
-  if (done) done = note_own_lists(database);
-  if (done) done = execute(database, "UPDATE ledger SET itl_given = 0, ctl_given = 0");
-  if (done) done = add_gap(database, gap);
-  return done ? writing->commit() : done;
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY(note_expected(database, StoreAccess::directory(store), gap.ended));
+  ANCHORD_TRY(note_own_lists(database));
+  ANCHORD_TRY(execute(database, "UPDATE ledger SET itl_given = 0, ctl_given = 0"));
+  ANCHORD_TRY(add_gap(database, gap));
+  return writing.commit();
 }
 
 Result<std::vector<LedgerGap>> ledger_gaps(Store& store) {
-  auto numbered = read_gaps(StoreAccess::database(store));
-  if (!numbered) return std::unexpected(numbered.error());
+  ANCHORD_TRY_ASSIGN(auto numbered, read_gaps(StoreAccess::database(store)));
   std::vector<LedgerGap> out;
-  for (NumberedGap& one : *numbered) out.push_back(std::move(one.gap));
+  for (NumberedGap& one : numbered) out.push_back(std::move(one.gap));
   return out;
 }
 

@@ -46,20 +46,18 @@ trust::ListVersion version_of_list(Bytes content) {
 Result<trust::ListVersion> keep_once(Database& database, std::string_view name, Bytes content,
                                      UnixSeconds now) {
   trust::ListVersion version = version_of_list(content);
-  auto done = execute(database, R"(INSERT INTO issued_lists (name, version, built_at, content)
+  ANCHORD_TRY(execute(database, R"(INSERT INTO issued_lists (name, version, built_at, content)
                                    SELECT ?1, ?2, ?3, ?4
                                    WHERE NOT EXISTS (SELECT 1 FROM issued_lists WHERE version = ?2))",
-                      name, version, now, content);
-  if (!done) return std::unexpected(done.error());
+                      name, version, now, content));
   return version;
 }
 
 Status keep_issued_list(Database& database, std::string_view name, Bytes content, UnixSeconds built_at) {
-  auto done = execute(database, R"(INSERT OR REPLACE INTO issued_lists (name, version, built_at, content)
+  ANCHORD_TRY(execute(database, R"(INSERT OR REPLACE INTO issued_lists (name, version, built_at, content)
                                    VALUES (?, ?, ?, ?))",
-                      name, version_of_list(content), built_at, content);
-  if (done) done = drop_old(database);
-  return done;
+                      name, version_of_list(content), built_at, content));
+  return drop_old(database);
 }
 
 Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds now) {
@@ -71,10 +69,9 @@ Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds
     if (newest.next() && static_cast<std::uint64_t>(newest.integer(0)) == version_of_list(content)) return {};
     if (!newest.ok()) return newest.failure();
   }
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  if (auto done = keep_issued_list(database, name, content, now); !done) return done;
-  return writing->commit();
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY(keep_issued_list(database, name, content, now));
+  return writing.commit();
 }
 
 Result<std::vector<IssuedList>> issued_lists(Store& store) {
@@ -100,17 +97,14 @@ Status fill_shelf(Database& database, trust::ListShelf& shelf) {
 
 Status put_own_lists(Store& store, std::span<const OwnList> lists, UnixSeconds now) {
   Database& database = StoreAccess::database(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto done = execute(database, "DELETE FROM own_lists");
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY(execute(database, "DELETE FROM own_lists"));
   for (const OwnList& list : lists) {
-    if (!done) return done;
-    auto version = keep_once(database, list.name, list.content, now);
-    if (!version) return std::unexpected(version.error());
-    done = execute(database, "INSERT OR REPLACE INTO own_lists (name, version) VALUES (?, ?)", list.name,
-                   *version);
+    ANCHORD_TRY_ASSIGN(auto version, keep_once(database, list.name, list.content, now));
+    ANCHORD_TRY(execute(database, "INSERT OR REPLACE INTO own_lists (name, version) VALUES (?, ?)", list.name,
+                        version));
   }
-  return done ? writing->commit() : done;
+  return writing.commit();
 }
 
 Result<std::map<std::string, trust::ListVersion>> read_own_lists(Database& database) {

@@ -73,7 +73,7 @@ Status check_head(const JournalHead& head) {
 }
 
 Status check(const JournalHead& head, const JournalShape& shape, std::string_view program) {
-  if (Status good = check_head(head); !good) return good;
+  ANCHORD_TRY(check_head(head));
   if (head.logs != shape) return fail("its records are of other sizes than this program's");
   if (text_in(head.program) != program)
     return fail(fmt::format("it was written by version {}", text_in(head.program)));
@@ -144,39 +144,33 @@ std::size_t journal_size(const JournalShape& shape) {
 
 Result<JournalFile> JournalFile::open(const std::filesystem::path& path, const JournalShape& shape,
                                       std::string_view program) {
-  auto file = open_file(path, 0);
-  if (!file) return std::unexpected(file.error());
+  ANCHORD_TRY_ASSIGN(auto file, open_file(path, 0));
   struct stat info{};
   const std::size_t size = journal_size(shape);
-  if (::fstat(file->get(), &info) != 0) return fail_errno("cannot stat " + quoted(path), errno);
+  if (::fstat(file.get(), &info) != 0) return fail_errno("cannot stat " + quoted(path), errno);
   if (info.st_size != static_cast<off_t>(size))
     return fail(fmt::format("it has {} bytes instead of {}", info.st_size, size));
   // A file with holes could meet a full disk at a store.
-  if (Status allocated = allocate(file->get(), size, path); !allocated)
-    return std::unexpected(allocated.error());
-  auto memory = map(file->get(), size, path);
-  if (!memory) return std::unexpected(memory.error());
-  JournalFile out(path, *memory, size, shape);
-  if (Status good = check(out.head(), shape, program); !good) return std::unexpected(good.error());
+  ANCHORD_TRY(allocate(file.get(), size, path));
+  ANCHORD_TRY_ASSIGN(auto memory, map(file.get(), size, path));
+  JournalFile out(path, memory, size, shape);
+  ANCHORD_TRY(check(out.head(), shape, program));
   return out;
 }
 
 Result<JournalFile> JournalFile::make(const std::filesystem::path& path, const JournalShape& shape,
                                       const JournalOwner& owner, UnixSeconds missing_since) {
-  auto file = open_file(path, O_CREAT);
-  if (!file) return std::unexpected(file.error());
+  ANCHORD_TRY_ASSIGN(auto file, open_file(path, O_CREAT));
   const std::size_t size = journal_size(shape);
-  if (Status allocated = allocate(file->get(), size, path); !allocated)
-    return std::unexpected(allocated.error());
+  ANCHORD_TRY(allocate(file.get(), size, path));
   alignas(JournalHead) std::array<std::uint8_t, kPage> page{};
   JournalHead& head = *new (page.data()) JournalHead;
   fill_in(head, shape, owner);
   head.missing_since = missing_since;
-  if (Status written = write_head(file->get(), page, path); !written) return std::unexpected(written.error());
+  ANCHORD_TRY(write_head(file.get(), page, path));
   sync_folder(path.parent_path());
-  auto memory = map(file->get(), size, path);
-  if (!memory) return std::unexpected(memory.error());
-  return JournalFile(path, *memory, size, shape);
+  ANCHORD_TRY_ASSIGN(auto memory, map(file.get(), size, path));
+  return JournalFile(path, memory, size, shape);
 }
 
 JournalFile::~JournalFile() {
@@ -198,12 +192,11 @@ bool JournalFile::settled() const {
 }
 
 Status JournalFile::take_over(const JournalOwner& owner) {
-  auto file = open_file(path_, 0);
-  if (!file) return std::unexpected(file.error());
+  ANCHORD_TRY_ASSIGN(auto file, open_file(path_, 0));
   JournalHead fresh;
   fill_in(fresh, shape_, owner);
   Bytes checked(reinterpret_cast<const std::uint8_t*>(&fresh), kChecked + sizeof(fresh.checksum));
-  return write_head(file->get(), checked, path_);
+  return write_head(file.get(), checked, path_);
 }
 
 Result<JournalFacts> look_at_journal(const std::filesystem::path& path) {

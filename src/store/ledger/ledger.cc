@@ -46,9 +46,8 @@ class Notebook {
   Status take(const LedgerChange& change, std::uint64_t session) {
     auto device = phone::device_name(change.device);
     if (!device) return {};
-    auto found = rows_.read(*device);
-    if (!found) return std::unexpected(found.error());
-    LedgerEntry entry = *found ? std::move(**found) : LedgerEntry();
+    ANCHORD_TRY_ASSIGN(auto found, rows_.read(*device));
+    LedgerEntry entry = found ? std::move(*found) : LedgerEntry();
     entry.device = *device;
     bool was_proven = entry.belief.proven;
     take_facts(entry, change);
@@ -59,12 +58,11 @@ class Notebook {
       entry.belief.proven = false;
       --proven_;
     }
-    if (auto done = rows_.write(entry); !done) return done;
+    ANCHORD_TRY(rows_.write(entry));
     for (std::size_t kind = 0; kind < kDeliveredKinds; ++kind) {
       const DeliveredFile& given = change.given[kind];
       if (given.version == 0) continue;
-      if (auto done = rows_.write_delivered(*device, static_cast<DeliveredKind>(kind), given); !done)
-        return done;
+      ANCHORD_TRY(rows_.write_delivered(*device, static_cast<DeliveredKind>(kind), given));
     }
     return {};
   }
@@ -96,50 +94,42 @@ Result<std::set<std::string>> expected_devices(Store& store) {
 }
 
 Status forget_unproven(Database& database, const std::filesystem::path& state) {
-  auto unproven = count_devices(database, false);
-  if (!unproven) return std::unexpected(unproven.error());
-  std::int64_t too_many = *unproven - static_cast<std::int64_t>(kMaxUnproven);
+  ANCHORD_TRY_ASSIGN(auto unproven, count_devices(database, false));
+  std::int64_t too_many = unproven - static_cast<std::int64_t>(kMaxUnproven);
   if (too_many <= 0) return {};
-  auto expected = read_expected(database, state);
-  if (!expected) return std::unexpected(expected.error());
+  ANCHORD_TRY_ASSIGN(auto expected, read_expected(database, state));
   std::vector<std::string> gone;
   {
     Statement row(database, "SELECT device FROM ledger WHERE proven = 0 ORDER BY seen");
     while (static_cast<std::int64_t>(gone.size()) < too_many && row.next())
-      if (!expected->contains(std::string(row.text(0)))) gone.emplace_back(row.text(0));
+      if (!expected.contains(std::string(row.text(0)))) gone.emplace_back(row.text(0));
     if (!row.ok()) return row.failure();
   }
   for (const std::string& device : gone)
-    if (auto done = execute(database, "DELETE FROM ledger WHERE device = ?", device); !done) return done;
+    ANCHORD_TRY(execute(database, "DELETE FROM ledger WHERE device = ?", device));
   return {};
 }
 
 Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::uint64_t session) {
   Database& database = StoreAccess::database(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   trust::ListShelf& shelf = StoreAccess::shelf(store);
-  if (auto filled = fill_shelf(database, shelf); !filled) return filled;
-  auto gaps = Gaps::read(database);
-  if (!gaps) return std::unexpected(gaps.error());
-  auto proven = count_devices(database, true);
-  if (!proven) return std::unexpected(proven.error());
-  auto evidence = read_evidence(database);
-  if (!evidence) return std::unexpected(evidence.error());
+  ANCHORD_TRY(fill_shelf(database, shelf));
+  ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));
+  ANCHORD_TRY_ASSIGN(auto proven, count_devices(database, true));
+  ANCHORD_TRY_ASSIGN(auto evidence, read_evidence(database));
   {
-    Notebook notebook(database, shelf, std::move(*gaps), *proven, *evidence);
-    for (const LedgerChange& change : changes)
-      if (auto done = notebook.take(change, session); !done) return done;
+    Notebook notebook(database, shelf, std::move(gaps), proven, evidence);
+    for (const LedgerChange& change : changes) ANCHORD_TRY(notebook.take(change, session));
   }
-  if (auto done = forget_unproven(database, StoreAccess::directory(store)); !done) return done;
-  return writing->commit();
+  ANCHORD_TRY(forget_unproven(database, StoreAccess::directory(store)));
+  return writing.commit();
 }
 
 Result<std::optional<LedgerEntry>> ledger_entry(Store& store, std::string_view device) {
-  auto entries = read_entries(StoreAccess::database(store), device);
-  if (!entries) return std::unexpected(entries.error());
-  if (entries->empty()) return std::nullopt;
-  return std::move(entries->front());
+  ANCHORD_TRY_ASSIGN(auto entries, read_entries(StoreAccess::database(store), device));
+  if (entries.empty()) return std::nullopt;
+  return std::move(entries.front());
 }
 
 Result<std::vector<LedgerEntry>> ledger(Store& store) {

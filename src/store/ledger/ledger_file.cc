@@ -177,26 +177,21 @@ Result<Read> read(std::string_view text) {
 }  // namespace
 
 Result<std::string> export_ledger(Store& store, UnixSeconds now) {
-  auto loaded = store.load(KeyUse::without_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  auto entries = ledger(store);
-  if (!entries) return std::unexpected(entries.error());
-  auto lists = issued_lists(store);
-  if (!lists) return std::unexpected(lists.error());
-  auto gaps = ledger_gaps(store);
-  if (!gaps) return std::unexpected(gaps.error());
-  auto reports = store.last_status();
-  if (!reports) return std::unexpected(reports.error());
-  Json out{{"format", kFormat}, {"cluster", loaded->cluster.id}, {"written_at", now}};
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto entries, ledger(store));
+  ANCHORD_TRY_ASSIGN(auto lists, issued_lists(store));
+  ANCHORD_TRY_ASSIGN(auto gaps, ledger_gaps(store));
+  ANCHORD_TRY_ASSIGN(auto reports, store.last_status());
+  Json out{{"format", kFormat}, {"cluster", loaded.cluster.id}, {"written_at", now}};
   for (const char* part : {"devices", "lists", "gaps", "reports"}) out[part] = Json::array();
-  for (const LedgerEntry& entry : *entries) out["devices"].push_back(entry_json(entry));
-  for (const IssuedList& list : *lists)
+  for (const LedgerEntry& entry : entries) out["devices"].push_back(entry_json(entry));
+  for (const IssuedList& list : lists)
     out["lists"].push_back(
         {{"name", list.name}, {"built_at", list.built_at}, {"content", to_hex(list.content)}});
-  for (const LedgerGap& gap : *gaps)
+  for (const LedgerGap& gap : gaps)
     out["gaps"].push_back(
         {{"began", gap.began}, {"ended", gap.ended}, {"unkept", gap.unkept}, {"why", gap.why}});
-  for (const StatusReport& report : *reports)
+  for (const StatusReport& report : reports)
     out["reports"].push_back({{"host", report.host},
                               {"time", report.time},
                               {"snapshot_version", report.snapshot_version},
@@ -207,27 +202,23 @@ Result<std::string> export_ledger(Store& store, UnixSeconds now) {
 }
 
 Result<ImportedLedger> import_ledger(Store& store, std::string_view text, UnixSeconds now) {
-  auto file = read(text);
-  if (!file) return std::unexpected(file.error());
-  if (file->written_at > now + kClocksApart)
+  ANCHORD_TRY_ASSIGN(auto file, read(text));
+  if (file.written_at > now + kClocksApart)
     return fail(fmt::format(
         "it was written {} seconds in this machine's future: set the clock of that host, or of this one",
-        file->written_at - now));
-  auto loaded = store.load(KeyUse::without_keys);
-  if (!loaded) return std::unexpected(loaded.error());
-  if (loaded->cluster.id != file->cluster)
-    return fail(fmt::format("it is of another cluster (id {}), this one's is {}", file->cluster.substr(0, 64),
-                            loaded->cluster.id));
-  if (auto merged = merge_ledger(store, file->entries, file->lists, file->gaps, kClocksApart); !merged)
-    return std::unexpected(merged.error());
-  auto mine = store.last_status();
-  if (!mine) return std::unexpected(mine.error());
-  for (const StatusReport& report : file->reports) {
-    auto known = std::ranges::find(*mine, report.host, &StatusReport::host);
-    if (known != mine->end() && known->time >= report.time) continue;
-    if (auto done = store.report_status(report); !done) return std::unexpected(done.error());
+        file.written_at - now));
+  ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::without_keys));
+  if (loaded.cluster.id != file.cluster)
+    return fail(fmt::format("it is of another cluster (id {}), this one's is {}", file.cluster.substr(0, 64),
+                            loaded.cluster.id));
+  ANCHORD_TRY(merge_ledger(store, file.entries, file.lists, file.gaps, kClocksApart));
+  ANCHORD_TRY_ASSIGN(auto mine, store.last_status());
+  for (const StatusReport& report : file.reports) {
+    auto known = std::ranges::find(mine, report.host, &StatusReport::host);
+    if (known != mine.end() && known->time >= report.time) continue;
+    ANCHORD_TRY(store.report_status(report));
   }
-  return ImportedLedger{file->entries.size(), file->lists.size(), file->written_at};
+  return ImportedLedger{file.entries.size(), file.lists.size(), file.written_at};
 }
 
 }  // namespace anchord::store

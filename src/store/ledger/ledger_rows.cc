@@ -178,15 +178,14 @@ Status LedgerRows::write_delivered(std::string_view device, DeliveredKind kind, 
 }
 
 Result<std::vector<LedgerEntry>> read_entries(Database& database, std::string_view device) {
-  auto gaps = Gaps::read(database);
-  if (!gaps) return std::unexpected(gaps.error());
+  ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));
   std::vector<LedgerEntry> entries;
   Statement row(database,
                 fmt::format("SELECT {} FROM ledger WHERE ?1 IN ('', device) ORDER BY device", kColumns),
                 device);
   while (row.next()) {
     entries.push_back(entry_of(row));
-    entries.back().unrecorded = gaps->of(entries.back());
+    entries.back().unrecorded = gaps.of(entries.back());
   }
   if (!row.ok()) return row.failure();
   Statement given(database, R"(SELECT device, kind, file, version, at, whole, protocol, address

@@ -30,17 +30,15 @@ Result<std::vector<LedgerSession>> ledger_sessions(Store& store) {
 }
 
 Result<std::optional<std::string>> not_taken_over(Store& store) {
-  auto sessions = ledger_sessions(store);
-  if (!sessions) return std::unexpected(sessions.error());
-  auto journals = journals_in(StoreAccess::directory(store));
-  if (!journals) return std::unexpected(journals.error());
-  if (journals->empty() && std::ranges::count(*sessions, false, &LedgerSession::clean) > 0)
+  ANCHORD_TRY_ASSIGN(auto sessions, ledger_sessions(store));
+  ANCHORD_TRY_ASSIGN(auto journals, journals_in(StoreAccess::directory(store)));
+  if (journals.empty() && std::ranges::count(sessions, false, &LedgerSession::clean) > 0)
     return "the service did not end as it should, and its journal is gone";
-  for (const std::filesystem::path& path : *journals) {
+  for (const std::filesystem::path& path : journals) {
     auto left = look_at_journal(path);
     if (!left) return left.error().text;
     bool ended = std::ranges::any_of(
-        *sessions, [&](const LedgerSession& s) { return s.clean && s.started == left->owner.started; });
+        sessions, [&](const LedgerSession& s) { return s.clean && s.started == left->owner.started; });
     if (ended) continue;
     if (left->owner.boot_id != boot_id()) return "the machine stopped while the service ran";
     if (!left->settled) return "the service was killed before it had written down all that it gave phones";

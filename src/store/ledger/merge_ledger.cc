@@ -108,23 +108,19 @@ Result<std::int64_t> last_gap(Database& database) {
 // may have been there meanwhile.
 Status add_gaps(Database& database, std::span<const LedgerGap> gaps) {
   for (const LedgerGap& gap : gaps)
-    if (auto done = execute(database, R"(INSERT INTO ledger_gaps (began, ended, unkept, why)
+    ANCHORD_TRY(execute(database, R"(INSERT INTO ledger_gaps (began, ended, unkept, why)
                                          SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (
                                            SELECT 1 FROM ledger_gaps
                                            WHERE began = ?1 AND ended = ?2 AND unkept = ?3 AND why = ?4))",
-                            gap.began, gap.ended, gap.unkept, gap.why);
-        !done)
-      return done;
+                        gap.began, gap.ended, gap.unkept, gap.why));
   return {};
 }
 
 Status put(LedgerRows& rows, const LedgerEntry& entry) {
-  if (auto done = rows.write(entry); !done) return done;
+  ANCHORD_TRY(rows.write(entry));
   for (std::size_t kind = 0; kind < kDeliveredKinds; ++kind)
     if (entry.given[kind].version != 0)
-      if (auto done = rows.write_delivered(entry.device, static_cast<DeliveredKind>(kind), entry.given[kind]);
-          !done)
-        return done;
+      ANCHORD_TRY(rows.write_delivered(entry.device, static_cast<DeliveredKind>(kind), entry.given[kind]));
   return {};
 }
 
@@ -133,45 +129,37 @@ Status put(LedgerRows& rows, const LedgerEntry& entry) {
 Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const IssuedList> lists,
                     std::span<const LedgerGap> gaps, UnixSeconds clocks_apart) {
   Database& database = StoreAccess::database(store);
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  Status done;
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   for (const IssuedList& list : lists)
-    if (done)
-      done = execute(database, R"(INSERT INTO issued_lists (name, version, built_at, content)
+    ANCHORD_TRY(execute(database, R"(INSERT INTO issued_lists (name, version, built_at, content)
                                   VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING)",
-                     list.name, list.version, list.built_at, Bytes(list.content));
-  if (!done) return done;
-  auto mine = read_entries(database);
-  if (!mine) return std::unexpected(mine.error());
-  auto here = Gaps::read(database, gaps);
-  if (!here) return std::unexpected(here.error());
-  auto last_here = last_gap(database);
-  if (!last_here) return std::unexpected(last_here.error());
-  if (done = add_gaps(database, gaps); !done) return done;
-  auto last = last_gap(database);
-  if (!last) return std::unexpected(last.error());
-  const Merging how{.last_gap = *last, .clocks_apart = clocks_apart};
+                        list.name, list.version, list.built_at, Bytes(list.content)));
+  ANCHORD_TRY_ASSIGN(auto mine, read_entries(database));
+  ANCHORD_TRY_ASSIGN(auto here, Gaps::read(database, gaps));
+  ANCHORD_TRY_ASSIGN(auto last_here, last_gap(database));
+  ANCHORD_TRY(add_gaps(database, gaps));
+  ANCHORD_TRY_ASSIGN(auto last, last_gap(database));
+  const Merging how{.last_gap = last, .clocks_apart = clocks_apart};
   {
     LedgerRows rows(database);
     std::set<std::string_view> in_both;
     for (const LedgerEntry& theirs : entries) {
       if (phone::device_name(theirs.device) != theirs.device) continue;
-      auto at = std::ranges::lower_bound(*mine, theirs.device, {}, &LedgerEntry::device);
-      bool known = at != mine->end() && at->device == theirs.device;
+      auto at = std::ranges::lower_bound(mine, theirs.device, {}, &LedgerEntry::device);
+      bool known = at != mine.end() && at->device == theirs.device;
       if (known) {
-        merge(*at, theirs, *here, how);
+        merge(*at, theirs, here, how);
         in_both.insert(at->device);
       }
-      if (done = put(rows, known ? *at : taken_over(theirs, *here, how)); !done) return done;
+      ANCHORD_TRY(put(rows, known ? *at : taken_over(theirs, here, how)));
     }
-    for (LedgerEntry& only_mine : *mine) {
-      if (how.last_gap == *last_here || in_both.contains(only_mine.device)) continue;
-      pass_gaps(only_mine, *last_here, gaps, how);
-      if (done = rows.write(only_mine); !done) return done;
+    for (LedgerEntry& only_mine : mine) {
+      if (how.last_gap == last_here || in_both.contains(only_mine.device)) continue;
+      pass_gaps(only_mine, last_here, gaps, how);
+      ANCHORD_TRY(rows.write(only_mine));
     }
   }
-  return writing->commit();
+  return writing.commit();
 }
 
 }  // namespace anchord::store

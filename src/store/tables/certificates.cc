@@ -70,32 +70,29 @@ Status check_new(Database& database, const trust::KnownCertificate& known) {
       return fail(fmt::format("{} is given the role {} twice: name each role once",
                               describe(known.certificate), wire::role_name(known.roles[i])));
   }
-  auto owner = owner_of(database, to_hex(known.certificate.sha256()));
-  if (!owner) return std::unexpected(owner.error());
-  if (*owner)
+  ANCHORD_TRY_ASSIGN(auto owner, owner_of(database, to_hex(known.certificate.sha256())));
+  if (owner)
     return fail(
         fmt::format("{} is the cluster's own ({}): it is known already, and its roles follow from that",
-                    describe(known.certificate), (*owner)->text()));
+                    describe(known.certificate), owner->text()));
   return {};
 }
 
 Result<Added> put(Database& database, const trust::KnownCertificate& known) {
-  if (auto good = check_new(database, known); !good) return std::unexpected(good.error());
+  ANCHORD_TRY(check_new(database, known));
   std::string sha256 = to_hex(known.certificate.sha256());
   Statement there(database, "SELECT 1 FROM certificates WHERE sha256 = ?", sha256);
   Added added = there.next() ? Added::replaced : Added::added;
   if (!there.ok()) return there.failure();
   std::string roles = roles_text(known.roles);
-  auto done = execute(database,
+  ANCHORD_TRY(execute(database,
                       R"(INSERT INTO certificates (sha256, roles, ttl, certificate) VALUES (?, ?, ?, ?)
                          ON CONFLICT (sha256) DO UPDATE SET roles = excluded.roles, ttl = excluded.ttl,
                            retired_from = NULL, retired_at = NULL)",
-                      sha256, roles, known.ttl, known.certificate.der());
-  if (done)
-    done = note_change(database,
-                       fmt::format("{} {}: roles {}, TTL {}", added == Added::added ? "added" : "changed",
-                                   describe(known.certificate), roles, known.ttl));
-  if (!done) return std::unexpected(done.error());
+                      sha256, roles, known.ttl, known.certificate.der()));
+  ANCHORD_TRY(note_change(database,
+                          fmt::format("{} {}: roles {}, TTL {}", added == Added::added ? "added" : "changed",
+                                      describe(known.certificate), roles, known.ttl)));
   return added;
 }
 
@@ -115,18 +112,16 @@ std::unexpected<Error> no_certificate(std::string_view sha256) {
 }
 
 Result<std::string> hash_to_remove(Database& database, std::string_view typed) {
-  auto hash = to_prefix(typed);
-  if (!hash) return hash;
-  if (hash->size() != kHashDigits)
+  ANCHORD_TRY_ASSIGN(auto hash, to_prefix(typed));
+  if (hash.size() != kHashDigits)
     return fail(fmt::format("'{}' is not a whole SHA-256: removing needs all {} digits", typed, kHashDigits));
-  auto owner = owner_of(database, *hash);
-  if (!owner) return std::unexpected(owner.error());
-  if (!*owner) return hash;
-  const Owner& own = **owner;
+  ANCHORD_TRY_ASSIGN(auto owner, owner_of(database, hash));
+  if (!owner) return hash;
+  const Owner& own = *owner;
   return fail(fmt::format(
       "certificate {} cannot be removed: it is the cluster's own ({}{}), and phones would no longer "
       "trust what it vouches for; 'anchorctl cert regenerate {}{}' puts another in its place",
-      crypto::short_hash(*hash), own.text(), own.last_of_tvs ? ", the last of the verification services" : "",
+      crypto::short_hash(hash), own.text(), own.last_of_tvs ? ", the last of the verification services" : "",
       trust::service_name(own.service), own.host.empty() ? "" : " --host " + own.host));
 }
 
@@ -146,36 +141,30 @@ Result<std::vector<Added>> put_certificates(Database& database,
                                             std::span<const trust::KnownCertificate> certificates) {
   std::vector<Added> results;
   for (const trust::KnownCertificate& known : certificates) {
-    auto added = put(database, known);
-    if (!added) return std::unexpected(added.error());
-    results.push_back(*added);
+    ANCHORD_TRY_ASSIGN(auto added, put(database, known));
+    results.push_back(added);
   }
   return results;
 }
 
 Result<std::vector<Added>> Store::add_certificates(std::span<const trust::KnownCertificate> certificates) {
-  auto writing = Transaction::write(impl_->database);
-  if (!writing) return std::unexpected(writing.error());
-  auto results = put_certificates(impl_->database, certificates);
-  if (!results) return results;
-  if (auto done = writing->commit(); !done) return std::unexpected(done.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(impl_->database));
+  ANCHORD_TRY_ASSIGN(auto results, put_certificates(impl_->database, certificates));
+  ANCHORD_TRY(writing.commit());
   return results;
 }
 
 Result<Added> Store::add_certificate(const trust::KnownCertificate& certificate) {
-  auto added = add_certificates({&certificate, 1});
-  if (!added) return std::unexpected(added.error());
-  return added->front();
+  ANCHORD_TRY_ASSIGN(auto added, add_certificates({&certificate, 1}));
+  return added.front();
 }
 
 Result<trust::KnownCertificate> Store::find_certificate(std::string_view sha256_prefix) {
   Database& database = impl_->database;
-  auto prefix = to_prefix(sha256_prefix);
-  if (!prefix) return std::unexpected(prefix.error());
-  auto reading = Transaction::read(database);
-  if (!reading) return std::unexpected(reading.error());
+  ANCHORD_TRY_ASSIGN(auto prefix, to_prefix(sha256_prefix));
+  ANCHORD_TRY(Transaction::read(database));
   // 'g' follows every hexadecimal digit.
-  std::string end = *prefix + 'g';
+  std::string end = prefix + 'g';
   Statement row(database, R"(SELECT sha256, certificate, roles, ttl, '', retired_from, retired_at
                              FROM certificates
                              WHERE sha256 >= ?1 AND sha256 < ?2
@@ -183,11 +172,10 @@ Result<trust::KnownCertificate> Store::find_certificate(std::string_view sha256_
                              SELECT sha256, certificate, (SELECT mode FROM cluster), 0, service, NULL, NULL
                              FROM identities
                              WHERE sha256 >= ?1 AND sha256 < ?2)",
-                *prefix, end);
-  if (!row.next()) return row.ok() ? no_certificate(*prefix) : row.failure();
-  auto certificate = read_certificate(database, row, 0, 1);
-  if (!certificate) return std::unexpected(certificate.error());
-  trust::KnownCertificate found{std::move(*certificate), {}, trust::kDefaultTtl, {}};
+                prefix, end);
+  if (!row.next()) return row.ok() ? no_certificate(prefix) : row.failure();
+  ANCHORD_TRY_ASSIGN(auto certificate, read_certificate(database, row, 0, 1));
+  trust::KnownCertificate found{std::move(certificate), {}, trust::kDefaultTtl, {}};
   if (row.text(4).empty()) {
     auto roles = roles_from_text(row.text(2));
     if (!roles) return database.damaged(fmt::format("the roles of {}", describe(found.certificate)));
@@ -206,28 +194,26 @@ Result<trust::KnownCertificate> Store::find_certificate(std::string_view sha256_
   while (row.next()) ++others;
   if (!row.ok()) return row.failure();
   if (others > 0)
-    return fail(fmt::format("{} certificates begin with {}: give more digits", others + 1, *prefix));
+    return fail(fmt::format("{} certificates begin with {}: give more digits", others + 1, prefix));
   return found;
 }
 
 Status Store::remove_certificate(std::string_view sha256) {
   Database& database = impl_->database;
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto hash = hash_to_remove(database, sha256);
-  if (!hash) return std::unexpected(hash.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY_ASSIGN(auto hash, hash_to_remove(database, sha256));
   {
-    Statement row(database, "DELETE FROM certificates WHERE sha256 = ? RETURNING sha256, certificate", *hash);
-    if (!row.next()) return row.ok() ? Status(no_certificate(*hash)) : row.failure();
+    Statement row(database, "DELETE FROM certificates WHERE sha256 = ? RETURNING sha256, certificate", hash);
+    if (!row.next()) return row.ok() ? Status(no_certificate(hash)) : row.failure();
     // Even one that no longer parses can be removed.
     auto certificate = crypto::Certificate::from_der(row.blob(1));
-    std::string what = certificate ? describe(*certificate) : fmt::format("certificate {}", *hash);
+    std::string what = certificate ? describe(*certificate) : fmt::format("certificate {}", hash);
     while (row.next()) {
     }
     if (!row.ok()) return row.failure();
-    if (auto done = note_change(database, "removed " + what); !done) return done;
+    ANCHORD_TRY(note_change(database, "removed " + what));
   }
-  return writing->commit();
+  return writing.commit();
 }
 
 }  // namespace anchord::store

@@ -17,19 +17,16 @@ Result<bool> is_there(Database& database) {
 }  // namespace
 
 Status ensure_change_log(Database& database) {
-  auto there = is_there(database);
-  if (!there) return std::unexpected(there.error());
-  if (*there) return {};
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  if (auto done = database.run(kChangeLog); !done) return done;
-  return writing->commit();
+  ANCHORD_TRY_ASSIGN(auto there, is_there(database));
+  if (there) return {};
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY(database.run(kChangeLog));
+  return writing.commit();
 }
 
 Result<ChangeMark> end_of_changes(Database& database) {
-  auto there = is_there(database);
-  if (!there) return std::unexpected(there.error());
-  if (!*there) return ChangeMark{};
+  ANCHORD_TRY_ASSIGN(auto there, is_there(database));
+  if (!there) return ChangeMark{};
   Statement schema(database, "PRAGMA schema_version");
   if (!schema.next()) return schema.failure();
   Statement last(database, "SELECT number, token FROM certificate_changes ORDER BY number DESC LIMIT 1");

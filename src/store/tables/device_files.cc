@@ -112,14 +112,13 @@ std::string second_file_problem(std::string_view first) {
 }
 
 Result<std::vector<DeviceFile>> read_device_files(const std::filesystem::path& state) {
-  auto names = file_names(state);
-  if (!names) return std::unexpected(names.error());
+  ANCHORD_TRY_ASSIGN(auto names, file_names(state));
   auto above = TrustedFolder::open(state);
   auto folder = above ? above->folder(kDeviceFolder, Sharing::group) : std::move(above);
   std::vector<DeviceFile> out;
   std::vector<DeviceFile> misnamed;
   std::map<std::string, std::string> first;  // file by device
-  for (std::string& name : *names) {
+  for (std::string& name : names) {
     const std::filesystem::path path = state / kDeviceFolder / name;
     auto device = device_of_file(name);
     if (!device) {
@@ -142,10 +141,9 @@ Result<std::vector<DeviceFile>> read_device_files(const std::filesystem::path& s
 }
 
 Result<DeviceFiles> device_files_by_phone(const std::filesystem::path& state) {
-  auto names = file_names(state);
-  if (!names) return std::unexpected(names.error());
+  ANCHORD_TRY_ASSIGN(auto names, file_names(state));
   DeviceFiles out;
-  for (std::string& name : *names)
+  for (std::string& name : names)
     if (auto devices = phone::devices_in(name); devices.size() == 1)
       out.emplace(std::move(devices.front()), std::move(name));
   return out;

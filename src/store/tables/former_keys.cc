@@ -18,16 +18,15 @@ constexpr char kSealingKey[] = "former.sealing";
 
 Result<crypto::Secret> sealing_key(const std::filesystem::path& directory, bool make) {
   std::filesystem::path file = key_folder(directory) / kSealingKey;
-  auto folder = open_keys(directory);
-  if (!folder) return std::unexpected(folder.error());
-  auto read = folder->read(kSealingKey, crypto::kAeadKey);
+  ANCHORD_TRY_ASSIGN(auto folder, open_keys(directory));
+  auto read = folder.read(kSealingKey, crypto::kAeadKey);
   if (read && read->size() == crypto::kAeadKey) return crypto::Secret(std::move(*read));
   if (!make) return fail("there is no key that opens former keys");
   Buffer fresh(crypto::kAeadKey);
   crypto::fill_random(fresh);
   crypto::Secret key(std::move(fresh));
-  if (auto done = write_file(file, key.bytes(), 0600); !done) return std::unexpected(done.error());
-  if (auto done = give_to_owner(file, directory / kDatabaseName); !done) return std::unexpected(done.error());
+  ANCHORD_TRY(write_file(file, key.bytes(), 0600));
+  ANCHORD_TRY(give_to_owner(file, directory / kDatabaseName));
   return key;
 }
 
@@ -58,14 +57,13 @@ std::optional<crypto::PrivateKey> open(Bytes key, const crypto::Certificate& cer
 
 Status keep_former_key(const std::filesystem::path& directory, Database& database,
                        const trust::Identity& identity, UnixSeconds now) {
-  auto key = sealing_key(directory, true);
-  if (!key) return std::unexpected(key.error());
+  ANCHORD_TRY_ASSIGN(auto key, sealing_key(directory, true));
   crypto::Secret pem = identity.key.value().to_pem();
   return execute(database,
                  R"(INSERT OR REPLACE INTO former_keys (sha256, certificate, sealed, retired_at)
                     VALUES (?, ?, ?, ?))",
                  to_hex(identity.certificate.sha256()), identity.certificate.der(),
-                 Bytes(seal(key->bytes(), identity.certificate, pem.bytes())), now);
+                 Bytes(seal(key.bytes(), identity.certificate, pem.bytes())), now);
 }
 
 Result<std::vector<trust::Identity>> former_keys(const std::filesystem::path& directory, Database& database) {
@@ -96,7 +94,7 @@ Status drop_former_keys(Database& database, const std::vector<crypto::Certificat
     if (!row.ok()) return row.failure();
   }
   for (const std::string& sha256 : gone)
-    if (auto done = execute(database, "DELETE FROM former_keys WHERE sha256 = ?", sha256); !done) return done;
+    ANCHORD_TRY(execute(database, "DELETE FROM former_keys WHERE sha256 = ?", sha256));
   return {};
 }
 

@@ -53,8 +53,7 @@ std::vector<std::string> addresses_from_text(std::string_view text) {
 }
 
 Result<NewIdentity> make_identity(const IdentityRequest& request) {
-  auto key = crypto::PrivateKey::generate(request.key);
-  if (!key) return std::unexpected(key.error());
+  ANCHORD_TRY_ASSIGN(auto key, crypto::PrivateKey::generate(request.key));
   const unsigned usual = request.service == Service::recovery ? kRecoveryDays : kServiceDays;
   crypto::SelfSignedRequest wanted{.subject = request.subject,
                                    .not_before = request.now - kClockSlack,
@@ -65,12 +64,12 @@ Result<NewIdentity> make_identity(const IdentityRequest& request) {
     for (const std::string& address : host->addresses)
       if (address != host->name) wanted.addresses.push_back(address);
   }
-  auto certificate = crypto::make_self_signed(*key, wanted);
+  auto certificate = crypto::make_self_signed(key, wanted);
   if (!certificate)
     return std::unexpected(
         std::move(certificate.error()).within(fmt::format("cannot make '{}'", request.subject.to_vendor())));
   return NewIdentity{
-      request.service, request.service == Service::tvs ? request.host->name : "", {*certificate, *key}};
+      request.service, request.service == Service::tvs ? request.host->name : "", {*certificate, key}};
 }
 
 Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now,

@@ -40,7 +40,7 @@ Status write_key(const std::filesystem::path& file, const crypto::PrivateKey& ke
 Status add_key(const std::filesystem::path& directory, const std::string& name,
                const crypto::PrivateKey& key) {
   std::filesystem::path file = key_folder(directory) / name;
-  if (auto done = write_key(file, key); !done) return done;
+  ANCHORD_TRY(write_key(file, key));
   auto done = give_to_owner(file, directory / kDatabaseName);
   if (!done) ::unlink(file.c_str());
   return done;
@@ -59,13 +59,12 @@ Result<crypto::PrivateKey> read_key(const TrustedFolder& keys, const std::string
     return fail(described + " is not a file: restore it from a backup");
   if (::faccessat(keys.descriptor(), name.c_str(), R_OK, AT_EACCESS) != 0)
     return fail_errno(described + " cannot be read (run as the owner of the state directory)", errno);
-  auto opened = keys.file(name, O_RDONLY);
-  if (!opened) return std::unexpected(opened.error());
-  if (::fstat(opened->get(), &info) != 0) return fail_errno("cannot stat " + quoted(file), errno);
+  ANCHORD_TRY_ASSIGN(auto opened, keys.file(name, O_RDONLY));
+  if (::fstat(opened.get(), &info) != 0) return fail_errno("cannot stat " + quoted(file), errno);
   if ((info.st_mode & 077) != 0)
     return fail(fmt::format("{0} can be used by others (mode {1:04o}): run \"chmod 600 '{2}'\"", described,
                             info.st_mode & 07777, file.string()));
-  auto read = read_descriptor(opened->get(), file, kMaxKeyFile);
+  auto read = read_descriptor(opened.get(), file, kMaxKeyFile);
   if (!read) return fail(fmt::format("{}: {}", described, read.error().text));
   crypto::Secret pem(std::move(*read));
   auto key = crypto::PrivateKey::from_pem_or_der(pem.bytes());

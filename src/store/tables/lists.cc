@@ -21,45 +21,39 @@ Result<std::optional<SavedList>> Store::saved_list(std::string_view name) {
 Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, UnixSeconds now,
                                   const std::function<Result<Buffer>(UnixSeconds timestamp)>& build) {
   Database& database = impl_->database;
-  auto saved = saved_list(name);
-  if (!saved) return std::unexpected(saved.error());
-  if (*saved && same_bytes((*saved)->input_digest, input_digest)) return std::move(**saved);
+  ANCHORD_TRY_ASSIGN(auto saved, saved_list(name));
+  if (saved && same_bytes(saved->input_digest, input_digest)) return std::move(*saved);
 
   if (database.read_only()) {
-    auto built = build(now);
-    if (!built) return std::unexpected(built.error());
-    return SavedList{to_buffer(input_digest), std::move(*built), now};
+    ANCHORD_TRY_ASSIGN(auto built, build(now));
+    return SavedList{to_buffer(input_digest), std::move(built), now};
   }
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   // Another process may have built it while this one waited.
-  saved = saved_list(name);
-  if (!saved) return std::unexpected(saved.error());
-  if (*saved && same_bytes((*saved)->input_digest, input_digest)) return std::move(**saved);
-  SavedList list{to_buffer(input_digest), {}, *saved ? std::max(now, (*saved)->built_at + 1) : now};
-  auto built = build(list.built_at);
-  if (!built) return std::unexpected(built.error());
-  list.content = std::move(*built);
-  auto done = execute(database,
+  ANCHORD_TRY_ASSIGN(saved, saved_list(name));
+  if (saved && same_bytes(saved->input_digest, input_digest)) return std::move(*saved);
+  SavedList list{to_buffer(input_digest), {}, saved ? std::max(now, saved->built_at + 1) : now};
+  ANCHORD_TRY_ASSIGN(auto built, build(list.built_at));
+  list.content = std::move(built);
+  ANCHORD_TRY(execute(database,
                       R"(INSERT OR REPLACE INTO lists (name, input_digest, built_at, content)
                          VALUES (?, ?, ?, ?))",
-                      name, input_digest, list.built_at, Bytes(list.content));
-  if (done) done = keep_issued_list(database, name, list.content, list.built_at);
-  if (done) done = note_audit(database, fmt::format("built '{}', {} bytes", name, list.content.size()));
-  if (done) done = writing->commit();
-  if (!done) return std::unexpected(done.error());
+                      name, input_digest, list.built_at, Bytes(list.content)));
+  ANCHORD_TRY(keep_issued_list(database, name, list.content, list.built_at));
+  ANCHORD_TRY(note_audit(database, fmt::format("built '{}', {} bytes", name, list.content.size())));
+  ANCHORD_TRY(writing.commit());
   return list;
 }
 
 namespace {
 
 Result<SavedList> current_list(Store& store, const trust::TrustListFields& fields, UnixSeconds now) {
-  auto list = store.list_for(fields.file_name, trust::fields_digest(fields), now, [&](UnixSeconds timestamp) {
-    return trust::build_trust_list(fields, timestamp);
-  });
-  if (!list) return list;
+  ANCHORD_TRY_ASSIGN(auto list, store.list_for(fields.file_name, trust::fields_digest(fields), now,
+                                               [&](UnixSeconds timestamp) {
+                                                 return trust::build_trust_list(fields, timestamp);
+                                               }));
   // The database's pages carry no checksums, and phones ignore a list that does not verify.
-  if (auto good = trust::verify_trust_list(list->content, fields.signer.certificate); !good)
+  if (auto good = trust::verify_trust_list(list.content, fields.signer.certificate); !good)
     return fail(fmt::format("the saved '{}' is damaged ({}): restore the state directory from a backup",
                             fields.file_name, good.error().text));
   return list;

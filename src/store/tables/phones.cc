@@ -67,9 +67,8 @@ Result<std::vector<trust::Phone>> read_phones(Database& database) {
   std::vector<trust::Phone> phones;
   Statement row(database, "SELECT name, model, sha256, certificate FROM phones ORDER BY name");
   while (row.next()) {
-    auto phone = read_phone(database, row);
-    if (!phone) return std::unexpected(phone.error());
-    phones.push_back(std::move(*phone));
+    ANCHORD_TRY_ASSIGN(auto phone, read_phone(database, row));
+    phones.push_back(std::move(phone));
   }
   if (!row.ok()) return row.failure();
   return phones;
@@ -77,48 +76,42 @@ Result<std::vector<trust::Phone>> read_phones(Database& database) {
 
 Status Store::put_phones(std::span<const trust::Phone> phones) {
   Database& database = impl_->database;
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   Statement put(database, kPut);
   for (const trust::Phone& phone : phones) {
-    if (auto good = check_phone(phone); !good) return good;
+    ANCHORD_TRY(check_phone(phone));
     const auto& certificate = phone.certificate;
     put.restart(phone.name, phone.model, certificate ? to_hex(certificate->sha256()) : "",
                 certificate ? certificate->der() : Bytes());
-    auto changed = gives_row(put);
-    if (!changed) return std::unexpected(changed.error());
-    if (!*changed) continue;
-    if (auto done = note_change(database, "put " + describe_phone(phone)); !done) return done;
+    ANCHORD_TRY_ASSIGN(auto changed, gives_row(put));
+    if (!changed) continue;
+    ANCHORD_TRY(note_change(database, "put " + describe_phone(phone)));
   }
-  return writing->commit();
+  return writing.commit();
 }
 
 Status Store::remove_phones(std::span<const std::string> names) {
   Database& database = impl_->database;
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
-  auto files = device_files_by_phone(impl_->directory);
-  if (!files) return std::unexpected(files.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  ANCHORD_TRY_ASSIGN(auto files, device_files_by_phone(impl_->directory));
   Statement remove(database, "DELETE FROM phones WHERE name = ? RETURNING 1");
   // What it may hold stays known, should it be seen again.
   Statement forget(database, "UPDATE ledger SET removed = 1 WHERE device = ? AND NOT removed RETURNING 1");
   for (const std::string& name : names) {
     remove.restart(name);
-    auto removed = gives_row(remove);
-    if (!removed) return std::unexpected(removed.error());
+    ANCHORD_TRY_ASSIGN(auto removed, gives_row(remove));
     forget.restart(name);
-    auto forgotten = gives_row(forget);
-    if (!forgotten) return std::unexpected(forgotten.error());
-    if (!*removed && !*forgotten && !files->contains(name)) return no_phone(name);
+    ANCHORD_TRY_ASSIGN(auto forgotten, gives_row(forget));
+    if (!removed && !forgotten && !files.contains(name)) return no_phone(name);
     std::string what = fmt::format("removed phone {}", name);
-    if (auto done = *removed ? note_change(database, what) : note_audit(database, what); !done) return done;
+    ANCHORD_TRY(removed ? note_change(database, what) : note_audit(database, what));
   }
   // Before the rows are gone for good: killed in between, the same command does the rest.
   for (const std::string& name : names) {
-    for (auto [at, end] = files->equal_range(name); at != end; ++at)
-      if (auto done = remove_device_file(impl_->directory, at->second); !done) return done;
+    for (auto [at, end] = files.equal_range(name); at != end; ++at)
+      ANCHORD_TRY(remove_device_file(impl_->directory, at->second));
   }
-  return writing->commit();
+  return writing.commit();
 }
 
 Result<trust::Phone> Store::find_phone(std::string_view name) {

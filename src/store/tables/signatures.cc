@@ -36,8 +36,7 @@ Result<std::vector<SavedSignature>> Store::saved_signatures() {
 
 Status Store::save_signatures(std::span<const SavedSignature> put, std::span<const std::string> forget) {
   Database& database = impl_->database;
-  auto writing = Transaction::write(database);
-  if (!writing) return std::unexpected(writing.error());
+  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   Statement remove(database, "DELETE FROM signatures WHERE name = ?");
   for (const std::string& name : forget) {
     remove.restart(name);
@@ -53,7 +52,7 @@ Status Store::save_signatures(std::span<const SavedSignature> put, std::span<con
     insert.next();
   }
   if (!insert.ok()) return insert.failure();
-  return writing->commit();
+  return writing.commit();
 }
 
 }  // namespace anchord::store
