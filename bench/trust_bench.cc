@@ -65,7 +65,7 @@ void repeat(benchmark::State& state, Work&& work) {
 
 void itl_build(benchmark::State& state, std::size_t hosts, wire::Digest digest) {
   const Cluster cluster = cluster_of(hosts, digest);
-  repeat(state, [&] { return build_itl(cluster, kNow); });
+  repeat(state, [&] { return build_trust_list(itl_fields(cluster), kNow); });
 }
 
 void ctl_build(benchmark::State& state, std::size_t hosts, wire::Digest digest) {
@@ -75,7 +75,7 @@ void ctl_build(benchmark::State& state, std::size_t hosts, wire::Digest digest) 
 
 void itl_verify(benchmark::State& state, std::size_t hosts, wire::Digest digest) {
   const Cluster cluster = cluster_of(hosts, digest);
-  const Buffer list = must(build_itl(cluster, kNow));
+  const Buffer list = must(build_trust_list(itl_fields(cluster), kNow));
   repeat(state, [&] { return verify_trust_list(list, cluster.tftp.certificate); });
 }
 

@@ -1,4 +1,4 @@
 // As files.h, with what the files of the store share. No #pragma once: the compiler takes this as a main
 // file and would complain.
-#include "../store/database/impl.h"
+#include "../store/database/session.h"
 #include "files.h"

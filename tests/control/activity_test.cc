@@ -8,8 +8,10 @@
 #include <optional>
 #include <string_view>
 
+#include "../stores.h"
 #include "anchord/index/file_table.h"
 #include "anchord/store/ledger.h"
+#include "anchord/store/lists.h"
 #include "state.h"
 
 namespace anchord::control {

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "../stores.h"
 #include "anchord/crypto/self_signed.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/store/lifecycle.h"
@@ -108,17 +109,18 @@ void Following::change(std::mt19937& random) {
     case 0:
     case 1:
     case 2:
-      ASSERT_TRUE(store_->add_certificate(any()));
+      ASSERT_TRUE(add_one(*store_, any()));
       return;
     case 3: {
       std::vector<trust::KnownCertificate> many;
       for (std::size_t i = below(15); i > 0; --i) many.push_back(any());
-      ASSERT_TRUE(store_->add_certificates(many));
+      ASSERT_TRUE(add_known(*store_, many, store::agreed()));
       return;
     }
     case 4:
     case 5:
-      (void)store_->remove_certificate(std::string(store::HashText(pool_[below(pool_.size())]).text()));
+      (void)remove_known(*store_, std::string(store::HashText(pool_[below(pool_.size())]).text()),
+                         store::agreed());
       return;
     case 6: {
       auto service = below(2) == 0 ? trust::Service::tftp_ec : trust::Service::tvs;
@@ -171,7 +173,7 @@ TEST_F(Following, AnySequenceOfChangesComesToTheSameAsABeginning) {
 }
 
 TEST_F(Following, WhatWasSaidOfACertificateIsNotSaidAgainWhenAnotherChanges) {
-  ASSERT_TRUE(store_->add_certificate({pool_[0], {wire::Role::app_server}, 60, {}}));
+  ASSERT_TRUE(add_one(*store_, {pool_[0], {wire::Role::app_server}, 60, {}}));
   ASSERT_TRUE(builder_->stage());
   UnixSeconds now = calendar_now();
   auto about = [&](int number) {
@@ -180,8 +182,8 @@ TEST_F(Following, WhatWasSaidOfACertificateIsNotSaidAgainWhenAnotherChanges) {
     });
   };
   EXPECT_EQ(about(0), 1);
-  ASSERT_TRUE(store_->add_certificate({pool_[1], {wire::Role::app_server}, 60, {}}));
-  ASSERT_TRUE(store_->add_certificate({pool_[0], {wire::Role::capf}, 60, {}}));
+  ASSERT_TRUE(add_one(*store_, {pool_[1], {wire::Role::app_server}, 60, {}}));
+  ASSERT_TRUE(add_one(*store_, {pool_[0], {wire::Role::capf}, 60, {}}));
   ASSERT_TRUE(builder_->stage());
   EXPECT_EQ(about(1), 1);
   EXPECT_EQ(about(0), 0);

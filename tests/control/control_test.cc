@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "../stores.h"
 #include "anchord/base/hex.h"
 #include "anchord/trust/trust_list.h"
 #include "ledger/device_log.h"
@@ -48,7 +49,7 @@ TEST_F(State, ChangesGoIntoTheNextViewAndNotIntoOldOnes) {
   auto first = build(builder).value();
   EXPECT_FALSE(builder.store_changed().value());
   auto odd = known("app-odd", {wire::Role::app_server});
-  ASSERT_TRUE(builder.store().add_certificate(odd));
+  ASSERT_TRUE(add_one(builder.store(), odd));
   EXPECT_TRUE(builder.store_changed().value());
   auto second = build(builder).value();
   EXPECT_EQ(first->certificates.find(odd.certificate.der()), nullptr);
@@ -57,12 +58,12 @@ TEST_F(State, ChangesGoIntoTheNextViewAndNotIntoOldOnes) {
   // New roles of one that is there.
   odd.roles = {wire::Role::app_server, wire::Role::tvs};
   odd.ttl = 5;
-  ASSERT_TRUE(builder.store().add_certificate(odd));
+  ASSERT_TRUE(add_one(builder.store(), odd));
   auto third = build(builder).value();
   EXPECT_EQ(third->certificates.find(odd.certificate.der())->roles().size(), 2u);
   EXPECT_EQ(third->certificates.find(odd.certificate.der())->ttl(), 5u);
   EXPECT_EQ(second->certificates.find(odd.certificate.der())->ttl(), 60u);
-  ASSERT_TRUE(builder.store().remove_certificate(to_hex(odd.certificate.sha256())));
+  ASSERT_TRUE(remove_known(builder.store(), to_hex(odd.certificate.sha256()), store::agreed()));
   auto fourth = build(builder).value();
   EXPECT_EQ(fourth->certificates.find(odd.certificate.der()), nullptr);
   EXPECT_EQ(fourth->certificates.size(), 6u);
@@ -80,7 +81,7 @@ TEST_F(State, AFailedBuildChangesNothingAndIsNotRepeatedForNothing) {
     if (entry.path().filename().string().starts_with("tftp")) key = entry.path();
   ASSERT_EQ(chmod(key.c_str(), 0644), 0);
   auto odd = known("app-odd", {wire::Role::app_server});
-  ASSERT_TRUE(builder.store().add_certificate(odd));
+  ASSERT_TRUE(add_one(builder.store(), odd));
   auto refused = build(builder);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().text.find(key.filename().string()), std::string::npos) << refused.error().text;
@@ -108,7 +109,7 @@ TEST_F(State, AViewWaitsForFilesOfItsOwnContext) {
   // A phone's certificate makes another context; what was made from the old one waits.
   std::uint64_t before = builder.context()->generation;
   trust::Phone phone{.name = "SEP001122334455", .certificate = test_certificate("phone")};
-  ASSERT_TRUE(builder.store().put_phones({&phone, 1}));
+  ASSERT_TRUE(put_phones(builder.store(), {&phone, 1}));
   ASSERT_TRUE(builder.stage());
   EXPECT_EQ(builder.context()->generation, before + 1);
   EXPECT_EQ(builder.context()->devices.size(), 1u);
@@ -121,7 +122,7 @@ TEST_F(State, AViewWaitsForFilesOfItsOwnContext) {
   EXPECT_EQ(as_text(first->files.find("a")->body.content.bytes()), "one");
 
   // A change that files do not depend on needs none of them made anew.
-  ASSERT_TRUE(builder.store().add_certificate(known("app-odd", {wire::Role::app_server})));
+  ASSERT_TRUE(add_one(builder.store(), known("app-odd", {wire::Role::app_server})));
   ASSERT_TRUE(builder.stage());
   EXPECT_TRUE(builder.ready());
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "../stores.h"
 #include "state.h"
 
 namespace anchord::control {
@@ -71,7 +72,7 @@ TEST_F(Expiry, AClockBeforeItsBeginningIsSaid) {
 
 TEST_F(Expiry, ThoseOfOthersAreWatchedTooAndTheFirstToEndComesFirst) {
   auto other = known("app-odd", {wire::Role::app_server});
-  ASSERT_TRUE(store_->add_certificate(other));
+  ASSERT_TRUE(add_one(*store_, other));
   watch();
   EXPECT_EQ(watch_.soonest_first().size(), cluster_->known.size());
   EXPECT_TRUE(std::ranges::is_sorted(watch_.soonest_first(), {}, &ExpiryWatch::Certificate::ends));

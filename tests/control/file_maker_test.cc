@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "anchord/store/signatures.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"

@@ -65,7 +65,7 @@ TEST_F(FormerSigner, APlainFileWhoseDevicesCertificateBrokeIsSignedAnew) {
 // Its certificate came by command, was taken back, and what is in the folder instead cannot be read.
 TEST_F(FormerSigner, AnEncryptedFileIsEncryptedToTheSameDeviceAnew) {
   trust::Phone phone{.name = "SEP001122334455", .certificate = test_certificate("phone")};
-  ASSERT_TRUE(store_->put_phones({&phone, 1}));
+  ASSERT_TRUE(put_phones(*store_, {&phone, 1}));
   write(name_, as_text(test_file(name_)));
   break_certificate();
   start();

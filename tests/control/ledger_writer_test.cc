@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "../stores.h"
 #include "../time_bound.h"
+#include "anchord/store/issued_lists.h"
 #include "anchord/trust/trust_list.h"
 #include "ledger/address_book.h"
 #include "state.h"
@@ -339,7 +341,7 @@ TEST_F(Ledger, WhatWasNotedIsWrittenByItselfAndAtTheEnd) {
 TEST_F(Ledger, WhatCannotBeWrittenWaits) {
   LedgerWriter writer(another_store());
   // The builder of a list holds the store for writing.
-  auto list = store_->list_for("x", as_bytes("digest"), 1, [&](UnixSeconds) -> Result<Buffer> {
+  auto list = list_for(*store_, "x", as_bytes("digest"), 1, [&](UnixSeconds) -> Result<Buffer> {
     writer.note(download("SEP001122334455", "ITLFile.tlv", 11), 100);
     until([&] { return !writer.report().problem.empty(); });
     EXPECT_EQ(writer.report().pending, 1u);
@@ -355,7 +357,7 @@ TEST_F(Ledger, WhatCannotBeWrittenWaits) {
 
 TEST_F(Ledger, OnePhonesOwnListIsKeptAsItWasServed) {
   auto cluster = store_->load(store::KeyUse::with_keys).value().cluster;
-  Buffer content = trust::build_itl(cluster, 1'700'000'000).value();
+  Buffer content = trust::build_trust_list(trust::itl_fields(cluster), 1'700'000'000).value();
   index::FileChange change{"ITLSEP001122334455.tlv", index::FileBody{.content = index::Blob(content)}};
   auto files = index::FileTable().with({&change, 1});
   const index::FileEntry* list = files.find("ITLSEP001122334455.tlv");

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "../stores.h"
 #include "anchord/crypto/self_signed.h"
 #include "anchord/store/lifecycle.h"
+#include "anchord/store/lists.h"
 #include "anchord/trust/trust_list.h"
 #include "state.h"
 
@@ -33,7 +35,7 @@ class Own : public State {
     crypto::SelfSignedRequest request{.not_before = calendar_now() - 60, .days = 10};
     request.subject.append("CN", "other");
     trust::Identity other{crypto::make_self_signed(key, request).value(), key};
-    EXPECT_TRUE(store_->add_certificate({other.certificate, {wire::Role::sast}, 60, {}}));
+    EXPECT_TRUE(add_one(*store_, {other.certificate, {wire::Role::sast}, 60, {}}));
     lists_.begin_state();
     trust::TrustListFields fields = trust::itl_fields(cluster());
     fields.signer = other;

@@ -77,12 +77,12 @@ TEST_F(Provisioning, SignaturesAreKeptForTheNextStart) {
   EXPECT_EQ(provisioner_->report().signatures_made, 0u);
   EXPECT_EQ(provisioner_->report().signatures_kept, 38u);
   EXPECT_TRUE(same_bytes(files_.find("f7.sgn")->body.header.bytes(), header));
-  EXPECT_EQ(store_->saved_signatures().value().size(), 38u);
+  EXPECT_EQ(saved_signatures(*store_).value().size(), 38u);
   // What went while nobody looked is forgotten too.
   provisioner_.reset();
   std::filesystem::remove(options_.state / "provisioning/f5");
   start();
-  EXPECT_EQ(store_->saved_signatures().value().size(), 36u);
+  EXPECT_EQ(saved_signatures(*store_).value().size(), 36u);
 }
 
 TEST_F(Provisioning, ANewSignerSignsEverythingInOneUpdate) {
@@ -136,7 +136,7 @@ TEST_F(Provisioning, ADevicesCertificateComesAndGoes) {
   until([&] { return provisioner_->report().problems.empty(); });
   // The store's own word.
   trust::Phone phone{.name = "SEP001122334455", .certificate = test_certificate("phone")};
-  ASSERT_TRUE(store_->put_phones({&phone, 1}));
+  ASSERT_TRUE(put_phones(*store_, {&phone, 1}));
   set_context();
   EXPECT_NE(files_.find(file + ".enc.sgn"), nullptr);
   EXPECT_EQ(files_.find(file), nullptr);
@@ -155,7 +155,7 @@ TEST_F(Provisioning, ACertificateThatNamesAnotherPhoneIsRefused) {
   // By command it is taken.
   std::filesystem::remove(options_.state / "devices/SEP00112233445A.pem");
   trust::Phone phone{.name = "SEP00112233445A", .certificate = test_certificate("phone")};
-  ASSERT_TRUE(store_->put_phones({&phone, 1}));
+  ASSERT_TRUE(put_phones(*store_, {&phone, 1}));
   set_context();
   until([&] { return files_.find(file + ".enc.sgn") != nullptr && provisioner_->report().problems.empty(); });
   EXPECT_EQ(files_.find(file), nullptr);
@@ -176,7 +176,7 @@ TEST_F(Provisioning, OneCertificateOfTwoPhonesIsWarnedOf) {
   until([&] { return provisioner_->report().warnings.empty(); });
   // One that was given by command counts too.
   trust::Phone phone{.name = "SEP000000000003", .certificate = test_certificate("capf")};
-  ASSERT_TRUE(store_->put_phones({&phone, 1}));
+  ASSERT_TRUE(put_phones(*store_, {&phone, 1}));
   set_context();
   until([&] { return provisioner_->report().warnings.size() == 1; });
   EXPECT_EQ(warning("devices/SEP000000000002.pem"), fmt::format(fmt::runtime(shared), "SEP000000000003"));
@@ -720,7 +720,7 @@ TEST_F(Provisioning, AFullDiskUnderTheCacheCostsOnlyTheCache) {
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   write("b", "y");
   until([&] { return serves("b.sgn", "y") && provisioner_->report().cache_problem.empty(); });
-  EXPECT_EQ(store_->saved_signatures().value().size(), 4u);
+  EXPECT_EQ(saved_signatures(*store_).value().size(), 4u);
 }
 
 }  // namespace

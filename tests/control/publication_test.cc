@@ -9,7 +9,9 @@
 
 #include "../time_bound.h"
 #include "anchord/phone/file_kind.h"
+#include "anchord/store/issued_lists.h"
 #include "anchord/store/lifecycle.h"
+#include "anchord/store/phones.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/trust/trust_list.h"
 #include "provisioning/provisioner.h"
@@ -32,7 +34,7 @@ class Publication : public State {
     write("SEP00112233AAAA.cnf.xml", "<device/>");
     write("XMLDefault.cnf.xml", "<default/>");
     trust::Phone phone{.name = "SEP001122334455", .certificate = test_certificate("phone")};
-    ASSERT_TRUE(store_->put_phones({&phone, 1}));
+    ASSERT_TRUE(put_phones(*store_, {&phone, 1}));
     builder_.emplace(store::Store::open(options_.state).value(), options_, 1);
     ASSERT_TRUE(builder_->choose_host());
     provisioner_ = Provisioner::start(options_.state, {.max_file = 1 << 20, .max_folder = 1 << 24},

@@ -11,6 +11,7 @@
 #include "anchord/base/file.h"
 #include "anchord/control/options.h"
 #include "anchord/crypto/certificate.h"
+#include "anchord/store/init.h"
 #include "anchord/store/store.h"
 #include "provisioning/file_maker.h"
 
@@ -33,8 +34,8 @@ class State : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   store::Store make_store() {
-    return store::Store::init(options_.state, {.cluster_name = "t",
-                                               .hosts = {{"one", {"192.0.2.1"}}, {"two", {"127.0.0.1"}}}})
+    return store::init_store(options_.state,
+                             {.cluster_name = "t", .hosts = {{"one", {"192.0.2.1"}}, {"two", {"127.0.0.1"}}}})
         .value();
   }
   trust::KnownCertificate known(const std::string& name, std::vector<wire::Role> roles,

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "../failing_new.h"
+#include "../stores.h"
 #include "anchord/base/hex.h"
 #include "anchord/base/log.h"
 #include "anchord/trust/trust_list.h"
@@ -47,9 +48,9 @@ class BuilderWithoutMemory : public State {
   void change() {
     const auto odd = known("app-odd", {wire::Role::app_server});
     if (there_) {
-      ASSERT_TRUE(store_->remove_certificate(to_hex(odd.certificate.sha256())));
+      ASSERT_TRUE(remove_known(*store_, to_hex(odd.certificate.sha256()), store::agreed()));
     } else {
-      ASSERT_TRUE(store_->add_certificate(odd));
+      ASSERT_TRUE(add_one(*store_, odd));
     }
     there_ = !there_;
   }

@@ -24,7 +24,7 @@ class WithoutMemory : public Provisioning {
     Provisioning::SetUp();
     static_cast<void>(log::configure("off", log::Format::text));
     trust::Phone phone{.name = "SEP001122334455", .certificate = test_certificate("phone")};
-    ASSERT_TRUE(store_->put_phones({&phone, 1}));
+    ASSERT_TRUE(put_phones(*store_, {&phone, 1}));
     write_all(0);
   }
   void TearDown() override {

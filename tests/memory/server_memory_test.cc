@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "../failing_new.h"
+#include "../stores.h"
 #include "../time_bound.h"
 #include "anchord/base/hex.h"
 #include "anchord/base/log.h"
@@ -119,9 +120,9 @@ TEST_F(ServiceWithoutMemory, GoesOnAndServesWhatWasChanged) {
     FailElsewhere failing(n);
     write(n + 1);
     if (tried % 2 == 0) {
-      ASSERT_TRUE(store_->add_certificate(odd));
+      ASSERT_TRUE(add_one(*store_, odd));
     } else {
-      ASSERT_TRUE(store_->remove_certificate(to_hex(odd.certificate.sha256())));
+      ASSERT_TRUE(remove_known(*store_, to_hex(odd.certificate.sha256()), store::agreed()));
     }
     (void)told(protocol::ChangedRequest());
     const std::int64_t change = store_->change_counter().value();

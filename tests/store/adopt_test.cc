@@ -3,7 +3,6 @@
 
 #include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
-#include "anchord/store/lifecycle.h"
 #include "anchord/trust/lifecycle.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
@@ -18,13 +17,14 @@ const trust::Cluster& before() {
   static const trust::Cluster cluster = [] {
     InitRequest request = example_request();
     request.cluster_name = "Before";
-    return Store::init(folder.path / "state", request).value().load(KeyUse::with_keys).value().cluster;
+    return init_store(folder.path / "state", request).value().load(KeyUse::with_keys).value().cluster;
   }();
   return cluster;
 }
 
 const Buffer& held_list() {
-  static const Buffer list = trust::build_itl(before(), calendar_now() - 1000).value();
+  static const Buffer list =
+      trust::build_trust_list(trust::itl_fields(before()), calendar_now() - 1000).value();
   return list;
 }
 
@@ -34,7 +34,7 @@ class Adopt : public testing::Test {
     InitRequest request = example_request();
     request.digest = digest_;
     request.adopted = std::move(adopted);
-    auto store = Store::init(dir_, request);
+    auto store = init_store(dir_, request);
     if (!store) return std::unexpected(store.error());
     auto loaded = store->load(KeyUse::with_keys);
     if (!loaded) return std::unexpected(loaded.error());
@@ -156,7 +156,7 @@ TEST_F(Adopt, Sha512IsAskedForByNobodyWhoMayKnowSha1Only) {
   expect_text(asked(),
               {"adopted list", "SHA-1", "let them boot", "--model", "; --force does it all the same"});
   std::vector<trust::Phone> phones{{.name = "SEP001122334455", .model = "8861"}, {.name = "SEP0011223344AA"}};
-  ASSERT_TRUE(store.put_phones(phones));
+  ASSERT_TRUE(put_phones(store, phones));
   expect_text(asked(), {"1 phone", "SEP0011223344AA", "not said", "--model"});
 }
 
@@ -194,7 +194,7 @@ TEST_F(Adopt, PhonesThatWouldNotGoOverAreAReasonToRefuse) {
   auto stranger = example_certificate("x");
   Folder elsewhere;
   auto other =
-      Store::init(elsewhere.path / "state", example_request()).value().load(KeyUse::with_keys).value();
+      init_store(elsewhere.path / "state", example_request()).value().load(KeyUse::with_keys).value();
   expect_text(error({.signers = {other.cluster.tftp, before().recovery}, .itl = held_list()}),
               {"would not go over"});
   expect_text(error({.signers = {}, .tvs = {}, .capf = before().capf, .itl = held_list()}),

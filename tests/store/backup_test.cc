@@ -16,7 +16,6 @@
 
 #include "anchord/base/file.h"
 #include "anchord/store/ledger.h"
-#include "anchord/store/lifecycle.h"
 #include "backup/backup_impl.h"
 #include "backup/sealed_file.h"
 #include "boots.h"
@@ -85,7 +84,8 @@ class Backup : public StoreTest {
     return names;
   }
   Buffer saved_itl(const fs::path& state) {
-    auto saved = Store::open(state).value().saved_list("ITLFile.tlv").value();
+    Store store = Store::open(state).value();
+    auto saved = saved_list(store, "ITLFile.tlv").value();
     return saved ? saved->content : Buffer();
   }
 
@@ -251,7 +251,10 @@ TEST_F(Backup, SeveralHostsMustAgreeWhereAnotherStateIsPutInPlace) {
 TEST_F(Backup, ReplacesAStateAndKeepsIt) {
   make();
   put("provisioning/later.xml", "<later/>");
-  ASSERT_TRUE(open().add_certificate(example_known("later")));
+  {
+    Store store = open();
+    ASSERT_TRUE(add_one(store, example_known("later")));
+  }
   auto restored = restore_backup(file_, dir_, kPassphrase, {.now = kNow}, {});
   ASSERT_TRUE(restored) << restored.error().text;
   EXPECT_EQ(restored->replaced.filename(), "state.before-restore-20270115T080000Z");
@@ -259,7 +262,8 @@ TEST_F(Backup, ReplacesAStateAndKeepsIt) {
   EXPECT_EQ(tree(restored->replaced)["provisioning/later.xml"], "<later/>");
   EXPECT_EQ(open().load(KeyUse::with_keys).value().cluster.known.size(), 6U);
   EXPECT_EQ(Store::open(restored->replaced).value().load(KeyUse::with_keys).value().cluster.known.size(), 7U);
-  expect_text(open().audit(1).value().front().what, {"restored", "2027-01-15T08:00:00Z"});
+  Store store = open();
+  expect_text(audit_entries(store, 1).value().front().what, {"restored", "2027-01-15T08:00:00Z"});
   // A second one in the same second finds its own name.
   auto again = restore_backup(file_, dir_, kPassphrase, {.now = kNow}, {});
   ASSERT_TRUE(again) << again.error().text;
@@ -321,7 +325,7 @@ TEST_F(Backup, AnotherClustersIsRefusedUnlessTold) {
   fs::path other = folder_.path / "other";
   InitRequest request = example_request();
   request.cluster_name = "Other";
-  ASSERT_TRUE(Store::init(other, request));
+  ASSERT_TRUE(init_store(other, request));
   expect_text(restore_error(other), {"another cluster", "'Example'", "'Other'", "--other-cluster"});
   EXPECT_EQ(Store::open(other).value().load(KeyUse::with_keys).value().cluster.name, "Other");
   ASSERT_EQ(restore_error(other, {.other_cluster = true, .hosts_agree = true}), "");
@@ -332,14 +336,15 @@ TEST_F(Backup, PhonesThatWouldLockAreAReasonToRefuse) {
   make();
   fs::path other = folder_.path / "other";
   {
-    Store store = Store::init(other, example_request()).value();
+    Store store = init_store(other, example_request()).value();
     auto cluster = store.load(KeyUse::with_keys).value().cluster;
     ASSERT_TRUE(current_itl(store, cluster, calendar_now()));
     ASSERT_TRUE(boot_whole(store, "SEP001122334455"));
   }
   expect_text(restore_error(other, {.other_cluster = true}), {"lock", "SEP001122334455", "--force"});
   ASSERT_EQ(restore_error(other, {.other_cluster = true, .force = true}), "");
-  EXPECT_TRUE(Store::open(other).value().audit(1).value().front().forced);
+  Store store = Store::open(other).value();
+  EXPECT_TRUE(audit_entries(store, 1).value().front().forced);
 }
 
 TEST_F(Backup, TheLedgerGoesOver) {

@@ -5,6 +5,7 @@
 
 #include "anchord/index/file_table.h"
 #include "anchord/store/ledger.h"
+#include "anchord/store/lists.h"
 
 namespace anchord::store {
 

@@ -5,8 +5,9 @@
 #include <random>
 #include <set>
 
-#include "anchord/store/lifecycle.h"
+#include "database/session.h"
 #include "fixture.h"
+#include "tables/certificates.h"
 
 namespace anchord::store {
 namespace {
@@ -68,13 +69,13 @@ class Changes : public StoreTest {
 TEST_F(Changes, OnlyTheyCome) {
   Store store = open();
   std::vector<trust::KnownCertificate> three{example_known("a"), example_known("b"), example_known("c")};
-  ASSERT_TRUE(store.add_certificates(three));
+  ASSERT_TRUE(add_known(store, three, agreed()));
   EXPECT_EQ(follower_.follow(store), 3U);
   EXPECT_EQ(follower_.follow(store), 0U);
   three[1].ttl = 5;
-  ASSERT_TRUE(store.add_certificate(three[1]));
+  ASSERT_TRUE(add_one(store, three[1]));
   EXPECT_EQ(follower_.follow(store), 1U);
-  ASSERT_TRUE(store.remove_certificate(hash_of(three[2].certificate)));
+  ASSERT_TRUE(remove_known(store, hash_of(three[2].certificate), agreed()));
   EXPECT_EQ(follower_.follow(store), 0U);
   follower_.expect_all_of(store);
 }
@@ -98,15 +99,15 @@ TEST_F(Changes, AnySequenceOfThemComesToTheSameAsEverything) {
       switch (below(8)) {
         case 0:
         case 1:
-          ASSERT_TRUE(store.add_certificate(known()));
+          ASSERT_TRUE(add_one(store, known()));
           break;
         case 2:
-          (void)store.remove_certificate(hash_of(pool[below(pool.size())]));  // may not be there
+          (void)remove_known(store, hash_of(pool[below(pool.size())]), agreed());  // may not be there
           break;
         case 3: {
           std::vector<trust::KnownCertificate> many;
           for (std::size_t i = below(20); i > 0; --i) many.push_back(known());
-          ASSERT_TRUE(store.add_certificates(many));
+          ASSERT_TRUE(add_known(store, many, agreed()));
           break;
         }
         case 4:
@@ -136,14 +137,14 @@ TEST_F(Changes, AnotherDatabaseWithTheSameCounterIsFollowedToo) {
   fs::copy(dir_, other, fs::copy_options::recursive);
   Store store = open();
   auto both = example_known("both");
-  ASSERT_TRUE(store.add_certificate(both));
-  ASSERT_TRUE(store.add_certificate(example_known("here")));
+  ASSERT_TRUE(add_one(store, both));
+  ASSERT_TRUE(add_one(store, example_known("here")));
   ASSERT_TRUE(follower_.follow(store));
   {
     Store there = Store::open(other).value();
     both.roles = {wire::Role::tvs};
-    ASSERT_TRUE(there.add_certificate(both));
-    ASSERT_TRUE(there.add_certificate(example_known("there")));
+    ASSERT_TRUE(add_one(there, both));
+    ASSERT_TRUE(add_one(there, example_known("there")));
     ASSERT_EQ(there.change_counter().value(), store.change_counter().value());
     Follower elsewhere = follower_;
     EXPECT_EQ(elsewhere.follow(there), 2U);
@@ -163,9 +164,9 @@ TEST_F(Changes, AnotherDatabaseWithTheSameCounterIsFollowedToo) {
 TEST_F(Changes, ABrokenRowIsAnError) {
   Store store = open();
   auto known = example_known("a");
-  ASSERT_TRUE(store.add_certificate(known));
+  ASSERT_TRUE(add_one(store, known));
   ASSERT_TRUE(follower_.follow(store));
-  ASSERT_TRUE(store.add_certificate(example_known("b")));
+  ASSERT_TRUE(add_one(store, example_known("b")));
   for (const char* sql : {"UPDATE certificates SET certificate = x'00' WHERE rowid = 2",
                           "UPDATE certificates SET roles = 'x' WHERE rowid = 1",
                           "UPDATE certificates SET sha256 = sha256 || ''",
@@ -186,8 +187,8 @@ TEST_F(Changes, ABrokenRowIsAnError) {
 class EverythingIsRead : public Changes {
  protected:
   EverythingIsRead() {
-    EXPECT_TRUE(store_.add_certificates(
-        std::vector<trust::KnownCertificate>{example_known("a"), example_known("b")}));
+    EXPECT_TRUE(add_known(
+        store_, std::vector<trust::KnownCertificate>{example_known("a"), example_known("b")}, agreed()));
     EXPECT_EQ(follower_.follow(store_), 2U);
   }
   // Behind the log's back.
@@ -200,7 +201,10 @@ class EverythingIsRead : public Changes {
 
 TEST_F(EverythingIsRead, NotForAChange) {
   damage_quietly();
-  ASSERT_TRUE(store_.add_certificate(example_known("c")));
+  // What add_known() does when it has read all that is there.
+  Database& database = store_.session().database;
+  auto writing = Transaction::write(database);
+  ASSERT_TRUE(writing && put_certificates(database, std::vector{example_known("c")}) && writing->commit());
   EXPECT_EQ(follower_.follow(store_), 1U);
 }
 
@@ -223,9 +227,9 @@ TEST_F(EverythingIsRead, WhileThereIsNoLog) {
   run("DROP TABLE certificate_changes; DROP TRIGGER certificate_added; DROP TRIGGER certificate_altered;"
       "DROP TRIGGER certificate_removed");
   auto known = example_known("c");
-  ASSERT_TRUE(store_.add_certificate(known));
+  ASSERT_TRUE(add_one(store_, known));
   EXPECT_EQ(follower_.follow(store_), 1U);
-  ASSERT_TRUE(store_.remove_certificate(hash_of(known.certificate)));
+  ASSERT_TRUE(remove_known(store_, hash_of(known.certificate), agreed()));
   EXPECT_EQ(follower_.follow(store_), 0U);
   follower_.expect_all_of(store_);
   run("UPDATE certificates SET certificate = x'00' WHERE rowid = 1");
@@ -235,7 +239,7 @@ TEST_F(EverythingIsRead, WhileThereIsNoLog) {
 TEST_F(EverythingIsRead, WhenTheLogWasAwayForAWhile) {
   run("DROP TRIGGER certificate_added");
   auto known = example_known("c");
-  ASSERT_TRUE(store_.add_certificate(known));
+  ASSERT_TRUE(add_one(store_, known));
   run("CREATE TRIGGER certificate_added AFTER INSERT ON certificates BEGIN"
       " INSERT INTO certificate_changes (sha256) VALUES (new.sha256); END");
   EXPECT_EQ(follower_.follow(store_), 1U);
@@ -244,12 +248,12 @@ TEST_F(EverythingIsRead, WhenTheLogWasAwayForAWhile) {
 
 TEST_F(Changes, TheLogIsBounded) {
   Store store = open();
-  ASSERT_TRUE(store.add_certificate(example_known("a")));
+  ASSERT_TRUE(add_one(store, example_known("a")));
   ASSERT_TRUE(follower_.follow(store));
   run("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
       " INSERT INTO certificate_changes (sha256) SELECT 'x' || i FROM n");
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM certificate_changes"), 16384);
-  ASSERT_TRUE(store.add_certificate(example_known("b")));
+  ASSERT_TRUE(add_one(store, example_known("b")));
   EXPECT_EQ(follower_.follow(store), 1U);
   follower_.expect_all_of(store);
 }

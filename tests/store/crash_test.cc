@@ -36,9 +36,9 @@ const std::array<std::set<std::string>, 3> kLegal{{{}, {"a", "b"}, {"b"}}};
   if (!store) ::_exit(1);
   std::array several{example_known("a"), example_known("b")};
   for (;;) {
-    if (!store->add_certificates(several) || ::write(says, "1", 1) != 1 ||
-        !store->remove_certificate(hash_of(several[0].certificate)) || ::write(says, "2", 1) != 1 ||
-        !store->remove_certificate(hash_of(several[1].certificate)) || ::write(says, "3", 1) != 1)
+    if (!add_known(*store, several, agreed()) || ::write(says, "1", 1) != 1 ||
+        !remove_known(*store, hash_of(several[0].certificate), agreed()) || ::write(says, "2", 1) != 1 ||
+        !remove_known(*store, hash_of(several[1].certificate), agreed()) || ::write(says, "3", 1) != 1)
       ::_exit(1);
   }
 }
@@ -51,7 +51,7 @@ TEST_F(Crash, KilledWriterLosesNothingThatItSaidAndLeavesNothingHalf) {
       LoadedCluster loaded = store.load(KeyUse::without_keys).value();
       for (const auto& known : loaded.cluster.known)
         if (!known.own) {
-          ASSERT_TRUE(store.remove_certificate(hash_of(known.certificate)));
+          ASSERT_TRUE(remove_known(store, hash_of(known.certificate), agreed()));
         }
     }
     std::array<int, 2> pipe{};
@@ -84,7 +84,7 @@ TEST_F(Crash, TwoProcessesChangeOneStore) {
     auto store = Store::open(dir_);
     if (!store) return false;
     for (int i = 0; i < kEach; ++i)
-      if (!store->add_certificate(example_known(prefix + std::to_string(i)))) return false;
+      if (!add_one(*store, example_known(prefix + std::to_string(i)))) return false;
     return true;
   };
   pid_t child = ::fork();
@@ -197,8 +197,8 @@ TEST_F(Crash, KilledWriterOfPhonesLeavesAllOrNone) {
     ASSERT_GE(child, 0);
     if (child == 0) {
       auto store = Store::open(dir_);
-      (void)store->remove_phones(names);
-      while (store->put_phones(phones) && ::write(pipe[1], "1", 1) == 1 && store->remove_phones(names)) {
+      (void)remove_phones(*store, names);
+      while (put_phones(*store, phones) && ::write(pipe[1], "1", 1) == 1 && remove_phones(*store, names)) {
       }
       ::_exit(1);
     }

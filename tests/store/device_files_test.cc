@@ -101,17 +101,17 @@ TEST_F(DeviceFolder, GoesWithThePhone) {
   write("SEP001122334455 and SEP00112233445A.txt", "of both");
   put("SEP00112233445A.pem", example_certificate("other"));
   std::vector<std::string> names{"SEP001122334455", "SEP000000000001"};
-  auto refused = store.remove_phones(names);
+  auto refused = remove_phones(store, names);
   ASSERT_FALSE(refused);
   expect_text(refused.error().text, {"no phone 'SEP000000000001'"});
   EXPECT_EQ(all().size(), 6u);
   names.pop_back();
-  ASSERT_TRUE(store.remove_phones(names));
+  ASSERT_TRUE(remove_phones(store, names));
   ASSERT_EQ(all().size(), 3u);
   EXPECT_EQ(all()[0].device, "SEP00112233445A");
   EXPECT_EQ(all()[1].file, "SEP001122334455 and SEP00112233445A.txt");
-  EXPECT_EQ(store.audit(1).value()[0].what, "removed phone SEP001122334455");
-  EXPECT_FALSE(store.remove_phones(names));
+  EXPECT_EQ(audit_entries(store, 1).value()[0].what, "removed phone SEP001122334455");
+  EXPECT_FALSE(remove_phones(store, names));
 }
 
 TEST_F(DeviceFolder, AFolderThatIsNoneIsEmptyOrNamed) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "anchord/store/ledger_file.h"
-#include "anchord/store/lifecycle.h"
 #include "anchord/store/recover.h"
 #include "boots.h"
 #include "fixture.h"
@@ -44,10 +43,10 @@ TEST_F(EvidenceStore, IsSetOnceAndAudited) {
   EXPECT_EQ(load().evidence, Evidence::ordinary);
   auto counter = store_.change_counter().value();
   EXPECT_TRUE(set_evidence(store_, Evidence::strict).value());
-  expect_text(store_.audit(1).value()[0].what, {"evidence", "strict", "ordinary"});
-  auto entries = store_.audit(1000)->size();
+  expect_text(audit_entries(store_, 1).value()[0].what, {"evidence", "strict", "ordinary"});
+  auto entries = audit_entries(store_, 1000)->size();
   EXPECT_FALSE(set_evidence(store_, Evidence::strict).value());
-  EXPECT_EQ(store_.audit(1000)->size(), entries);
+  EXPECT_EQ(audit_entries(store_, 1000)->size(), entries);
   store_ = open();
   EXPECT_EQ(load().evidence, Evidence::strict);
   EXPECT_EQ(store_.change_counter().value(), counter) << "phones are served nothing else";
@@ -86,7 +85,7 @@ TEST_F(EvidenceStore, AnAdministratorsWordSettles) {
   EXPECT_EQ(settled->front().ctl, trust::kNoList);
   EXPECT_EQ(entry().may_hold(ListKind::itl), std::vector{settled->front().itl});
   EXPECT_EQ(entry().belief.home, kElsewhere);
-  expect_text(store_.audit(1).value()[0].what, {kPhone, kElsewhere, "accepted"});
+  expect_text(audit_entries(store_, 1).value()[0].what, {kPhone, kElsewhere, "accepted"});
 }
 
 TEST_F(EvidenceStore, NobodysWordIsTakenForWhatWasNotGiven) {
@@ -118,7 +117,7 @@ TEST_F(EvidenceStore, AnotherHostsLedgerSaysWhereAPhoneIs) {
 // A store of the version before this: everywhere is a phone where it last spoke.
 TEST_F(EvidenceStore, ComesToAStoreOfVersion4) {
   boot_from(kPhoneAddress);
-  store_ = Store::init(folder_.path / "another", example_request()).value();
+  store_ = init_store(folder_.path / "another", example_request()).value();
   {
     auto database = Database::open(database_, SQLITE_OPEN_READWRITE).value();
     ASSERT_TRUE(database.run(R"(ALTER TABLE ledger DROP COLUMN home;

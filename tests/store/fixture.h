@@ -10,9 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "../stores.h"
 #include "anchord/base/hex.h"
 #include "anchord/crypto/self_signed.h"
+#include "anchord/store/audit.h"
+#include "anchord/store/certificates.h"
+#include "anchord/store/init.h"
 #include "anchord/store/lifecycle.h"
+#include "anchord/store/lists.h"
+#include "anchord/store/phones.h"
+#include "anchord/store/service_status.h"
 #include "anchord/store/store.h"
 #include "database/sqlite.h"
 
@@ -42,10 +49,6 @@ inline InitRequest example_request() {
           .key = crypto::KeyKind::p256};
 }
 
-// How changes are asked for, now: a request that is older than five minutes is refused for its time.
-inline ChangeRequest agreed() {
-  return {.hosts_agree = true};
-}
 inline ChangeRequest forced() {
   return {.force = true};
 }
@@ -55,7 +58,7 @@ class StoreTest : public testing::Test {
   StoreTest() {
     static const Folder made;
     if (!fs::exists(made.path / "state")) {
-      auto store = Store::init(made.path / "state", example_request());
+      auto store = init_store(made.path / "state", example_request());
       if (!store) throw std::runtime_error(store.error().text);
     }
     fs::copy(made.path / "state", dir_, fs::copy_options::recursive);
@@ -71,7 +74,7 @@ class StoreTest : public testing::Test {
     InitRequest request = example_request();
     request.hosts.resize(1);
     dir_ = folder_.path / "one-host";
-    return Store::init(dir_, request).value();
+    return init_store(dir_, request).value();
   }
   std::string open_error() {
     auto store = Store::open(dir_);

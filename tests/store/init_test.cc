@@ -51,7 +51,7 @@ TEST_F(Init, MakesAWholeCluster) {
   EXPECT_TRUE(subject(cluster.capf).starts_with("C=US,O=Example Corp,OU=Voice,CN=CAPF-"));
   EXPECT_EQ(cluster.capf.certificate.subject().value_of("CN").size(), 13U);
   EXPECT_TRUE(cluster.tvs[1].key->matches(cluster.tvs[1].certificate));
-  auto list = trust::build_itl(cluster, 1);
+  auto list = trust::build_trust_list(trust::itl_fields(cluster), 1);
   EXPECT_TRUE(list) << list.error().text;
 }
 
@@ -67,7 +67,7 @@ TEST_F(Init, SignersAreRsaWhateverTheKeyKind) {
 TEST_F(Init, HttpsHasAnEcKeyWhateverTheKeyKind) {
   InitRequest request = example_request();
   request.key = crypto::KeyKind::rsa2048;
-  auto cluster = Store::init(folder_.path / "rsa", request).value().load(KeyUse::with_keys).value().cluster;
+  auto cluster = init_store(folder_.path / "rsa", request).value().load(KeyUse::with_keys).value().cluster;
   EXPECT_EQ(cluster.tvs[0].certificate.key_type(), crypto::KeyType::rsa);
   EXPECT_EQ(cluster.tftp_ec.certificate.key_type(), crypto::KeyType::ec);
   EXPECT_EQ(cluster.tftp_ec.certificate.key_bits(), 256U);
@@ -91,7 +91,7 @@ TEST_F(Init, LifetimesAreAsAskedAndEndsApart) {
   InitRequest request = example_request();
   request.days = 30;
   auto cluster =
-      Store::init(folder_.path / "short", request).value().load(KeyUse::without_keys).value().cluster;
+      init_store(folder_.path / "short", request).value().load(KeyUse::without_keys).value().cluster;
   std::set<UnixSeconds> ends;
   for (const auto* identity :
        {&cluster.tvs[0], &cluster.tvs[1], &cluster.tftp, &cluster.tftp_ec, &cluster.capf}) {
@@ -108,7 +108,7 @@ TEST_F(Init, LifetimesAreAsAskedAndEndsApart) {
 TEST_F(Init, AHostHasSeveralAddresses) {
   InitRequest request = example_request();
   request.hosts[0].addresses = {"192.0.2.1", "2001:db8::1"};
-  auto store = Store::init(folder_.path / "both", request).value();
+  auto store = init_store(folder_.path / "both", request).value();
   auto cluster = store.load(KeyUse::without_keys).value().cluster;
   EXPECT_EQ(cluster.hosts[0].addresses, request.hosts[0].addresses);
   EXPECT_TRUE(cluster.hosts[1].addresses.empty());
@@ -122,7 +122,7 @@ TEST_F(Init, AHostHasSeveralAddresses) {
 
 TEST_F(Init, KeysAreForTheOwnerAlone) {
   fs::path dir = folder_.path / "fresh";
-  ASSERT_TRUE(Store::init(dir, example_request()));
+  ASSERT_TRUE(init_store(dir, example_request()));
   EXPECT_EQ(mode_of(dir), 0700U);
   EXPECT_EQ(mode_of(dir / "anchord.db"), 0600U);
   EXPECT_EQ(mode_of(dir / "keys"), 0700U);
@@ -146,7 +146,7 @@ TEST_F(Init, KeyFilesAreNamedAfterServiceHostAndCertificate) {
 TEST_F(Init, RefusesASecondOneAndChangesNothing) {
   std::string before = read_database();
   auto keys = names_in(dir_ / "keys");
-  auto again = Store::init(dir_, example_request());
+  auto again = init_store(dir_, example_request());
   ASSERT_FALSE(again);
   expect_text(again.error().text, {dir_.string(), "already"});
   EXPECT_EQ(read_database(), before);
@@ -162,7 +162,7 @@ TEST_F(Init, KeepsAFolderThatWasThereAndItsContent) {
   auto before = Store::open(dir);
   ASSERT_FALSE(before);
   expect_text(before.error().text, {"no cluster", "anchorctl init"});
-  auto store = Store::init(dir, example_request());
+  auto store = init_store(dir, example_request());
   ASSERT_TRUE(store) << store.error().text;
   EXPECT_TRUE(fs::exists(dir / "keys" / "tftp-00000000.key"));
   EXPECT_TRUE(store->load(KeyUse::with_keys));
@@ -174,7 +174,7 @@ TEST_F(Init, RefusesTheRemainsOfAnotherDatabase) {
   fs::path dir = folder_.path / "remains";
   fs::create_directory(dir);
   std::ofstream(dir / "anchord.db-wal") << "changes";
-  auto store = Store::init(dir, example_request());
+  auto store = init_store(dir, example_request());
   ASSERT_FALSE(store);
   expect_text(store.error().text, {"anchord.db-wal", "move the file away"});
   EXPECT_EQ(names_in(dir), (std::set<std::string>{"anchord.db-wal"}));
@@ -182,10 +182,10 @@ TEST_F(Init, RefusesTheRemainsOfAnotherDatabase) {
 
 TEST_F(Init, LeavesNothingWhenItFails) {
   fs::path dir = folder_.path / "state" / "anchord.db" / "below-a-file";
-  EXPECT_FALSE(Store::init(dir, example_request()));
+  EXPECT_FALSE(init_store(dir, example_request()));
   dir = folder_.path / "blocked";
   fs::create_directories(dir / "anchord.db.new" / "not-a-file");
-  EXPECT_FALSE(Store::init(dir, example_request()));
+  EXPECT_FALSE(init_store(dir, example_request()));
   EXPECT_EQ(names_in(dir), (std::set<std::string>{"anchord.db.new"}));
 }
 
@@ -194,7 +194,7 @@ TEST_F(Init, RefusesWhatNoCertificateCanHold) {
   auto error = [&](auto change) {
     InitRequest request = example_request();
     change(request);
-    auto store = Store::init(dir, request);
+    auto store = init_store(dir, request);
     EXPECT_FALSE(fs::exists(dir));
     return store ? std::string() : store.error().text;
   };
@@ -232,7 +232,7 @@ TEST_F(Init, TakesTheLongestNamesAndAddresses) {
   request.unit = "";
   request.country = "";
   request.signing = {wire::Digest::sha1, crypto::NameSpelling::open};
-  auto store = Store::init(folder_.path / "long", request);
+  auto store = init_store(folder_.path / "long", request);
   ASSERT_TRUE(store) << store.error().text;
   auto cluster = store->load(KeyUse::with_keys).value().cluster;
   EXPECT_EQ(cluster.signing.digest, wire::Digest::sha1);
@@ -244,7 +244,7 @@ TEST_F(Init, TakesTheLongestNamesAndAddresses) {
 TEST_F(Init, TheChosenDigestIsOverTheUsualOne) {
   InitRequest request = example_request();
   request.digest = wire::Digest::sha1;
-  auto store = Store::init(folder_.path / "chosen", request);
+  auto store = init_store(folder_.path / "chosen", request);
   ASSERT_TRUE(store) << store.error().text;
   EXPECT_EQ(store->load(KeyUse::without_keys)->cluster.signing.digest, wire::Digest::sha1);
 }
@@ -252,7 +252,7 @@ TEST_F(Init, TheChosenDigestIsOverTheUsualOne) {
 TEST_F(Init, RefusesAClusterWhoseListPhonesWouldNotLoad) {
   InitRequest request = example_request();
   for (int i = 0; i < 100; ++i) request.hosts.push_back({.name = "host-" + std::to_string(i)});
-  auto store = Store::init(folder_.path / "large", request);
+  auto store = init_store(folder_.path / "large", request);
   ASSERT_FALSE(store);
   expect_text(store.error().text, {"ITLFile.tlv", "65536", "leave out"});
   EXPECT_FALSE(fs::exists(folder_.path / "large"));
@@ -264,7 +264,7 @@ TEST_F(Init, KilledLeavesNoStoreOrAWholeOne) {
     fs::path dir = folder_.path / ("killed-" + std::to_string(round));
     pid_t child = ::fork();
     ASSERT_GE(child, 0);
-    if (child == 0) ::_exit(Store::init(dir, example_request()) ? 0 : 1);
+    if (child == 0) ::_exit(init_store(dir, example_request()) ? 0 : 1);
     // Once it has its keys it writes files, one after the other.
     while (!fs::exists(dir / "keys") && ::waitpid(child, nullptr, WNOHANG) == 0) ::usleep(50);
     ::usleep(static_cast<useconds_t>(round * 1500));
@@ -274,7 +274,7 @@ TEST_F(Init, KilledLeavesNoStoreOrAWholeOne) {
     if (!store) {
       expect_text(store.error().text, {"no cluster"});
       if (round > 0) continue;  // making keys takes its time: once is enough
-      store = Store::init(dir, example_request());
+      store = init_store(dir, example_request());
       ASSERT_TRUE(store) << store.error().text;
     }
     auto loaded = store->load(KeyUse::with_keys);
@@ -283,7 +283,8 @@ TEST_F(Init, KilledLeavesNoStoreOrAWholeOne) {
 }
 
 TEST_F(Init, IsWrittenInTheAudit) {
-  auto entries = open().audit(10).value();
+  Store store = open();
+  auto entries = audit_entries(store, 10).value();
   ASSERT_EQ(entries.size(), 1U);
   EXPECT_NE(entries[0].what.find("Example"), std::string::npos);
   EXPECT_FALSE(entries[0].who.empty());

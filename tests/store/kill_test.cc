@@ -11,7 +11,6 @@
 #include <functional>
 #include <set>
 
-#include "anchord/store/lifecycle.h"
 #include "boots.h"
 #include "changes/regenerate.h"
 #include "database/schema.h"
@@ -209,7 +208,7 @@ TEST_F(Kill, CancelRollback) {
 TEST_F(Kill, RemoveAndAddCertificates) {
   Store store = open();
   auto other = example_known("other");
-  ASSERT_TRUE(store.add_certificate(other));
+  ASSERT_TRUE(add_one(store, other));
   std::string hash = hash_of(other.certificate);
   kill_everywhere([&](Store& killed) { return remove_known(killed, hash, agreed()).has_value(); });
 }
@@ -217,7 +216,7 @@ TEST_F(Kill, RemoveAndAddCertificates) {
 TEST_F(Kill, ManyCertificatesAtOnce) {
   std::vector<trust::KnownCertificate> many;
   for (int i = 0; i < 25; ++i) many.push_back(example_known("c" + std::to_string(i)));
-  kill_everywhere([&](Store& killed) { return killed.add_certificates(many).has_value(); });
+  kill_everywhere([&](Store& killed) { return add_known(killed, many, agreed()).has_value(); });
 }
 
 TEST_F(Kill, DropUnneeded) {
@@ -252,8 +251,8 @@ TEST_F(Kill, LedgerIsForgottenWithThePhone) {
     phones.push_back({names.back(), "", {}});
     boot(store, names.back());
   }
-  ASSERT_TRUE(store.put_phones(phones));
-  kill_everywhere([&](Store& killed) { return killed.remove_phones(names).has_value(); });
+  ASSERT_TRUE(put_phones(store, phones));
+  kill_everywhere([&](Store& killed) { return remove_phones(killed, names).has_value(); });
 }
 
 TEST_F(Kill, Lists) {

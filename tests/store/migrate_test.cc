@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "anchord/store/lifecycle.h"
+#include "anchord/store/signatures.h"
 #include "anchord/trust/trust_list.h"
 #include "boots.h"
 #include "fixture.h"
@@ -69,7 +69,7 @@ TEST_F(Migrate, KeepsEverythingAndAddsTheCertificateForHttps) {
 TEST_F(Migrate, HasTheTablesOfANewStore) {
   ASSERT_TRUE(Store::open(dir_));
   fs::path fresh = folder_.path / "fresh";
-  ASSERT_TRUE(Store::init(fresh, example_request()));
+  ASSERT_TRUE(init_store(fresh, example_request()));
   EXPECT_EQ(tables_of(dir_), tables_of(fresh));
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
   EXPECT_EQ(version(), ask_database(fresh, "PRAGMA user_version"));
@@ -78,18 +78,18 @@ TEST_F(Migrate, HasTheTablesOfANewStore) {
 TEST_F(Migrate, IsAChangeAndHappensOnce) {
   auto store = Store::open(dir_).value();
   EXPECT_EQ(store.change_counter().value(), 3);
-  expect_text(store.audit(1).value()[0].what, {"version 6", "tftp-ec"});
+  expect_text(audit_entries(store, 1).value()[0].what, {"version 6", "tftp-ec"});
   EXPECT_TRUE(store.check());
   auto again = Store::open(dir_).value();
   EXPECT_EQ(again.change_counter().value(), 3);
-  EXPECT_EQ(again.audit(100)->size(), 4U);
+  EXPECT_EQ(audit_entries(again, 100)->size(), 4U);
   EXPECT_EQ(keys().size(), 6U);
 }
 
 TEST_F(Migrate, ListNamesTheNewCertificateAndIsNewer) {
   auto store = Store::open(dir_).value();
   auto cluster = store.load(KeyUse::with_keys).value().cluster;
-  auto before = store.saved_list("ITLFile.tlv").value();
+  auto before = saved_list(store, "ITLFile.tlv").value();
   ASSERT_TRUE(before);
   auto after = current_itl(store, cluster, before->built_at);
   ASSERT_TRUE(after) << after.error().text;
@@ -102,9 +102,9 @@ TEST_F(Migrate, ListNamesTheNewCertificateAndIsNewer) {
 TEST_F(Migrate, TakesWhatCameNew) {
   auto store = Store::open(dir_).value();
   trust::Phone phone{"SEP001122334455", "", example_certificate("phone")};
-  EXPECT_TRUE(store.put_phones({&phone, 1}));
+  EXPECT_TRUE(put_phones(store, {&phone, 1}));
   SavedSignature saved{"a.sgn", Buffer(32), Buffer(400), {}};
-  EXPECT_TRUE(store.save_signatures({&saved, 1}, {}));
+  EXPECT_TRUE(save_signatures(store, {&saved, 1}, {}));
 }
 
 class MigrateFrom2 : public testing::Test {
@@ -135,7 +135,7 @@ TEST_F(MigrateFrom2, KeepsEverything) {
   EXPECT_FALSE(cluster.known.back().retired_from);
   ASSERT_EQ(cluster.phones.size(), 2U);
   EXPECT_TRUE(hash_of(*cluster.phones[0].certificate).starts_with("6c52fb46"));
-  auto audit = store->audit(100).value();
+  auto audit = audit_entries(*store, 100).value();
   ASSERT_EQ(audit.size(), 6U);
   expect_text(audit[0].what, {"version 6"});
   EXPECT_EQ(audit[0].what.find("tftp-ec"), std::string::npos);
@@ -147,7 +147,7 @@ TEST_F(MigrateFrom2, KeepsEverything) {
 // Phones hold it, so that the guards must know it.
 TEST_F(MigrateFrom2, IssuedListIsKept) {
   auto store = Store::open(dir_).value();
-  auto saved = store.saved_list("ITLFile.tlv").value();
+  auto saved = saved_list(store, "ITLFile.tlv").value();
   ASSERT_TRUE(saved);
   auto kept = issued_lists(store).value();
   ASSERT_EQ(kept.size(), 1U);
@@ -182,7 +182,7 @@ TEST_F(MigrateFrom2, OneInMixedModeHasACtl) {
 TEST_F(MigrateFrom2, HasTheTablesOfANewStore) {
   ASSERT_TRUE(Store::open(dir_));
   fs::path fresh = folder_.path / "fresh";
-  ASSERT_TRUE(Store::init(fresh, example_request()));
+  ASSERT_TRUE(init_store(fresh, example_request()));
   EXPECT_EQ(tables_of(dir_), tables_of(fresh));
 }
 
@@ -271,7 +271,7 @@ TEST_F(MigrateFrom3, HasTheFormOfANewOne) {
   }
   fs::path fresh = folder_.path / "fresh";
   {
-    ASSERT_TRUE(Store::init(fresh, example_request()));
+    ASSERT_TRUE(init_store(fresh, example_request()));
   }
   EXPECT_EQ(tables_of(dir_), tables_of(fresh));
 }
@@ -280,7 +280,7 @@ TEST(MigrateFrom5, NoNameIsTakenForNewByTheGapsBeforeIt) {
   Folder folder;
   fs::path dir = folder.path / "state";
   {
-    Store store = Store::init(dir, example_request()).value();
+    Store store = init_store(dir, example_request()).value();
     ASSERT_TRUE(note_gap(store, {.began = 1000, .ended = 2000, .why = "power"}));
     Seen seen("SEP000000000001", 3000);
     ASSERT_TRUE(note(store, seen.asked(trust::ListKind::itl)));

@@ -118,7 +118,7 @@ TEST_F(Open, RandomlyDamagedDatabase) {
   std::set<std::string> real;
   {
     Store store = open();
-    ASSERT_TRUE(store.add_certificate(example_known("a")));
+    ASSERT_TRUE(add_one(store, example_known("a")));
     LoadedCluster loaded = store.load(KeyUse::with_keys).value();
     ASSERT_TRUE(current_itl(store, loaded.cluster, 1));
     for (const auto& known : loaded.cluster.known) real.insert(hash_of(known.certificate));
@@ -162,7 +162,8 @@ TEST_F(Open, CertificateThatIsNotOne) {
 TEST_F(Open, CertificateThatIsAnotherOne) {
   auto known = example_known("a");
   {
-    ASSERT_TRUE(open().add_certificate(known));
+    Store store = open();
+    ASSERT_TRUE(add_one(store, known));
   }
   std::string der{as_text(known.certificate.der())};
   std::string changed = der;
@@ -174,7 +175,8 @@ TEST_F(Open, CertificateThatIsAnotherOne) {
 TEST_F(Open, PhoneThatIsNotWhatWasPutIn) {
   trust::Phone phone{"SEP001122334455", "8861", example_certificate("phone")};
   {
-    ASSERT_TRUE(open().put_phones({&phone, 1}));
+    Store store = open();
+    ASSERT_TRUE(put_phones(store, {&phone, 1}));
   }
   std::string whole = read_database();
   std::string der{as_text(phone.certificate->der())};
@@ -191,7 +193,8 @@ TEST_F(Open, RolesThatAreNone) {
   {
     auto known = example_known("a");
     known.roles = {wire::Role::app_server, wire::Role::ccm_tftp};
-    ASSERT_TRUE(open().add_certificate(known));
+    Store store = open();
+    ASSERT_TRUE(add_one(store, known));
   }
   replace_in_database("app-server,ccm+tftp", "app-server,ccm,tftx");
   expect_text(load_error(), {"damaged", "roles"});

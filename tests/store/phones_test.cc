@@ -14,7 +14,7 @@ constexpr char kSecond[] = "SEP00112233445A";
 class Phones : public StoreTest {
  protected:
   std::vector<Phone> all() { return open().load(KeyUse::without_keys).value().cluster.phones; }
-  Status put(const Phone& phone) { return store_.put_phones({&phone, 1}); }
+  Status put(const Phone& phone) { return put_phones(store_, {&phone, 1}); }
   Store store_ = open();
 };
 
@@ -22,7 +22,7 @@ TEST_F(Phones, AreKeptByName) {
   EXPECT_TRUE(all().empty());
   Phone first{kFirst, "", example_certificate("phone")};
   std::vector<Phone> given{{kSecond, "8861", {}}, first};
-  ASSERT_TRUE(store_.put_phones(given));
+  ASSERT_TRUE(put_phones(store_, given));
   auto kept = all();
   ASSERT_EQ(kept.size(), 2U);
   EXPECT_EQ(kept[0].name, kFirst);
@@ -48,7 +48,7 @@ TEST_F(Phones, WhatIsNotGivenStays) {
   EXPECT_EQ(all()[0].certificate, renewed);
   // To be without a certificate again it is removed first.
   std::string name = kFirst;
-  ASSERT_TRUE(store_.remove_phones({&name, 1}));
+  ASSERT_TRUE(remove_phones(store_, {&name, 1}));
   ASSERT_TRUE(put({kFirst, "", {}}));
   EXPECT_FALSE(all()[0].certificate);
   EXPECT_EQ(all()[0].model, "");
@@ -56,7 +56,7 @@ TEST_F(Phones, WhatIsNotGivenStays) {
 
 TEST_F(Phones, OfOneCallTheLastWins) {
   std::vector<Phone> given{{kFirst, "1", example_certificate("one")}, {kFirst, "2", {}}};
-  ASSERT_TRUE(store_.put_phones(given));
+  ASSERT_TRUE(put_phones(store_, given));
   ASSERT_EQ(all().size(), 1U);
   EXPECT_EQ(all()[0].model, "2");
   EXPECT_EQ(all()[0].certificate, given[0].certificate);
@@ -67,43 +67,43 @@ TEST_F(Phones, AreAllPutOrNone) {
   for (const char* name : {"", "SEP00112233445", "SEP0011223344556", "sep001122334455", "SEP00112233445a",
                            "SEP00112233445G", "00:11:22:33:44:55", "../../../../etc/x"}) {
     given[1].name = name;
-    auto refused = store_.put_phones(given);
+    auto refused = put_phones(store_, given);
     ASSERT_FALSE(refused) << name;
     expect_text(refused.error().text, {name, "not a phone's name", "SEP001122334455"});
   }
   given[1] = {kSecond, std::string(65, '8'), {}};
-  expect_text(store_.put_phones(given).error().text, {"model", kSecond, "64"});
+  expect_text(put_phones(store_, given).error().text, {"model", kSecond, "64"});
   given[1].model = "88\n61";
-  expect_text(store_.put_phones(given).error().text, {"model", kSecond, "control character"});
+  expect_text(put_phones(store_, given).error().text, {"model", kSecond, "control character"});
   EXPECT_TRUE(all().empty());
   given[1].model = std::string(64, '8');
-  EXPECT_TRUE(store_.put_phones(given));
+  EXPECT_TRUE(put_phones(store_, given));
   EXPECT_EQ(all()[1].model, given[1].model);
 }
 
 TEST_F(Phones, AreAllRemovedOrNone) {
   std::vector<Phone> given{{kFirst, "", {}}, {kSecond, "", {}}};
-  ASSERT_TRUE(store_.put_phones(given));
+  ASSERT_TRUE(put_phones(store_, given));
   std::vector<std::string> names{kFirst, "SEP000000000001", "SEP000000000002"};
-  auto refused = store_.remove_phones(names);
+  auto refused = remove_phones(store_, names);
   ASSERT_FALSE(refused);
   expect_text(refused.error().text, {"no phone 'SEP000000000001'", "anchorctl phone list"});
   EXPECT_EQ(all().size(), 2U);
   names = {kFirst, kSecond};
-  ASSERT_TRUE(store_.remove_phones(names));
+  ASSERT_TRUE(remove_phones(store_, names));
   EXPECT_TRUE(all().empty());
-  EXPECT_TRUE(store_.remove_phones({}));
+  EXPECT_TRUE(remove_phones(store_, {}));
 }
 
 TEST_F(Phones, OneIsFoundByItsName) {
   Phone phone{kFirst, "8861", example_certificate("phone")};
   ASSERT_TRUE(put(phone));
-  auto found = store_.find_phone(kFirst);
+  auto found = find_phone(store_, kFirst);
   ASSERT_TRUE(found) << found.error().text;
   EXPECT_EQ(found->model, "8861");
   EXPECT_EQ(found->certificate, phone.certificate);
   for (const char* name : {kSecond, "", "SEP%", "sep001122334455"})
-    expect_text(store_.find_phone(name).error().text, {"no phone", name, "anchorctl phone list"});
+    expect_text(find_phone(store_, name).error().text, {"no phone", name, "anchorctl phone list"});
 }
 
 TEST_F(Phones, CounterAndAuditFollowChangesAndNothingElse) {
@@ -112,24 +112,24 @@ TEST_F(Phones, CounterAndAuditFollowChangesAndNothingElse) {
     auto now = open().change_counter().value();
     return std::exchange(counter, now) != now;
   };
-  auto newest = [&] { return store_.audit(1).value()[0].what; };
+  auto newest = [&] { return audit_entries(store_, 1).value()[0].what; };
   Phone phone{kFirst, "8861", example_certificate("phone")};
   ASSERT_TRUE(put(phone));
   EXPECT_TRUE(moved());
   expect_text(newest(), {"put phone", kFirst, "8861", hash_of(*phone.certificate).substr(0, 8)});
-  auto entries = store_.audit(100)->size();
+  auto entries = audit_entries(store_, 100)->size();
   ASSERT_TRUE(put(phone));
   ASSERT_TRUE(put({kFirst, "", {}}));
   EXPECT_FALSE(moved());
-  EXPECT_EQ(store_.audit(100)->size(), entries);
+  EXPECT_EQ(audit_entries(store_, 100)->size(), entries);
   ASSERT_TRUE(put({kFirst, "8845", {}}));
   EXPECT_TRUE(moved());
   expect_text(newest(), {"8845"});
   std::string name = kFirst;
-  ASSERT_TRUE(store_.remove_phones({&name, 1}));
+  ASSERT_TRUE(remove_phones(store_, {&name, 1}));
   EXPECT_TRUE(moved());
   expect_text(newest(), {"removed phone", kFirst});
-  EXPECT_FALSE(store_.remove_phones({&name, 1}));
+  EXPECT_FALSE(remove_phones(store_, {&name, 1}));
   EXPECT_FALSE(moved());
 }
 
@@ -138,7 +138,7 @@ TEST_F(Phones, AreNotAmongTheCertificatesThatPhonesTrust) {
   auto before = store_.load(KeyUse::without_keys)->cluster.known.size();
   ASSERT_TRUE(put(phone));
   EXPECT_EQ(store_.load(KeyUse::without_keys)->cluster.known.size(), before);
-  EXPECT_FALSE(store_.find_certificate(hash_of(*phone.certificate)));
+  EXPECT_FALSE(find_certificate(store_, hash_of(*phone.certificate)));
 }
 
 }  // namespace

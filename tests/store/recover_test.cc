@@ -5,12 +5,10 @@
 
 #include <optional>
 
-#include "anchord/store/lifecycle.h"
 #include "anchord/trust/belief.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/virtual_phone.h"
 #include "boots.h"
-#include "database/impl.h"
 #include "fixture.h"
 #include "tables/former_keys.h"
 
@@ -185,7 +183,7 @@ TEST_F(Recover, FormerKeysAreDroppedOnceNoPhoneNeedsThem) {
 class ByItself : public StoreTest {
  protected:
   ByItself() {
-    auto made = Store::init(
+    auto made = init_store(
         alone_, {.cluster_name = "Alone", .hosts = {{"cucm1", {"192.0.2.1"}}}, .key = crypto::KeyKind::p256});
     if (!made) throw std::runtime_error(made.error().text);
     store_ = std::move(*made);

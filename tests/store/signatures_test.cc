@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "anchord/store/signatures.h"
 #include "fixture.h"
 
 namespace anchord::store {
@@ -19,7 +20,8 @@ class Signatures : public StoreTest {
     return out;
   }
   ByName kept() {
-    auto all = open().saved_signatures();
+    Store store = open();
+    auto all = saved_signatures(store);
     EXPECT_TRUE(all) << all.error().text;
     return by_name(*all);
   }
@@ -32,33 +34,33 @@ class Signatures : public StoreTest {
 
 TEST_F(Signatures, AreKept) {
   EXPECT_TRUE(kept().empty());
-  ASSERT_TRUE(store_.save_signatures(examples_, {}));
+  ASSERT_TRUE(save_signatures(store_, examples_, {}));
   EXPECT_EQ(kept(), by_name(examples_));
 }
 
 TEST_F(Signatures, AreReplacedAndForgotten) {
-  ASSERT_TRUE(store_.save_signatures(examples_, {}));
+  ASSERT_TRUE(save_signatures(store_, examples_, {}));
   SavedSignature renewed{"ringlist.xml.sgn", Buffer(32, 7), Buffer(400, 8), Buffer(32, 9)};
   std::vector<std::string> forget{"", "of this one nothing is kept"};
-  ASSERT_TRUE(store_.save_signatures({&renewed, 1}, forget));
+  ASSERT_TRUE(save_signatures(store_, {&renewed, 1}, forget));
   std::vector<SavedSignature> expected{renewed, examples_[1]};
   EXPECT_EQ(kept(), by_name(expected));
   // What is forgotten and put by one call is there.
-  ASSERT_TRUE(store_.save_signatures({&renewed, 1}, {&renewed.name, 1}));
+  ASSERT_TRUE(save_signatures(store_, {&renewed, 1}, {&renewed.name, 1}));
   EXPECT_EQ(kept(), by_name(expected));
 }
 
 TEST_F(Signatures, AreNoChangeOfTheStore) {
   auto counter = store_.change_counter().value();
-  auto entries = store_.audit(100)->size();
-  ASSERT_TRUE(store_.save_signatures(examples_, {}));
-  ASSERT_TRUE(store_.save_signatures({}, {&examples_[0].name, 1}));
+  auto entries = audit_entries(store_, 100)->size();
+  ASSERT_TRUE(save_signatures(store_, examples_, {}));
+  ASSERT_TRUE(save_signatures(store_, {}, {&examples_[0].name, 1}));
   EXPECT_EQ(store_.change_counter().value(), counter);
-  EXPECT_EQ(store_.audit(100)->size(), entries);
+  EXPECT_EQ(audit_entries(store_, 100)->size(), entries);
 }
 
 TEST_F(Signatures, DamagedOneIsLeftOut) {
-  ASSERT_TRUE(store_.save_signatures(examples_, {}));
+  ASSERT_TRUE(save_signatures(store_, examples_, {}));
   {
     Store closed = std::move(store_);  // so that all is in the database's file
   }
@@ -74,7 +76,7 @@ TEST_F(Signatures, DamagedOneIsLeftOut) {
     EXPECT_EQ(kept(), by_name(expected));
   }
   store_ = open();
-  ASSERT_TRUE(store_.save_signatures({&encrypted, 1}, {}));
+  ASSERT_TRUE(save_signatures(store_, {&encrypted, 1}, {}));
   EXPECT_EQ(kept(), by_name(examples_));
 }
 

@@ -42,6 +42,22 @@ class Guards(unittest.TestCase):
         self.assertEqual(there, named, "docs/lifecycle.md and src/store/changes/guard.cc name different questions")
 
 
+class Database(unittest.TestCase):
+    """Programs reach the database by the store's functions alone."""
+
+    def test_headers_for_programs_only_name_the_session(self):
+        for path in sorted((ROOT / "include/anchord/store").glob("*.h")):
+            code = re.sub(r"//.*", "", path.read_text())
+            self.assertNotRegex(code, r"sqlite|\bDatabase\b|\bStatement\b", path.name)
+            self.assertNotRegex(code, r"(struct|class) Session\b(?!;)", path.name)
+
+    def test_nobody_else_speaks_to_it(self):
+        for path in sorted(path for path in (ROOT / "src").rglob("*") if path.suffix in (".cc", ".h")):
+            if path.is_relative_to(ROOT / "src/store") or path.is_relative_to(ROOT / "src/pch"):
+                continue
+            self.assertNotRegex(path.read_text(), r"#include <sqlite3|store\(?\)?(\.|->)session\(\)", str(path))
+
+
 class Rules(unittest.TestCase):
     """The tables of rules are those of the world with faults, and what shows them is there."""
 

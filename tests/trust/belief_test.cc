@@ -21,8 +21,8 @@ constexpr UnixSeconds kNow = kStart + 60;
 class BeliefTest : public testing::Test {
  protected:
   BeliefTest() {
-    shelf_.add(kOld, build_itl(before_, kStart).value());
-    shelf_.add(kNew, build_itl(after_, kStart + 1).value());
+    shelf_.add(kOld, build_trust_list(itl_fields(before_), kStart).value());
+    shelf_.add(kNew, build_trust_list(itl_fields(after_), kStart + 1).value());
   }
 
   static Observation asked(Millis at, ListKind kind = ListKind::itl) {

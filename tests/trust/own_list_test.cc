@@ -45,10 +45,10 @@ Cluster mixed(const Cluster& cluster) {
 
 TEST(OwnList, OneThatIsAsTheClustersMayBeServed) {
   Cluster cluster = new_cluster("a", 2);
-  EXPECT_EQ(itl_fault(cluster, build_itl(cluster, kStart).value()), "");
+  EXPECT_EQ(itl_fault(cluster, build_trust_list(itl_fields(cluster), kStart).value()), "");
   Cluster secure = mixed(cluster);
   OwnListFaults found = faults(secure, {.ctl = build_trust_list(ctl_fields(secure), kStart).value(),
-                                        .itl = build_itl(secure, kStart).value()});
+                                        .itl = build_trust_list(itl_fields(secure), kStart).value()});
   EXPECT_EQ(found.ctl, "");
   EXPECT_EQ(found.itl, "");
   found = faults(cluster, {});
@@ -57,7 +57,7 @@ TEST(OwnList, OneThatIsAsTheClustersMayBeServed) {
 
 TEST(OwnList, WhatIsNoWholeListOfItsKindIsNot) {
   Cluster cluster = mixed(new_cluster("a", 1));
-  Buffer itl = build_itl(cluster, kStart).value();
+  Buffer itl = build_trust_list(itl_fields(cluster), kStart).value();
   EXPECT_TRUE(says(ctl_fault(cluster, itl), "it is named 'ITLFile.tlv' inside; phones expect 'CTLFile.tlv'"));
   itl[itl.size() / 2] ^= 1;
   EXPECT_TRUE(says(itl_fault(cluster, itl), "it is no trust list that phones take: "));
@@ -67,7 +67,7 @@ TEST(OwnList, WhatIsNoWholeListOfItsKindIsNot) {
 
 TEST(OwnList, AStaleOneLocksPhonesThatHoldNothing) {
   Cluster then = new_cluster("a", 1);
-  Buffer itl = build_itl(then, kStart).value();
+  Buffer itl = build_trust_list(itl_fields(then), kStart).value();
   // A former signer that the services vouch for is nothing bad while the list names one of them.
   Cluster now = regenerated(then, Service::tftp);
   EXPECT_EQ(itl_fault(now, itl), "");
@@ -80,7 +80,7 @@ TEST(OwnList, AStaleOneLocksPhonesThatHoldNothing) {
 
 TEST(OwnList, ItsSignerMustBeVouchedForAsAListSignerNow) {
   Cluster then = new_cluster("a", 1);
-  Buffer itl = build_itl(then, kStart).value();
+  Buffer itl = build_trust_list(itl_fields(then), kStart).value();
   Cluster now = regenerated(then, Service::tftp);
   ASSERT_EQ(itl_fault(now, itl), "");
   Cluster removed = without_certificate(now, then.tftp.certificate);
@@ -117,7 +117,7 @@ TEST(OwnList, WhileRollingBackOnlyThePresentSignersIs) {
 // Who has taken the present CTL has nobody to ask about the ITL's signer.
 TEST(OwnList, AnItlThatTheServedCtlDoesNotNameIsNot) {
   Cluster then = mixed(new_cluster("a", 1));
-  Buffer itl = build_itl(then, kStart).value();
+  Buffer itl = build_trust_list(itl_fields(then), kStart).value();
   Buffer ctl = build_trust_list(ctl_fields(then), kStart).value();
   Cluster now = regenerated(then, Service::tftp);
   EXPECT_TRUE(says(itl_fault(now, itl), "it would lock a phone that holds nothing"));
@@ -127,10 +127,10 @@ TEST(OwnList, AnItlThatTheServedCtlDoesNotNameIsNot) {
 
 TEST(OwnList, ThoseOfOnePhoneAreJudgedTogether) {
   Cluster then = mixed(new_cluster("a", 1));
-  Buffer old_itl = build_itl(then, kStart).value();
+  Buffer old_itl = build_trust_list(itl_fields(then), kStart).value();
   Buffer old_ctl = build_trust_list(ctl_fields(then), kStart).value();
   Cluster now = regenerated(then, Service::tftp);
-  Buffer new_itl = build_itl(now, kStart).value();
+  Buffer new_itl = build_trust_list(itl_fields(now), kStart).value();
   // Each would lock alone; together they are of one signer, and name the service that vouches for the other.
   OwnListFaults found = faults(now, {.ctl = old_ctl, .itl = old_itl});
   EXPECT_EQ(found.ctl + found.itl, "");
@@ -151,7 +151,7 @@ TEST(OwnList, ThoseOfOnePhoneAreJudgedTogether) {
 // Who was off for a while holds neither nothing nor the present list.
 TEST(OwnList, OneThatItsPhoneCannotAcceptLocksIt) {
   Cluster then = new_cluster("a", 1);
-  Buffer held = build_itl(then, kStart).value();
+  Buffer held = build_trust_list(itl_fields(then), kStart).value();
   Cluster now = regenerated(then, Service::tvs);
   Identity other = new_identity("other");
   now.known.push_back({.certificate = other.certificate, .roles = {wire::Role::sast}, .own = {}});
@@ -193,7 +193,7 @@ TEST(OwnList, NoListThatMayBeServedLocksAnybody) {
     past.push_back(cluster);
     Served now = served(cluster, kLater);
     for (const Cluster& then : past) {
-      Buffer itl = build_itl(then, kStart).value();
+      Buffer itl = build_trust_list(itl_fields(then), kStart).value();
       Buffer ctl;
       if (then.has_ctl) ctl = build_trust_list(ctl_fields(then), kStart).value();
       OwnListFaults found = judge_own_lists({.ctl = ctl, .itl = itl}, cluster.tftp.certificate, now, kLater);

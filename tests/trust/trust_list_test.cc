@@ -187,7 +187,7 @@ TEST(VerifyTrustList, NamesASignerThatIsNotListed) {
 }
 
 TEST(BuildTrustList, SpellsNamesAsVendorByDefault) {
-  Buffer file = build_itl(vector_cluster(), 5).value();
+  Buffer file = build_trust_list(itl_fields(vector_cluster()), 5).value();
   auto verified = verify_trust_list(file);
   ASSERT_TRUE(verified) << verified.error().text;
   EXPECT_EQ(verified->list.header.signer_name,
@@ -268,7 +268,7 @@ TEST(ItlFields, CarryModeHostsAndServices) {
   Cluster cluster = vector_cluster();
   cluster.hosts.push_back({"cucm2.example.com", {"192.0.2.2"}});
   cluster.tvs.push_back(vector_identity("phone"));
-  Buffer file = build_itl(cluster, 1).value();
+  Buffer file = build_trust_list(itl_fields(cluster), 1).value();
   auto list = verify_trust_list(file).value().list;
   std::vector<Role> roles;
   for (const auto& record : list.records) roles.push_back(record.role);
@@ -283,14 +283,14 @@ TEST(ItlFields, CarryModeHostsAndServices) {
   EXPECT_EQ(list.header.signer_version, (wire::Version{1, 1}));
 
   cluster.mode = Mode::mixed;
-  file = build_itl(cluster, 1).value();
+  file = build_trust_list(itl_fields(cluster), 1).value();
   list = verify_trust_list(file).value().list;
   EXPECT_EQ(list.records[2].role, Role::ccm_tftp);
   EXPECT_EQ(list.records[3].role, Role::tftp);
 
   // Phones for which lists are signed with SHA-1 do not use HTTPS.
   cluster.signing.digest = wire::Digest::sha1;
-  file = build_itl(cluster, 1).value();
+  file = build_trust_list(itl_fields(cluster), 1).value();
   list = verify_trust_list(file).value().list;
   EXPECT_EQ(list.header.signer_version, (wire::Version{1, 0}));
   EXPECT_EQ(list.records[2].role, Role::ccm_tftp);
@@ -419,7 +419,7 @@ TEST(ItlFields, AreBlankWhileRollingBack) {
   cluster.hosts.push_back({"cucm2.example.com", {"192.0.2.2"}});
   cluster.tvs.push_back(vector_identity("phone"));
   cluster.rolling_back = true;
-  Buffer file = build_itl(cluster, 1).value();
+  Buffer file = build_trust_list(itl_fields(cluster), 1).value();
   auto verified = verify_trust_list(file).value();
   EXPECT_EQ(verified.signer, cluster.tftp.certificate);
   std::vector<Role> filled;

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "anchord/store/issued_lists.h"
 #include "anchord/store/store.h"
 #include "anchord/trust/belief.h"
 #include "anchord/trust/lifecycle.h"
@@ -86,7 +87,6 @@ struct LedgerChange {
 // monotonic clock the observations' times are.
 Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::uint64_t session);
 
-Result<std::optional<LedgerEntry>> ledger_entry(Store& store, std::string_view device);
 Result<std::vector<LedgerEntry>> ledger(Store& store);  // by device
 Result<std::size_t> ledger_size(Store& store);          // devices in it
 
@@ -113,26 +113,6 @@ Result<std::vector<LedgerGap>> ledger_gaps(Store& store);
 
 // Devices that the cluster expects, whether they were ever heard of or not.
 Result<std::set<std::string>> expected_devices(Store& store);
-
-// A list that was issued: served to phones, and kept by version while one may hold it.
-struct IssuedList {
-  std::string name;  // "ITLFile.tlv"
-  std::uint64_t version = 0;
-  UnixSeconds built_at = 0;
-  Buffer content;
-};
-// A list that one phone has for itself; the cluster's own are kept as list_for() builds them.
-Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds now);
-Result<std::vector<IssuedList>> issued_lists(Store& store);  // newest first
-
-// Lists of single phones that are in service now, by name; replaces what was said before. Each is
-// kept as keep_list() does.
-struct OwnList {
-  std::string name;  // "ITLSEP001122334455.tlv"
-  Buffer content;
-};
-Status put_own_lists(Store& store, std::span<const OwnList> lists, UnixSeconds now);
-Result<std::map<std::string, trust::ListVersion>> own_list_versions(Store& store);  // by name
 
 // Known phones by the lists that they may hold, every combination, and by the lists of their own
 // that they would be served: what the guards go by. `unknown`: those who may hold a list that is

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "anchord/store/certificates.h"
 #include "anchord/store/ledger.h"
 #include "anchord/store/store.h"
 #include "anchord/trust/lifecycle.h"
@@ -70,13 +71,16 @@ Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& take
 Result<bool> prepare_rollback(Store& store, const ChangeRequest& request);
 Result<bool> cancel_rollback(Store& store, const ChangeRequest& request);
 
-// As Store::add_certificates(), but refused when a certificate that is there would lose a role that
-// phones need it for.
+// Adds all or none. A certificate that is there already gets the new roles and TTL; one that was the
+// cluster's own is then like any other, and stays. The cluster's own are refused: their roles follow from
+// their service. `own` and `retired_from` are ignored. Refused, too, when a certificate that is there would
+// lose a role that phones need it for.
 Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownCertificate> certificates,
                                      const ChangeRequest& request);
 
-// As Store::remove_certificate(), but refused while a phone needs it, or could need it on its
-// way to another cluster.
+// Removes the certificate with that SHA-256 in hexadecimal (colons and upper case are taken). The cluster's
+// own cannot be removed, only regenerated. Refused while a phone needs it, or could need it on its way to
+// another cluster.
 Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& request);
 
 // Own certificates that were replaced and are in no list that a phone may still hold, for a day

@@ -71,10 +71,6 @@ crypto::Sha256 state_digest(const Cluster& cluster);
 // the certificates to drop.
 Result<Buffer> build_trust_list(const TrustListFields& fields, UnixSeconds timestamp);
 
-inline Result<Buffer> build_itl(const Cluster& cluster, UnixSeconds timestamp) {
-  return build_trust_list(itl_fields(cluster), timestamp);
-}
-
 struct VerifiedList {
   wire::TrustList list;  // views into the file that was verified
   crypto::Certificate signer;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "anchord/base/log.h"
+#include "anchord/store/issued_lists.h"
 #include "anchord/store/lifecycle.h"
 #include "anchord/store/recover.h"
 #include "machine/background.h"

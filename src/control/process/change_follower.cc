@@ -4,6 +4,7 @@
 
 #include "anchord/base/log.h"
 #include "anchord/store/lifecycle.h"
+#include "anchord/store/service_status.h"
 #include "snapshot/tls_settings.h"
 
 namespace anchord::control {
@@ -135,7 +136,7 @@ void ChangeFollower::report(bool ok, std::string message) {
                              .serves = builder.served_state().serves};
   report_due_ = monotonic_now() + kReport;
   reported_ok_ = ok;
-  Status written = builder.store().report_status(report);
+  Status written = report_status(builder.store(), report);
   std::string unreported = written ? "" : "cannot leave a status report: " + written.error().text;
   if (unreported != unreported_ && !unreported.empty()) log::warn(unreported);
   unreported_ = std::move(unreported);

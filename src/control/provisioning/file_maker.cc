@@ -10,6 +10,7 @@
 #include "anchord/crypto/digest.h"
 #include "anchord/phone/device_name.h"
 #include "anchord/phone/file_kind.h"
+#include "anchord/store/signatures.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/signed_file.h"

@@ -32,6 +32,7 @@
 #include "anchord/base/clock.h"
 #include "anchord/base/memory_budget.h"
 #include "anchord/index/file_table.h"
+#include "anchord/store/signatures.h"
 #include "anchord/store/store.h"
 #include "anchord/trust/cluster.h"
 #include "anchord/trust/config_traits.h"

@@ -4,12 +4,13 @@
 #include <iterator>
 
 #include "anchord/base/log.h"
+#include "anchord/store/signatures.h"
 #include "provisioning/room.h"
 
 namespace anchord::control {
 
 Result<SignatureCache> SignatureCache::load(store::Store store) {
-  auto kept = store.saved_signatures();
+  auto kept = saved_signatures(store);
   if (!kept) return std::unexpected(std::move(kept.error()).within("reading the kept signatures"));
   SavedSignatures before;
   for (store::SavedSignature& one : *kept) {
@@ -46,7 +47,7 @@ void SignatureCache::save() {
   std::string problem;
   if (!to_keep_.empty() || !to_forget_.empty()) {
     std::vector<std::string> forget(to_forget_.begin(), to_forget_.end());
-    if (Status saved = store_.save_signatures(to_keep_, forget); saved) {
+    if (Status saved = save_signatures(store_, to_keep_, forget); saved) {
       to_keep_.clear();
       to_forget_.clear();
     } else {

@@ -11,6 +11,8 @@
 #include "anchord/base/log.h"
 #include "anchord/crypto/name.h"
 #include "anchord/phone/file_kind.h"
+#include "anchord/store/issued_lists.h"
+#include "anchord/store/lists.h"
 #include "anchord/store/recover.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"

@@ -21,9 +21,9 @@
 #include "backup/backup_impl.h"
 #include "backup/store_copy.h"
 #include "changes/guard.h"
-#include "database/impl.h"
 #include "database/no_rights.h"
 #include "database/state_folder.h"
+#include "tables/audit.h"
 
 namespace anchord::store {
 namespace {

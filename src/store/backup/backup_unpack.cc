@@ -11,6 +11,7 @@
 #include "anchord/base/hex.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/store/backup.h"
+#include "anchord/store/lists.h"
 #include "anchord/trust/trust_list.h"
 #include "backup/archive.h"
 #include "backup/backup_impl.h"
@@ -80,7 +81,7 @@ Status Unpacker::put_file(const Entry& entry, EntryReader& reader) const {
 }
 
 Status check_list(Store& store, const char* name) {
-  ANCHORD_TRY_ASSIGN(auto saved, store.saved_list(name));
+  ANCHORD_TRY_ASSIGN(auto saved, saved_list(store, name));
   if (!saved) return {};
   // By its own signer: after a regeneration the list may not have been built anew yet.
   if (auto good = trust::verify_trust_list(saved->content); !good)

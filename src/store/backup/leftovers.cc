@@ -8,7 +8,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "database/impl.h"
+#include "database/state_folder.h"
 #include "database/temporary_folder.h"
 
 namespace anchord::store {

@@ -11,7 +11,7 @@
 #include "anchord/crypto/secret.h"
 #include "anchord/store/leftovers.h"
 #include "anchord/store/lifecycle.h"
-#include "database/impl.h"
+#include "database/open_database.h"
 #include "database/state_folder.h"
 #include "tables/keys.h"
 
@@ -49,14 +49,6 @@ Status copy_keys(const std::filesystem::path& from, const std::filesystem::path&
 }
 
 }  // namespace
-
-Status fold_log(const std::filesystem::path& folder) {
-  ANCHORD_TRY_ASSIGN(auto database, Database::open(folder / kDatabaseName, SQLITE_OPEN_READWRITE));
-  Statement row(database, "PRAGMA wal_checkpoint(TRUNCATE)");
-  if (!row.next()) return row.failure();
-  if (row.integer(0) != 0) return database.damaged("its copy is in use");
-  return {};
-}
 
 Result<FileDescriptor> lock_state(const std::filesystem::path& state) {
   FileDescriptor lock(::open(state.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -34,9 +34,6 @@ class StoreCopy {
   std::optional<LoadedCluster> cluster_;
 };
 
-// Brings all of a database that nobody else uses into its main file.
-Status fold_log(const std::filesystem::path& folder);
-
 // For what is made and what is restored in a state directory: held until closed.
 Result<FileDescriptor> lock_state(const std::filesystem::path& state);
 

@@ -6,9 +6,12 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/phone/file_kind.h"
+#include "anchord/store/init.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
-#include "database/impl.h"
+#include "tables/audit.h"
+#include "tables/certificates.h"
+#include "tables/issued_lists.h"
 
 namespace anchord::store {
 namespace {

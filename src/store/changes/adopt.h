@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "anchord/store/init.h"
 #include "anchord/store/store.h"
 #include "database/sqlite.h"
 #include "tables/identities.h"

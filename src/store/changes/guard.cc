@@ -10,7 +10,9 @@
 #include "anchord/phone/file_kind.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
-#include "database/impl.h"
+#include "database/session.h"
+#include "tables/audit.h"
+#include "tables/certificates.h"
 #include "tables/identities.h"
 
 namespace anchord::store {
@@ -213,7 +215,7 @@ Status add_retired(Database& database, const trust::KnownCertificate& known) {
 
 Result<std::optional<std::string>> late_host(Store& store, UnixSeconds now) {
   ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::without_keys));
-  return find_late_host(StoreAccess::database(store), loaded.cluster, now);
+  return find_late_host(store.session().database, loaded.cluster, now);
 }
 
 Status require_agreement(std::string_view doing, const Cluster& cluster, const AllHolders& holders,

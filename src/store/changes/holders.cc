@@ -6,8 +6,9 @@
 #include "anchord/phone/file_kind.h"
 #include "anchord/trust/own_list.h"
 #include "changes/guard.h"
-#include "database/impl.h"
+#include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "tables/issued_lists.h"
 
 namespace anchord::store {
 namespace {
@@ -143,13 +144,13 @@ Result<AllHolders> read_holders(Database& database, const std::filesystem::path&
 }
 
 Result<AllHolders> holders(Store& store) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY(Transaction::read(database));
-  return read_holders(database, StoreAccess::directory(store));
+  return read_holders(database, store.session().directory);
 }
 
 Result<HeldPairs> held_pairs(Store& store, const std::set<std::string>& devices) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY(Transaction::read(database));
   ANCHORD_TRY_ASSIGN(auto entries, read_entries(database, devices.size() == 1 ? *devices.begin() : ""));
   ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));

@@ -10,7 +10,7 @@
 
 #include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
-#include "database/impl.h"
+#include "database/sqlite.h"
 
 namespace anchord::store {
 namespace {

@@ -1,4 +1,5 @@
-// Making a new store.
+#include "anchord/store/init.h"
+
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/file.h>
@@ -18,10 +19,11 @@
 #include "anchord/trust/trust_list.h"
 #include "changes/adopt.h"
 #include "database/file_descriptor.h"
-#include "database/impl.h"
 #include "database/no_rights.h"
 #include "database/schema.h"
 #include "database/state_folder.h"
+#include "tables/audit.h"
+#include "tables/check_text.h"
 #include "tables/identities.h"
 #include "tables/keys.h"
 
@@ -152,7 +154,7 @@ trust::Cluster make_cluster(const InitRequest& request, const std::vector<NewIde
 
 // A cluster whose list phones would not load is better refused now than met later.
 Status check_list(const trust::Cluster& cluster, UnixSeconds now) {
-  ANCHORD_TRY(trust::build_itl(cluster, now));
+  ANCHORD_TRY(trust::build_trust_list(trust::itl_fields(cluster), now));
   return {};
 }
 
@@ -293,7 +295,7 @@ Status NewStateFolder::write(const InitRequest& request, const std::vector<NewId
 
 }  // namespace
 
-Result<Store> Store::init(const std::filesystem::path& directory, const InitRequest& given) {
+Result<Store> init_store(const std::filesystem::path& directory, const InitRequest& given) {
   InitRequest request = normalised(given);
   ANCHORD_TRY(check_request(request));
   ANCHORD_TRY_ASSIGN(auto signing, adopted_signing(request));
@@ -308,7 +310,7 @@ Result<Store> Store::init(const std::filesystem::path& directory, const InitRequ
     ANCHORD_TRY_ASSIGN(auto held, held_by_phones(request, cluster));
     ANCHORD_TRY(folder.write(request, identities, held));
   }
-  return open(directory);
+  return Store::open(directory);
 }
 
 }  // namespace anchord::store

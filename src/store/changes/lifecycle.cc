@@ -9,10 +9,14 @@
 
 #include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
+#include "anchord/store/certificates.h"
 #include "changes/adopt.h"
 #include "changes/guard.h"
-#include "database/impl.h"
+#include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "tables/audit.h"
+#include "tables/certificates.h"
+#include "tables/cluster.h"
 #include "tables/former_keys.h"
 
 namespace anchord::store {
@@ -29,12 +33,12 @@ constexpr std::size_t kNamedPhones = 3;
 using Plan = std::function<Result<std::optional<Change>>(Cluster&& cluster)>;
 
 Result<bool> make_change(Store& store, const ChangeRequest& request, const Plan& plan) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(StoreAccess::directory(store), database, KeyUse::with_keys));
+  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(store.session().directory, database, KeyUse::with_keys));
   ANCHORD_TRY_ASSIGN(auto change, plan(std::move(loaded.cluster)));
   if (!change) return false;
-  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, StoreAccess::directory(store)));
+  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, store.session().directory));
   ANCHORD_TRY_ASSIGN(auto locked, check_change(database, *change, held, request));
   ANCHORD_TRY(write_change(database, *change, locked, request));
   ANCHORD_TRY(writing.commit());
@@ -192,8 +196,8 @@ Result<bool> set_digest(Store& store, wire::Digest digest, const ModelTest& take
           "a rollback is prepared, during which files are not signed: run 'anchorctl rollback cancel' first");
     std::string what = fmt::format("set the digest to {}", wire::digest_name(digest));
     if (digest != wire::Digest::sha1) {
-      ANCHORD_TRY_ASSIGN(auto doubts, doubts_of_sha512(StoreAccess::database(store),
-                                                       StoreAccess::directory(store), cluster, takes_sha512));
+      ANCHORD_TRY_ASSIGN(auto doubts, doubts_of_sha512(store.session().database, store.session().directory,
+                                                       cluster, takes_sha512));
       if (std::string why = doubts.why(); !why.empty() && !request.force) return refuse(why);
       what += doubts.noted();
     }
@@ -241,7 +245,7 @@ Result<bool> cancel_rollback(Store& store, const ChangeRequest& request) {
 
 Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& request) {
   ANCHORD_TRY(make_change(store, request, [&](Cluster&& cluster) -> Result<std::optional<Change>> {
-    Database& database = StoreAccess::database(store);
+    Database& database = store.session().database;
     ANCHORD_TRY_ASSIGN(auto hash, hash_to_remove(database, sha256));
     const trust::KnownCertificate* known = find_known(cluster, hash);
     if (known == nullptr) return no_certificate(hash);
@@ -254,8 +258,8 @@ Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& 
 
 Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownCertificate> certificates,
                                      const ChangeRequest& request) {
-  Database& database = StoreAccess::database(store);
-  const std::filesystem::path& directory = StoreAccess::directory(store);
+  Database& database = store.session().database;
+  const std::filesystem::path& directory = store.session().directory;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   auto plan = [&](KeyUse keys) -> Result<Change> {
     ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(directory, database, keys));
@@ -279,17 +283,16 @@ Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownC
 }
 
 Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   std::vector<trust::KnownCertificate> dropped;
   // Asked often: without something to do nobody has to wait.
   ANCHORD_TRY_ASSIGN(auto some, has_retired(database, now - kKeptAnswers));
   if (!some) return dropped;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY_ASSIGN(auto loaded,
-                     read_cluster(StoreAccess::directory(store), database, KeyUse::without_keys));
+  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(store.session().directory, database, KeyUse::without_keys));
   // What phones hold by the ledgers of the others is not known here.
   if (loaded.cluster.hosts.size() > 1) return dropped;
-  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, StoreAccess::directory(store)));
+  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, store.session().directory));
   // A list that cannot be looked into may carry any of them.
   if (held.devices == 0 || held.unknown.count > 0) return dropped;
   for (const auto& known : loaded.cluster.known) {
@@ -304,7 +307,7 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
 }
 
 Result<BackupState> backup_state(Store& store) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   Statement row(database, R"(SELECT backup_at,
                                backup_tftp IN (SELECT sha256 FROM identities WHERE service = 'tftp')
                              FROM cluster WHERE backup_at IS NOT NULL)");
@@ -314,7 +317,7 @@ Result<BackupState> backup_state(Store& store) {
 }
 
 Status note_backup(Store& store, UnixSeconds when, std::string_view tftp_sha256) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   ANCHORD_TRY(execute(database, "UPDATE cluster SET backup_at = ?, backup_tftp = ?", when, tftp_sha256));
   ANCHORD_TRY(note_audit(database, "made a backup", false, when));

@@ -1,14 +1,18 @@
-// Stores that an older version made.
+#include "changes/migrate.h"
+
 #include <fmt/core.h>
 #include <unistd.h>
 
 #include <cassert>
 #include <optional>
 
-#include "database/impl.h"
+#include "database/open_database.h"
 #include "database/schema.h"
 #include "database/state_folder.h"
+#include "tables/audit.h"
+#include "tables/certificates.h"
 #include "tables/identities.h"
+#include "tables/issued_lists.h"
 #include "tables/keys.h"
 
 namespace anchord::store {

@@ -8,15 +8,19 @@
 #include <utility>
 
 #include "anchord/phone/file_kind.h"
+#include "anchord/store/lists.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "anchord/trust/virtual_phone.h"
 #include "changes/guard.h"
-#include "database/impl.h"
+#include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "tables/audit.h"
+#include "tables/cluster.h"
 #include "tables/former_keys.h"
 #include "tables/identities.h"
+#include "tables/issued_lists.h"
 
 namespace anchord::store {
 namespace {
@@ -219,8 +223,8 @@ constexpr char kNoWay[] =
 }  // namespace
 
 Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRequest& request) {
-  Database& database = StoreAccess::database(store);
-  const std::filesystem::path& directory = StoreAccess::directory(store);
+  Database& database = store.session().database;
+  const std::filesystem::path& directory = store.session().directory;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   ANCHORD_TRY_ASSIGN(auto recovery, begin(directory, database, request.now));
   ANCHORD_TRY(recovery.add(recovery.cluster().recovery, request.now));
@@ -279,9 +283,9 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
 }
 
 Result<std::set<std::string>> locked_phones(Store& store, UnixSeconds now) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY(Transaction::read(database));
-  ANCHORD_TRY_ASSIGN(auto recovery, begin(StoreAccess::directory(store), database, now));
+  ANCHORD_TRY_ASSIGN(auto recovery, begin(store.session().directory, database, now));
   ANCHORD_TRY_ASSIGN(auto entries, read_entries(database));
   std::set<std::string> out;
   for (const LedgerEntry& entry : entries)
@@ -290,7 +294,7 @@ Result<std::set<std::string>> locked_phones(Store& store, UnixSeconds now) {
 }
 
 Result<std::set<std::string>> phones_behind(Store& store) {
-  ANCHORD_TRY_ASSIGN(auto itl, store.saved_list(phone::kItlFileName));
+  ANCHORD_TRY_ASSIGN(auto itl, saved_list(store, phone::kItlFileName));
   ANCHORD_TRY_ASSIGN(auto entries, ledger(store));
   ANCHORD_TRY_ASSIGN(auto own, own_list_versions(store));
   std::set<std::string> out;
@@ -309,7 +313,7 @@ Result<std::set<std::string>> phones_behind(Store& store) {
 
 Result<std::set<std::string>> unsettled_phones(Store& store) {
   ANCHORD_TRY_ASSIGN(auto entries, ledger(store));
-  ANCHORD_TRY_ASSIGN(auto evidence, read_evidence(StoreAccess::database(store)));
+  ANCHORD_TRY_ASSIGN(auto evidence, read_evidence(store.session().database));
   std::set<std::string> out;
   for (const LedgerEntry& entry : entries) {
     // No list would settle what no boot may.
@@ -328,7 +332,7 @@ Result<std::set<std::string>> unsettled_phones(Store& store) {
 
 Result<std::vector<OwnList>> recovery_lists(Store& store) {
   std::vector<OwnList> out;
-  Statement row(StoreAccess::database(store), R"(
+  Statement row(store.session().database, R"(
     SELECT r.name, (SELECT content FROM issued_lists WHERE version = r.version LIMIT 1)
     FROM recovery_lists AS r ORDER BY r.name)");
   while (row.next()) out.push_back({std::string(row.text(0)), to_buffer(row.blob(1))});
@@ -338,7 +342,7 @@ Result<std::vector<OwnList>> recovery_lists(Store& store) {
 }
 
 Result<std::vector<std::string>> end_recoveries(Store& store) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   std::vector<std::string> ended;
   ANCHORD_TRY_ASSIGN(auto some, recovering(database));
   if (some.empty()) return ended;

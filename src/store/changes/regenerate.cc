@@ -4,10 +4,14 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "anchord/store/init.h"
 #include "changes/guard.h"
-#include "database/impl.h"
+#include "database/session.h"
 #include "database/state_folder.h"
+#include "tables/certificates.h"
+#include "tables/cluster.h"
 #include "tables/former_keys.h"
+#include "tables/identities.h"
 #include "tables/keys.h"
 
 namespace anchord::store {
@@ -71,8 +75,8 @@ Result<Regeneration> prepare_regeneration(Store& store, Service service, std::st
 
 Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, const ChangeRequest& request) {
   const NewIdentity& made = prepared.made;
-  Database& database = StoreAccess::database(store);
-  const std::filesystem::path& directory = StoreAccess::directory(store);
+  Database& database = store.session().database;
+  const std::filesystem::path& directory = store.session().directory;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(directory, database, KeyUse::with_keys));
   ANCHORD_TRY_ASSIGN(auto present, find_present(loaded.cluster, made.service, made.host));

@@ -10,7 +10,7 @@
 
 #include "anchord/base/file.h"
 #include "anchord/base/file_descriptor.h"
-#include "database/impl.h"
+#include "database/open_database.h"
 #include "database/state_folder.h"
 
 namespace anchord::store {
@@ -53,7 +53,7 @@ void give_lock_to_owner(int file, const TrustedFolder& state) {
 Result<ServiceLock> ServiceLock::take(const std::filesystem::path& state) {
   const std::filesystem::path path = state / kLockName;
   std::error_code ignored;
-  if (!std::filesystem::exists(state / kDatabaseName, ignored)) ANCHORD_TRY(Store::open(state));
+  if (!std::filesystem::exists(state / kDatabaseName, ignored)) ANCHORD_TRY(open_database(state));
   ANCHORD_TRY_ASSIGN(auto folder, open_state(state));
   ANCHORD_TRY(folder.check_entry(kLockName));
   FileDescriptor file(::openat(folder.descriptor(), kLockName, kOpening | O_CREAT, 0600));

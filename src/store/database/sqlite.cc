@@ -5,8 +5,6 @@
 #include <cassert>
 #include <limits>
 
-#include "anchord/store/store.h"
-
 namespace anchord::store {
 namespace {
 

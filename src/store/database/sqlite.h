@@ -16,6 +16,9 @@
 
 namespace anchord::store {
 
+// How long a connection waits for others to end their changes.
+constexpr int kBusySeconds = 5;
+
 class Database {
  public:
   // `flags` are SQLite's. Waits for other writers up to kBusySeconds. Errors name `shown`; empty:

@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <string>
 
-#include "database/impl.h"
-
 namespace anchord::store {
 namespace {
 

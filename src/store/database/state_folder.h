@@ -7,6 +7,8 @@
 
 namespace anchord::store {
 
+constexpr char kDatabaseName[] = "anchord.db";
+
 // Fails with one line and the remedy where the directory, what is above it, a folder in it or
 // one of the database's files is somebody else's, or can be turned to something else by others.
 Result<TrustedFolder> open_state(const std::filesystem::path& directory);

@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
-#include "database/impl.h"
+#include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "tables/audit.h"
+#include "tables/cluster.h"
 
 namespace anchord::store {
 namespace {
@@ -29,16 +31,8 @@ Result<ListVersion> settle(LedgerEntry& entry, ListKind which, std::int64_t last
 
 }  // namespace
 
-Result<trust::Evidence> read_evidence(Database& database) {
-  Statement row(database, "SELECT evidence FROM cluster");
-  if (!row.next()) return row.failure();
-  auto evidence = trust::evidence_from_name(row.text(0));
-  if (!evidence) return database.damaged("what counts as evidence cannot be read");
-  return *evidence;
-}
-
 Result<bool> set_evidence(Store& store, trust::Evidence evidence) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   ANCHORD_TRY_ASSIGN(auto present, read_evidence(database));
   if (present == evidence) return false;
@@ -51,7 +45,7 @@ Result<bool> set_evidence(Store& store, trust::Evidence evidence) {
 }
 
 Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::string> devices) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));
   std::vector<Settled> out;

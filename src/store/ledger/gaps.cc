@@ -3,8 +3,9 @@
 
 #include "anchord/phone/file_kind.h"
 #include "anchord/trust/own_list.h"
-#include "database/impl.h"
+#include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "tables/issued_lists.h"
 
 namespace anchord::store {
 namespace {
@@ -87,7 +88,7 @@ Status add_gap(Database& database, const LedgerGap& gap) {
 // A phone that booted for the first time in a gap is heard of within this time: it looks for its
 // firmware and settings, and is restarted by whoever sets it up. A name first heard of later is a
 // new phone's, of which each would else be unsure for as long as the cluster lives.
-constexpr UnixSeconds kFirstHeardOf = 7 * 24 * 3600;
+constexpr UnixSeconds kFirstHeardOf = 7 * kSecondsPerDay;
 
 // They are concerned too, although nothing was heard of them yet.
 Status note_expected(Database& database, const std::filesystem::path& state, UnixSeconds when) {
@@ -172,9 +173,9 @@ std::int64_t Gaps::last_before(UnixSeconds time) const {
 }
 
 Status note_gap(Store& store, const LedgerGap& gap) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY(note_expected(database, StoreAccess::directory(store), gap.ended));
+  ANCHORD_TRY(note_expected(database, store.session().directory, gap.ended));
   ANCHORD_TRY(note_own_lists(database));
   ANCHORD_TRY(execute(database, "UPDATE ledger SET itl_given = 0, ctl_given = 0"));
   ANCHORD_TRY(add_gap(database, gap));
@@ -182,7 +183,7 @@ Status note_gap(Store& store, const LedgerGap& gap) {
 }
 
 Result<std::vector<LedgerGap>> ledger_gaps(Store& store) {
-  ANCHORD_TRY_ASSIGN(auto numbered, read_gaps(StoreAccess::database(store)));
+  ANCHORD_TRY_ASSIGN(auto numbered, read_gaps(store.session().database));
   std::vector<LedgerGap> out;
   for (NumberedGap& one : numbered) out.push_back(std::move(one.gap));
   return out;

@@ -6,8 +6,11 @@
 
 #include "anchord/phone/device_name.h"
 #include "anchord/phone/file_kind.h"
-#include "database/impl.h"
+#include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "tables/check_text.h"
+#include "tables/cluster.h"
+#include "tables/issued_lists.h"
 
 namespace anchord::store {
 namespace {
@@ -90,7 +93,7 @@ Result<std::set<std::string>> read_expected(Database& database, const std::files
 }
 
 Result<std::set<std::string>> expected_devices(Store& store) {
-  return read_expected(StoreAccess::database(store), StoreAccess::directory(store));
+  return read_expected(store.session().database, store.session().directory);
 }
 
 Status forget_unproven(Database& database, const std::filesystem::path& state) {
@@ -111,9 +114,9 @@ Status forget_unproven(Database& database, const std::filesystem::path& state) {
 }
 
 Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::uint64_t session) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  trust::ListShelf& shelf = StoreAccess::shelf(store);
+  trust::ListShelf& shelf = store.session().shelf;
   ANCHORD_TRY(fill_shelf(database, shelf));
   ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));
   ANCHORD_TRY_ASSIGN(auto proven, count_devices(database, true));
@@ -122,23 +125,17 @@ Status note_in_ledger(Store& store, std::span<const LedgerChange> changes, std::
     Notebook notebook(database, shelf, std::move(gaps), proven, evidence);
     for (const LedgerChange& change : changes) ANCHORD_TRY(notebook.take(change, session));
   }
-  ANCHORD_TRY(forget_unproven(database, StoreAccess::directory(store)));
+  ANCHORD_TRY(forget_unproven(database, store.session().directory));
   return writing.commit();
 }
 
-Result<std::optional<LedgerEntry>> ledger_entry(Store& store, std::string_view device) {
-  ANCHORD_TRY_ASSIGN(auto entries, read_entries(StoreAccess::database(store), device));
-  if (entries.empty()) return std::nullopt;
-  return std::move(entries.front());
-}
-
 Result<std::vector<LedgerEntry>> ledger(Store& store) {
-  return read_entries(StoreAccess::database(store));
+  return read_entries(store.session().database);
 }
 
 Result<std::vector<HeardFrom>> heard_from(Store& store, UnixSeconds since) {
   std::vector<HeardFrom> out;
-  Statement row(StoreAccess::database(store),
+  Statement row(store.session().database,
                 "SELECT device, address, at FROM ledger_given WHERE at >= ? ORDER BY at", since);
   while (row.next()) out.push_back({std::string(row.text(0)), std::string(row.text(1)), row.integer(2)});
   if (!row.ok()) return row.failure();
@@ -146,7 +143,7 @@ Result<std::vector<HeardFrom>> heard_from(Store& store, UnixSeconds since) {
 }
 
 Result<std::size_t> ledger_size(Store& store) {
-  Statement row(StoreAccess::database(store), "SELECT count(*) FROM ledger");
+  Statement row(store.session().database, "SELECT count(*) FROM ledger");
   if (!row.next()) return row.failure();
   return static_cast<std::size_t>(row.integer(0));
 }

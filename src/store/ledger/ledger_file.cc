@@ -11,8 +11,11 @@
 #include "anchord/base/hex.h"
 #include "anchord/base/printable.h"
 #include "anchord/phone/file_kind.h"
-#include "database/impl.h"
+#include "anchord/store/init.h"
+#include "anchord/store/service_status.h"
 #include "ledger/ledger_rows.h"
+#include "tables/check_text.h"
+#include "tables/issued_lists.h"
 
 namespace anchord::store {
 namespace {
@@ -181,7 +184,7 @@ Result<std::string> export_ledger(Store& store, UnixSeconds now) {
   ANCHORD_TRY_ASSIGN(auto entries, ledger(store));
   ANCHORD_TRY_ASSIGN(auto lists, issued_lists(store));
   ANCHORD_TRY_ASSIGN(auto gaps, ledger_gaps(store));
-  ANCHORD_TRY_ASSIGN(auto reports, store.last_status());
+  ANCHORD_TRY_ASSIGN(auto reports, last_status(store));
   Json out{{"format", kFormat}, {"cluster", loaded.cluster.id}, {"written_at", now}};
   for (const char* part : {"devices", "lists", "gaps", "reports"}) out[part] = Json::array();
   for (const LedgerEntry& entry : entries) out["devices"].push_back(entry_json(entry));
@@ -212,11 +215,11 @@ Result<ImportedLedger> import_ledger(Store& store, std::string_view text, UnixSe
     return fail(fmt::format("it is of another cluster (id {}), this one's is {}", file.cluster.substr(0, 64),
                             loaded.cluster.id));
   ANCHORD_TRY(merge_ledger(store, file.entries, file.lists, file.gaps, kClocksApart));
-  ANCHORD_TRY_ASSIGN(auto mine, store.last_status());
+  ANCHORD_TRY_ASSIGN(auto mine, last_status(store));
   for (const StatusReport& report : file.reports) {
     auto known = std::ranges::find(mine, report.host, &StatusReport::host);
     if (known != mine.end() && known->time >= report.time) continue;
-    ANCHORD_TRY(store.report_status(report));
+    ANCHORD_TRY(report_status(store, report));
   }
   return ImportedLedger{file.entries.size(), file.lists.size(), file.written_at};
 }

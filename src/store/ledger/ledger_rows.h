@@ -56,23 +56,6 @@ class Gaps {
   std::int64_t last_ = 0;
 };
 
-// The file table's version of a list.
-trust::ListVersion version_of_list(Bytes content);
-
-// Keeps the list unless its bytes are kept already, under whatever name: thousands of phones may
-// have the same. Its version.
-Result<trust::ListVersion> keep_once(Database& database, std::string_view name, Bytes content,
-                                     UnixSeconds now);
-
-// As own_list_versions().
-Result<std::map<std::string, trust::ListVersion>> read_own_lists(Database& database);
-
-// Puts every list that is kept and not there yet on the shelf.
-Status fill_shelf(Database& database, trust::ListShelf& shelf);
-
-// As Store::load() has it.
-Result<trust::Evidence> read_evidence(Database& database);
-
 // The names of devices that the cluster expects: the phones table and the folders of the state directory.
 Result<std::set<std::string>> read_expected(Database& database, const std::filesystem::path& state);
 

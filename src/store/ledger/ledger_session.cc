@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "anchord/store/journal_file.h"
-#include "database/impl.h"
+#include "database/session.h"
 
 namespace anchord::store {
 
 Status note_session(Store& store, const LedgerSession& session) {
-  return execute(StoreAccess::database(store),
+  return execute(store.session().database,
                  R"(INSERT OR REPLACE INTO ledger_session (host, boot_id, started, written, clean)
                     VALUES (?, ?, ?, ?, ?))",
                  std::string_view(session.host), std::string_view(session.boot_id), session.started,
@@ -17,7 +17,7 @@ Status note_session(Store& store, const LedgerSession& session) {
 
 Result<std::vector<LedgerSession>> ledger_sessions(Store& store) {
   std::vector<LedgerSession> out;
-  Statement row(StoreAccess::database(store),
+  Statement row(store.session().database,
                 "SELECT host, boot_id, started, written, clean FROM ledger_session ORDER BY host");
   while (row.next())
     out.push_back({.host = std::string(row.text(0)),
@@ -31,7 +31,7 @@ Result<std::vector<LedgerSession>> ledger_sessions(Store& store) {
 
 Result<std::optional<std::string>> not_taken_over(Store& store) {
   ANCHORD_TRY_ASSIGN(auto sessions, ledger_sessions(store));
-  ANCHORD_TRY_ASSIGN(auto journals, journals_in(StoreAccess::directory(store)));
+  ANCHORD_TRY_ASSIGN(auto journals, journals_in(store.session().directory));
   if (journals.empty() && std::ranges::count(sessions, false, &LedgerSession::clean) > 0)
     return "the service did not end as it should, and its journal is gone";
   for (const std::filesystem::path& path : journals) {

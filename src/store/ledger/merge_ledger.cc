@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "anchord/phone/device_name.h"
-#include "database/impl.h"
+#include "database/session.h"
 #include "ledger/ledger_rows.h"
 
 namespace anchord::store {
@@ -128,7 +128,7 @@ Status put(LedgerRows& rows, const LedgerEntry& entry) {
 
 Status merge_ledger(Store& store, std::span<const LedgerEntry> entries, std::span<const IssuedList> lists,
                     std::span<const LedgerGap> gaps, UnixSeconds clocks_apart) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   for (const IssuedList& list : lists)
     ANCHORD_TRY(execute(database, R"(INSERT INTO issued_lists (name, version, built_at, content)

@@ -1,11 +1,14 @@
-// The certificates that the verification service answers for.
+#include "tables/certificates.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 
 #include "anchord/base/ascii.h"
 #include "anchord/base/hex.h"
-#include "database/impl.h"
+#include "database/session.h"
+#include "tables/audit.h"
+#include "tables/identities.h"
 
 namespace anchord::store {
 namespace {
@@ -102,6 +105,17 @@ std::string describe(const crypto::Certificate& certificate) {
   return fmt::format("certificate {} ({})", short_hash(certificate), certificate.subject().to_vendor());
 }
 
+Result<crypto::Certificate> read_certificate(const Database& database, const Statement& row, int sha256,
+                                             int certificate) {
+  std::string hash{row.text(sha256)};
+  auto parsed = crypto::Certificate::from_der(row.blob(certificate));
+  if (!parsed)
+    return database.damaged(fmt::format("certificate {}: {}", crypto::short_hash(hash), parsed.error().text));
+  if (to_hex(parsed->sha256()) != hash)
+    return database.damaged(fmt::format("certificate {} is not what was put in", crypto::short_hash(hash)));
+  return parsed;
+}
+
 std::unexpected<Error> no_certificate(std::string_view sha256) {
   if (sha256.size() == kSha1Digits)
     return fail(fmt::format(
@@ -147,20 +161,8 @@ Result<std::vector<Added>> put_certificates(Database& database,
   return results;
 }
 
-Result<std::vector<Added>> Store::add_certificates(std::span<const trust::KnownCertificate> certificates) {
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(impl_->database));
-  ANCHORD_TRY_ASSIGN(auto results, put_certificates(impl_->database, certificates));
-  ANCHORD_TRY(writing.commit());
-  return results;
-}
-
-Result<Added> Store::add_certificate(const trust::KnownCertificate& certificate) {
-  ANCHORD_TRY_ASSIGN(auto added, add_certificates({&certificate, 1}));
-  return added.front();
-}
-
-Result<trust::KnownCertificate> Store::find_certificate(std::string_view sha256_prefix) {
-  Database& database = impl_->database;
+Result<trust::KnownCertificate> find_certificate(Store& store, std::string_view sha256_prefix) {
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto prefix, to_prefix(sha256_prefix));
   ANCHORD_TRY(Transaction::read(database));
   // 'g' follows every hexadecimal digit.
@@ -196,24 +198,6 @@ Result<trust::KnownCertificate> Store::find_certificate(std::string_view sha256_
   if (others > 0)
     return fail(fmt::format("{} certificates begin with {}: give more digits", others + 1, prefix));
   return found;
-}
-
-Status Store::remove_certificate(std::string_view sha256) {
-  Database& database = impl_->database;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY_ASSIGN(auto hash, hash_to_remove(database, sha256));
-  {
-    Statement row(database, "DELETE FROM certificates WHERE sha256 = ? RETURNING sha256, certificate", hash);
-    if (!row.next()) return row.ok() ? Status(no_certificate(hash)) : row.failure();
-    // Even one that no longer parses can be removed.
-    auto certificate = crypto::Certificate::from_der(row.blob(1));
-    std::string what = certificate ? describe(*certificate) : fmt::format("certificate {}", hash);
-    while (row.next()) {
-    }
-    if (!row.ok()) return row.failure();
-    ANCHORD_TRY(note_change(database, "removed " + what));
-  }
-  return writing.commit();
 }
 
 }  // namespace anchord::store

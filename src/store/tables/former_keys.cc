@@ -7,8 +7,8 @@
 #include "anchord/crypto/aead.h"
 #include "anchord/crypto/random.h"
 #include "anchord/crypto/secret.h"
-#include "database/impl.h"
 #include "database/state_folder.h"
+#include "tables/certificates.h"
 #include "tables/keys.h"
 
 namespace anchord::store {

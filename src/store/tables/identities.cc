@@ -11,6 +11,7 @@
 #include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
 #include "anchord/crypto/self_signed.h"
+#include "anchord/store/init.h"
 #include "anchord/store/store.h"
 #include "database/state_folder.h"
 #include "tables/keys.h"
@@ -50,6 +51,11 @@ std::vector<std::string> addresses_from_text(std::string_view text) {
   for (auto part : std::views::split(text, ','))
     if (!part.empty()) out.emplace_back(part.begin(), part.end());
   return out;
+}
+
+std::string service_text(Service service, std::string_view host) {
+  std::string text{trust::service_name(service)};
+  return host.empty() ? text : fmt::format("{} of {}", text, host);
 }
 
 Result<NewIdentity> make_identity(const IdentityRequest& request) {

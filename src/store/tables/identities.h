@@ -31,6 +31,9 @@ struct NewIdentity {
 
 std::string new_cluster_id();
 
+// "tvs of cucm1", "capf".
+std::string service_text(trust::Service service, std::string_view host);
+
 bool is_address(const std::string& text);  // IPv4 or IPv6
 
 // Hosts' addresses as their column has them, a comma between.

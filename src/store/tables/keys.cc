@@ -10,7 +10,6 @@
 #include "anchord/base/file.h"
 #include "anchord/base/hex.h"
 #include "anchord/crypto/secret.h"
-#include "database/impl.h"
 #include "database/state_folder.h"
 
 namespace anchord::store {

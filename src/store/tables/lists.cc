@@ -1,16 +1,20 @@
-// What the services leave in the store: the lists they issued, and how they fare.
+#include "anchord/store/lists.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cassert>
 
 #include "anchord/trust/trust_list.h"
-#include "database/impl.h"
+#include "database/session.h"
+#include "tables/audit.h"
+#include "tables/issued_lists.h"
 
 namespace anchord::store {
 
-Result<std::optional<SavedList>> Store::saved_list(std::string_view name) {
-  Statement row(impl_->database, "SELECT input_digest, content, built_at FROM lists WHERE name = ?", name);
+Result<std::optional<SavedList>> saved_list(Store& store, std::string_view name) {
+  Statement row(store.session().database, "SELECT input_digest, content, built_at FROM lists WHERE name = ?",
+                name);
   if (!row.next()) {
     if (!row.ok()) return row.failure();
     return std::nullopt;
@@ -18,10 +22,10 @@ Result<std::optional<SavedList>> Store::saved_list(std::string_view name) {
   return SavedList{to_buffer(row.blob(0)), to_buffer(row.blob(1)), row.integer(2)};
 }
 
-Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, UnixSeconds now,
-                                  const std::function<Result<Buffer>(UnixSeconds timestamp)>& build) {
-  Database& database = impl_->database;
-  ANCHORD_TRY_ASSIGN(auto saved, saved_list(name));
+Result<SavedList> list_for(Store& store, std::string_view name, Bytes input_digest, UnixSeconds now,
+                           const std::function<Result<Buffer>(UnixSeconds timestamp)>& build) {
+  Database& database = store.session().database;
+  ANCHORD_TRY_ASSIGN(auto saved, saved_list(store, name));
   if (saved && same_bytes(saved->input_digest, input_digest)) return std::move(*saved);
 
   if (database.read_only()) {
@@ -30,7 +34,7 @@ Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, Uni
   }
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   // Another process may have built it while this one waited.
-  ANCHORD_TRY_ASSIGN(saved, saved_list(name));
+  ANCHORD_TRY_ASSIGN(saved, saved_list(store, name));
   if (saved && same_bytes(saved->input_digest, input_digest)) return std::move(*saved);
   SavedList list{to_buffer(input_digest), {}, saved ? std::max(now, saved->built_at + 1) : now};
   ANCHORD_TRY_ASSIGN(auto built, build(list.built_at));
@@ -48,10 +52,9 @@ Result<SavedList> Store::list_for(std::string_view name, Bytes input_digest, Uni
 namespace {
 
 Result<SavedList> current_list(Store& store, const trust::TrustListFields& fields, UnixSeconds now) {
-  ANCHORD_TRY_ASSIGN(auto list, store.list_for(fields.file_name, trust::fields_digest(fields), now,
-                                               [&](UnixSeconds timestamp) {
-                                                 return trust::build_trust_list(fields, timestamp);
-                                               }));
+  ANCHORD_TRY_ASSIGN(
+      auto list, list_for(store, fields.file_name, trust::fields_digest(fields), now,
+                          [&](UnixSeconds timestamp) { return trust::build_trust_list(fields, timestamp); }));
   // The database's pages carry no checksums, and phones ignore a list that does not verify.
   if (auto good = trust::verify_trust_list(list.content, fields.signer.certificate); !good)
     return fail(fmt::format("the saved '{}' is damaged ({}): restore the state directory from a backup",
@@ -68,35 +71,6 @@ Result<SavedList> current_itl(Store& store, const trust::Cluster& cluster, UnixS
 Result<SavedList> current_ctl(Store& store, const trust::Cluster& cluster, UnixSeconds now) {
   assert(cluster.has_ctl);
   return current_list(store, trust::ctl_fields(cluster), now);
-}
-
-Status Store::report_status(const StatusReport& report) {
-  return execute(impl_->database,
-                 R"(INSERT OR REPLACE INTO service_status (host, time, snapshot_version, ok, message, serves)
-                    VALUES (?, ?, ?, ?, ?, ?))",
-                 report.host, report.time, report.snapshot_version, report.ok, report.message, report.serves);
-}
-
-Result<std::vector<StatusReport>> Store::last_status() {
-  std::vector<StatusReport> reports;
-  Statement row(impl_->database,
-                "SELECT host, time, snapshot_version, ok, message, serves FROM service_status ORDER BY host");
-  while (row.next())
-    reports.push_back({std::string(row.text(0)), row.integer(1), static_cast<std::uint64_t>(row.integer(2)),
-                       row.integer(3) != 0, std::string(row.text(4)), std::string(row.text(5))});
-  if (!row.ok()) return row.failure();
-  return reports;
-}
-
-Result<std::vector<AuditEntry>> Store::audit(std::size_t newest) {
-  std::vector<AuditEntry> entries;
-  Statement row(impl_->database, "SELECT time, who, what, forced FROM audit ORDER BY id DESC LIMIT ?",
-                newest);
-  while (row.next())
-    entries.push_back(
-        {row.integer(0), std::string(row.text(1)), std::string(row.text(2)), row.integer(3) != 0});
-  if (!row.ok()) return row.failure();
-  return entries;
 }
 
 }  // namespace anchord::store

@@ -1,9 +1,14 @@
-// The phones that are provisioned.
+#include "tables/phones.h"
+
 #include <fmt/core.h>
 
 #include "anchord/base/hex.h"
 #include "anchord/phone/device_name.h"
-#include "database/impl.h"
+#include "anchord/store/phones.h"
+#include "database/session.h"
+#include "tables/audit.h"
+#include "tables/certificates.h"
+#include "tables/check_text.h"
 #include "tables/device_folder.h"
 
 namespace anchord::store {
@@ -74,8 +79,8 @@ Result<std::vector<trust::Phone>> read_phones(Database& database) {
   return phones;
 }
 
-Status Store::put_phones(std::span<const trust::Phone> phones) {
-  Database& database = impl_->database;
+Status put_phones(Store& store, std::span<const trust::Phone> phones) {
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   Statement put(database, kPut);
   for (const trust::Phone& phone : phones) {
@@ -90,10 +95,10 @@ Status Store::put_phones(std::span<const trust::Phone> phones) {
   return writing.commit();
 }
 
-Status Store::remove_phones(std::span<const std::string> names) {
-  Database& database = impl_->database;
+Status remove_phones(Store& store, std::span<const std::string> names) {
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY_ASSIGN(auto files, device_files_by_phone(impl_->directory));
+  ANCHORD_TRY_ASSIGN(auto files, device_files_by_phone(store.session().directory));
   Statement remove(database, "DELETE FROM phones WHERE name = ? RETURNING 1");
   // What it may hold stays known, should it be seen again.
   Statement forget(database, "UPDATE ledger SET removed = 1 WHERE device = ? AND NOT removed RETURNING 1");
@@ -109,15 +114,16 @@ Status Store::remove_phones(std::span<const std::string> names) {
   // Before the rows are gone for good: killed in between, the same command does the rest.
   for (const std::string& name : names) {
     for (auto [at, end] = files.equal_range(name); at != end; ++at)
-      ANCHORD_TRY(remove_device_file(impl_->directory, at->second));
+      ANCHORD_TRY(remove_device_file(store.session().directory, at->second));
   }
   return writing.commit();
 }
 
-Result<trust::Phone> Store::find_phone(std::string_view name) {
-  Statement row(impl_->database, "SELECT name, model, sha256, certificate FROM phones WHERE name = ?", name);
+Result<trust::Phone> find_phone(Store& store, std::string_view name) {
+  Statement row(store.session().database,
+                "SELECT name, model, sha256, certificate FROM phones WHERE name = ?", name);
   if (!row.next()) return row.ok() ? Result<trust::Phone>(no_phone(name)) : row.failure();
-  return read_phone(impl_->database, row);
+  return read_phone(store.session().database, row);
 }
 
 }  // namespace anchord::store

@@ -1,9 +1,10 @@
-// What is kept of signed files, so that they are not signed again at each start.
+#include "anchord/store/signatures.h"
+
 #include <array>
 
 #include "anchord/base/writer.h"
 #include "anchord/crypto/digest.h"
-#include "database/impl.h"
+#include "database/session.h"
 
 namespace anchord::store {
 namespace {
@@ -22,9 +23,10 @@ crypto::Sha256 digest_of(const SavedSignature& saved) {
 
 }  // namespace
 
-Result<std::vector<SavedSignature>> Store::saved_signatures() {
+Result<std::vector<SavedSignature>> saved_signatures(Store& store) {
   std::vector<SavedSignature> all;
-  Statement row(impl_->database, "SELECT name, input_digest, header, content_key, whole FROM signatures");
+  Statement row(store.session().database,
+                "SELECT name, input_digest, header, content_key, whole FROM signatures");
   while (row.next()) {
     SavedSignature saved{std::string(row.text(0)), to_buffer(row.blob(1)), to_buffer(row.blob(2)),
                          to_buffer(row.blob(3))};
@@ -34,8 +36,9 @@ Result<std::vector<SavedSignature>> Store::saved_signatures() {
   return all;
 }
 
-Status Store::save_signatures(std::span<const SavedSignature> put, std::span<const std::string> forget) {
-  Database& database = impl_->database;
+Status save_signatures(Store& store, std::span<const SavedSignature> put,
+                       std::span<const std::string> forget) {
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   Statement remove(database, "DELETE FROM signatures WHERE name = ?");
   for (const std::string& name : forget) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "anchord/store/init.h"
 #include "anchord/store/store.h"
 #include "commands/option.h"
 

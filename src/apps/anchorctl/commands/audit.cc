@@ -1,6 +1,7 @@
 // audit: who has changed what, by this state's own record.
 #include <memory>
 
+#include "anchord/store/audit.h"
 #include "commands/commands.h"
 #include "render/output.h"
 
@@ -13,7 +14,7 @@ constexpr unsigned kMostEntries = 1'000'000;
 Outcome list_audit(const Session& session, unsigned limit) {
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
   // One more, to know whether there are older ones.
-  ANCHORD_TRY_ASSIGN(auto entries, store.audit(std::size_t{limit} + 1));
+  ANCHORD_TRY_ASSIGN(auto entries, audit_entries(store, std::size_t{limit} + 1));
   const bool more = entries.size() > limit;
   if (more) entries.pop_back();
   Json list = Json::array();

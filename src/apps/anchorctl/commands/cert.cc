@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 
+#include "anchord/store/lifecycle.h"
 #include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
@@ -59,7 +60,7 @@ Outcome list_certificates(const Session& session) {
 
 Outcome show_certificate(const Session& session, const std::string& prefix) {
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
-  ANCHORD_TRY_ASSIGN(auto known, store.find_certificate(prefix));
+  ANCHORD_TRY_ASSIGN(auto known, find_certificate(store, prefix));
   UnixSeconds now = calendar_now();
   const crypto::Certificate& certificate = known.certificate;
   Json facts = known_json(known, now);
@@ -88,7 +89,7 @@ struct CertRemoveOptions {
 
 Outcome remove_certificate(const Session& session, const CertRemoveOptions& options) {
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
-  ANCHORD_TRY_ASSIGN(auto known, store.find_certificate(options.prefix));
+  ANCHORD_TRY_ASSIGN(auto known, find_certificate(store, options.prefix));
   std::string what = known_line(known);
   if (!may_remove(options.change.yes, what,
                   fmt::format("Phones that ask for {} will be told that it is invalid.{}", what,

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "anchord/store/import.h"
+#include "anchord/store/lifecycle.h"
 #include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "anchord/store/init.h"
 #include "anchord/store/store.h"
 #include "commands/option.h"
 

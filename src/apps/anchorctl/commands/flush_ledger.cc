@@ -8,7 +8,9 @@
 
 #include "anchord/base/clock.h"
 #include "anchord/base/hex.h"
+#include "anchord/store/certificates.h"
 #include "anchord/store/ledger_session.h"
+#include "anchord/store/lifecycle.h"
 #include "client/control_client.h"
 #include "render/progress.h"
 
@@ -67,7 +69,7 @@ Result<std::vector<store::Added>> add_known(const Session& session, store::Store
                                             std::span<const trust::KnownCertificate> certificates,
                                             const store::ChangeRequest& request) {
   bool replaces = std::ranges::any_of(certificates, [&](const trust::KnownCertificate& known) {
-    return store.find_certificate(to_hex(known.certificate.sha256())).has_value();
+    return find_certificate(store, to_hex(known.certificate.sha256())).has_value();
   });
   if (replaces) ANCHORD_TRY(flush_ledger(session, request.force));
   return store::add_known(store, certificates, request);

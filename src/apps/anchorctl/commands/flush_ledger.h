@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "anchord/store/certificates.h"
+#include "anchord/store/lifecycle.h"
 #include "commands/session.h"
 
 namespace anchord::ctl {

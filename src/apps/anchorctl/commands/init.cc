@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "anchord/store/init.h"
 #include "commands/adopt.h"
 #include "commands/commands.h"
 #include "commands/days_option.h"
@@ -69,7 +70,7 @@ Outcome init_cluster(const Session& session, InitOptions options) {
 
   ANCHORD_TRY_ASSIGN(auto store, [&] {
     Progress progress("making keys and certificates");
-    return store::Store::init(directory, options.request);
+    return store::init_store(directory, options.request);
   }());
   ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
 

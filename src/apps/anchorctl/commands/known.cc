@@ -7,6 +7,7 @@
 #include <ranges>
 #include <string_view>
 
+#include "anchord/store/certificates.h"
 #include "render/output.h"
 
 namespace anchord::ctl {

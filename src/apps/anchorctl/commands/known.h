@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "anchord/store/certificates.h"
 #include "anchord/store/store.h"
 #include "commands/session.h"
 #include "render/describe.h"

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "anchord/phone/file_kind.h"
+#include "anchord/store/issued_lists.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/trust_list.h"
 
@@ -19,7 +20,7 @@ using store::LedgerEntry;
 Status note_current(store::Store& store, const char* name, const trust::TrustListFields& fields,
                     std::span<const IssuedList> lists, std::map<std::string, std::uint64_t>& current) {
   current.erase(name);
-  ANCHORD_TRY_ASSIGN(auto saved, store.saved_list(name));
+  ANCHORD_TRY_ASSIGN(auto saved, saved_list(store, name));
   if (!saved || !same_bytes(saved->input_digest, trust::fields_digest(fields))) return {};
   for (const IssuedList& list : lists) {
     if (list.name == name && same_bytes(list.content, saved->content)) current[name] = list.version;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "anchord/phone/file_kind.h"
+#include "anchord/store/lists.h"
 #include "anchord/trust/trust_list.h"
 #include "commands/commands.h"
 #include "commands/files.h"

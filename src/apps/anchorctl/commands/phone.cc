@@ -5,6 +5,7 @@
 
 #include "anchord/phone/device_name.h"
 #include "anchord/store/device_files.h"
+#include "anchord/store/phones.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/files.h"
@@ -105,7 +106,7 @@ Outcome phones_added(store::Store& store, const std::vector<Phone>& added) {
   Text text;
   for (const Phone& given : added) {
     // As it is kept now: what was not given may have been there before.
-    ANCHORD_TRY_ASSIGN(auto kept, store.find_phone(given.name));
+    ANCHORD_TRY_ASSIGN(auto kept, find_phone(store, given.name));
     list.push_back(phone_json(kept, now));
     text.line(one_line(kept));
     if (kept.certificate && !can_encrypt(kept)) {
@@ -132,7 +133,7 @@ Outcome add_phones(const Session& session, const PhoneAddOptions& options) {
     ANCHORD_TRY(check_named(phones.front(), options));
   }
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
-  ANCHORD_TRY(store.put_phones(phones));
+  ANCHORD_TRY(put_phones(store, phones));
   session.tell_changed();
   if (!options.model.empty())
     if (std::string unknown = unknown_model_warning(options.model); !unknown.empty()) warn(unknown);
@@ -202,7 +203,7 @@ Outcome remove_phones(const Session& session, const PhoneRemoveOptions& options)
                               what))) {
     return fail("nothing was removed");
   }
-  ANCHORD_TRY(store.remove_phones(names));
+  ANCHORD_TRY(remove_phones(store, names));
   session.tell_changed();
   return shown_removed(names, false);
 }

@@ -6,6 +6,7 @@
 
 #include "anchord/base/ascii.h"
 #include "anchord/base/parse_number.h"
+#include "anchord/store/init.h"
 #include "anchord/store/recover.h"
 #include "commands/phone_models.h"
 

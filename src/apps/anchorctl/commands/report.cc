@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "anchord/store/issued_lists.h"
 #include "anchord/trust/trust_list.h"
 #include "client/control_client.h"
 #include "commands/commands.h"

@@ -6,6 +6,8 @@
 #include "anchord/base/hex.h"
 #include "anchord/crypto/expiry.h"
 #include "anchord/phone/file_kind.h"
+#include "anchord/store/lists.h"
+#include "anchord/store/service_status.h"
 #include "anchord/trust/trust_list.h"
 #include "client/control_client.h"
 #include "client/failure.h"
@@ -54,10 +56,10 @@ void ask_live(const Session& session, Facts& facts) {
 Result<Facts> gather(const Session& session) {
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
   ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
-  ANCHORD_TRY_ASSIGN(auto itl, store.saved_list(phone::kItlFileName));
+  ANCHORD_TRY_ASSIGN(auto itl, saved_list(store, phone::kItlFileName));
   ANCHORD_TRY_ASSIGN(auto backup, store::backup_state(store));
   ANCHORD_TRY_ASSIGN(auto ledger, LedgerView::read(store, loaded.cluster));
-  ANCHORD_TRY_ASSIGN(auto reports, store.last_status());
+  ANCHORD_TRY_ASSIGN(auto reports, last_status(store));
   ANCHORD_TRY_ASSIGN(auto late, store::late_host(store, calendar_now()));
   ANCHORD_TRY_ASSIGN(auto phones, provisioned_phones(session.state_dir(), loaded.cluster.phones));
   Facts facts{.read_only = store.read_only(),

@@ -1,9 +1,9 @@
-// Lists that phones were given, and those of their own that they are given now.
+#include "tables/issued_lists.h"
+
 #include <algorithm>
 
 #include "anchord/index/file_table.h"
-#include "database/impl.h"
-#include "ledger/ledger_rows.h"
+#include "database/session.h"
 
 namespace anchord::store {
 namespace {
@@ -60,22 +60,8 @@ Status keep_issued_list(Database& database, std::string_view name, Bytes content
   return drop_old(database);
 }
 
-Status keep_list(Store& store, std::string_view name, Bytes content, UnixSeconds now) {
-  Database& database = StoreAccess::database(store);
-  {
-    Statement newest(
-        database,
-        "SELECT version FROM issued_lists WHERE name = ? ORDER BY built_at DESC, rowid DESC LIMIT 1", name);
-    if (newest.next() && static_cast<std::uint64_t>(newest.integer(0)) == version_of_list(content)) return {};
-    if (!newest.ok()) return newest.failure();
-  }
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY(keep_issued_list(database, name, content, now));
-  return writing.commit();
-}
-
 Result<std::vector<IssuedList>> issued_lists(Store& store) {
-  return read_issued_lists(StoreAccess::database(store));
+  return read_issued_lists(store.session().database);
 }
 
 Status fill_shelf(Database& database, trust::ListShelf& shelf) {
@@ -96,7 +82,7 @@ Status fill_shelf(Database& database, trust::ListShelf& shelf) {
 }
 
 Status put_own_lists(Store& store, std::span<const OwnList> lists, UnixSeconds now) {
-  Database& database = StoreAccess::database(store);
+  Database& database = store.session().database;
   ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   ANCHORD_TRY(execute(database, "DELETE FROM own_lists"));
   for (const OwnList& list : lists) {
@@ -116,7 +102,7 @@ Result<std::map<std::string, trust::ListVersion>> read_own_lists(Database& datab
 }
 
 Result<std::map<std::string, trust::ListVersion>> own_list_versions(Store& store) {
-  return read_own_lists(StoreAccess::database(store));
+  return read_own_lists(store.session().database);
 }
 
 }  // namespace anchord::store
