@@ -67,13 +67,13 @@ class Server {
 
  private:
   struct Connection {
-    io::Descriptor socket;
+    FileDescriptor socket;
     crypto::TlsEngine engine;
     Buffer begun;  // the beginning of a question, whose end has not come yet
   };
 
   void accept_all();
-  void take_in(io::Descriptor socket);
+  void take_in(FileDescriptor socket);
   // False: the connection is over.
   bool serve(Connection& c);
   bool answer(Connection& c);
@@ -81,8 +81,8 @@ class Server {
   bool send(Connection& c);
 
   crypto::TlsContext context_;
-  io::Descriptor listener_;
-  io::Descriptor epoll_;
+  FileDescriptor listener_;
+  FileDescriptor epoll_;
   Buffer answer_;  // for session 0
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> free_;
@@ -127,7 +127,7 @@ void Server::run() {
 
 void Server::accept_all() {
   for (;;) {
-    io::Descriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    FileDescriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
       take_in(std::move(socket));
     } else if (errno == EMFILE || errno == ENFILE) {
@@ -138,7 +138,7 @@ void Server::accept_all() {
   }
 }
 
-void Server::take_in(io::Descriptor socket) {
+void Server::take_in(FileDescriptor socket) {
   if (free_.empty()) {
     if (connections_.size() == kMaxConnections) return;
     connections_.push_back(std::make_unique<Connection>());

@@ -21,7 +21,7 @@ using bench::must;
 constexpr std::size_t kHeader = 4;
 constexpr std::uint64_t kFailed = 1;  // datagrams complete only when they fail
 
-Descriptor loopback_socket() {
+FileDescriptor loopback_socket() {
   return must(bind_udp(must(parse_address("127.0.0.1:0", 0)), 4 << 20, false));
 }
 
@@ -78,8 +78,8 @@ class Sender {
   std::size_t failed_ = 0;
   Waker waker_ = must(Waker::create());
   std::unique_ptr<Uring> ring_ = must(Uring::create({.tcp_buffers = 2, .udp_buffers = 2, .waker = waker_}));
-  Descriptor socket_ = loopback_socket();
-  Descriptor receiver_ = loopback_socket();
+  FileDescriptor socket_ = loopback_socket();
+  FileDescriptor receiver_ = loopback_socket();
   Address to_ = local_address(receiver_.get());
 };
 

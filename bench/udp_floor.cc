@@ -51,7 +51,7 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
-io::Descriptor loopback_socket() {
+FileDescriptor loopback_socket() {
   return must(io::bind_udp(must(io::parse_address("127.0.0.1:0", 0)), 4 << 20, false));
 }
 
@@ -142,7 +142,7 @@ class Server {
   File file_;
   io::Waker waker_;
   std::unique_ptr<io::Uring> ring_;
-  io::Descriptor socket_;
+  FileDescriptor socket_;
   std::array<std::uint8_t, wire::kMaxTftpRequest> oack_;
   std::size_t oack_size_ = 0;
 };
@@ -169,7 +169,7 @@ class Sink {
   }
   std::vector<io::Address> addresses() const {
     std::vector<io::Address> out;
-    for (const io::Descriptor& socket : sockets_) out.push_back(io::local_address(socket.get()));
+    for (const FileDescriptor& socket : sockets_) out.push_back(io::local_address(socket.get()));
     return out;
   }
   void wait_for(std::uint64_t windows) {
@@ -181,7 +181,7 @@ class Sink {
   bool take_file(const std::stop_token& stop) {
     std::array<std::uint8_t, 65536> buffer;
     for (std::size_t first = 1; first <= blocks_; first += windowsize_) {
-      for (const io::Descriptor& socket : sockets_) {
+      for (const FileDescriptor& socket : sockets_) {
         for (std::size_t left = std::min(windowsize_, blocks_ + 1 - first); left > 0;) {
           if (recv(socket.get(), buffer.data(), buffer.size(), 0) >= 0) --left;
           if (stop.stop_requested()) return false;
@@ -195,7 +195,7 @@ class Sink {
 
   const std::size_t blocks_;
   const std::size_t windowsize_;
-  std::vector<io::Descriptor> sockets_;
+  std::vector<FileDescriptor> sockets_;
   std::atomic<std::uint64_t> taken_ = 0;  // windows
   std::jthread thread_;
 };
@@ -229,7 +229,7 @@ void send_window(int socket, const io::Address& to, const File& file, std::size_
 
 void measure_sends(const Settings& s) {
   const File file(s);
-  const io::Descriptor socket = loopback_socket();
+  const FileDescriptor socket = loopback_socket();
   Sink sink(file.blocks(), s);
   const std::vector<io::Address> clients = sink.addresses();
   const auto segment = static_cast<std::uint16_t>(s.blksize + wire::kTftpDataHeaderSize);

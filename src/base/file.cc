@@ -17,17 +17,34 @@ constexpr std::string_view kAside = ".new-";
 // As much as files of the kernel's own say that they hold, at most.
 constexpr std::size_t kPage = 4096;
 
-int write_all(int fd, Bytes content) {
+}  // namespace
+
+int write_all(int file, Bytes content) {
   while (!content.empty()) {
-    ssize_t n = ::write(fd, content.data(), content.size());
+    ssize_t n = ::write(file, content.data(), content.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno;
     content = content.subspan(static_cast<std::size_t>(n));
   }
-  return ::fsync(fd) == 0 ? 0 : errno;
+  return 0;
 }
 
-}  // namespace
+ssize_t read_fully(int file, MutableBytes room) {
+  std::size_t filled = 0;
+  while (filled < room.size()) {
+    ssize_t n = ::read(file, room.data() + filled, room.size() - filled);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    if (n == 0) break;
+    filled += static_cast<std::size_t>(n);
+  }
+  return static_cast<ssize_t>(filled);
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  FileDescriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory) ::fsync(directory.get());
+}
 
 std::string quoted(const std::filesystem::path& path) {
   std::string out = "'";
@@ -82,15 +99,14 @@ Status write_file(const std::filesystem::path& path, Bytes content, unsigned mod
   FileDescriptor file(::mkostemp(aside.data(), O_CLOEXEC));
   if (!file) return fail_errno("cannot create a file beside " + quoted(path), errno);
   int problem = ::fchmod(file.get(), mode) == 0 ? write_all(file.get(), content) : errno;
+  if (problem == 0 && ::fsync(file.get()) != 0) problem = errno;
   if (problem == 0 && ::rename(aside.c_str(), path.c_str()) != 0) problem = errno;
   if (problem != 0) {
     ::unlink(aside.c_str());
     return fail_errno("cannot write " + quoted(path), problem);
   }
   // The rename itself must survive a power cut.
-  std::filesystem::path folder = path.parent_path().empty() ? "." : path.parent_path();
-  FileDescriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory) ::fsync(directory.get());
+  sync_folder(path.parent_path().empty() ? "." : path.parent_path());
   return {};
 }
 

@@ -11,7 +11,7 @@
 #include <cstring>
 
 #include "anchord/base/file.h"
-#include "anchord/io/socket.h"
+#include "anchord/base/file_descriptor.h"
 #include "anchord/io/uring.h"
 #include "setup.h"
 
@@ -49,8 +49,8 @@ Status check_multishot_recvmsg(io_uring* ring) {
   if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return fail_errno("cannot make a socket pair to try io_uring with", errno);
   }
-  const Descriptor reader(ends[0]);
-  const Descriptor writer(ends[1]);
+  const FileDescriptor reader(ends[0]);
+  const FileDescriptor writer(ends[1]);
   if (::send(writer.get(), "x", 1, 0) != 1) return fail_errno("cannot send to a socket pair", errno);
 
   msghdr shape = datagram_shape();
@@ -73,7 +73,7 @@ Status check_multishot_recvmsg(io_uring* ring) {
 
 // Whether the kernel takes GSO batches. Without them each datagram is a send of its own.
 bool can_segment() {
-  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const int size = 512;
   return setsockopt(socket.get(), SOL_UDP, UDP_SEGMENT, &size, sizeof size) == 0;
 }

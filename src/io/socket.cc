@@ -16,14 +16,14 @@ bool set_option(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-Result<Descriptor> bound_socket(const Address& address, int type, bool reuse_port) {
+Result<FileDescriptor> bound_socket(const Address& address, int type, bool reuse_port) {
   const auto failed = [&] {
     const int error = errno;
     const char* protocol = type == SOCK_STREAM ? "TCP" : "UDP";
     return fail_errno(fmt::format("cannot listen on {} ({})", address.text(), protocol), error);
   };
   const bool v4 = address.host.is_v4();
-  Descriptor out(socket(v4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
+  FileDescriptor out(socket(v4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
   const int fd = out.get();
   if (!out) return failed();
   // A UDP socket with SO_REUSEADDR would let another program take its packets.
@@ -43,12 +43,7 @@ Result<Descriptor> bound_socket(const Address& address, int type, bool reuse_por
 
 }  // namespace
 
-void Descriptor::reset(int fd) {
-  if (fd_ >= 0) close(fd_);
-  fd_ = fd;
-}
-
-Result<Descriptor> listen_tcp(const Address& address, int backlog, bool reuse_port) {
+Result<FileDescriptor> listen_tcp(const Address& address, int backlog, bool reuse_port) {
   ANCHORD_TRY_ASSIGN(auto out, bound_socket(address, SOCK_STREAM, reuse_port));
   if (!set_option(out.get(), IPPROTO_TCP, TCP_NODELAY, 1) || listen(out.get(), backlog) != 0) {
     return fail_errno(fmt::format("cannot listen on {} (TCP)", address.text()), errno);
@@ -56,7 +51,7 @@ Result<Descriptor> listen_tcp(const Address& address, int backlog, bool reuse_po
   return out;
 }
 
-Result<Descriptor> bind_udp(const Address& address, int buffer, bool reuse_port) {
+Result<FileDescriptor> bind_udp(const Address& address, int buffer, bool reuse_port) {
   ANCHORD_TRY_ASSIGN(auto out, bound_socket(address, SOCK_DGRAM, reuse_port));
   // The first of each pair goes beyond the system's limit, and needs CAP_NET_ADMIN.
   const auto set_either = [&](int forced, int capped) {
@@ -90,7 +85,7 @@ bool is_v4_socket(int fd) {
 }
 
 Result<Waker> Waker::create() {
-  Descriptor event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  FileDescriptor event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event) return fail_errno("cannot make an eventfd (raise the limit of open files, ulimit -n)", errno);
   return Waker(std::move(event));
 }

@@ -139,17 +139,17 @@ class Socket : public State {
  protected:
   std::filesystem::path path() { return folder_ + "/control.sock"; }
 
-  io::Descriptor client() {
+  FileDescriptor client() {
     sockaddr_un name{.sun_family = AF_UNIX};
     path().string().copy(name.sun_path, sizeof(name.sun_path) - 1);
-    io::Descriptor out(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    FileDescriptor out(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
     EXPECT_EQ(::connect(out.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
     return out;
   }
-  static void send(const io::Descriptor& to, const std::string& text) {
+  static void send(const FileDescriptor& to, const std::string& text) {
     EXPECT_EQ(::send(to.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
   }
-  static std::string received(const io::Descriptor& from) {
+  static std::string received(const FileDescriptor& from) {
     char room[1024];
     ssize_t n = ::recv(from.get(), room, sizeof(room), 0);
     return n < 0 ? "nothing yet" : std::string(room, static_cast<std::size_t>(n));
@@ -167,8 +167,8 @@ TEST_F(Socket, OneRequestAsksAndOneAnswerComes) {
   auto answer = [](const protocol::Request& request) {
     return std::holds_alternative<protocol::StatusRequest>(request) ? "heard" : "misheard";
   };
-  io::Descriptor asking = client();
-  io::Descriptor silent = client();
+  FileDescriptor asking = client();
+  FileDescriptor silent = client();
   send(asking, kAsking.substr(0, 3));
   socket->serve(0, answer);
   EXPECT_EQ(received(asking), "nothing yet");
@@ -197,8 +197,8 @@ TEST_F(Socket, WhatIsNoRequestIsRefused) {
            "): use the anchorctl that was installed with the service";
   };
   testing::internal::CaptureStderr();
-  io::Descriptor other = client(), cut_off = client(), large = client(), slow = client();
-  io::Descriptor newer = client(), gone = client(), looking = client();
+  FileDescriptor other = client(), cut_off = client(), large = client(), slow = client();
+  FileDescriptor newer = client(), gone = client(), looking = client();
   send(other, "status\n");
   send(cut_off, kAsking.substr(0, 20));
   ::shutdown(cut_off.get(), SHUT_WR);
@@ -229,10 +229,10 @@ TEST_F(Socket, WhatIsNoRequestIsRefused) {
 TEST_F(Socket, TooManyClientsWait) {
   auto socket = ControlSocket::open(path()).value();
   auto answer = [](const protocol::Request&) { return std::string("x"); };
-  std::vector<io::Descriptor> clients;
+  std::vector<FileDescriptor> clients;
   for (std::size_t i = 0; i < ControlSocket::kMaxClients; ++i) clients.push_back(client());
   socket.serve(0, answer);
-  io::Descriptor late = client();
+  FileDescriptor late = client();
   send(late, kAsking);
   socket.serve(1, answer);
   EXPECT_EQ(received(late), "nothing yet");
@@ -248,7 +248,7 @@ TEST_F(Socket, OneThatIsGoneIsMadeAnewAndALeftoverReplaced) {
     auto socket = ControlSocket::open(path()).value();
     auto is_made_anew = [&] {
       socket.look_after();
-      io::Descriptor asking = client();
+      FileDescriptor asking = client();
       send(asking, kAsking);
       socket.serve(0, [](const protocol::Request&) { return std::string("x"); });
       return received(asking) == "x";
@@ -266,7 +266,7 @@ TEST_F(Socket, OneThatIsGoneIsMadeAnewAndALeftoverReplaced) {
   }
   EXPECT_FALSE(std::filesystem::exists(path()));
   // A killed one leaves its socket behind.
-  io::Descriptor dead(::socket(AF_UNIX, SOCK_STREAM, 0));
+  FileDescriptor dead(::socket(AF_UNIX, SOCK_STREAM, 0));
   sockaddr_un name{.sun_family = AF_UNIX};
   path().string().copy(name.sun_path, sizeof(name.sun_path) - 1);
   ASSERT_EQ(::bind(dead.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);

@@ -28,7 +28,7 @@ class Notified : public State {
     State::SetUp();
     const std::string path = folder_ + "/notify";
     sockaddr_un name = socket_name(path);
-    manager_ = io::Descriptor(::socket(AF_UNIX, SOCK_DGRAM, 0));
+    manager_ = FileDescriptor(::socket(AF_UNIX, SOCK_DGRAM, 0));
     ASSERT_EQ(::bind(manager_.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
     ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
   }
@@ -38,7 +38,7 @@ class Notified : public State {
   }
 
   // What comes next; empty when nothing does within `wait` milliseconds.
-  static std::string received(const io::Descriptor& from, Millis wait) {
+  static std::string received(const FileDescriptor& from, Millis wait) {
     pollfd waiting{from.get(), POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(wait)) != 1) return {};
     char room[4096];
@@ -56,13 +56,13 @@ class Notified : public State {
   protocol::Answer ask(const protocol::Request& request) {
     const std::string line = protocol::encode_request(request);
     sockaddr_un name = socket_name(folder_ + "/control.sock");
-    io::Descriptor client(::socket(AF_UNIX, SOCK_STREAM, 0));
+    FileDescriptor client(::socket(AF_UNIX, SOCK_STREAM, 0));
     EXPECT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
     EXPECT_EQ(::send(client.get(), line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
     return protocol::decode_answer(received(client, time_bound())).value();
   }
 
-  io::Descriptor manager_;
+  FileDescriptor manager_;
 };
 
 TEST_F(Notified, ProgressIsToldOnceASecondAndAsksForTimeUntilReady) {

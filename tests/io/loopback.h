@@ -21,14 +21,14 @@ inline bool have_ipv6() {
 }
 
 // A broken ring must fail a test, not hang it.
-inline void limit_receives(const Descriptor& socket) {
+inline void limit_receives(const FileDescriptor& socket) {
   const timeval limit{.tv_sec = static_cast<time_t>(time_bound() / 1000), .tv_usec = 0};
   setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }
 
-inline Descriptor client(const Address& to, int type) {
+inline FileDescriptor client(const Address& to, int type) {
   const bool v4 = to.host.is_v4();
-  Descriptor out(::socket(v4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
+  FileDescriptor out(::socket(v4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
   limit_receives(out);
   sockaddr_storage name;
   const socklen_t length = to_kernel(to, v4, name);
@@ -36,12 +36,12 @@ inline Descriptor client(const Address& to, int type) {
   return out;
 }
 
-inline void put(const Descriptor& to, const std::string& text) {
+inline void put(const FileDescriptor& to, const std::string& text) {
   EXPECT_EQ(::send(to.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
 }
 
 // One receive: "" at the end of the stream.
-inline std::string take(const Descriptor& from) {
+inline std::string take(const FileDescriptor& from) {
   std::string out(65536, '\0');
   const ssize_t got = ::recv(from.get(), out.data(), out.size(), 0);
   EXPECT_GE(got, 0) << "nothing came";

@@ -15,29 +15,11 @@
 namespace anchord::io {
 namespace {
 
-int option(const Descriptor& fd, int level, int name) {
+int option(const FileDescriptor& fd, int level, int name) {
   int value = -1;
   socklen_t length = sizeof value;
   EXPECT_EQ(getsockopt(fd.get(), level, name, &value, &length), 0);
   return value;
-}
-
-bool is_open(int fd) {
-  return fcntl(fd, F_GETFD) >= 0;
-}
-
-TEST(Descriptor, ClosesOnceAndMoves) {
-  const int raw = dup(0);
-  {
-    Descriptor one(raw);
-    Descriptor two = std::move(one);
-    EXPECT_FALSE(one);
-    EXPECT_EQ(two.get(), raw);
-    Descriptor& same = two;
-    two = std::move(same);
-    EXPECT_TRUE(is_open(raw));
-  }
-  EXPECT_FALSE(is_open(raw));
 }
 
 TEST(ListenTcp, SharesItsPortAndSetsNoDelay) {

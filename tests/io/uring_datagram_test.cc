@@ -9,13 +9,13 @@ namespace {
 
 class UringDatagramTest : public UringTest {
  protected:
-  Descriptor bound(const char* host) {
+  FileDescriptor bound(const char* host) {
     return bind_udp({.host = parse_host(host).value()}, 1 << 16, false).value();
   }
   Datagram look(const Completion& c) { return ring_->datagram(c); }
 
   // Sends to our socket on `host`, and back from where it was sent to.
-  void echo(const Descriptor& socket, const char* host) {
+  void echo(const FileDescriptor& socket, const char* host) {
     const Address at{.host = parse_host(host).value(), .port = local_address(socket.get()).port};
     auto other = client(at, SOCK_DGRAM);  // connected: takes packets from `at` only
     put(other, "request");
@@ -36,7 +36,7 @@ class UringDatagramTest : public UringTest {
     ring_->submit();
     EXPECT_EQ(take(other), "answer");
   }
-  OutDatagram& answer(const Datagram& to, const Descriptor& socket) {
+  OutDatagram& answer(const Datagram& to, const FileDescriptor& socket) {
     OutDatagram& out = ring_->new_datagram();
     out.start(to.from, to.to, is_v4_socket(socket.get()));
     return out;

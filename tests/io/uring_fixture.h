@@ -52,7 +52,7 @@ class UringTest : public testing::Test {
   }
 
   // A connected pair: our descriptor, the client's socket.
-  std::pair<int, Descriptor> connection(const Address& at = loopback(0)) {
+  std::pair<int, FileDescriptor> connection(const Address& at = loopback(0)) {
     auto listener = listen_tcp(at, 16).value();
     constexpr std::uint64_t kTag = 900;
     ring_->accept(listener.get(), kTag);

@@ -18,7 +18,7 @@ namespace {
 TEST_F(UringTest, AcceptsOneAfterTheOther) {
   auto listener = listen_tcp(loopback(0), 16).value();
   const Address at = local_address(listener.get());
-  std::vector<Descriptor> clients;
+  std::vector<FileDescriptor> clients;
   for (int i = 0; i < 5; ++i) {
     ring_->accept(listener.get(), 1);
     clients.push_back(client(at, SOCK_STREAM));
@@ -34,7 +34,7 @@ TEST_F(UringTest, AcceptsOneAfterTheOther) {
 
 TEST_F(UringTest, KnowsWhoHasLeftBeforeItWasAccepted) {
   auto listener = listen_tcp(loopback(0), 16).value();
-  Descriptor gone = client(local_address(listener.get()), SOCK_STREAM);
+  FileDescriptor gone = client(local_address(listener.get()), SOCK_STREAM);
   const Address was = local_address(gone.get());
   const linger reset{.l_onoff = 1, .l_linger = 0};
   ASSERT_EQ(setsockopt(gone.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
@@ -49,11 +49,11 @@ TEST_F(UringTest, KnowsWhoHasLeftBeforeItWasAccepted) {
 TEST_F(UringTest, ConnectsAndSaysWhenAndWhyNot) {
   auto listener = listen_tcp(loopback(0), 16).value();
   const Address at = local_address(listener.get());
-  const Descriptor first(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const FileDescriptor first(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ring_->connect(first.get(), at, 1);
   EXPECT_EQ(next(1).value().result, 0);
   listener.reset();
-  const Descriptor second(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const FileDescriptor second(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ring_->connect(second.get(), at, 1);
   EXPECT_EQ(next(1).value().result, -ECONNREFUSED);
 }
@@ -62,7 +62,7 @@ TEST_F(UringTest, CancelEndsAConnectThatNobodyAnswers) {
   auto listener = listen_tcp(loopback(0), 1).value();
   ring_->set_backlog(listener.get(), 0);
   const Address at = local_address(listener.get());
-  std::vector<Descriptor> sockets;
+  std::vector<FileDescriptor> sockets;
   for (std::uint64_t i = 1; i <= 4; ++i) {  // more than the backlog takes
     sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     ring_->connect(sockets.back().get(), at, i);
@@ -158,7 +158,7 @@ TEST_F(UringTest, AListenerThatIsShutDownRefuses) {
   const auto ended = next(1).value();
   EXPECT_LT(ended.result, 0);
   EXPECT_FALSE(ended.more);
-  Descriptor late(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  FileDescriptor late(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_storage name;
   const socklen_t length = to_kernel(at, true, name);
   EXPECT_EQ(::connect(late.get(), reinterpret_cast<sockaddr*>(&name), length), -1);

@@ -15,10 +15,10 @@
 #include "../failing_new.h"
 #include "../stores.h"
 #include "../time_bound.h"
+#include "anchord/base/file_descriptor.h"
 #include "anchord/base/hex.h"
 #include "anchord/base/log.h"
 #include "anchord/control/server.h"
-#include "anchord/io/socket.h"
 #include "anchord/protocol/message.h"
 #include "anchord/protocol/socket_path.h"
 #include "state.h"
@@ -28,7 +28,7 @@ namespace {
 
 // What a peer sends back until it ends; empty when nobody is there.
 std::string said(const sockaddr* peer, socklen_t length, std::string_view request) {
-  io::Descriptor socket(::socket(peer->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  FileDescriptor socket(::socket(peer->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval timeout{.tv_sec = 5, .tv_usec = 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
   if (::connect(socket.get(), peer, length) != 0) return {};

@@ -1,6 +1,8 @@
 // Whole files, read with a limit and replaced in one step.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -18,6 +20,15 @@ std::string quoted(const std::filesystem::path& path);
 Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit);
 // The same of one that is open; `path` is for the error.
 Result<Buffer> read_descriptor(int file, const std::filesystem::path& path, std::size_t limit);
+
+// Writes all of it to an open file. 0, or what errno said.
+int write_all(int file, Bytes content);
+
+// Reads until there is no more room or no more to read: how many bytes there were, or -1 and errno.
+ssize_t read_fully(int file, MutableBytes room);
+
+// Has new names in a folder survive a power cut. There is nothing to be done where it fails.
+void sync_folder(const std::filesystem::path& folder);
 
 // Writes aside in the same folder, syncs, and renames over `path`: at any moment
 // there is either the old file or the new one, never a part. `mode` as chmod.

@@ -1,4 +1,4 @@
-// A file descriptor that is closed at its end.
+// The owner of a file descriptor, which it closes at its end: of a file, a folder, a socket, anything.
 #pragma once
 
 #include <unistd.h>
@@ -11,17 +11,20 @@ class FileDescriptor {
  public:
   FileDescriptor() = default;
   explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.release()) {}
   FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
+    if (this != &other) reset(other.release());
     return *this;
   }
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
+  ~FileDescriptor() { reset(); }
 
   int get() const { return fd_; }
   int release() { return std::exchange(fd_, -1); }
+  // Closes the one that it has, for another.
+  void reset(int fd = -1) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = fd;
+  }
   explicit operator bool() const { return fd_ >= 0; }
 
  private:

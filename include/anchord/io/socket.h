@@ -10,30 +10,10 @@
 #include <utility>
 
 #include "anchord/base/error.h"
+#include "anchord/base/file_descriptor.h"
 #include "anchord/io/address.h"
 
 namespace anchord::io {
-
-// Owns a file descriptor.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    if (this != &other) reset(other.release());
-    return *this;
-  }
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  int release() { return std::exchange(fd_, -1); }
-  void reset(int fd = -1);
-
- private:
-  int fd_ = -1;
-};
 
 // An IPv4 address gets an IPv4 socket. "::" also takes IPv4 clients, any other
 // IPv6 address only its own. Port 0 lets the kernel choose: see local_address().
@@ -41,13 +21,13 @@ class Descriptor {
 // With `reuse_port`, sockets of one user that all ask for it share a port, each
 // with its part of the clients (SO_REUSEPORT): a shard's. What listeners accept has
 // TCP_NODELAY. Fails with "cannot listen on ADDRESS (TCP): reason".
-Result<Descriptor> listen_tcp(const Address& address, int backlog, bool reuse_port = true);
+Result<FileDescriptor> listen_tcp(const Address& address, int backlog, bool reuse_port = true);
 
 // Tells for each datagram which local address it was sent to. `buffer` is in bytes,
 // for what was received and for what is being sent; without CAP_NET_ADMIN the kernel
 // caps it silently at net.core.rmem_max and wmem_max. Fails with "cannot listen on
 // ADDRESS (UDP): reason".
-Result<Descriptor> bind_udp(const Address& address, int buffer, bool reuse_port);
+Result<FileDescriptor> bind_udp(const Address& address, int buffer, bool reuse_port);
 
 // The bytes of received datagrams that the kernel holds for a socket, as it counts
 // them; 0 when the descriptor is no socket.
@@ -68,8 +48,8 @@ class Waker {
   int descriptor() const { return event_.get(); }
 
  private:
-  explicit Waker(Descriptor event) : event_(std::move(event)) {}
-  Descriptor event_;
+  explicit Waker(FileDescriptor event) : event_(std::move(event)) {}
+  FileDescriptor event_;
 };
 
 // Raises the soft limit of open descriptors to the hard one; returns the limit

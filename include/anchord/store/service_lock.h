@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "anchord/base/error.h"
+#include "anchord/base/file_descriptor.h"
 
 namespace anchord::store {
 
@@ -23,13 +24,12 @@ class ServiceLock {
   // Whether this process may lock it at all, without doing so. Makes no file.
   static Status may_take(const std::filesystem::path& state);
 
-  ServiceLock(ServiceLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  ServiceLock(ServiceLock&&) = default;
   ServiceLock& operator=(ServiceLock&&) = delete;
-  ~ServiceLock();
 
  private:
-  explicit ServiceLock(int file) : file_(file) {}
-  int file_;
+  explicit ServiceLock(FileDescriptor file) : file_(std::move(file)) {}
+  FileDescriptor file_;
 };
 
 // Root serves nothing of another user's, who could have it read what is root's alone. `user`: whom

@@ -53,7 +53,7 @@ std::optional<Failure> Stream::open(const io::Address& target, const How& how) {
   if (!prepared_) {
     if (auto failure = prepare(target.host)) return failure;
   }
-  io::Descriptor made = std::move(prepared_);
+  FileDescriptor made = std::move(prepared_);
   secure_ = how.tls != nullptr;
   if (secure_) {
     if (!tls_) tls_ = std::make_unique<crypto::TlsEngine>();

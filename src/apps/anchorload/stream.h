@@ -10,8 +10,8 @@
 #include <memory>
 #include <optional>
 
+#include "anchord/base/file_descriptor.h"
 #include "anchord/crypto/tls.h"
-#include "anchord/io/socket.h"
 #include "client.h"
 #include "failure.h"
 
@@ -91,7 +91,7 @@ class Stream {
   const std::uint32_t client_;
   std::unique_ptr<crypto::TlsEngine> tls_;  // made when it is needed for the first time
   bool secure_ = false;
-  io::Descriptor prepared_;
+  FileDescriptor prepared_;
   io::Address target_;
   int fd_ = -1;
   bool connecting_ = false;

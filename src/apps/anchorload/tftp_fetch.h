@@ -83,11 +83,11 @@ class TftpFetch {
   Worker& worker_;
   const std::uint32_t client_;
   const TftpReadSettings settings_;
-  io::Descriptor socket_;
+  FileDescriptor socket_;
   std::uint8_t receive_part_ = kReceivePart;  // the other one's belong to old_
-  io::Descriptor old_;                        // being closed
+  FileDescriptor old_;                        // being closed
   bool old_is_dead_ = false;                  // it is kept instead
-  std::vector<io::Descriptor> dead_;          // open, so that the kernel does not answer for them
+  std::vector<FileDescriptor> dead_;          // open, so that the kernel does not answer for them
   bool busy_ = false;
   TftpGet get_;
   io::Address target_;

@@ -160,7 +160,7 @@ Status Listeners::bind_tftp(io::Address address) {
     set.v4 = io::is_v4_socket(requests.get());
     set.requests = std::move(requests);
     for (unsigned i = 0; i < kTransferSockets; ++i) {
-      ANCHORD_TRY_ASSIGN(io::Descriptor transfer, io::bind_udp({.host = address.host, .scope = address.scope},
+      ANCHORD_TRY_ASSIGN(FileDescriptor transfer, io::bind_udp({.host = address.host, .scope = address.scope},
                                                                kTransferBuffer, false));
       set.transfers.push_back(std::move(transfer));
     }
@@ -173,14 +173,14 @@ Status Listeners::bind_tftp(io::Address address) {
 service::ShardSockets Listeners::for_shard(unsigned shard) const {
   service::ShardSockets out;
   const ShardSet& own = shards_[shard];
-  for (const io::Descriptor& d : own.tvs) out.tvs.push_back(d.get());
-  for (const io::Descriptor& d : own.http) out.http.push_back(d.get());
-  for (const io::Descriptor& d : own.https) out.https.push_back(d.get());
+  for (const FileDescriptor& d : own.tvs) out.tvs.push_back(d.get());
+  for (const FileDescriptor& d : own.http) out.http.push_back(d.get());
+  for (const FileDescriptor& d : own.https) out.https.push_back(d.get());
   for (const TftpSet& set : own.tftp) {
     auto& tftp = out.tftp.emplace_back();
     tftp.requests = set.requests.get();
     tftp.v4 = set.v4;
-    for (const io::Descriptor& d : set.transfers) tftp.transfers.push_back(d.get());
+    for (const FileDescriptor& d : set.transfers) tftp.transfers.push_back(d.get());
   }
   return out;
 }

@@ -35,17 +35,17 @@ class Listeners {
 
  private:
   struct TftpSet {
-    io::Descriptor requests;
-    std::vector<io::Descriptor> transfers;
+    FileDescriptor requests;
+    std::vector<FileDescriptor> transfers;
     bool v4 = true;
   };
   struct ShardSet {
-    std::vector<io::Descriptor> tvs;
-    std::vector<io::Descriptor> http;
-    std::vector<io::Descriptor> https;
+    std::vector<FileDescriptor> tvs;
+    std::vector<FileDescriptor> http;
+    std::vector<FileDescriptor> https;
     std::vector<TftpSet> tftp;
   };
-  using StreamSockets = std::vector<io::Descriptor> ShardSet::*;
+  using StreamSockets = std::vector<FileDescriptor> ShardSet::*;
 
   Status bind_host(const io::Host& host, const Options& options);
   Status bind_stream(io::Address address, StreamSockets sockets, std::vector<io::Address>& bound);

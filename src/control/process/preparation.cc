@@ -21,14 +21,14 @@
 namespace anchord::control {
 namespace {
 
-Result<io::Descriptor> catch_signals() {
+Result<FileDescriptor> catch_signals() {
   sigset_t set;
   sigemptyset(&set);
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGIO, SIG_IGN);  // somebody opens a file for writing while we look whether anybody has
-  io::Descriptor out(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  FileDescriptor out(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!out) return fail_errno("cannot wait for signals", errno);
   return out;
 }
@@ -56,7 +56,7 @@ void warn_of_what_is_odd(const Options& options) {
 Result<Prepared> prepare(const Options& options, unsigned shards, const MemoryPlan& memory) {
   // Before anything is bound or read: another service may be using it.
   ANCHORD_TRY_ASSIGN(store::ServiceLock lock, store::ServiceLock::take(options.state));
-  ANCHORD_TRY_ASSIGN(io::Descriptor signals, catch_signals());
+  ANCHORD_TRY_ASSIGN(FileDescriptor signals, catch_signals());
   ANCHORD_TRY(check_machine(options, shards));
   ANCHORD_TRY_ASSIGN(Listeners listeners, Listeners::bind(options, shards));
   ANCHORD_TRY(drop_privileges(options.user));

@@ -20,7 +20,7 @@ namespace anchord::control {
 
 // What the service goes on with. Whoever asks over the control socket meanwhile is answered by `starting`.
 struct Prepared {
-  Prepared(store::ServiceLock lock_taken, io::Descriptor signals_caught, Listeners bound,
+  Prepared(store::ServiceLock lock_taken, FileDescriptor signals_caught, Listeners bound,
            std::unique_ptr<Starting> begun, store::Store opened, store::Store opened_for_ledger,
            std::unique_ptr<Provisioner> started)
       : lock(std::move(lock_taken)),
@@ -32,7 +32,7 @@ struct Prepared {
         starting(std::move(begun)) {}
 
   store::ServiceLock lock;  // ends last
-  io::Descriptor signals;   // readable when SIGTERM, SIGINT or SIGHUP came: a signalfd
+  FileDescriptor signals;   // readable when SIGTERM, SIGINT or SIGHUP came: a signalfd
   Listeners listeners;
   store::Store store;
   store::Store ledger_store;  // a connection of its own

@@ -99,7 +99,7 @@ class Server::Impl {
   MemoryGuard guard_;
   ReaderLimit readers_;
   store::ServiceLock lock_;  // ends last
-  io::Descriptor signals_;
+  FileDescriptor signals_;
   Listeners listeners_;
   std::optional<ControlSocket> control_;  // once starting_ has let go of it
   std::unique_ptr<Provisioner> provisioner_;

@@ -13,9 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include "anchord/base/file.h"
+#include "anchord/base/file_descriptor.h"
 #include "anchord/base/printable.h"
 #include "anchord/control/start_checks.h"
-#include "anchord/io/socket.h"
 #include "anchord/protocol/socket_path.h"
 #include "anchord/store/hosts.h"
 #include "anchord/store/inspect.h"
@@ -142,15 +142,6 @@ std::string read_all(int from) {
   }
 }
 
-void write_all(int to, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(to, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-}
-
 }  // namespace
 
 StateFindings look_at_state(const Options& options) {
@@ -159,12 +150,13 @@ StateFindings look_at_state(const Options& options) {
   };
   int ends[2];
   if (::pipe(ends) != 0) return failed("cannot look at the state directory");
-  io::Descriptor from(ends[0]);
-  io::Descriptor to(ends[1]);
+  FileDescriptor from(ends[0]);
+  FileDescriptor to(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return failed("cannot look at the state directory");
   if (child == 0) {
-    write_all(to.get(), text_of(Look(options).all()));
+    // What does not get through is missed on the other side.
+    (void)write_all(to.get(), as_bytes(text_of(Look(options).all())));
     ::_exit(0);
   }
   to.reset();

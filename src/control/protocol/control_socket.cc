@@ -46,7 +46,7 @@ Status ControlSocket::bind() {
   // Left by a service that was killed; what else may be there is somebody's.
   std::error_code ignored;
   if (std::filesystem::is_socket(std::filesystem::symlink_status(path_, ignored))) ::unlink(path_.c_str());
-  io::Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  FileDescriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   // The socket's own mode becomes that of its name: there is no moment in which others could
   // connect, and other threads' files do not get the mode.
   struct stat info{};
@@ -89,7 +89,7 @@ void ControlSocket::poll_for(std::vector<pollfd>& out) const {
 
 void ControlSocket::serve(Millis now, const Answerer& answer) {
   while (clients_.size() < kMaxClients) {
-    io::Descriptor next(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    FileDescriptor next(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!next) break;
     clients_.push_back({.descriptor = std::move(next), .deadline = now + protocol::kTimeout});
   }

@@ -47,7 +47,7 @@ class ControlSocket {
 
  private:
   struct Client {
-    io::Descriptor descriptor;
+    FileDescriptor descriptor;
     Millis deadline = 0;
     std::string request;
     std::string answer;
@@ -67,7 +67,7 @@ class ControlSocket {
   static bool advance(Client& client, const Answerer& answer);
   static void refuse(Client& client, const Error& why);
 
-  io::Descriptor listener_;
+  FileDescriptor listener_;
   std::filesystem::path path_;
   Identity identity_;
   std::string problem_;  // why it cannot be made anew

@@ -23,7 +23,7 @@ bool is_link(const std::filesystem::path& path) {
 }  // namespace
 
 Result<FolderWatch> FolderWatch::open(const std::filesystem::path& root) {
-  io::Descriptor inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  FileDescriptor inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify) return fail_errno("cannot watch folders (see fs.inotify.max_user_instances)", errno);
   return FolderWatch(root, std::move(inotify));
 }

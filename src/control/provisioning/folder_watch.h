@@ -31,11 +31,11 @@ class FolderWatch {
   Events take();
 
  private:
-  FolderWatch(std::filesystem::path root, io::Descriptor inotify)
+  FolderWatch(std::filesystem::path root, FileDescriptor inotify)
       : root_(std::move(root)), inotify_(std::move(inotify)) {}
 
   std::filesystem::path root_;
-  io::Descriptor inotify_;
+  FileDescriptor inotify_;
   std::unordered_map<int, std::string> folders_;  // by watch
 };
 

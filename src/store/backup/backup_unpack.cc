@@ -67,7 +67,7 @@ Status Unpacker::put_file(const Entry& entry, EntryReader& reader) const {
   for (;;) {
     ANCHORD_TRY_ASSIGN(auto piece, reader.content());
     if (piece.empty()) break;
-    if (int number = write_fully(fd.get(), piece); number != 0)
+    if (int number = write_all(fd.get(), piece); number != 0)
       return fail_errno(fmt::format("cannot write '{}'", path.string()), number);
   }
   // Before the mode: giving a file away takes bits from it.

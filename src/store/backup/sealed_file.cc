@@ -141,7 +141,7 @@ Result<SealedWriter> SealedWriter::create(const std::filesystem::path& file, Sea
 }
 
 Status SealedWriter::put(Bytes bytes) {
-  if (int problem = write_fully(fd_.get(), bytes); problem != 0)
+  if (int problem = write_all(fd_.get(), bytes); problem != 0)
     return fail_errno("cannot write " + quoted(file_), problem);
   return {};
 }

@@ -13,9 +13,9 @@
 #include "anchord/base/bytes.h"
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
+#include "anchord/base/file_descriptor.h"
 #include "anchord/crypto/aead.h"
 #include "anchord/crypto/scrypt.h"
-#include "database/file_descriptor.h"
 
 namespace anchord::store {
 

@@ -1,5 +1,6 @@
 #include "backup/store_copy.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <stdlib.h>
 #include <sys/file.h>

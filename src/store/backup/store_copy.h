@@ -7,8 +7,8 @@
 
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
+#include "anchord/base/file_descriptor.h"
 #include "anchord/store/store.h"
-#include "database/file_descriptor.h"
 #include "database/temporary_folder.h"
 
 namespace anchord::store {

@@ -13,12 +13,12 @@
 
 #include "anchord/base/ascii.h"
 #include "anchord/base/file.h"
+#include "anchord/base/file_descriptor.h"
 #include "anchord/base/hex.h"
 #include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
 #include "anchord/trust/trust_list.h"
 #include "changes/adopt.h"
-#include "database/file_descriptor.h"
 #include "database/no_rights.h"
 #include "database/schema.h"
 #include "database/state_folder.h"
@@ -199,7 +199,6 @@ class NewStateFolder {
       for (const auto& folder : made_folders_) ::rmdir(folder.c_str());
       if (made_directory_) ::rmdir(directory_.c_str());
     }
-    if (lock_ >= 0) ::close(lock_);
   }
 
   Status prepare();
@@ -212,7 +211,7 @@ class NewStateFolder {
   std::filesystem::path directory_;
   std::vector<std::filesystem::path> made_;
   std::vector<std::filesystem::path> made_folders_;
-  int lock_ = -1;
+  FileDescriptor lock_;
   bool made_directory_ = false;
   bool kept_ = false;
 };
@@ -248,11 +247,11 @@ Status NewStateFolder::prepare() {
   if (!made_directory_ && errno != EEXIST)
     return fail_at(fmt::format("cannot make the state directory '{}'", directory_.string()), errno,
                    std::filesystem::absolute(directory_).parent_path());
-  lock_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0)
+  lock_.reset(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock_)
     return fail_at(fmt::format("cannot open the state directory '{}'", directory_.string()), errno,
                    directory_);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0)
     return fail(fmt::format("another 'anchorctl init' is making a cluster in '{}': wait for it",
                             directory_.string()));
   ANCHORD_TRY_ASSIGN(auto state, open_state(directory_));

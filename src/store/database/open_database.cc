@@ -9,7 +9,8 @@
 #include <string>
 #include <system_error>
 
-#include "database/file_descriptor.h"
+#include "anchord/base/file.h"
+#include "anchord/base/file_descriptor.h"
 #include "database/schema.h"
 #include "database/state_folder.h"
 #include "database/temporary_folder.h"
@@ -58,8 +59,7 @@ Status copy_file(const TrustedFolder& state, const std::string& name, const std:
     const ssize_t count = read_fully(from.get(), piece);
     if (count < 0) return fail_errno(fmt::format("cannot read '{}'", (state.path() / name).string()), errno);
     if (count == 0) return {};
-    if (int problem = write_fully(out.get(), Bytes(piece).first(static_cast<std::size_t>(count)));
-        problem != 0)
+    if (int problem = write_all(out.get(), Bytes(piece).first(static_cast<std::size_t>(count))); problem != 0)
       return fail_errno(fmt::format("cannot write '{}'", to.string()), problem);
   }
 }

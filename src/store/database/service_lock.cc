@@ -9,7 +9,6 @@
 #include <cerrno>
 
 #include "anchord/base/file.h"
-#include "anchord/base/file_descriptor.h"
 #include "database/open_database.h"
 #include "database/state_folder.h"
 
@@ -66,7 +65,7 @@ Result<ServiceLock> ServiceLock::take(const std::filesystem::path& state) {
   give_lock_to_owner(file.get(), folder);
   for (int attempt = 0; attempt < kLockTries; ++attempt) {
     struct flock lock = whole_file();
-    if (::fcntl(file.get(), F_SETLK, &lock) == 0) return ServiceLock(file.release());
+    if (::fcntl(file.get(), F_SETLK, &lock) == 0) return ServiceLock(std::move(file));
     if (errno != EACCES && errno != EAGAIN) return fail_errno("cannot lock " + quoted(path), errno);
     if (auto pid = holder(file.get()))
       return fail(fmt::format("another anchord (pid {}) serves from {}: end it first", *pid, quoted(state)));
@@ -94,10 +93,6 @@ Status check_service_user(const std::filesystem::path& state, const std::string&
       fmt::format("the state directory {} belongs to {}, and the service would run as {}: start it as "
                   "that user, or as root with --user {}",
                   quoted(state), owner, user.empty() ? "root" : "'" + user + "'", owner));
-}
-
-ServiceLock::~ServiceLock() {
-  if (file_ >= 0) ::close(file_);
 }
 
 std::optional<pid_t> service_of(const std::filesystem::path& state) {

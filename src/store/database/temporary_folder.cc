@@ -1,5 +1,6 @@
 #include "database/temporary_folder.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <stdlib.h>
 #include <sys/file.h>

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "anchord/base/error.h"
-#include "database/file_descriptor.h"
+#include "anchord/base/file_descriptor.h"
 
 namespace anchord::store {
 

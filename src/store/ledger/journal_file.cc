@@ -12,8 +12,8 @@
 #include <new>
 
 #include "anchord/base/file.h"
+#include "anchord/base/file_descriptor.h"
 #include "anchord/crypto/digest.h"
-#include "database/file_descriptor.h"
 
 namespace anchord::store {
 namespace {

@@ -1,7 +1,6 @@
 #include "client/socket.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,9 +8,10 @@
 namespace anchord::ctl {
 
 Result<StreamSocket> StreamSocket::connect(const sockaddr* address, socklen_t length, Millis deadline) {
-  int fd = ::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail_errno("socket", errno);
-  StreamSocket out(fd, deadline);
+  FileDescriptor socket(::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return fail_errno("socket", errno);
+  const int fd = socket.get();
+  StreamSocket out(std::move(socket), deadline);
   if (::connect(fd, address, length) == 0) return out;
   if (errno != EINPROGRESS) return fail_errno("connect", errno);
   ANCHORD_TRY(out.wait_for(POLLOUT));
@@ -22,15 +22,11 @@ Result<StreamSocket> StreamSocket::connect(const sockaddr* address, socklen_t le
   return out;
 }
 
-StreamSocket::~StreamSocket() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Status StreamSocket::wait_for(short events) const {
   for (;;) {
     Millis now = monotonic_now();
     if (now >= deadline_) return fail("timed out");
-    pollfd entry{fd_, events, 0};
+    pollfd entry{socket_.get(), events, 0};
     int ready = ::poll(&entry, 1, static_cast<int>(std::min<Millis>(deadline_ - now, 1000)));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail_errno("poll", errno);
@@ -44,7 +40,7 @@ std::unexpected<Error> StreamSocket::failed(std::string_view what, int error) {
 
 Status StreamSocket::send_all(Bytes bytes) {
   while (!bytes.empty()) {
-    ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
@@ -61,7 +57,7 @@ Result<std::size_t> StreamSocket::receive(MutableBytes room) {
     // The deadline is asked first: a peer that always has one byte more cannot
     // keep us beyond it.
     ANCHORD_TRY(wait_for(POLLIN));
-    ssize_t count = ::recv(fd_, room.data(), room.size(), 0);
+    ssize_t count = ::recv(socket_.get(), room.data(), room.size(), 0);
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno != EINTR && errno != EAGAIN) return failed("receive", errno);
   }

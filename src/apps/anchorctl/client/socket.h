@@ -9,17 +9,13 @@
 #include "anchord/base/bytes.h"
 #include "anchord/base/clock.h"
 #include "anchord/base/error.h"
+#include "anchord/base/file_descriptor.h"
 
 namespace anchord::ctl {
 
 class StreamSocket {
  public:
   static Result<StreamSocket> connect(const sockaddr* address, socklen_t length, Millis deadline);
-
-  StreamSocket(StreamSocket&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), deadline_(other.deadline_) {}
-  StreamSocket& operator=(StreamSocket&&) = delete;
-  ~StreamSocket();
 
   Status send_all(Bytes bytes);
   Result<std::size_t> receive(MutableBytes room);  // 0 when the peer has ended the stream
@@ -28,11 +24,11 @@ class StreamSocket {
   bool is_reset() const { return is_reset_; }
 
  private:
-  StreamSocket(int fd, Millis deadline) : fd_(fd), deadline_(deadline) {}
+  StreamSocket(FileDescriptor socket, Millis deadline) : socket_(std::move(socket)), deadline_(deadline) {}
   Status wait_for(short events) const;
   std::unexpected<Error> failed(std::string_view what, int error);
 
-  int fd_;
+  FileDescriptor socket_;
   Millis deadline_;
   bool is_reset_ = false;
 };

@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <memory>
 
+#include "anchord/base/file.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
-#include "commands/files.h"
 #include "commands/passphrase.h"
 #include "render/output.h"
 

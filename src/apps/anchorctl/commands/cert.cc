@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 
+#include "anchord/base/file.h"
 #include "anchord/store/lifecycle.h"
 #include "client/failure.h"
 #include "commands/commands.h"

@@ -3,12 +3,12 @@
 
 #include <memory>
 
+#include "anchord/base/file.h"
 #include "anchord/store/import.h"
 #include "anchord/store/lifecycle.h"
 #include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
-#include "commands/files.h"
 #include "commands/flush_ledger.h"
 #include "commands/known.h"
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "anchord/base/file.h"
 #include "anchord/base/hex.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/wire/foreign_file.h"

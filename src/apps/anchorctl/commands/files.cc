@@ -18,10 +18,6 @@ Result<T> naming(const std::string& path, Result<T> result) {
 
 }  // namespace
 
-std::string quoted(const std::string& path) {
-  return "'" + path + "'";
-}
-
 Result<Buffer> read_content(const std::string& path) {
   return read_file(path, kMaxContentFile);
 }

@@ -14,8 +14,6 @@ namespace anchord::ctl {
 // Firmware images are 8 to 27 MB; anything far larger is the wrong file.
 constexpr std::size_t kMaxContentFile = std::size_t{64} << 20;
 
-std::string quoted(const std::string& path);  // 'path', as base's file errors have it
-
 Result<Buffer> read_content(const std::string& path);
 Result<crypto::Certificate> read_certificate(const std::string& path);
 Result<std::vector<crypto::Certificate>> read_certificates(const std::string& path);  // at least one

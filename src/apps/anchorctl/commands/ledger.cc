@@ -7,7 +7,6 @@
 #include "anchord/store/ledger_file.h"
 #include "client/failure.h"
 #include "commands/commands.h"
-#include "commands/files.h"
 #include "commands/flush_ledger.h"
 
 namespace anchord::ctl {

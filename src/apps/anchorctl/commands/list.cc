@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "anchord/base/file.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/store/lists.h"
 #include "anchord/trust/trust_list.h"

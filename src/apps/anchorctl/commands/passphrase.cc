@@ -11,8 +11,8 @@
 #include <cerrno>
 
 #include "anchord/base/file.h"
+#include "anchord/base/file_descriptor.h"
 #include "client/failure.h"
-#include "commands/files.h"
 #include "commands/session.h"
 
 namespace anchord::ctl {
@@ -89,20 +89,19 @@ Result<crypto::Secret> ask(int terminal, std::string_view prompt) {
 }
 
 Result<crypto::Secret> from_terminal(AskPassphrase how) {
-  int terminal = ::isatty(STDIN_FILENO) == 1 ? ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
-  if (terminal < 0)
-    wrong_usage("give --passphrase-file FILE: there is no terminal to ask for the passphrase");
-  auto first = ask(terminal, "Passphrase of the backup: ");
+  FileDescriptor terminal(::isatty(STDIN_FILENO) == 1 ? ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
+                                                      : -1);
+  if (!terminal) wrong_usage("give --passphrase-file FILE: there is no terminal to ask for the passphrase");
+  auto first = ask(terminal.get(), "Passphrase of the backup: ");
   Status good = first ? check_length(first->bytes().size()) : failure_of(first);
   if (good && how == AskPassphrase::twice) {
-    auto second = ask(terminal, "The same once more: ");
+    auto second = ask(terminal.get(), "The same once more: ");
     if (!second) {
       good = failure_of(second);
     } else if (first->text() != second->text()) {
       good = fail("the two passphrases differ: try again");
     }
   }
-  ::close(terminal);
   if (!good) return failure_of(good);
   return first;
 }

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "anchord/base/file.h"
 #include "commands/files.h"
 
 namespace anchord::ctl {

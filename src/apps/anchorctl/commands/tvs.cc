@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "anchord/base/file.h"
 #include "anchord/base/serial_number.h"
 #include "anchord/base/writer.h"
 #include "anchord/crypto/random.h"
