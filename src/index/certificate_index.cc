@@ -292,19 +292,6 @@ CertificateIndex::Memory CertificateIndex::memory() const {
                                  3 * Directory<Partition>::kMemory + sizeof(State) + state_->pool->idle()};
 }
 
-std::size_t CertificateIndex::partitions_shared_with(const CertificateIndex& other) const {
-  static const State empty;
-  const State& a = state_ ? *state_ : empty;
-  const State& b = other.state_ ? *other.state_ : empty;
-  std::size_t shared = 0;
-  for (std::size_t i = 0; i < kPartitions; ++i) {
-    shared += a.by_der.at(i).entries().data() == b.by_der.at(i).entries().data();
-    shared += a.by_name.at(i).entries().data() == b.by_name.at(i).entries().data();
-    shared += a.by_serial.at(i).entries().data() == b.by_serial.at(i).entries().data();
-  }
-  return shared;
-}
-
 std::span<const Entry> CertificateIndex::named(std::uint64_t key) const {
   if (!state_) return {};
   const HashPrefix prefix = prefix_of(key);

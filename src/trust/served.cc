@@ -62,25 +62,6 @@ Status add_configuration(Served& served, const Identity* signer, const SigningSe
   return {};
 }
 
-bool same_trust(const Served& a, const Served& b) {
-  auto list = [](const Served& served, const char* name) {
-    auto found = served.files.find(name);
-    return found == served.files.end() ? Bytes() : Bytes(found->second);
-  };
-  auto same_answer = [](const KnownCertificate& x, const KnownCertificate& y) {
-    return x.certificate == y.certificate && x.roles == y.roles && x.ttl == y.ttl;
-  };
-  return same_bytes(list(a, phone::kItlFileName), list(b, phone::kItlFileName)) &&
-         same_bytes(list(a, phone::kCtlFileName), list(b, phone::kCtlFileName)) && a.tvs == b.tvs &&
-         std::ranges::equal(a.answered, b.answered, same_answer);
-}
-
-bool may_sign(const KnownCertificate& known) {
-  return std::ranges::any_of(known.roles, [](wire::Role role) {
-    return role == wire::Role::sast || role == wire::Role::tftp || role == wire::Role::ccm_tftp;
-  });
-}
-
 Buffer answer_of(const Served& served, Bytes question) {
   auto request = wire::parse_tvs_request(question);
   if (!request) return {};

@@ -35,10 +35,4 @@ Result<wire::SignedFile> verify_signed_file(Bytes file, const crypto::Certificat
   return *parsed;
 }
 
-Result<Bytes> strip_signed_file(Bytes file) {
-  auto parsed = wire::parse_signed_file(file);
-  if (!parsed) return std::unexpected(parsed.error().error());
-  return parsed->content;
-}
-
 }  // namespace anchord::trust

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "../trust/max_wants.h"
 #include "anchord/base/reader.h"
 #include "anchord/crypto/self_signed.h"
 #include "anchord/phone/file_kind.h"

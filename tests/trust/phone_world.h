@@ -12,6 +12,7 @@
 
 #include "anchord/trust/virtual_phone.h"
 #include "clusters.h"
+#include "max_wants.h"
 
 namespace anchord::trust {
 

@@ -137,9 +137,6 @@ class CertificateIndex {
   };
   Memory memory() const;
 
-  // How many of the three times kPartitions partitions are one and the same in both.
-  std::size_t partitions_shared_with(const CertificateIndex& other) const;
-
   static constexpr std::size_t kPartitions = 1024;  // by DER; as many again by name and by serial
 
  private:

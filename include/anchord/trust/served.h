@@ -36,13 +36,6 @@ Result<Served> served_by(const Cluster& cluster, UnixSeconds now);
 Status add_configuration(Served& served, const Identity* signer, const SigningSettings& signing,
                          UnixSeconds now);
 
-// Whether the lists, and what the verification services present and answer, are the same in both: phones
-// that hold the same lists fare alike then.
-bool same_trust(const Served& a, const Served& b);
-
-// Whether phones that ask for it would take a list or a file for its signature.
-bool may_sign(const KnownCertificate& known);
-
 // The response to a phone's question, as the services give it. Empty for what is not one.
 Buffer answer_of(const Served& served, Bytes question);
 

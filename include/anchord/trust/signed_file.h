@@ -30,7 +30,4 @@ Status verify_header(std::string_view name, Bytes header, Bytes content, const c
 // The parsed file (views into `file`) when `signer` signed it.
 Result<wire::SignedFile> verify_signed_file(Bytes file, const crypto::Certificate& signer);
 
-// The content (a view into `file`), whoever signed it.
-Result<Bytes> strip_signed_file(Bytes file);
-
 }  // namespace anchord::trust

@@ -8,10 +8,9 @@
 //   for (Want want = phone.boot(now); !done(want);)
 //     want = <fetch> ? phone.got_file(content, now) : ...
 //
-// A boot ends after at most kMaxWants wants, whatever the answers; a new one may begin at any
-// moment and forgets the one that was under way. Giving an answer to what was not asked is the
-// caller's bug. What peers send wrong is never an error here: it is a boot that does not end
-// fine. Times are seconds since 1970.
+// A boot ends, whatever the answers; a new one may begin at any moment and forgets the one that was under
+// way. Giving an answer to what was not asked is the caller's bug. What peers send wrong is never an error
+// here: it is a boot that does not end fine. Times are seconds since 1970.
 #pragma once
 
 #include <cstddef>
@@ -40,10 +39,6 @@ constexpr std::size_t kMaxTvsServers = 5;
 
 // How often a list is asked for again when nobody answers.
 constexpr std::size_t kListRetries = 4;
-
-// Four names of lists, each with its retries, and at most four of configurations; two lists
-// and one configuration may need every verification service.
-constexpr std::size_t kMaxWants = 4 * (1 + kListRetries) + 4 + 3 * kMaxTvsServers;
 
 // Answers of the verification services that a phone keeps. Real ones keep a handful; the
 // limit stops a server that names ever new signers.
