@@ -2,9 +2,12 @@
 #include <openssl/err.h>
 #include <openssl/pool.h>
 #include <openssl/stack.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <cassert>
 
+#include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
 #include "anchord/crypto/tls.h"
 #include "tls_impl.h"
@@ -49,6 +52,34 @@ Result<bssl::UniquePtr<SSL_CTX>> make_context(const Settings& settings) {
   return ctx;
 }
 
+// Has the context show this certificate.
+Status present(SSL_CTX* ctx, const Certificate& certificate, const PrivateKey& key) {
+  if (!key.matches(certificate)) {
+    return fail(fmt::format("the private key does not belong to the certificate '{}'",
+                            certificate.subject().to_vendor()));
+  }
+  Bytes der = certificate.der();
+  bssl::UniquePtr<CRYPTO_BUFFER> leaf(CRYPTO_BUFFER_new(der.data(), der.size(), nullptr));
+  CRYPTO_BUFFER* chain[] = {leaf.get()};
+  if (SSL_CTX_set_chain_and_key(ctx, chain, 1, key.impl().key.get(), nullptr) == 1) return {};
+  return fail(fmt::format("the certificate '{}' does not do for TLS: {}", certificate.subject().to_vendor(),
+                          take_library_error()));
+}
+
+Result<bssl::UniquePtr<X509_STORE>> make_store(const std::vector<Certificate>& roots) {
+  bssl::UniquePtr<X509_STORE> out(X509_STORE_new());
+  for (const Certificate& root : roots) {
+    Bytes der = root.der();
+    bssl::UniquePtr<CRYPTO_BUFFER> buffer(CRYPTO_BUFFER_new(der.data(), der.size(), nullptr));
+    bssl::UniquePtr<X509> x509(X509_parse_from_buffer(buffer.get()));
+    if (x509 == nullptr || X509_STORE_add_cert(out.get(), x509.get()) != 1) {
+      return fail(fmt::format("the certificate '{}' does not do as a root: {}", root.subject().to_vendor(),
+                              take_library_error()));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<TlsVersion> parse_tls_version(std::string_view text) {
@@ -85,19 +116,8 @@ TicketKeys::~TicketKeys() {
 }
 
 Result<TlsContext> TlsContext::server(const TlsServerSettings& settings) {
-  if (!settings.key.matches(settings.certificate)) {
-    return fail(fmt::format("the private key does not belong to the certificate '{}'",
-                            settings.certificate.subject().to_vendor()));
-  }
   ANCHORD_TRY_ASSIGN(auto ctx, make_context(settings));
-
-  Bytes der = settings.certificate.der();
-  bssl::UniquePtr<CRYPTO_BUFFER> leaf(CRYPTO_BUFFER_new(der.data(), der.size(), nullptr));
-  CRYPTO_BUFFER* chain[] = {leaf.get()};
-  if (SSL_CTX_set_chain_and_key(ctx.get(), chain, 1, settings.key.impl().key.get(), nullptr) != 1) {
-    return fail(fmt::format("the certificate '{}' does not do for TLS: {}",
-                            settings.certificate.subject().to_vendor(), take_library_error()));
-  }
+  ANCHORD_TRY(present(ctx.get(), settings.certificate, settings.key));
   SSL_CTX_set_options(ctx.get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
   // Tickets only: a cache would be of one shard and of no use to its neighbours.
   SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
@@ -114,6 +134,7 @@ Result<TlsContext> TlsContext::server(const TlsServerSettings& settings) {
 }
 
 Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
+  assert(settings.roots.empty() || !settings.server.empty());
   ANCHORD_TRY_ASSIGN(auto ctx, make_context(settings));
   SSL_CTX_set_custom_verify(ctx.get(), SSL_VERIFY_PEER, TlsCallbacks::verify);
   SSL_CTX_set_reverify_on_resume(ctx.get(), 1);
@@ -121,9 +142,50 @@ Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
   SSL_CTX_sess_set_new_cb(ctx.get(), TlsCallbacks::new_session);
 
   auto impl = std::make_shared<Impl>();
+  if (settings.identity) {
+    ANCHORD_TRY(present(ctx.get(), settings.identity->certificate, settings.identity->key));
+  }
+  if (!settings.roots.empty()) {
+    ANCHORD_TRY_ASSIGN(impl->roots, make_store(settings.roots));
+  }
   impl->ctx = std::move(ctx);
   impl->pinned = settings.pinned;
+  impl->server_name = settings.server;
   return TlsContext(std::move(impl));
+}
+
+std::string distrust_of(const STACK_OF(CRYPTO_BUFFER) * shown, X509_STORE* roots, const std::string& server) {
+  bssl::UniquePtr<X509> leaf;
+  bssl::UniquePtr<STACK_OF(X509)> others(sk_X509_new_null());
+  for (std::size_t i = 0; i < sk_CRYPTO_BUFFER_num(shown); ++i) {
+    bssl::UniquePtr<X509> one(X509_parse_from_buffer(sk_CRYPTO_BUFFER_value(shown, i)));
+    if (one == nullptr) {
+      ERR_clear_error();
+      return "the server's certificate cannot be read";
+    }
+    if (leaf == nullptr) {
+      leaf = std::move(one);
+    } else {
+      bssl::PushToStack(others.get(), std::move(one));
+    }
+  }
+  bssl::UniquePtr<X509_STORE_CTX> check(X509_STORE_CTX_new());
+  if (X509_STORE_CTX_init(check.get(), roots, leaf.get(), others.get()) != 1 ||
+      X509_STORE_CTX_set_default(check.get(), "ssl_server") != 1) {
+    return fmt::format("the server's certificate cannot be checked: {}", take_library_error());
+  }
+  X509_VERIFY_PARAM* rules = X509_STORE_CTX_get0_param(check.get());
+  // A root that somebody else has issued is one all the same: it was named.
+  X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN);
+  const bool is_address = parse_ip_address(server).has_value();
+  const int named = is_address ? X509_VERIFY_PARAM_set1_ip_asc(rules, server.c_str())
+                               : X509_VERIFY_PARAM_set1_host(rules, server.c_str(), server.size());
+  X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  if (named == 1 && X509_verify_cert(check.get()) == 1) return {};
+  const int why = named == 1 ? X509_STORE_CTX_get_error(check.get()) : X509_V_ERR_HOSTNAME_MISMATCH;
+  ERR_clear_error();
+  return fmt::format("the server's certificate is not good for '{}': {}", server,
+                     X509_verify_cert_error_string(why));
 }
 
 void TlsContext::set_ticket_keys(const TicketKeys& keys) {

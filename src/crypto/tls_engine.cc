@@ -9,6 +9,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
 #include "anchord/crypto/tls.h"
 #include "tls_impl.h"
@@ -87,9 +88,13 @@ int TlsCallbacks::ticket_key(SSL* ssl, std::uint8_t* name, std::uint8_t* iv, EVP
 
 ssl_verify_result_t TlsCallbacks::verify(SSL* ssl, std::uint8_t* alert) {
   TlsEngine& engine = engine_of(ssl);
-  const auto& pinned = engine.context_->pinned;
-  if (!pinned || same_bytes(pinned->der(), engine.peer_certificate_der())) return ssl_verify_ok;
-  engine.wrong_certificate_ = true;
+  const TlsContext::Impl& context = *engine.context_;
+  if (context.pinned && !same_bytes(context.pinned->der(), engine.peer_certificate_der())) {
+    engine.distrust_ = "the server presented another certificate than the one expected";
+  } else if (context.roots != nullptr) {
+    engine.distrust_ = distrust_of(SSL_get0_peer_certificates(ssl), context.roots.get(), context.server_name);
+  }
+  if (engine.distrust_.empty()) return ssl_verify_ok;
   *alert = SSL_AD_BAD_CERTIFICATE;
   return ssl_verify_invalid;
 }
@@ -127,6 +132,10 @@ Status TlsEngine::start(const TlsContext& context) {
     SSL_set_shed_handshake_config(ssl_, 1);
   } else {
     SSL_set_connect_state(ssl_);
+    // A name of the server's, so that one that has several certificates shows the right one; never an
+    // address.
+    const std::string& name = context_->server_name;
+    if (!name.empty() && !parse_ip_address(name)) SSL_set_tlsext_host_name(ssl_, name.c_str());
   }
   return {};
 }
@@ -140,7 +149,7 @@ void TlsEngine::reset() {
   produced_ = 0;
   closed_ = false;
   failed_ = false;
-  wrong_certificate_ = false;
+  distrust_.clear();
   plain_alert_ = 0;
   reason_ = 0;
   session_ = {};
@@ -248,7 +257,7 @@ Buffer TlsEngine::peer_certificate_der() const {
 }
 
 std::string TlsEngine::failure() const {
-  if (wrong_certificate_) return "the server presented another certificate than the one expected";
+  if (!distrust_.empty()) return distrust_;
   const char* reason = ERR_reason_error_string(reason_);
   return fmt::format("TLS: {}", reason != nullptr ? reason : "no reason given");
 }

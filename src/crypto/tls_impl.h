@@ -2,8 +2,10 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <optional>
+#include <string>
 
 #include "anchord/crypto/tls.h"
 #include "boringssl.h"
@@ -13,9 +15,15 @@ namespace anchord::crypto {
 struct TlsContext::Impl {
   bssl::UniquePtr<SSL_CTX> ctx;
   bool server = false;
-  TicketKeys ticket_keys;             // server
-  std::optional<Certificate> pinned;  // client
+  TicketKeys ticket_keys;  // server
+  // Of a client.
+  std::optional<Certificate> pinned;
+  bssl::UniquePtr<X509_STORE> roots;  // null: none are asked for
+  std::string server_name;
 };
+
+// Why a server with this name is not the one that shows these certificates, its own first; empty when it is.
+std::string distrust_of(const STACK_OF(CRYPTO_BUFFER) * shown, X509_STORE* roots, const std::string& server);
 
 // Called by the library; each finds its engine through the SSL or BIO it is given.
 struct TlsCallbacks {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "anchord/base/bytes.h"
 #include "anchord/base/error.h"
@@ -69,19 +70,29 @@ struct TlsServerSettings {
   TicketKeys ticket_keys;
 };
 
+// What a client shows to a server that asks who it is.
+struct TlsIdentity {
+  Certificate certificate;
+  PrivateKey key;
+};
+
 struct TlsClientSettings {
   TlsVersion min = TlsVersion::v1_2;
   TlsVersion max = TlsVersion::v1_3;
   std::string ciphers{kDefaultCiphers};
-  // The server must present exactly this certificate. Without it any server is
-  // taken: for load and for looking at one, never for trust.
+  // The server must present exactly this certificate.
   std::optional<Certificate> pinned;
+  // Or one that leads to one of these, is valid now, is meant for servers, and is for `server`: a name, or an
+  // IP address. Without either any server is taken: for load and for looking at one, never for trust.
+  std::vector<Certificate> roots;
+  std::string server;
+  std::optional<TlsIdentity> identity;
 };
 
 class TlsContext {
  public:
   // Fails when key and certificate do not belong together, the cipher list is not
-  // understood, or min exceeds max. Does not ask for client certificates. This is the
+  // understood, or min exceeds max. A server does not ask for client certificates. This is the
   // only place that binds a private key to TLS: another signer goes in here.
   static Result<TlsContext> server(const TlsServerSettings& settings);
   static Result<TlsContext> client(const TlsClientSettings& settings);
@@ -188,9 +199,9 @@ class TlsEngine {
   std::size_t produced_ = 0;
   bool closed_ = false;
   bool failed_ = false;
-  bool wrong_certificate_ = false;  // the peer's is not the pinned one
-  std::uint8_t plain_alert_ = 0;    // came unencrypted with what failed
-  std::uint32_t reason_ = 0;        // the library's code, turned into text only when asked
+  std::string distrust_;          // why the peer's certificate is not taken
+  std::uint8_t plain_alert_ = 0;  // came unencrypted with what failed
+  std::uint32_t reason_ = 0;      // the library's code, turned into text only when asked
   TlsSession session_;
 };
 

@@ -4,10 +4,10 @@
 
 #include <array>
 
+#include "anchord/base/stream_socket.h"
 #include "anchord/protocol/socket_path.h"
 #include "anchord/store/service_lock.h"
 #include "client/failure.h"
-#include "client/socket.h"
 
 namespace anchord::ctl {
 

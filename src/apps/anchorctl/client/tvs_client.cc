@@ -1,99 +1,19 @@
 #include "client/tvs_client.h"
 
 #include <fmt/core.h>
-#include <netdb.h>
 
 #include <charconv>
-#include <memory>
 #include <string_view>
 
+#include "anchord/base/stream_socket.h"
+#include "anchord/crypto/tls_connection.h"
 #include "anchord/wire/tvs.h"
 #include "client/failure.h"
-#include "client/socket.h"
 
 namespace anchord::ctl {
 namespace {
 
-// A TLS record and its overhead, so that one read takes a whole one.
-constexpr std::size_t kRoom = 17 * 1024;
-
-Result<StreamSocket> connect_to(const TvsAddress& address, Millis deadline) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  if (int error = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
-      error != 0) {
-    return fail(fmt::format("no address for this host: {}", ::gai_strerror(error)));
-  }
-  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
-  Error last{"no address for this host"};
-  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
-    auto socket = StreamSocket::connect(at->ai_addr, at->ai_addrlen, deadline);
-    if (socket) return socket;
-    last = std::move(socket.error());
-  }
-  return std::unexpected(std::move(last));
-}
-
-// The engine and the socket that carries its bytes.
-class TlsConnection {
- public:
-  explicit TlsConnection(StreamSocket socket) : socket_(std::move(socket)), in_(kRoom), out_(kRoom) {}
-
-  Status start(const crypto::TlsContext& context) { return engine_.start(context); }
-  const crypto::TlsEngine& engine() const { return engine_; }
-
-  Status handshake() {
-    return run([this] { return engine_.handshake(); });
-  }
-  Status write(Bytes plain) {
-    return run([&] { return engine_.write(plain); });
-  }
-  Result<std::size_t> read(MutableBytes plain) {
-    std::size_t count = 0;
-    ANCHORD_TRY(run([&] { return engine_.read(plain, count); }));
-    return count;
-  }
-  void close() {
-    (void)run([this] { return engine_.close(); });
-  }
-
- private:
-  using Progress = crypto::TlsEngine::Outcome;
-
-  template <class Operation>
-  Status run(Operation operation) {
-    for (;;) {
-      engine_.take_into(out_);
-      Progress progress = operation();
-      Status sent = socket_.send_all(Bytes(out_).first(engine_.produced()));
-      // Why TLS failed says more than that the alert about it did not arrive.
-      if (progress == Progress::failed) return fail("TLS: " + engine_.failure());
-      if (!sent) return sent;
-      if (progress == Progress::done) return {};
-      if (progress == Progress::peer_closed) return fail("the server closed the connection");
-      if (progress == Progress::want_input) {
-        ANCHORD_TRY(receive());
-      }
-    }
-  }
-
-  Status receive() {
-    ANCHORD_TRY_ASSIGN(auto count, socket_.receive(in_));
-    if (count == 0) return fail("the server closed the connection");
-    engine_.give(Bytes(in_).first(count));
-    return {};
-  }
-
-  StreamSocket socket_;
-  crypto::TlsEngine engine_;
-  Buffer in_;
-  Buffer out_;
-};
-
-Result<Buffer> read_message(TlsConnection& connection) {
+Result<Buffer> read_message(crypto::TlsConnection& connection) {
   Buffer room(wire::kTvsHeaderSize + wire::kMaxTvsBody);
   std::size_t filled = 0;
   for (;;) {
@@ -111,10 +31,10 @@ Result<Buffer> read_message(TlsConnection& connection) {
 }
 
 Result<TvsReply> converse(const TvsServer& server, const crypto::TlsContext& context, Bytes request) {
-  ANCHORD_TRY_ASSIGN(auto socket, connect_to(server.address, monotonic_now() + kTvsTimeout));
-  TlsConnection connection(std::move(socket));
-  ANCHORD_TRY(connection.start(context));
-  ANCHORD_TRY(connection.handshake());
+  ANCHORD_TRY_ASSIGN(auto socket, StreamSocket::connect(server.address.host, server.address.port,
+                                                        monotonic_now() + kTvsTimeout));
+  crypto::TlsConnection connection(std::move(socket));
+  ANCHORD_TRY(connection.handshake(context));
   ANCHORD_TRY(connection.write(request));
   ANCHORD_TRY_ASSIGN(auto message, read_message(connection));
   connection.close();
