@@ -137,7 +137,8 @@ TEST(EtcdClient, AnAnswerMayComeInAnyPieces) {
   Gateway gateway;
   const std::string body = range_json();
   Reply bytes;
-  for (const char c : json(body).pieces[0]) bytes.pieces.emplace_back(1, c);
+  const std::string whole = json(body).pieces[0];
+  for (const char c : whole) bytes.pieces.emplace_back(1, c);
   Reply chunks{{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n"}};
   for (const char c : body) chunks.pieces.push_back(fmt::format("1\r\n{}\r\n", c));
   chunks.pieces.emplace_back("0\r\nA: b\r\n\r\n");
