@@ -294,6 +294,28 @@ TEST(TvsEvidence, WithTheWayBackCutItIsNot) {
   }
 }
 
+// The phone's host had acknowledged the answer, and its program gave up before it read it. In the same
+// moment the ledger must not know better.
+TEST(TvsEvidence, AnAnswerThatIsFollowedByAResetIsNot) {
+  for (bool resets : {true, false}) {
+    World world({});
+    Phone phone(world, 1, {.questions = 1});
+    bool ended = false;
+    world.run_for(100, [&] {
+      phone.pump();
+      if (ended || phone.answers() == 0) return;
+      ended = true;
+      resets ? world.sim.peer_reset(phone.peer()) : world.sim.peer_close(phone.peer());
+    });
+    ASSERT_TRUE(ended);
+    world.run_for(10'000);
+    auto records = questions(world);
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].delivered, !resets);
+    EXPECT_EQ(world.sim.open_connections(), 0u);
+  }
+}
+
 // More at once than are waited for: nothing is lost but the certainty.
 TEST(TvsEvidence, EveryQuestionIsRecorded) {
   World world({});

@@ -222,7 +222,9 @@ bool SimRing::take_buffer(Group group, Completion& completion) {
 void SimRing::receive_some(Socket& connection, Completion completion) {
   Peer& from = known(connection.peer);
   if (from.reset) {
-    return post(connection.reader, {.result = std::exchange(from.reset_seen, true) ? 0 : -ECONNRESET});
+    // As Linux has it: EPIPE where the peer had ended its side before.
+    const int error = from.ended ? -EPIPE : -ECONNRESET;
+    return post(connection.reader, {.result = std::exchange(from.reset_seen, true) ? 0 : error});
   }
   if (from.to_server.empty()) return post(connection.reader, {.result = 0});
   if (!take_buffer(Group::tcp, completion)) return post(connection.reader, {.result = -ENOBUFS});

@@ -44,6 +44,8 @@ ConnectionIo::Received ConnectionIo::on_receive(std::uint32_t slot, const io::Co
     case -EINTR:
     case -EAGAIN:
       return Received::nothing;
+    case -ECONNRESET:
+      return Received::reset;
     default:
       return Received::failed;
   }

@@ -36,6 +36,7 @@ class ConnectionIo {
     end,      // the peer's side has ended
     starved,  // no buffer was free: the connection waits for one
     nothing,  // the operation ended for another reason, and can be armed again
+    reset,    // the peer's host has broken it off, without an end before that
     failed,   // the connection is broken
   };
   // What has come of a send.

@@ -85,8 +85,8 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
   const Received received = io_.on_receive(tag.slot, completion, wanted);
   if (c.phase == Phase::terminating) return release_when_quiet(tag.slot);
   if (wanted && received == Received::bytes) admission_.heard(tag.slot);
-  // Received bytes bring an acknowledgement with them.
-  if (c.awaited != 0) look(tag.slot);
+  // Received bytes bring an acknowledgement with them, and so does an end.
+  if (c.awaited != 0 && received != Received::reset) look(tag.slot);
   if (c.phase == Phase::lingering) return linger_on(tag.slot, received);
   if (!wanted) return;
   switch (received) {
@@ -101,11 +101,12 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
       admission_.heard(tag.slot);  // there was something to receive, or there may have been
       io_.await_buffer(tag.slot);
       break;
+    case Received::reset:
     case Received::failed:
       // What came before may say why.
       if (c.phase != Phase::handshaking || !c.hello_served || !io_.has_input(tag.slot)) {
         note_dropped(c);
-        return terminate(tag.slot);
+        return received == Received::reset ? break_off(tag.slot) : terminate(tag.slot);
       }
       c.peer_ended = true;
       break;
@@ -344,10 +345,20 @@ void StreamService::leave(std::uint32_t slot) {
 // What a lingering peer sends is dropped; that it sends, or ends, says that it is there.
 void StreamService::linger_on(std::uint32_t slot, ConnectionIo::Received received) {
   Connection& c = connections_[slot];
+  if (received == ConnectionIo::Received::reset) return break_off(slot);
   if (c.awaited == 0 || received == ConnectionIo::Received::failed) return terminate(slot);
   if (received == ConnectionIo::Received::end) c.peer_ended = true;
   // Without a buffer it is not armed again: it is looked at in a while.
   if (received != ConnectionIo::Received::starved) keep_receiving(slot);
+}
+
+// The peer's host has reset the connection, as it does when a program closes one with bytes before it that it
+// has not read: what was acknowledged is no evidence that anybody has seen it. Who has ended its side before
+// is past that; the kernel tells of a reset then as EPIPE.
+void StreamService::break_off(std::uint32_t slot) {
+  connections_[slot].awaited = 0;
+  awaiting_.remove(slot);
+  terminate(slot);
 }
 
 void StreamService::terminate(std::uint32_t slot) {

@@ -95,6 +95,7 @@ class StreamService {
   void look_again(Millis now);
   void leave(std::uint32_t slot);
   void linger_on(std::uint32_t slot, ConnectionIo::Received received);
+  void break_off(std::uint32_t slot);
   void terminate(std::uint32_t slot);
   void release_when_quiet(std::uint32_t slot);
   void on_deadline(std::uint32_t slot, Millis now);
