@@ -46,6 +46,10 @@ void sync_folder(const std::filesystem::path& folder) {
   if (directory) ::fsync(directory.get());
 }
 
+std::string quoted(const std::string& path) {
+  return quoted(std::filesystem::path(path));
+}
+
 std::string quoted(const std::filesystem::path& path) {
   std::string out = "'";
   out += path.native();

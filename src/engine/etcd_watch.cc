@@ -11,7 +11,7 @@ namespace anchord::engine {
 namespace {
 
 // Between two members that both do not take a watch.
-constexpr Millis kPause = 100;
+constexpr Millis kWatchPause = 100;
 
 }  // namespace
 
@@ -104,8 +104,8 @@ Outcome<Changes> EtcdWatch::next(Millis wait) {
     why.problem = Problem::out_of_reach;
     why.text = fmt::format("the watch at {} has ended: {}", session_.url(), why.text);
     leave_member();
-    if (monotonic_now() + kPause >= deadline) return changes;
-    std::this_thread::sleep_for(std::chrono::milliseconds(kPause));
+    if (monotonic_now() + kWatchPause >= deadline) return changes;
+    std::this_thread::sleep_for(std::chrono::milliseconds(kWatchPause));
   }
 }
 

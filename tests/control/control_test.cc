@@ -10,6 +10,7 @@
 
 #include "../stores.h"
 #include "anchord/base/hex.h"
+#include "anchord/store/phones.h"
 #include "anchord/trust/trust_list.h"
 #include "ledger/device_log.h"
 #include "protocol/control_socket.h"

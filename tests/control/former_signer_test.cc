@@ -2,6 +2,7 @@
 // service.
 #include <algorithm>
 
+#include "anchord/store/phones.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/signed_file.h"
 #include "provisioning.h"

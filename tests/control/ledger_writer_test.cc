@@ -8,6 +8,7 @@
 #include "../stores.h"
 #include "../time_bound.h"
 #include "anchord/store/issued_lists.h"
+#include "anchord/store/lists.h"
 #include "anchord/trust/trust_list.h"
 #include "ledger/address_book.h"
 #include "state.h"

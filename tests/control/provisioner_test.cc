@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "anchord/store/phones.h"
 #include "anchord/trust/signed_file.h"
 #include "provisioning.h"
 

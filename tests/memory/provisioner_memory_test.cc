@@ -5,6 +5,7 @@
 #include "../control/provisioning.h"
 #include "../failing_new.h"
 #include "anchord/base/log.h"
+#include "anchord/store/phones.h"
 #include "anchord/trust/signed_file.h"
 
 namespace anchord::control {

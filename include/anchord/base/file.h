@@ -15,6 +15,8 @@ namespace anchord {
 
 // The path in quotes, as errors name it.
 std::string quoted(const std::filesystem::path& path);
+// For text that names a file. std::quoted(), which <iomanip> brings and texts find, is not meant.
+std::string quoted(const std::string& path);
 
 // Fails, naming the file and the limit, when it holds more than `limit` bytes.
 Result<Buffer> read_file(const std::filesystem::path& path, std::size_t limit);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "anchord/base/file.h"
+#include "anchord/store/certificates.h"
 #include "anchord/store/lifecycle.h"
 #include "client/failure.h"
 #include "commands/commands.h"

@@ -6,6 +6,7 @@
 
 #include "anchord/phone/file_kind.h"
 #include "anchord/store/issued_lists.h"
+#include "anchord/store/lists.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/trust_list.h"
 
