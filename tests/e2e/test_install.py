@@ -68,6 +68,18 @@ class Files(Case):
             self.assertEqual(program(name).stat().st_mode & 0o777, 0o755)
 
 
+class Removal(Case):
+    def test_what_was_installed_goes_again(self):
+        root = scratch() / "removed"
+        made = run(client("meson"), "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root)
+        self.assertEqual(made.returncode, 0, made.stdout.decode() + made.stderr.decode())
+        there = [path.name for path in root.rglob("*") if path.is_file()]
+        self.assertLess(set(PROGRAMS), set(there))
+        removed = run(client("ninja"), "-C", BUILD, "uninstall")
+        self.assertEqual(removed.returncode, 0, removed.stdout.decode() + removed.stderr.decode())
+        self.assertEqual([path for path in root.rglob("*") if path.is_file()], [])
+
+
 class Life(Case):
     def test_every_program_says_its_version(self):
         for name in PROGRAMS:
