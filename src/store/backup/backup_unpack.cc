@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "anchord/base/file.h"
 #include "anchord/base/hex.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/store/backup.h"
