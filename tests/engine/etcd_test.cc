@@ -274,7 +274,7 @@ TEST(EtcdClient, AnotherClusterIsNotWrittenTo) {
   auto engine = open(gateway);
   ASSERT_TRUE(engine->txn(kWrite));
   gateway.wait_for_closed(1);
-  gateway.on("/v3/maintenance/status", json(greeting(8)));
+  gateway.on("/v3/maintenance/status", json(status_answer(8)));
   const auto made = engine->txn(kWrite);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().problem, Problem::wrong_cluster);

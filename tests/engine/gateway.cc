@@ -64,7 +64,7 @@ std::string header(Revision revision, ClusterId cluster) {
                      cluster, revision);
 }
 
-std::string greeting(ClusterId cluster) {
+std::string status_answer(ClusterId cluster) {
   return fmt::format(R"({{{},"version":"3.4.23","dbSize":"20480","leader":"1"}})", header(1, cluster));
 }
 
@@ -77,7 +77,7 @@ Gateway::Gateway() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
   EXPECT_EQ(::listen(listener_.get(), 64), 0);
   EXPECT_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
   port_ = ntohs(address.sin_port);
-  on("/v3/maintenance/status", json(greeting()));
+  on("/v3/maintenance/status", json(status_answer()));
   threads_.emplace_back([this] { accept_all(); });
 }
 

@@ -33,9 +33,9 @@ Reply json(std::string_view body, unsigned status = 200);
 Reply stream(const std::vector<std::string>& lines, Reply::Then then = Reply::Then::silent);
 // {"cluster_id":"7","revision":"5"}
 std::string header(Revision revision = 5, ClusterId cluster = 7);
-std::string greeting(ClusterId cluster = 7);
+std::string status_answer(ClusterId cluster = 7);
 
-// Answers each path by its function, /v3/maintenance/status by greeting().
+// Answers each path by its function, /v3/maintenance/status by status_answer().
 class Gateway {
  public:
   using Script = std::function<Reply(const Asked& asked, std::size_t times_before)>;
@@ -49,7 +49,7 @@ class Gateway {
   Gateway& on(const std::string& path, Reply reply);
 
   Member member() const { return {"127.0.0.1", port_, false}; }
-  std::vector<Asked> asked(std::string_view path = {}) const;  // so far, without the greetings
+  std::vector<Asked> asked(std::string_view path = {}) const;  // so far, without the questions for the status
   std::size_t connections() const { return connections_; }
   void wait_for_closed(std::size_t count) const;  // so many connections were closed by Then::close
 

@@ -84,7 +84,7 @@ bool ConnectionIo::send(std::uint32_t slot, std::size_t written, const std::arra
   link.output_size = static_cast<std::uint32_t>(written);
   link.body = body;
   link.sent = 0;
-  if (unsent(slot) == 0) return false;
+  if (left_to_send(slot) == 0) return false;
   send_rest(slot);
   return true;
 }

@@ -83,10 +83,10 @@ class ConnectionIo {
   // Sends what was written into the room, and the body behind it, which stays in place until all is sent.
   // False: there is nothing to send.
   bool send(std::uint32_t slot, std::size_t written, const std::array<Bytes, 2>& body);
-  // Takes note of what the socket has taken. The caller goes on with send_rest() while there is something
-  // unsent.
+  // Takes note of what the socket has taken. The caller goes on with send_rest() while something is left
+  // to send.
   Sent on_send(std::uint32_t slot, const io::Completion& completion);
-  std::size_t unsent(std::uint32_t slot) const {
+  std::size_t left_to_send(std::uint32_t slot) const {
     const Link& link = links_[slot];
     return link.output_size + link.body[0].size() + link.body[1].size() - link.sent;
   }

@@ -250,7 +250,7 @@ void StreamService::on_send(const Tag& tag, const io::Completion& completion) {
     restart_deadline(c);
     admission_.moved(tag.slot);
   }
-  if (io_.unsent(tag.slot) > 0) return io_.send_rest(tag.slot);
+  if (io_.left_to_send(tag.slot) > 0) return io_.send_rest(tag.slot);
   after_output(tag.slot);
 }
 
