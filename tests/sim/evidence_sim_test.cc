@@ -77,6 +77,25 @@ TEST_P(Evidence, AFileIsGivenOnceItIsAcknowledgedThoughThePeerSaysNothingMore) {
   EXPECT_LT(records.at(0).ended - records.at(0).began, 100);
 }
 
+// Its host had acknowledged all of it, and its program closed the connection before it read that.
+TEST_P(Evidence, AFileThatIsFollowedByAResetIsMaybeGiven) {
+  for (const char* fields : {"", "Connection: close\r\n"}) {
+    make();
+    auto b = browser({get(kList, fields)});
+    bool ended = false;
+    world_->run_for(100, [&] {
+      b->pump();
+      if (ended || !b->satisfied()) return;
+      ended = true;
+      world_->sim.peer_reset(b->peer());
+    });
+    ASSERT_TRUE(ended);
+    world_->run_for(10'000);
+    EXPECT_TRUE(only(downloads(*world_), DownloadEnd::maybe_given)) << fields;
+    expect_no_http_left(*world_);
+  }
+}
+
 TEST_P(Evidence, TheNextRequestBringsTheAcknowledgement) {
   make();
   auto b = browser({get(kList), get("Ringlist.xml")});

@@ -131,7 +131,7 @@ ConnectionIo::Sent ConnectionIo::on_send(std::uint32_t slot, const io::Completio
   }
   const bool is_passing =
       completion.result == -EINTR || completion.result == -EAGAIN || completion.result == -ENOBUFS;
-  return {.failed = !is_passing};
+  return {.failed = !is_passing, .reset = completion.result == -ECONNRESET};
 }
 
 void ConnectionIo::release_room(std::uint32_t slot) {

@@ -42,6 +42,7 @@ class ConnectionIo {
   // What has come of a send.
   struct Sent {
     bool failed = false;    // the connection is broken
+    bool reset = false;     // ... as Received::reset has it
     std::size_t bytes = 0;  // that the socket has taken
   };
 

@@ -88,7 +88,7 @@ void StreamService::on_receive(const Tag& tag, const io::Completion& completion)
   // Received bytes bring an acknowledgement with them, and so does an end.
   if (c.awaited != 0 && received != Received::reset) look(tag.slot);
   if (c.phase == Phase::lingering) return linger_on(tag.slot, received);
-  if (!wanted) return;
+  if (!wanted) return received == Received::reset ? break_off(tag.slot) : void();
   switch (received) {
     case Received::bytes:
     case Received::nothing:
@@ -243,7 +243,7 @@ void StreamService::on_send(const Tag& tag, const io::Completion& completion) {
   if (c.phase == Phase::terminating) return release_when_quiet(tag.slot);
   if (sent.failed) {
     note_dropped(c);
-    return terminate(tag.slot);
+    return sent.reset ? break_off(tag.slot) : terminate(tag.slot);
   }
   c.taken += sent.bytes;
   if (c.taken >= kMinTaken && c.phase == Phase::serving) {
