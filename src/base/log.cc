@@ -39,12 +39,23 @@ class TextMessage : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<TextMessage>(); }
 };
 
+std::unique_ptr<spdlog::formatter> text_lines() {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<TextMessage>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-5l %*");
+  return formatter;
+}
+
+std::unique_ptr<spdlog::formatter> json_lines() {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<JsonMessage>('*').set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
+  return formatter;
+}
+
 spdlog::logger& logger() {
   static std::shared_ptr<spdlog::logger> instance = [] {
     auto made = spdlog::stderr_logger_mt("anchord");
-    auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-    formatter->add_flag<TextMessage>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-5l %*");
-    made->set_formatter(std::move(formatter));
+    made->set_formatter(text_lines());
     made->flush_on(spdlog::level::trace);
     return made;
   }();
@@ -81,17 +92,22 @@ void write_limited(Peers kind, spdlog::level::level_enum level, std::string_view
 
 }  // namespace
 
-Status configure(std::string_view level, Format format) {
-  if (std::ranges::find(kLevels, level) == kLevels.end())
-    return fail(fmt::format("log level '{}' is not one of {}", level, joined(kLevels, ", ")));
-  logger().set_level(spdlog::level::from_str(std::string(level)));
-  if (format == Format::json) {
-    auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-    formatter->add_flag<JsonMessage>('*').set_pattern(
-        R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
-    logger().set_formatter(std::move(formatter));
-  }
-  return {};
+Result<Level> parse_level(std::string_view text) {
+  const auto found = std::ranges::find(kLevels, text);
+  if (found != kLevels.end()) return static_cast<Level>(found - kLevels.begin());
+  return fail(fmt::format("'{}' is not one of {}", text, joined(kLevels, ", ")));
+}
+
+std::string_view to_text(Level level) {
+  return kLevels[static_cast<std::size_t>(level)];
+}
+
+void set_level(Level level) {
+  logger().set_level(spdlog::level::from_str(std::string(to_text(level))));
+}
+
+void set_format(Format format) {
+  logger().set_formatter(format == Format::json ? json_lines() : text_lines());
 }
 
 bool debug_enabled() {

@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <array>
 #include <cassert>
 
 #include "anchord/base/ip_address.h"
@@ -16,17 +17,16 @@ namespace anchord::crypto {
 namespace {
 
 struct VersionName {
-  TlsVersion version;
   std::string_view text;
   std::uint16_t wire;
 };
 
-constexpr VersionName kVersions[] = {
-    {TlsVersion::v1_0, "1.0", TLS1_VERSION},
-    {TlsVersion::v1_1, "1.1", TLS1_1_VERSION},
-    {TlsVersion::v1_2, "1.2", TLS1_2_VERSION},
-    {TlsVersion::v1_3, "1.3", TLS1_3_VERSION},
-};
+constexpr std::array<VersionName, kTlsVersions.size()> kVersions{{
+    {"1.0", TLS1_VERSION},
+    {"1.1", TLS1_1_VERSION},
+    {"1.2", TLS1_2_VERSION},
+    {"1.3", TLS1_3_VERSION},
+}};
 
 const VersionName& entry(TlsVersion version) {
   return kVersions[static_cast<std::size_t>(version)];
@@ -83,8 +83,8 @@ Result<bssl::UniquePtr<X509_STORE>> make_store(const std::vector<Certificate>& r
 }  // namespace
 
 Result<TlsVersion> parse_tls_version(std::string_view text) {
-  for (const VersionName& known : kVersions) {
-    if (known.text == text) return known.version;
+  for (TlsVersion version : kTlsVersions) {
+    if (to_text(version) == text) return version;
   }
   return fail(fmt::format("'{}' is not a TLS version: use 1.0, 1.1, 1.2 or 1.3", text));
 }

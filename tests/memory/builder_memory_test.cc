@@ -19,7 +19,7 @@ class BuilderWithoutMemory : public State {
  protected:
   void SetUp() override {
     State::SetUp();
-    static_cast<void>(log::configure("off", log::Format::text));
+    log::set_level(log::Level::off);
     store_.emplace(make_store());
     builder_.emplace(store::Store::open(options_.state).value(), options_, 1);
     ASSERT_TRUE(builder_->choose_host());
@@ -30,7 +30,7 @@ class BuilderWithoutMemory : public State {
   void TearDown() override {
     view_.reset();
     State::TearDown();
-    static_cast<void>(log::configure("info", log::Format::text));
+    log::set_level(log::Level::info);
   }
 
   static std::vector<index::FileChange> files(const std::string& text) {

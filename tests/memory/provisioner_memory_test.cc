@@ -23,14 +23,14 @@ class WithoutMemory : public Provisioning {
  protected:
   void SetUp() override {
     Provisioning::SetUp();
-    static_cast<void>(log::configure("off", log::Format::text));
+    log::set_level(log::Level::off);
     trust::Phone phone{.name = "SEP001122334455", .certificate = test_certificate("phone")};
     ASSERT_TRUE(put_phones(*store_, {&phone, 1}));
     write_all(0);
   }
   void TearDown() override {
     Provisioning::TearDown();
-    static_cast<void>(log::configure("info", log::Format::text));
+    log::set_level(log::Level::info);
   }
 
   static std::string plain(int version) { return "<a>" + std::to_string(version) + "</a>"; }

@@ -44,7 +44,7 @@ class ServiceWithoutMemory : public State {
  protected:
   void SetUp() override {
     State::SetUp();
-    static_cast<void>(log::configure("off", log::Format::text));
+    log::set_level(log::Level::off);
     store_.emplace(make_store());
     options_.host = "two";
     options_.listen = {io::parse_host("127.0.0.1").value()};
@@ -71,7 +71,7 @@ class ServiceWithoutMemory : public State {
     }
     server_.reset();
     State::TearDown();
-    static_cast<void>(log::configure("info", log::Format::text));
+    log::set_level(log::Level::info);
   }
 
   void write(std::int64_t version) {

@@ -16,10 +16,15 @@ namespace anchord::log {
 
 enum class Format { text, json };
 
+enum class Level : std::uint8_t { trace, debug, info, warn, error, off };
+
 inline constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
 
-// `level` is one of kLevels.
-Status configure(std::string_view level, Format format);
+Result<Level> parse_level(std::string_view text);  // one of kLevels
+std::string_view to_text(Level level);
+
+void set_level(Level level);     // of the least important lines that are written; else it is info
+void set_format(Format format);  // else it is text
 
 bool debug_enabled();
 void debug(std::string_view line);

@@ -55,7 +55,7 @@ struct Options {
   bool refuse_expired = false;
   std::string user;               // to drop privileges to once the ports are bound; empty: none
   std::string admin;              // where to serve what this version does not serve yet
-  std::string log_level{"info"};  // one of log::kLevels
+  log::Level log_level{log::Level::info};
   log::Format log_format = log::Format::text;
 };
 

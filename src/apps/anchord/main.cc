@@ -167,8 +167,8 @@ int main_of(int argc, char** argv) {
   if (settings.has(control::kExampleConfig)) return print(control::example_config(), 0);
   if (settings.has(control::kCheckConfig)) return check(settings);
   const control::Options& options = settings.options;
-  if (Status configured = log::configure(options.log_level, options.log_format); !configured)
-    return complain(configured.error().text, kWrongSettings);
+  log::set_level(options.log_level);
+  log::set_format(options.log_format);
   warn_of_absent(options);
   if (settings.has(control::kExplain)) {
     const auto told =

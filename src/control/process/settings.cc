@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "anchord/base/ascii.h"
 #include "anchord/base/parse_number.h"
 #include "anchord/io/uring.h"
 #include "process/setting_values.h"
@@ -80,13 +79,9 @@ SettingValue tls_version(Member member) {
 
 template <class Member>
 SettingValue log_level(Member member) {
-  auto parse = [](const std::string& text) -> Result<std::string> {
-    if (std::ranges::find(log::kLevels, text) != log::kLevels.end()) return text;
-    return fail(fmt::format("'{}' is not one of {}", text, joined(log::kLevels, ", ")));
-  };
   return one_of(
-      "L", {log::kLevels.begin(), log::kLevels.end()}, parse, [](const std::string& level) { return level; },
-      member);
+      "L", {log::kLevels.begin(), log::kLevels.end()}, log::parse_level,
+      [](log::Level level) { return log::to_text(level); }, member);
 }
 
 template <class Member>
@@ -352,9 +347,7 @@ std::vector<Setting> process_settings() {
        .value = log_level([](auto& o) -> auto& { return o.log_level; }),
        .help = "least important lines that are logged",
        .advice = "`debug` also logs each request and what single peers do wrong: a flood then fills the log.",
-       // The level was checked, and the format stays.
-       .at_sighup =
-           [](const Options& o) { static_cast<void>(log::configure(o.log_level, log::Format::text)); }},
+       .at_sighup = [](const Options& o) { log::set_level(o.log_level); }},
       {.name = "log-format",
        .section = kProcessSection,
        .value = log_format([](auto& o) -> auto& { return o.log_format; }),

@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 
 #include <functional>
-#include <initializer_list>
 #include <string>
 #include <utility>
 #include <variant>
@@ -59,12 +58,11 @@ Option number_option(Option option, Target& target, Number least, Number most, c
 
 // `option`, for one of a few words, of which each stands for a value. A target may be optional.
 template <class Value, class Target>
-Option choice_option(Option option, Target& target,
-                     std::initializer_list<std::pair<std::string, Value>> choices) {
+Option choice_option(Option option, Target& target, std::vector<std::pair<std::string, Value>> choices) {
   std::vector<std::string> words;
   for (const auto& [word, value] : choices) words.push_back(word);
   option.type = joined(words, "|");
-  option.target = [&target, words, all = std::vector(choices)](const std::string& given) {
+  option.target = [&target, words, all = std::move(choices)](const std::string& given) {
     for (const auto& [word, value] : all) {
       if (word != given) continue;
       target = value;

@@ -174,9 +174,9 @@ Outcome query(QueryOptions options) {
 }
 
 Option tls_version_option(Option option, crypto::TlsVersion& version) {
-  using enum crypto::TlsVersion;
-  return choice_option<crypto::TlsVersion>(std::move(option), version,
-                                           {{"1.0", v1_0}, {"1.1", v1_1}, {"1.2", v1_2}, {"1.3", v1_3}});
+  std::vector<std::pair<std::string, crypto::TlsVersion>> choices;
+  for (crypto::TlsVersion known : crypto::kTlsVersions) choices.emplace_back(to_text(known), known);
+  return choice_option(std::move(option), version, std::move(choices));
 }
 
 Options server_options(ServerOptions& options) {
