@@ -29,6 +29,7 @@ END_TO_END = {
     "src/apps/anchorload/": ["anchorload", "anchorload_tvs", "man"],
     "src/apps/settings-reference/": ["docs_names", "man"],
     "src/control/process/setting": ["explain", "bad_input", "man", *DOCUMENTS],
+    "src/control/process/service_manager": ["explain", "systemd"],
     "src/control/": ["explain", "ledger", "bad_input"],
     "src/crypto/": ["anchord"],
     "src/engine/": [],  # its own tests are with real members
