@@ -87,9 +87,42 @@ bool may_be(std::string_view said, std::string_view found) {
   return a == b || (b.starts_with(a) && (b.ends_with("le") || b.ends_with("be")) && a.size() + 2 == b.size());
 }
 
+// Spellings that are usual elsewhere, folded, where iconv's name is another one.
+struct Alias {
+  std::string_view folded;
+  std::string_view name;
+};
+constexpr std::array kAliases{Alias{"gb231280", "GB2312"}, Alias{"iso88598i", "ISO-8859-8"},
+                              Alias{"ksc56011987", "CP949"}, Alias{"macroman", "MACINTOSH"}};
+
+// An encoding's name as iconv may have it, of one that it does not know: letters and digits are parted in
+// another way ("Latin-1", "ISO8859_1", "CP-1252"), "x-" stands in front, or it is one of the aliases.
+std::vector<std::string> other_spellings(std::string_view name) {
+  std::vector<std::string> words;
+  char before = '-';
+  for (char c : name) {
+    const bool in_word = is_letter(c) || is_digit(c);
+    const bool begins = !is_letter(before) && !is_digit(before);
+    if (in_word && (begins || is_digit(c) != is_digit(before))) words.emplace_back();
+    if (in_word) words.back() += to_lower(c);
+    before = c;
+  }
+  if (words.size() > 1 && words.front() == "x") words.erase(words.begin());
+  if (!words.empty() && words.front() == "win") words.front() = "windows";
+  std::vector<std::string> out;
+  for (std::string_view between : {"-", "_", ""}) out.push_back(joined(words, between));
+  for (const Alias& alias : kAliases)
+    if (alias.folded == out.back()) out.emplace_back(alias.name);
+  return out;
+}
+
 class Converter {
  public:
-  explicit Converter(const std::string& from) : handle_(::iconv_open("UTF-8", from.c_str())) {}
+  explicit Converter(const std::string& from) : handle_(::iconv_open("UTF-8", from.c_str())) {
+    if (known()) return;
+    for (const std::string& other : other_spellings(from))
+      if (handle_ = ::iconv_open("UTF-8", other.c_str()); known()) return;
+  }
   ~Converter() {
     if (known()) ::iconv_close(handle_);
   }

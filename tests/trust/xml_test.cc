@@ -1,5 +1,7 @@
 #include "anchord/trust/xml.h"
 
+#include <fmt/core.h>
+
 #include "vectors.h"
 
 namespace anchord::trust {
@@ -74,6 +76,28 @@ TEST(CheckXml, ReadsTheEncodingThatTheDocumentNames) {
   EXPECT_EQ(problem(large), "line 1, column 200043: no element found");
   EXPECT_EQ(problem("<?xml version='1.0' encoding='Shift_JIS'?><a/>\x81"),
             "line 1, column 47: what is there is not in Shift_JIS");
+}
+
+TEST(CheckXml, ReadsAnEncodingByAnyUsualSpelling) {
+  struct Spelling {
+    const char* name;
+    const char* bytes;
+  };
+  for (const Spelling& one :
+       {Spelling{"Latin-1", "\xe9"}, Spelling{"latin_1", "\xe9"}, Spelling{"ISO8859_1", "\xe9"},
+        Spelling{"CP-1252", "\x80"}, Spelling{"windows1252", "\x80"}, Spelling{"win-1251", "\xe9"},
+        Spelling{"x-cp1251", "\xe9"}, Spelling{"EUC_JP", "\xa4\xa2"}, Spelling{"x-euc-jp", "\xa4\xa2"},
+        Spelling{"x-sjis", "\x82\xa0"}, Spelling{"x-gbk", "\xb0\xa1"}, Spelling{"gb_2312-80", "\xb0\xa1"},
+        Spelling{"ks_c_5601-1987", "\xb0\xa1"}, Spelling{"x-mac-roman", "\x8e"},
+        Spelling{"iso-8859-8-i", "\xe0"}})
+    EXPECT_EQ(warning(fmt::format("<?xml version='1.0' encoding='{}'?><a>{}</a>", one.name, one.bytes)), "")
+        << one.name;
+  // What is there must be in it all the same.
+  EXPECT_EQ(problem("<?xml version='1.0' encoding='x-sjis'?><a/>\x81"),
+            "line 1, column 44: what is there is not in x-sjis");
+  for (const char* name : {"x", "x-", "win", "latin-11"})
+    EXPECT_EQ(problem(fmt::format("<?xml version='1.0' encoding='{}'?><a/>", name)),
+              fmt::format("line 1, column 31: the encoding {} is not known here", name));
 }
 
 TEST(CheckXml, NeedsAWholeDocument) {
