@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "element_scanner.h"
+#include "text_forms.h"
 #include "unpack.h"
 #include "xml_text.h"
 
@@ -54,12 +55,16 @@ std::uint64_t hash_of(std::string_view kind, std::string_view value) {
 class TraitReader {
  public:
   void run(Bytes text) {
-    ElementScanner scanner({.begin = [this](std::string_view name) { return begin(name); },
-                            .text = [this](std::string_view name,
-                                           std::string_view value) { add(name, without_blanks(value)); }});
-    scanner.feed(text);
+    feed(text);
+    end();
+  }
+
+  // In pieces: what comes between two ends belongs together.
+  void feed(Bytes piece) { scanner_.feed(piece); }
+  void end() {
     const std::size_t before = secrets_.size();
-    ends_in_secret_ = (scanner.end() && secrets_.size() > before) || ends_in_secret_;
+    ends_in_secret_ = (scanner_.end() && secrets_.size() > before) || ends_in_secret_;
+    scanner_ = ElementScanner(visitor());
   }
 
   const std::string& first() const { return first_; }
@@ -73,6 +78,12 @@ class TraitReader {
   }
 
  private:
+  ElementScanner::Visitor visitor() {
+    return {
+        .begin = [this](std::string_view name) { return begin(name); },
+        .text = [this](std::string_view name, std::string_view value) { add(name, without_blanks(value)); }};
+  }
+
   bool begin(std::string_view name) {
     if (first_.empty()) first_ = name;
     is_part_ = is_part_ || is_one_of(name, kOfConfigurations);
@@ -90,6 +101,7 @@ class TraitReader {
     if (ascii.size() != value.size() && ascii.size() >= kMinAscii) values.push_back(hash_of(name, ascii));
   }
 
+  ElementScanner scanner_{visitor()};
   std::string first_;
   bool is_part_ = false;
   bool ends_in_secret_ = false;
@@ -126,8 +138,9 @@ std::uint64_t memory_of_traits(Bytes document) {
   const std::string_view text = as_text(document);
   const std::uint64_t unescaped = text.contains("&lt;") ? text.size() : 0;
   const std::uint64_t unpacked = most_unpacked(document);
+  const std::uint64_t decoded = most_decoded(document);
   const std::uint64_t elements = static_cast<std::uint64_t>(std::ranges::count(text, '<')) +
-                                 unescaped / kUnpackedOfElement + unpacked / kUnpackedOfElement;
+                                 (unescaped + unpacked + decoded) / kUnpackedOfElement;
   return unescaped + unpacked + std::min<std::uint64_t>(elements, kMaxValues) * 2 * kOfValue;
 }
 
@@ -140,6 +153,7 @@ ConfigTraits config_traits(Bytes document) {
     out.root = reader.first();
   }
   if (as_text(document).contains("&lt;")) reader.run(as_bytes(unescaped(as_text(document))));
+  decode_text(document, [&](Bytes piece) { reader.feed(piece); }, [&] { reader.end(); });
   const std::string_view unseen = unpack(document, [&](Bytes content) { reader.run(content); });
   reader.fill(out);
   out.packed = unseen;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "anchord/base/ascii.h"
+#include "anchord/base/hex.h"
+#include "anchord/crypto/base64.h"
 #include "vectors.h"
 
 namespace anchord::trust {
@@ -106,6 +109,30 @@ TEST(ConfigTraits, WhatIsPackedIsLookedInto) {
   std::string bombs;
   for (int i = 0; i < 10'000; ++i) bombs += "\x1f\x8b\x08PK\x03\x04";
   EXPECT_TRUE(traits(bombs).values.empty());
+}
+
+TEST(ConfigTraits, TextThatStandsForBytesIsReadToo) {
+  const std::string document = "<device>\n<sshPassword>s3cret?</sshPassword>\n<line/></device>\n";
+  const auto phone = traits(document);
+  const std::string base64 = crypto::to_base64(document);
+  std::string url_safe = base64;
+  std::ranges::replace(url_safe, '+', '-');
+  std::ranges::replace(url_safe, '/', '_');
+  std::string lines;
+  for (std::size_t at = 0; at < base64.size(); at += 20) lines += base64.substr(at, 20) + "\r\n";
+  std::string url;
+  for (char c : document) url += is_letter(c) ? std::string(1, c) : "%" + to_hex(as_bytes(std::string(1, c)));
+  for (const std::string& copy :
+       {base64, url_safe, lines, "Content-Transfer-Encoding: base64\n\n" + lines,
+        "{\"config\": \"" + base64 + "\"}", "a\n" + base64, "ab\n" + base64, "abc\n" + base64,
+        to_hex(as_bytes(document)), "0x" + to_hex(as_bytes(document)), "x\n1\n" + to_hex(as_bytes(document)),
+        url, "https://x/?a=" + url})
+    EXPECT_TRUE(share(phone, traits(copy))) << copy;
+  for (const std::string& other :
+       {std::string(10'000, 'A'), std::string(10'000, '3'), std::string("%3C%3c%3")})
+    EXPECT_TRUE(traits(other).values.empty());
+  EXPECT_FALSE(
+      share(phone, traits(crypto::to_base64("<device><sshPassword>another</sshPassword></device>"))));
 }
 
 TEST(ConfigTraits, AnyEncoding) {

@@ -37,7 +37,8 @@ bool may_be_xml(Bytes document);
 std::uint64_t memory_of_traits(Bytes document);
 
 // Elements are told by what they look like: nothing need be well-formed. Looks into gzip and ZIP,
-// one in the other too and wherever they begin, up to a limit.
+// one in the other too and wherever they begin, up to a limit; and into base64, hexadecimal and URLs'
+// escapes.
 ConfigTraits config_traits(Bytes document);
 
 }  // namespace anchord::trust
