@@ -343,6 +343,11 @@ class Cert(Case):
                          r"anchorctl: warning: no backup holds the present TFTP key: .*\n$")
         self.assertEqual(self.listed()[-1]["days_left"] < 0, True)
         self.assertIn("expired", self.ctl("cert", "list"))
+        # Once: it is none of those that end soon.
+        with control.FakeService(self.state, control.status):
+            said = json.loads(self.run_it("--state", self.state, "status", "--json").stdout)["warnings"]
+        self.assertEqual([w for w in said if "90 days" in w], [])
+        self.assertEqual(len([w for w in said if "expired" in w]), 1, said)
 
     def test_names_cannot_steer_the_terminal(self):
         evil = der("app-ec").replace(b"tomcat-ec", b"\x1b[2Jat-ec")
@@ -880,7 +885,8 @@ class Status(Case):
                 (None, {}),
                 ("the ledger cannot be written", {"ledger": {"problem": "disk full"}}),
                 ("the newest state is not in service", {"snapshot": {"problem": "no key"}}),
-                ("1 addresses are answered slowly", {"devices": {"guessing": {"192.0.2.1": 1}}}),
+                ("1 address is answered slowly", {"devices": {"guessing": {"192.0.2.1": 1}}}),
+                ("2 addresses are answered slowly", {"devices": {"guessing": {"192.0.2.1": 1, "192.0.2.2": 1}}}),
                 ("'ITLSEP001122334455.tlv' is not served", {"own_lists": {"withdrawn": {"ITLSEP001122334455.tlv": "it would lock it"}}}),
                 ("'x.xml' is broken", {"provisioning": {"problems": [problem], "problem_count": 1}}),
                 ("6 more files are refused than are shown",

@@ -275,7 +275,8 @@ class Chosen(Case):
     def test_list(self):
         self.assertEqual(self.chosen(), [FIRST, SECOND, THIRD])
         self.assertEqual(self.chosen("--model", "8861"), [FIRST, SECOND])
-        self.assertEqual(self.chosen("--model", "cp-7965"), [THIRD])
+        for called in ("cp-7965", "7965G", "Cisco 7965", "Cisco Unified IP Phone 7965G"):
+            self.assertEqual(self.chosen("--model", called), [THIRD])
         self.assertEqual(self.chosen("--model", "9999"), [])
         self.assertEqual(self.chosen("--unseen-for", "30d"), [THIRD])
         self.assertEqual(self.chosen("--unseen-for", "39"), [THIRD])

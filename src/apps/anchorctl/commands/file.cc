@@ -93,10 +93,16 @@ Result<crypto::Certificate> expected_signer(const Session& session, const std::s
   return cluster.tftp.certificate;
 }
 
+Result<wire::SignedFile> verified(Bytes content, const crypto::Certificate& signer) {
+  if (wire::parse_foreign_file(content))
+    return fail("it is of another maker, whose signer is not known here: 'anchorctl file show' reads it");
+  return trust::verify_signed_file(content, signer);
+}
+
 Outcome verify_file(const Session& session, const FileVerifyOptions& options) {
   ANCHORD_TRY_ASSIGN(auto signer, expected_signer(session, options.certificate));
   ANCHORD_TRY_ASSIGN(auto content, read_content(options.file));
-  auto file = trust::verify_signed_file(content, signer);
+  auto file = verified(content, signer);
   if (!file) {
     Json json{{"file", options.file}, {"valid", false}, {"reason", file.error().text}};
     return Shown{.json = std::move(json),

@@ -55,8 +55,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return of[a.size()][b.size()];
 }
 
+// "8861" of "CP-8861" and of what the vendor's programs call it, "Cisco IP Phone 8861".
 std::string plain_name(std::string_view text) {
-  return std::string(phone::bare_model(upper_case(text)));
+  std::string name = upper_case(text);
+  for (std::string_view word : {"CISCO ", "UNIFIED ", "IP ", "PHONE "})
+    if (name.starts_with(word)) name.erase(0, word.size());
+  if (name.starts_with("ATA ")) name.erase(3, 1);
+  return std::string(phone::bare_model(name));
 }
 
 // The nearest few, nearest first.

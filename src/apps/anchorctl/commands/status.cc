@@ -98,7 +98,8 @@ void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
     others += expiry_level(certificate, facts.now) != "ok" ? 1 : 0;
   };
   for (const trust::KnownCertificate& known : facts.cluster.known) {
-    if (!known.own && !known.retired_from) count(known.certificate);
+    const bool told = known.certificate.not_after() < facts.now;  // by ended_warning()
+    if (!known.own && !known.retired_from && !told) count(known.certificate);
   }
   for (const auto& [name, known] : facts.phones) {
     if (known.phone.certificate) count(*known.phone.certificate);
@@ -107,9 +108,9 @@ void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
   if (auto line = ended_warning(facts.cluster, refuses, facts.now)) out.push_back(*line);
   if (others > 0) {
     out.push_back(
-        fmt::format("{} certificates that were added, or phones', have less than {} days left: see "
+        fmt::format("of the certificates that were added, and phones', {} {} less than {} days left: see "
                     "'anchorctl report expiry'",
-                    others, crypto::kExpiryDays.front()));
+                    others, others == 1 ? "has" : "have", crypto::kExpiryDays.front()));
   }
 }
 
@@ -212,7 +213,9 @@ void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
     out.push_back(fmt::format(
         "{} more lists of phones' own are not served than are shown: look at the log, which names them",
         lists.withdrawn_count - lists.withdrawn.size()));
-  if (const std::size_t guessing = service.devices.guessing.size(); guessing > 0)
+  if (const std::size_t guessing = service.devices.guessing.size(); guessing == 1)
+    out.emplace_back("1 address is answered slowly, since it asks for many devices that do not exist");
+  else if (guessing > 1)
     out.push_back(fmt::format(
         "{} addresses are answered slowly, since they ask for many devices that do not exist", guessing));
 }
