@@ -125,6 +125,18 @@ TEST(PendingLedger, TellsWhatABootShows) {
   EXPECT_EQ(change.of(DeliveredKind::configuration).version, 0u);
 }
 
+// Its phone was told to hold it perhaps when it was begun, and may be known to have taken another list since.
+TEST(PendingLedger, ADownloadThatBrokeOffIsToldOnlyOnce) {
+  PendingLedger pending;
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 1, DownloadEnd::begun), 100);
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 2), 101);
+  pending.note(download("SEP001122334455", "ITLFile.tlv", 1, DownloadEnd::maybe_given), 160);
+  store::LedgerChange change = pending.take().at(0);
+  EXPECT_EQ(change.seen.back().version, 2u);
+  EXPECT_EQ(change.of(DeliveredKind::itl).version, 2u);
+  EXPECT_EQ(change.heard, 101);
+}
+
 TEST(PendingLedger, AnAnswerThatWasNotDeliveredOrDoesNotVouchSaysNothing) {
   for (int lacking = 0; lacking < 4; ++lacking) {
     PendingLedger pending;
@@ -321,7 +333,7 @@ TEST_F(Ledger, WhatWasNotedIsWrittenByItselfAndAtTheEnd) {
   ASSERT_TRUE(entry("SEP001122334455"));
   EXPECT_EQ(entry("SEP001122334455")->of(DeliveredKind::itl).version, 11u);
 
-  writer.note(download("SEP001122334455", "ITLFile.tlv", 12, DownloadEnd::maybe_given), 101);
+  writer.note(download("SEP001122334455", "ITLFile.tlv", 12, DownloadEnd::begun), 101);
   writer.note(download("SEP00112233AAAA", "SEP00112233AAAA.cnf.xml.sgn", 13), 102);
   writer.note(question("CP-8861-SEP001122334455"), 103);
   writer.stop();

@@ -169,7 +169,7 @@ std::set<const Activity::Read*> Activity::repeated_nameless(const std::vector<Re
   std::set<const Read*> out;
   std::map<std::pair<std::string, std::uint64_t>, std::pair<const Read*, const Read*>> seen;
   for (const Read* read : in_order) {
-    if (!read->download.device.text().empty()) continue;
+    if (!read->download.device.text().empty() || broke_off(read->download)) continue;
     auto [known, is_new] =
         seen.try_emplace({read->download.from.text(), read->download.version}, read, nullptr);
     if (is_new) continue;
@@ -185,7 +185,8 @@ void Activity::note_nameless(const Read& read, bool repeated) {
   const service::Download& download = read.download;
   auto kind = delivered_kind(download.file.text());
   const bool is_list = kind && *kind != store::DeliveredKind::configuration;
-  if (!is_list || repeated || download.end == service::DownloadEnd::not_there) return ledger_.note_nothing();
+  const bool says_nothing = download.end == service::DownloadEnd::not_there || broke_off(download);
+  if (!is_list || repeated || says_nothing) return ledger_.note_nothing();
   // A transfer ends on the view that it began with, perhaps long ago.
   store::LedgerGap gap{.began = read.time - AddressBook::kMemory, .ended = read.time, .why = {}};
   if (addresses_.is_crowded(download.from)) {

@@ -69,6 +69,10 @@ void observe(std::vector<Observation>& seen, const service::Download& download, 
 
 }  // namespace
 
+bool broke_off(const service::Download& download) {
+  return download.end == service::DownloadEnd::maybe_given;
+}
+
 std::optional<store::DeliveredKind> delivered_kind(std::string_view served) {
   if (auto list = phone::list_name(served))
     return list->kind == ListKind::itl ? store::DeliveredKind::itl : store::DeliveredKind::ctl;
@@ -89,6 +93,7 @@ store::LedgerChange* PendingLedger::change_of(const std::string& device) {
 }
 
 void PendingLedger::note(const service::Download& download, UnixSeconds now) {
+  if (broke_off(download)) return;
   auto kind = delivered_kind(download.file.text());
   auto device = phone::device_called(download.device.text());
   if (!kind || !device) return;

@@ -18,6 +18,10 @@ namespace anchord::control {
 
 // What the ledger keeps a file of that name as; none: it keeps nothing of it.
 std::optional<store::DeliveredKind> delivered_kind(std::string_view served);
+// It tells the ledger nothing: that the device may hold the file was told when the download was begun. How it
+// ended is known up to a minute later, when nobody has acknowledged anything for so long, and by then its
+// phone may be known to have accepted another list.
+bool broke_off(const service::Download& download);
 
 class PendingLedger {
  public:
