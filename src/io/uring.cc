@@ -310,8 +310,10 @@ std::span<const Completion> LiveRing::wait_for(__kernel_timespec* left) {
   // Seldom: what the kernel did not take at once, for want of memory.
   if (io_uring_sq_ready(ring_.get()) > 0) submit_queue();
   forget_submitted();
-  now_ = begin_turn(monotonic_now);
-  reap();
+  now_ = begin_turn([this] {
+    reap();
+    return monotonic_now();
+  });
   return batch_;
 }
 

@@ -77,6 +77,24 @@ TEST_P(Evidence, AFileIsGivenOnceItIsAcknowledgedThoughThePeerSaysNothingMore) {
   EXPECT_LT(records.at(0).ended - records.at(0).began, 100);
 }
 
+// The ring tells late that the socket has taken it, as on a busy machine: the phone has gone on by then, and
+// what it does next is judged by when it was given.
+TEST_P(Evidence, AFileIsGivenNoLaterThanThePeerHasIt) {
+  make({.ring = {.faults = {.late = 100, .max_delay = 200}}});
+  auto b = browser({get(kList)});
+  Millis has_it = 0;
+  for (Millis at = world_->sim.time(); at < io::SimRing::kStart + 3'000; ++at)
+    world_->sim.at(at, [&] {
+      b->pump();
+      if (has_it == 0 && b->satisfied()) has_it = world_->sim.time();
+    });
+  world_->run_for(5'000);
+  ASSERT_NE(has_it, 0);
+  auto records = downloads(*world_);
+  ASSERT_TRUE(only(records, DownloadEnd::given));
+  EXPECT_LE(records[0].ended, has_it);
+}
+
 // Its host had acknowledged all of it, and its program closed the connection before it read that.
 TEST_P(Evidence, AFileThatIsFollowedByAResetIsMaybeGiven) {
   for (const char* fields : {"", "Connection: close\r\n"}) {

@@ -98,6 +98,31 @@ TEST(TftpSim, ATransferEndsOnTheVersionItBeganWith) {
   EXPECT_EQ(world.publisher.reclaim(), 1u);
 }
 
+// Its last acknowledgement waits here while it goes on, perhaps with another shard.
+TEST(TftpSim, AFileIsGivenNoLaterThanThePeerHasIt) {
+  for (std::size_t size : {100u, 2'000u}) {
+    World world({});
+    put(world, "ITLFile.tlv", file_content(5, size));
+    Fetchers fetchers;
+    Fetcher& fetcher = fetch(world, fetchers, 1, "ITLSEP001122334455.tlv");
+    Millis has_it = 0;
+    world.run_for(10'000, [&] {
+      deliver(world, fetchers);
+      if (has_it != 0 || !fetcher.done()) return;
+      has_it = world.sim.time();
+      world.sim.advance(100);
+    });
+    ASSERT_NE(has_it, 0);
+    std::vector<service::Download> given;
+    world.activity.downloads.drain([&](const service::Download& record) {
+      if (record.end == service::DownloadEnd::given) given.push_back(record);
+    });
+    ASSERT_EQ(given.size(), 1u) << size;
+    EXPECT_LE(given[0].ended, has_it);
+    EXPECT_GE(given[0].ended, given[0].began);
+  }
+}
+
 TEST(TftpSim, BlockNumbersWrap) {
   World world({.ring = {.faults = {.late = 50, .max_delay = 2}}});
   Buffer content = file_content(3, 8 * 70'000 + 3);

@@ -117,7 +117,8 @@ class Ring {
  public:
   virtual ~Ring() = default;
 
-  // The time at the return of the last wait(); one reading serves a whole batch.
+  // The time at the return of the last wait(), no earlier than what that returned; one reading serves a whole
+  // batch.
   virtual Millis now() const = 0;
 
   // One connection: completes with its descriptor, or -ECONNABORTED when whoever it was has
@@ -177,7 +178,8 @@ class Ring {
   void show_ticks_in(std::atomic<Millis>& tick) { tick_ = &tick; }
 
  protected:
-  // The clock, read in that order.
+  // The clock, read in that order; behind what the turn takes in, so that nothing bears a time before it
+  // came.
   template <class Clock>
   Millis begin_turn(Clock&& clock) {
     if (tick_ == nullptr) return clock();

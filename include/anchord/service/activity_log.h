@@ -90,7 +90,9 @@ struct Download {
   Protocol protocol = Protocol::tftp;
   DownloadEnd end = DownloadEnd::maybe_given;
   Millis began = 0;  // when the request was taken: the ring's clock
-  Millis ended = 0;  // by HTTP, when the last byte was sent: what shows that it has arrived may be seen late
+  // When it was given: no later than the peer can have had the last byte, since what it does next, on other
+  // shards, is judged by this. What shows that it has arrived is seen later.
+  Millis ended = 0;
 };
 
 // What was answered at once; how a file's delivery ended is a Download.

@@ -155,6 +155,7 @@ void HttpSession::end_transfer(bool taken, HttpWorkspace& work) {
   if (is_recorded_transfer()) {
     Download download = download_of_transfer(service);
     download.end = DownloadEnd::maybe_given;
+    if (taken) download.ended = sent_;
     if (!taken || !awaited_.add(download, work.awaited)) service.shard.record(download);
     awaited_.stamp(stream_.output(), work.awaited);
   }
@@ -164,8 +165,7 @@ void HttpSession::end_transfer(bool taken, HttpWorkspace& work) {
 
 void HttpSession::acknowledged(std::uint64_t bytes, HttpWorkspace& work) {
   awaited_.settle(bytes, work.awaited, [&](Download download) {
-    // The acknowledgement is seen late, perhaps when the peer has long gone on with the file: the download
-    // ended when its last byte was sent.
+    // Seen late, perhaps when the peer has long gone on with the file.
     download.end = DownloadEnd::given;
     work.service.shard.record(download);
   });

@@ -66,6 +66,7 @@ class HttpSession {
 
   // As StreamProtocol's.
   StreamProgress advance(Bytes input, MutableBytes room, HttpWorkspace& work);
+  void taken(Millis sent) { sent_ = sent; }
   void acknowledged(std::uint64_t bytes, HttpWorkspace& work);
   std::size_t write_close_notify(MutableBytes room) { return stream_.write_close_notify(room); }
 
@@ -92,6 +93,7 @@ class HttpSession {
 
   RequestStream stream_;
   Transfer transfer_;
+  Millis sent_ = 0;                 // when the last of what the socket has taken was sent
   HttpWorkspace::Awaited awaited_;  // files that the socket has taken, and the peer perhaps not
   io::Host peer_;
 };
@@ -109,6 +111,7 @@ class HttpProtocol final : public StreamProtocol {
   bool handshaking(std::uint32_t slot) const override { return sessions_[slot].handshaking(); }
   std::size_t unread(std::uint32_t slot) const override { return sessions_[slot].unread(); }
   StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) override;
+  void taken(std::uint32_t slot, Millis sent) override { sessions_[slot].taken(sent); }
   void acknowledged(std::uint32_t slot, std::uint64_t bytes) override {
     sessions_[slot].acknowledged(bytes, workspace_);
   }

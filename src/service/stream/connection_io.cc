@@ -110,6 +110,7 @@ void ConnectionIo::send_rest(std::uint32_t slot) {
     shard_.ring.send_iovecs(link.descriptor, link.iovecs, tag(send_, slot));
   }
   link.sending = true;
+  link.sent_at = shard_.ring.now();
   note_stall(slot);
 }
 

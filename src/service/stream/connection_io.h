@@ -92,6 +92,8 @@ class ConnectionIo {
     return link.output_size + link.body[0].size() + link.body[1].size() - link.sent;
   }
   void send_rest(std::uint32_t slot);
+  // When the last send was handed to the ring: nothing of it left before.
+  Millis sent_at(std::uint32_t slot) const { return links_[slot].sent_at; }
   void release_room(std::uint32_t slot);
   bool is_sending(std::uint32_t slot) const { return links_[slot].sending; }
   // How much of the connection's output the peer's host has, in bytes. Costs a system call.
@@ -131,6 +133,7 @@ class ConnectionIo {
     std::size_t sent = 0;            // of both
     std::uint64_t output_taken = 0;  // by the socket, in all
     io::IovecList iovecs;
+    Millis sent_at = 0;        // when the last send was handed to the ring
     Millis stalled_since = 0;  // of the send that holds back received buffers
     bool receiving = false;    // a receive is armed
     bool cancelling = false;   // ... and was asked to end

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "anchord/base/bytes.h"
+#include "anchord/base/clock.h"
 #include "anchord/io/address.h"
 #include "anchord/service/settings.h"
 
@@ -52,6 +53,9 @@ class StreamProtocol {
   // Goes on with the connection. `input` is empty or continues the stream; it is given only when unread() is
   // 0.
   virtual StreamProgress advance(std::uint32_t slot, Bytes input, MutableBytes room) = 0;
+  // The socket has taken all output; the last of it was handed to the ring in the tick of `sent`, and left no
+  // earlier than that.
+  virtual void taken(std::uint32_t, Millis) {}
   // The peer's host has that much of the connection's output. Only while something is awaited.
   virtual void acknowledged(std::uint32_t slot, std::uint64_t bytes) = 0;
   // Writes the last bytes of a connection that has no output under way (on TLS, a close_notify) into

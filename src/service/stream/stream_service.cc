@@ -256,6 +256,7 @@ void StreamService::on_send(const Tag& tag, const io::Completion& completion) {
 
 void StreamService::after_output(std::uint32_t slot) {
   const Connection& c = connections_[slot];
+  protocol_.taken(slot, io_.sent_at(slot));
   io_.release_room(slot);
   if (c.phase == Phase::closing) return leave(slot);
   if (admission_.draining() && c.answered && !io_.has_input(slot) && !c.must_flush)

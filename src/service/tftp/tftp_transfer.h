@@ -84,6 +84,7 @@ class TftpTransfer {
   NetasciiReader text() const { return text_; }  // at first()
 
   Millis deadline() const { return deadline_; }
+  Millis sent_at() const { return sent_at_; }  // when what is outstanding, or was last, was sent
 
   bool acknowledged() const { return acknowledged_; }  // anything at all: the peer is real
   bool at_last_block() const { return sent_ == last_; }

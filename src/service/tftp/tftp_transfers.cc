@@ -187,7 +187,8 @@ void TftpTransfers::record(const Transfer& t, DownloadEnd how) {
                     .from = t.peer.host,
                     .end = how,
                     .began = t.began,
-                    .ended = shard_.ring.now()};
+                    // A phone that has acknowledged the last block goes on, while its packet may wait here.
+                    .ended = how == DownloadEnd::given ? t.machine.sent_at() : shard_.ring.now()};
   download.file.set(t.file->name);
   shard_.record(download);
 }
