@@ -215,8 +215,11 @@ void observe(Belief& belief, std::span<const Observation> seen, std::uint64_t se
   std::vector<const Observation*> in_order;
   in_order.reserve(seen.size());
   for (const Observation& one : seen) in_order.push_back(&one);
-  // Observations of one moment stay in the order in which they were told.
-  std::ranges::sort(in_order, {}, [](const Observation* one) { return std::pair(one->at, one); });
+  // Observations of one moment stay in the order in which they were told, but that a boot ends with its
+  // configuration: one shard may tell that this was asked for before another tells what was given.
+  std::ranges::sort(in_order, {}, [](const Observation* one) {
+    return std::tuple(one->at, one->what == Observation::What::configuration_asked, one);
+  });
   Observer observer(belief, shelf, unrecorded, now, evidence);
   for (const Observation* one : in_order) observer.take(*one);
 }

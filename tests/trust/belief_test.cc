@@ -105,6 +105,11 @@ TEST_F(BeliefTest, TheOrderInWhichShardsTellIsOfNoMatter) {
   EXPECT_EQ(itls(), std::vector{kNew});
 }
 
+TEST_F(BeliefTest, ABootThatTakesNoTimeEndsWithItsConfiguration) {
+  see({acted(2), asked(2), given(kOld, 2)});
+  EXPECT_EQ(itls(), std::vector{kOld});
+}
+
 // That a list has arrived may be seen long after it was sent.
 TEST_F(BeliefTest, AListToldInTheNextBootIsNotOfThatBoot) {
   for (ListKind kind : {ListKind::ctl, ListKind::itl}) {
