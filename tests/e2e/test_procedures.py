@@ -44,7 +44,7 @@ class Case(harness.Case):
         return self.cluster(name, "--adopt", *signers, "--itl", itl)
 
     def at(self, state, *args, code=0):
-        result = run(program("anchorctl"), "--state", state, *args)
+        result = harness.run_guarded(state, args)
         self.assertEqual(result.returncode, code, result.stdout.decode() + result.stderr.decode())
         return result
 
