@@ -23,8 +23,10 @@ struct HttpAnswer::Parser : http::basic_parser<false> {
   }
 
   void on_request_impl(http::verb, string_view, string_view, int, error_code&) override {}
-  void on_response_impl(int code, string_view, int, error_code&) override {
+  // A 100 is for bodies that wait for it, which ours do not.
+  void on_response_impl(int code, string_view, int, error_code& error) override {
     status = static_cast<unsigned>(code);
+    if (code < 200) error = http::error::bad_status;
   }
   void on_field_impl(http::field, string_view, string_view, error_code&) override {}
   void on_header_impl(error_code&) override {}
@@ -73,11 +75,10 @@ Status HttpAnswer::take(Bytes bytes) {
     at += taken;
     if (error == http::error::need_more) break;
     if (error == http::error::body_limit) return fail("an answer that is too large");
+    if (error == http::error::bad_status) return fail("not an HTTP answer that was asked for");
     if (error) return fail("not HTTP: " + error.message());
-    // A 100 is for bodies that wait for it, which ours do not; an answer that ends with the connection may be
-    // cut off.
-    if (parser.status != 0 && parser.status < 200) return fail("not an HTTP answer that was asked for");
     if (!parser.is_header_done()) continue;
+    // One that ends with the connection may be cut off.
     if (parser.need_eof()) return fail("an HTTP answer without a length");
     if (parser.content_length().value_or(0) > parser.most) return fail("an answer that is too large");
   }

@@ -52,7 +52,9 @@ TEST(HttpAnswer, WhatIsNoAnswer) {
     EXPECT_TRUE(read(wrong, 1000).starts_with("not HTTP: ")) << wrong << ": " << read(wrong, 1000);
     EXPECT_TRUE(read(wrong, 1).starts_with("not HTTP: ")) << wrong << ": " << read(wrong, 1);
   }
-  expect("HTTP/1.1 100 Continue\r\n\r\n", "not an HTTP answer that was asked for");
+  for (const char* wrong :
+       {"HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 002 OK\r\n\r\n", "HTTP/1.1 000 OK\r\n\r\n"})
+    expect(wrong, "not an HTTP answer that was asked for");
   expect("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab", "not HTTP: more than was asked for");
 }
 
