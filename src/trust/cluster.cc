@@ -52,6 +52,13 @@ std::string service_choice() {
   return choice_of(std::views::transform(kServices, &ServiceName::name));
 }
 
+std::optional<std::size_t> find_host(const Cluster& cluster, std::string_view name) {
+  auto found = std::ranges::find_if(cluster.hosts,
+                                    [&](const Host& host) { return same_ignoring_case(host.name, name); });
+  if (found == cluster.hosts.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - cluster.hosts.begin());
+}
+
 std::vector<wire::Role> own_roles(Service service, Mode mode) {
   switch (service) {
     case Service::tvs:

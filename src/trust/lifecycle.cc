@@ -24,13 +24,16 @@ constexpr auto kAllRoles = [] {
   return out;
 }();
 
+std::size_t place_of(const Cluster& cluster, std::string_view host) {
+  auto place = find_host(cluster, host);
+  assert(place);
+  return *place;
+}
+
 Identity& identity_of(Cluster& cluster, Service service, std::string_view host) {
   switch (service) {
-    case Service::tvs: {
-      auto found = std::ranges::find(cluster.hosts, host, &Host::name);
-      assert(found != cluster.hosts.end());
-      return cluster.tvs[static_cast<std::size_t>(found - cluster.hosts.begin())];
-    }
+    case Service::tvs:
+      return cluster.tvs[place_of(cluster, host)];
     case Service::tftp:
       return cluster.tftp;
     case Service::tftp_ec:
@@ -100,30 +103,67 @@ std::string with_commas(std::size_t count) {
   return text;
 }
 
+// What was the cluster's own, as it is known from then on.
+KnownCertificate retire(const Cluster& cluster, Service service, const crypto::Certificate& certificate,
+                        UnixSeconds now) {
+  KnownCertificate retired{.certificate = certificate,
+                           .roles = own_roles(service, cluster.mode),
+                           .own = {},
+                           .retired_from = service,
+                           .retired_at = now};
+  auto known = std::ranges::find(cluster.known, certificate, &KnownCertificate::certificate);
+  if (known == cluster.known.end()) return retired;
+  retired.roles = known->roles;
+  retired.ttl = known->ttl;
+  return retired;
+}
+
 }  // namespace
 
 Cluster with_identity(Cluster cluster, Service service, std::string_view host, Identity identity,
                       UnixSeconds now) {
   Identity& present = identity_of(cluster, service, host);
-  KnownCertificate retired{.certificate = present.certificate,
-                           .roles = own_roles(service, cluster.mode),
-                           .own = {},
-                           .retired_from = service,
-                           .retired_at = now};
+  KnownCertificate retired = retire(cluster, service, present.certificate, now);
   KnownCertificate own{
       .certificate = identity.certificate, .roles = own_roles(service, cluster.mode), .own = service};
   std::erase_if(cluster.known,
                 [&](const auto& known) { return !known.own && known.certificate == identity.certificate; });
   auto known = std::ranges::find(cluster.known, present.certificate, &KnownCertificate::certificate);
   if (known != cluster.known.end()) {
-    retired.roles = known->roles;
-    retired.ttl = known->ttl;
     *known = std::move(own);
   } else {
     cluster.known.insert(cluster.known.begin(), std::move(own));
   }
   cluster.known.push_back(std::move(retired));
   present = std::move(identity);
+  return cluster;
+}
+
+Cluster with_host(Cluster cluster, Host host, Identity tvs) {
+  std::erase_if(cluster.known,
+                [&](const auto& known) { return !known.own && known.certificate == tvs.certificate; });
+  cluster.known.insert(
+      cluster.known.begin(),
+      {.certificate = tvs.certificate, .roles = own_roles(Service::tvs, cluster.mode), .own = Service::tvs});
+  cluster.hosts.push_back(std::move(host));
+  cluster.tvs.push_back(std::move(tvs));
+  return cluster;
+}
+
+Cluster without_host(Cluster cluster, std::string_view host, UnixSeconds now) {
+  assert(cluster.hosts.size() > 1);
+  const auto place = static_cast<std::ptrdiff_t>(place_of(cluster, host));
+  const crypto::Certificate certificate = cluster.tvs[place_of(cluster, host)].certificate;
+  KnownCertificate retired = retire(cluster, Service::tvs, certificate, now);
+  std::erase_if(cluster.known, [&](const auto& known) { return known.certificate == certificate; });
+  cluster.known.push_back(std::move(retired));
+  cluster.hosts.erase(cluster.hosts.begin() + place);
+  cluster.tvs.erase(cluster.tvs.begin() + place);
+  return cluster;
+}
+
+Cluster with_renamed_host(Cluster cluster, std::string_view host, std::string name) {
+  cluster.hosts[place_of(cluster, host)].name = std::move(name);
   return cluster;
 }
 

@@ -91,6 +91,14 @@ inline Cluster regenerated(const Cluster& cluster, Service service, std::size_t 
   return with_identity(cluster, service, name, new_identity(cluster, service, name), now);
 }
 
+// With a host more, which has the next number.
+inline Cluster with_new_host(const Cluster& cluster) {
+  const std::string number = std::to_string(cluster.hosts.size() + 1);
+  Host host{cluster.name + number + ".example.com", {"192.0.2." + number}};
+  Identity tvs = new_identity(cluster, Service::tvs, host.name);
+  return with_host(cluster, std::move(host), std::move(tvs));
+}
+
 inline Served served(const Cluster& cluster, UnixSeconds now = kStart) {
   return served_by(cluster, now).value();
 }

@@ -1,6 +1,8 @@
 #include "anchord/trust/lifecycle.h"
 #include "anchord/phone/file_kind.h"
 
+#include <algorithm>
+
 #include "anchord/trust/trust_list.h"
 #include "clusters.h"
 
@@ -47,6 +49,60 @@ TEST(WithIdentity, ChangesOneHostsServiceOnly) {
   EXPECT_NE(after.tvs[1].certificate, before.tvs[1].certificate);
   EXPECT_EQ(after.tvs[2].certificate, before.tvs[2].certificate);
   EXPECT_EQ(after.tftp.certificate, before.tftp.certificate);
+}
+
+TEST(WithHost, ComesBehindTheOthersAndIsKnown) {
+  Cluster before = new_cluster("a", 2);
+  Cluster after = with_new_host(before);
+  ASSERT_EQ(after.hosts.size(), 3U);
+  ASSERT_EQ(after.tvs.size(), 3U);
+  EXPECT_EQ(after.hosts.back().name, "a3.example.com");
+  ASSERT_EQ(after.known.size(), before.known.size() + 1);
+  const KnownCertificate* known = find_known(after, after.tvs.back().certificate);
+  ASSERT_NE(known, nullptr);
+  EXPECT_EQ(known->own, Service::tvs);
+  EXPECT_EQ(known->roles, own_roles(Service::tvs, Mode::nonsecure));
+  auto records = itl_fields(after).records;
+  EXPECT_EQ(records.size(), itl_fields(before).records.size() + 1);
+  EXPECT_TRUE(std::ranges::any_of(records, [&](const ListedCertificate& listed) {
+    return listed.role == Role::tvs && listed.dns_name == "a3.example.com" &&
+           listed.certificate == after.tvs.back().certificate;
+  }));
+  // One that was added by hand before is the cluster's own from now on.
+  Cluster again = without_host(after, "A3.example.com", kStart);
+  again = with_host(again, after.hosts.back(), after.tvs.back());
+  EXPECT_EQ(again.known.size(), after.known.size());
+}
+
+TEST(WithoutHost, TakesItAndItsRecordAndItsCertificateStaysKnown) {
+  Cluster before = new_cluster("a", 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const crypto::Certificate& gone = before.tvs[i].certificate;
+    Cluster after = without_host(before, before.hosts[i].name, 42);
+    ASSERT_EQ(after.hosts.size(), 2U);
+    ASSERT_EQ(after.tvs.size(), 2U);
+    for (std::size_t j = 0; j < 2; ++j) {
+      EXPECT_EQ(after.hosts[j].name, before.hosts[j < i ? j : j + 1].name);
+      EXPECT_EQ(after.tvs[j].certificate, before.tvs[j < i ? j : j + 1].certificate);
+    }
+    ASSERT_EQ(after.known.size(), before.known.size());
+    const KnownCertificate* known = find_known(after, gone);
+    ASSERT_NE(known, nullptr);
+    EXPECT_FALSE(known->own);
+    EXPECT_EQ(known->retired_from, Service::tvs);
+    EXPECT_EQ(known->retired_at, 42);
+    for (const ListedCertificate& listed : itl_fields(after).records) EXPECT_NE(listed.certificate, gone);
+  }
+}
+
+TEST(WithRenamedHost, IsNamedInTheListAndKeepsItsCertificate) {
+  Cluster before = new_cluster("a", 2);
+  Cluster after = with_renamed_host(before, "A2.EXAMPLE.COM", "node2");
+  EXPECT_EQ(after.hosts[1].name, "node2");
+  EXPECT_EQ(after.hosts[1].addresses, before.hosts[1].addresses);
+  EXPECT_EQ(after.tvs[1].certificate, before.tvs[1].certificate);
+  EXPECT_NE(state_digest(after), state_digest(before));
+  EXPECT_EQ(after.known.size(), before.known.size());
 }
 
 TEST(WithMode, GivesTheTftpSignerItsRoleAndTheClusterACtlForEver) {
@@ -127,6 +183,46 @@ TEST_F(Guards, AnyOneServiceMayBeRegenerated) {
     VirtualPhone phone = phone_at(cluster);
     for (Service service : {Service::tvs, Service::tftp, Service::tftp_ec, Service::capf, Service::recovery})
       expect_allowed(cluster, regenerated(cluster, service), phone);
+  }
+}
+
+// Nothing is taken from whoever holds a list from before, also one of a former signer, as long as it is told
+// of another host too. The new one alone is nobody whom it trusts.
+TEST_F(Guards, AHostThatComesLocksNobodyWhomItIsNotAloneToServe) {
+  Cluster first = new_cluster("a", 1);
+  VirtualPhone phone = phone_at(first);
+  Cluster second = regenerated(first, Service::tftp);
+  Cluster third = with_new_host(second);
+  expect_allowed(second, third, phone);
+  Served alone = served(third);
+  alone.tvs.erase(alone.tvs.begin());
+  VirtualPhone there = forgetful(phone);
+  EXPECT_EQ(boot_in_memory(there, alone, kStart + 60).end, BootEnd::locked);
+  // Whoever knows the signer needs nobody to ask; and with the new list the new host does.
+  VirtualPhone current = phone_at(second);
+  VirtualPhone next = forgetful(current);
+  EXPECT_EQ(boot_in_memory(next, alone, kStart + 60).end, BootEnd::fine);
+  Served later = served(regenerated(third, Service::tftp));
+  later.tvs.erase(later.tvs.begin());
+  EXPECT_EQ(boot_in_memory(next, later, kStart + 120).end, BootEnd::fine);
+}
+
+TEST_F(Guards, AHostThatGoesIsNotTheLastOneThatAPhoneTrusts) {
+  Cluster first = new_cluster("a", 1);
+  VirtualPhone phone = phone_at(first);
+  Cluster second = with_new_host(regenerated(first, Service::tftp));
+  Cluster third = without_host(second, first.hosts.front().name, kStart);
+  expect_refused(second, third, phone, true);
+  expect_allowed(second, third, phone_at(second));
+  expect_allowed(second, without_host(second, second.hosts.back().name, kStart), phone);
+}
+
+TEST_F(Guards, AnotherNameOfAHostLocksNobody) {
+  for (bool former : {false, true}) {
+    Cluster first = new_cluster("a", 1);
+    VirtualPhone phone = phone_at(first);
+    Cluster second = former ? regenerated(first, Service::tftp) : first;
+    expect_allowed(second, with_renamed_host(second, second.hosts.front().name, "node1"), phone);
   }
 }
 

@@ -281,6 +281,18 @@ TEST_F(WhatLocks, WithoutGuardMode) {
   EXPECT_FALSE(locks(mixed, {}));
 }
 
+// Its list names the verification service of no host but the one that goes, and a signer that was replaced.
+TEST_F(WhatLocks, WithoutGuardHost) {
+  StatePtr two = state(with_new_host(second_->cluster));
+  StatePtr one = state(without_host(two->cluster, two->cluster.hosts.front().name, kNow));
+  const Held held{.ctl = kNoList, .itl = first_->itl};
+  EXPECT_FALSE(locks(two, held));
+  EXPECT_TRUE(locks(one, held));
+  EXPECT_TRUE(guard_says(two, one, held));
+  EXPECT_FALSE(guard_says(two, one, {.ctl = kNoList, .itl = second_->itl})) << "it knows the signer";
+  EXPECT_FALSE(guard_says(two, one, {.ctl = kNoList, .itl = two->itl})) << "it knows the other host";
+}
+
 // The way back of a phone that may hold one of two lists: one of its own, signed by the former key of the
 // first, for which somebody must vouch to the second.
 TEST_F(WhatLocks, WithoutGuardRemoveOrDrop) {

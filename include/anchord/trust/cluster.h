@@ -5,6 +5,7 @@
 // shared handles). Times to live are in seconds.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -104,6 +105,9 @@ struct Cluster {
   std::vector<KnownCertificate> known;  // own certificates first, then what was added
   std::vector<Phone> phones;            // by name
 };
+
+// Its place among the cluster's hosts, by its name in upper or lower case. Nothing: there is no such host.
+std::optional<std::size_t> find_host(const Cluster& cluster, std::string_view name);
 
 // The roles that the verification service answers for an own certificate. The
 // TFTP signer may sign lists and files, recovery lists only. tftp_ec signs

@@ -25,6 +25,13 @@ namespace anchord::trust {
 // roles that it had.
 Cluster with_identity(Cluster cluster, Service service, std::string_view host, Identity identity,
                       UnixSeconds now);
+// The cluster with a host more, behind those that it has; `tvs` is what its verification service presents.
+Cluster with_host(Cluster cluster, Host host, Identity tvs);
+// The cluster without one of its hosts, of which it has several. The certificate of that one's verification
+// service stays known, with the roles that it had.
+Cluster without_host(Cluster cluster, std::string_view host, UnixSeconds now);
+// One of the cluster's hosts under another name, with the certificate that it has.
+Cluster with_renamed_host(Cluster cluster, std::string_view host, std::string name);
 Cluster with_mode(Cluster cluster, Mode mode);
 Cluster with_digest(Cluster cluster, wire::Digest digest);
 Cluster with_rollback(Cluster cluster, bool rolling_back);

@@ -10,6 +10,8 @@ namespace {
 
 using wire::Role;
 
+// Phones are told of so many verification services at the most.
+constexpr std::size_t kMostHosts = 5;
 // A clock that was set right by hand may be off by this much from one change to the next.
 constexpr UnixSeconds kMaxClockBack = 300;
 
@@ -25,6 +27,7 @@ std::string short_name(const crypto::Certificate& certificate) {
 
 void World::change_something(std::size_t office) {
   // Nobody changes clusters that phones are moving between, but for what the guards are to stop.
+  if (hosts_change() && !somebody_moves() && one_in(10)) return change_hosts(office);
   std::size_t what = somebody_moves() ? 12 + below(3) : below(21);
   switch (what) {
     case 0:
@@ -156,6 +159,7 @@ void World::put(std::size_t office, const std::string& what, StatePtr state) {
   here.state = std::move(state);
   here.changed_at = std::max(here.changed_at, now() + here.clock_off);
   here.planned.clear();
+  follow_hosts(here);
   for (std::size_t host = 0; host < here.hosts.size(); ++host) {
     if (host != 0 && one_in(2)) continue;
     here.hosts[host].serving = here.state;
@@ -169,17 +173,63 @@ void World::put(std::size_t office, const std::string& what, StatePtr state) {
 bool World::regenerate(std::size_t office, Service service) {
   Office& here = offices_[office];
   const Cluster& cluster = here.state->cluster;
-  std::size_t host = service == Service::tvs ? below(cluster.hosts.size()) : 0;
-  const std::string& name = cluster.hosts[host].name;
-  std::size_t& number = here.identities[{service, host}];
+  // The others were made with the name of the host that was first then.
+  const std::string name =
+      service == Service::tvs ? cluster.hosts[below(cluster.hosts.size())].name : host_name(cluster.name, 1);
+  std::size_t& number = here.identities[{service, name}];
   Rule guard = service == Service::tvs ? Rule::guard_tvs : Rule::guard_tftp;
-  std::string what = "regenerate " + std::string(service_name(service)) + " " + std::to_string(host) + " " +
-                     std::to_string(number);
+  std::string what =
+      "regenerate " + std::string(service_name(service)) + " " + name + " " + std::to_string(number);
   Cluster after =
       with_identity(cluster, service, name, identity(cluster.name, service, name, number + 1), now());
   if (!change(office, guard, what, after)) return false;
   ++number;
   return true;
+}
+
+void World::change_hosts(std::size_t office) {
+  const std::size_t hosts = offices_[office].state->cluster.hosts.size();
+  if (hosts == 1 || (hosts < kMostHosts && one_in(2))) return add_host(office);
+  remove_host(office);
+}
+
+// Under the first name that is free; who had it before had other certificates.
+void World::add_host(std::size_t office) {
+  Office& here = offices_[office];
+  const Cluster& cluster = here.state->cluster;
+  std::size_t place = 1;
+  while (find_host(cluster, host_name(cluster.name, place))) ++place;
+  const Host host = named_host(cluster.name, place);
+  const auto before = here.identities.find({Service::tvs, host.name});
+  const std::size_t number = before == here.identities.end() ? 0 : before->second + 1;
+  const Identity made = identity(cluster.name, Service::tvs, host.name, number);
+  if (change(office, Rule::guard_host, "add host " + host.name, with_host(cluster, host, made)))
+    here.identities[{Service::tvs, host.name}] = number;
+}
+
+void World::remove_host(std::size_t office) {
+  const Cluster& cluster = offices_[office].state->cluster;
+  const std::string& name = cluster.hosts[below(cluster.hosts.size())].name;
+  change(office, Rule::guard_host, "remove host " + name, without_host(cluster, name, now()));
+}
+
+// A host that has come starts on a copy of the state; one that has gone is switched off, and what it saw was
+// taken in before.
+void World::follow_hosts(Office& office) {
+  const Cluster& cluster = office.state->cluster;
+  std::vector<ServingHost> hosts;
+  for (const Host& host : cluster.hosts) {
+    auto there = std::ranges::find(office.hosts, host.name, &ServingHost::name);
+    if (there != office.hosts.end()) {
+      hosts.push_back(std::move(*there));
+      office.hosts.erase(there);
+      continue;
+    }
+    hosts.push_back({office.ledger.begin_host(ms_), host.name, office.state, {office.state}});
+    office.identities.try_emplace({Service::tvs, host.name}, 0);
+  }
+  for (const ServingHost& gone : office.hosts) office.ledger.end_host(gone.number);
+  office.hosts = std::move(hosts);
 }
 
 void World::set_mode(std::size_t office) {

@@ -120,10 +120,17 @@ Identity identity(const std::string& cluster, Service service, const std::string
   return of_service[number];
 }
 
+std::string host_name(const std::string& cluster, std::size_t number) {
+  return cluster + std::to_string(number) + ".example.com";
+}
+
+Host named_host(const std::string& cluster, std::size_t number) {
+  return {host_name(cluster, number), {"192.0.2." + std::to_string(number)}};
+}
+
 Cluster first_cluster(const std::string& name, std::size_t hosts) {
   std::vector<Host> named;
-  for (std::size_t i = 1; i <= hosts; ++i)
-    named.push_back({name + std::to_string(i) + ".example.com", {"192.0.2." + std::to_string(i)}});
+  for (std::size_t i = 1; i <= hosts; ++i) named.push_back(named_host(name, i));
   const std::string first = named.front().name;
   std::vector<KnownCertificate> known;
   auto own = [&](Service service, const std::string& host) {

@@ -14,6 +14,15 @@ using What = Observation::What;
 Ledger::Ledger(std::size_t hosts, const Lists& lists, const Rules& off)
     : lists_(lists), off_(off), drained_until_(hosts) {}
 
+std::size_t Ledger::begin_host(Millis now) {
+  drained_until_.emplace_back().fill(now);
+  return drained_until_.size() - 1;
+}
+
+void Ledger::end_host(std::size_t host) {
+  drained_until_[host].fill(kNever);
+}
+
 void Ledger::tell(std::size_t host, std::size_t shard, std::size_t phone, Observation seen) {
   queued_.push_back({host, shard, phone, std::move(seen)});
 }
@@ -35,7 +44,9 @@ void Ledger::drain(std::size_t host, std::size_t shard, Millis now) {
 void Ledger::drain_all(Millis now) {
   std::ranges::move(queued_, std::back_inserter(drained_));
   queued_.clear();
-  for (auto& host : drained_until_) host.fill(now);
+  for (auto& host : drained_until_)
+    for (Millis& until : host)
+      if (until != kNever) until = now;
   take_in(kNever);
 }
 

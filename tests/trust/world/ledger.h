@@ -30,6 +30,10 @@ class Ledger {
  public:
   Ledger(std::size_t hosts, const Lists& lists, const Rules& off);
 
+  // A host more, by its number; one that has ended, and has told everything, is waited for no more.
+  std::size_t begin_host(Millis now);
+  void end_host(std::size_t host);
+
   // What a shard saw of the phone.
   void tell(std::size_t host, std::size_t shard, std::size_t phone, Observation seen);
   // The service did not see whether it arrived: nothing, unless a rule is off.

@@ -35,7 +35,8 @@ std::size_t World::next_phone() {
 void World::begin_boot(std::size_t phone, bool undisturbed) {
   Handset& handset = handsets_[phone];
   std::size_t hosts = offices_[handset.home].hosts.size();
-  handset.plan = {.first_host = below(hosts), .reach = {}, .network_at = 0, .trouble = 0};
+  handset.plan = {.first_host = below(hosts), .hosts = {}, .reach = {}, .network_at = 0, .trouble = 0};
+  for (const ServingHost& host : offices_[handset.home].hosts) handset.plan.hosts.push_back(host.number);
   handset.plan.reach.assign(hosts, {true, true, true});
   if (!undisturbed && !one_in(3)) {
     for (auto& host : handset.plan.reach)
@@ -95,14 +96,22 @@ bool World::is_unheard_of(std::size_t phone) const {
          !offices_[handset.home].ledger.knows(phone);
 }
 
-std::optional<std::size_t> World::reachable_host(const Handset& handset) const {
-  if (ms_ < handset.plan.network_at) return std::nullopt;
-  std::size_t hosts = handset.plan.reach.size();
+// Null: it was taken out of the cluster, and switched off.
+const World::ServingHost* World::host_of(std::size_t office, std::size_t number) const {
+  const std::vector<ServingHost>& hosts = offices_[office].hosts;
+  auto found = std::ranges::find(hosts, number, &ServingHost::number);
+  return found == hosts.end() ? nullptr : &*found;
+}
+
+const World::ServingHost* World::reachable_host(const Handset& handset) const {
+  if (ms_ < handset.plan.network_at) return nullptr;
+  std::size_t hosts = handset.plan.hosts.size();
   for (std::size_t i = 0; i < hosts; ++i) {
-    std::size_t host = (handset.plan.first_host + i) % hosts;
-    if (handset.plan.reach[host][tftp] || handset.plan.reach[host][http]) return host;
+    std::size_t at = (handset.plan.first_host + i) % hosts;
+    const ServingHost* host = host_of(handset.home, handset.plan.hosts[at]);
+    if (host != nullptr && (handset.plan.reach[at][tftp] || handset.plan.reach[at][http])) return host;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 World::Want World::no_file(Handset& handset) {
@@ -113,23 +122,23 @@ World::Want World::no_file(Handset& handset) {
 World::Want World::fetch(std::size_t phone, const std::string& name) {
   Handset& handset = handsets_[phone];
   if (handset.plan.trouble != 0 && one_in(8)) handset.plan.first_host = below(handset.plan.reach.size());
-  auto host = reachable_host(handset);
-  if (!host || (fails(handset) && one_in(2))) return no_file(handset);
-  const State& state = *offices_[handset.home].hosts[*host].serving;
+  const ServingHost* host = reachable_host(handset);
+  if (host == nullptr || (fails(handset) && one_in(2))) return no_file(handset);
+  const State& state = *host->serving;
   bool own_name = name.find("SEP") != std::string::npos;
   bool list = name.ends_with(".tlv");
   if (list && own_name) {
     ListKind kind = name.starts_with("CTL") ? ListKind::ctl : ListKind::itl;
-    tell(phone, *host, {.what = What::list_asked, .kind = kind, .at = ms_, .from = handset.address});
+    tell(phone, host->number, {.what = What::list_asked, .kind = kind, .at = ms_, .from = handset.address});
   } else if (own_name) {
-    tell(phone, *host, {.what = What::configuration_asked, .at = ms_, .from = handset.address});
+    tell(phone, host->number, {.what = What::configuration_asked, .at = ms_, .from = handset.address});
   }
   ++ms_;
   if (list) {
     bool is_ctl = name.starts_with("CTL");
     ListVersion version = is_ctl ? state.ctl : own_name ? state.itl_for(phone) : state.itl;
     if (version != kNoList)
-      return fetch_list(phone, *host, is_ctl ? ListKind::ctl : ListKind::itl, own_name, version);
+      return fetch_list(phone, host->number, is_ctl ? ListKind::ctl : ListKind::itl, own_name, version);
   }
   if (fails(handset)) return no_file(handset);
   auto file = state.served.files.find(name);
@@ -179,16 +188,16 @@ World::Want World::fetch_list(std::size_t phone, std::size_t host, ListKind kind
 
 World::Want World::ask(std::size_t phone, const VirtualPhone::Ask& question) {
   Handset& handset = handsets_[phone];
-  const Office& office = offices_[handset.home];
-  std::size_t host = question.server;
-  if (host >= office.hosts.size()) return handset.phone.no_answer(true, now());
-  bool up = handset.plan.reach[host][tvs] && ms_ >= handset.plan.network_at;
-  if (!up) {
+  const std::size_t at = question.server;
+  if (at >= handset.plan.hosts.size()) return handset.phone.no_answer(true, now());
+  const ServingHost* host = host_of(handset.home, handset.plan.hosts[at]);
+  if (host == nullptr || !handset.plan.reach[at][tvs] || ms_ < handset.plan.network_at) {
     ms_ += kTimeout;
     return handset.phone.no_answer(false, now());
   }
-  const Served& served = office.hosts[host].serving->served;
-  if (!handset.phone.trusts_tvs(served.tvs[host].der())) return handset.phone.no_answer(true, now());
+  const Served& served = host->serving->served;
+  const std::optional<std::size_t> place = find_host(host->serving->cluster, host->name);
+  if (!handset.phone.trusts_tvs(served.tvs[place.value()].der())) return handset.phone.no_answer(true, now());
   Buffer response = answer_of(served, question.message);
   auto answer = wire::parse_tvs_response(response);
   bool vouches =
@@ -199,12 +208,12 @@ World::Want World::ask(std::size_t phone, const VirtualPhone::Ask& question) {
   ++ms_;
   std::size_t fault = fails(handset) ? 1 + below(3) : 0;
   if (fault == 1) {  // lost after it was sent
-    if (vouches) offices_[handset.home].ledger.tell_undelivered(host, below(kShards), phone, seen);
+    if (vouches) offices_[handset.home].ledger.tell_undelivered(host->number, below(kShards), phone, seen);
     ms_ += kTimeout;
     return handset.phone.no_answer(false, now());
   }
-  if (vouches && fault != 2) tell(phone, host, seen);  // 2: its acknowledgement is lost
-  if (fault == 3) {                                    // switched off before it keeps the list
+  if (vouches && fault != 2) tell(phone, host->number, seen);  // 2: its acknowledgement is lost
+  if (fault == 3) {                                            // switched off before it keeps the list
     switch_off(handset);
     return {};
   }
@@ -232,7 +241,7 @@ void World::tell_list(std::size_t phone, std::size_t host, Observation seen, boo
 // Somebody else speaks in the phone's name.
 void World::feign(std::size_t phone) {
   const Office& office = offices_[handsets_[phone].home];
-  std::size_t host = below(office.hosts.size());
+  std::size_t host = office.hosts[below(office.hosts.size())].number;
   Observation seen{.what = What::configuration_asked, .at = ms_, .from = "203.0.113.9"};
   if (one_in(2)) {
     seen.what = What::vouched;
@@ -305,7 +314,7 @@ void World::move(std::size_t phone) {
                            Observation{.what = What::configuration_asked}}) {
     seen.at = ms_ += 10;
     seen.from = handset.address;
-    tell(phone, 0, seen);
+    tell(phone, other.hosts.front().number, seen);
   }
   ++counts_.moves;
   note(name_of(phone) + " has moved");

@@ -30,6 +30,7 @@ enum class Rule : std::uint8_t {
   // Of what is asked before a change.
   guard_tvs,
   guard_tftp,
+  guard_host,  // of hosts that come and go
   guard_mode,
   guard_rollback,
   guard_restore,
@@ -44,7 +45,7 @@ enum class Rule : std::uint8_t {
 
 using Rules = std::set<Rule>;
 
-constexpr std::array<std::pair<Rule, std::string_view>, 26> kRuleNames{{
+constexpr std::array<std::pair<Rule, std::string_view>, 27> kRuleNames{{
     {Rule::whole, "whole"},
     {Rule::vouched, "vouched"},
     {Rule::vouched_after, "vouched-after"},
@@ -61,6 +62,7 @@ constexpr std::array<std::pair<Rule, std::string_view>, 26> kRuleNames{{
     {Rule::forgotten, "forgotten"},
     {Rule::guard_tvs, "guard-tvs"},
     {Rule::guard_tftp, "guard-tftp"},
+    {Rule::guard_host, "guard-host"},
     {Rule::guard_mode, "guard-mode"},
     {Rule::guard_rollback, "guard-rollback"},
     {Rule::guard_restore, "guard-restore"},

@@ -33,10 +33,11 @@ World::World(WorldSettings settings)
     StatePtr state = states_.make(first_cluster(name, hosts), {}, now());
     offices_.push_back({.state = state,
                         .history = {},
-                        .hosts = std::vector<ServingHost>(hosts, {state, {state}}),
-                        .ledger = Ledger(hosts, states_.lists(), settings_.off),
+                        .hosts = {},
+                        .ledger = Ledger(0, states_.lists(), settings_.off),
                         .planned = {},
                         .identities = {}});
+    follow_hosts(offices_.back());
     offices_.back().ledger.serves(*state);
   }
   for (std::size_t i = 0; i < settings_.phones; ++i) {
@@ -112,7 +113,7 @@ void World::pass_time() {
 
 void World::drain_some(std::size_t office) {
   Office& here = offices_[office];
-  here.ledger.drain(below(here.hosts.size()), below(kShards), ms_);
+  here.ledger.drain(here.hosts[below(here.hosts.size())].number, below(kShards), ms_);
   for (std::size_t phone = 0; phone < handsets_.size(); ++phone)
     if (handsets_[phone].home == office) touched_[phone] = true;
 }
@@ -137,7 +138,7 @@ void World::lose_records(std::size_t office) {
       served[static_cast<std::size_t>(ListKind::itl)].push_back(itl);
     if (state->ctl != kNoList) served[static_cast<std::size_t>(ListKind::ctl)].push_back(state->ctl);
   }
-  here.ledger.lose(at, served, ms_);
+  here.ledger.lose(here.hosts[at].number, served, ms_);
   for (ServingHost& host : here.hosts) host.since = {host.serving};
   ++counts_.gaps;
   note(here.state->cluster.name + ": records of host " + std::to_string(at) + " are lost");

@@ -73,7 +73,8 @@ class World {
   enum Reach : std::uint8_t { tftp, http, tvs, kReaches };
   struct Plan {  // of a boot
     std::size_t first_host = 0;
-    std::vector<std::array<bool, kReaches>> reach;  // by host
+    std::vector<std::size_t> hosts;                 // their numbers, as the phone was told of them
+    std::vector<std::array<bool, kReaches>> reach;  // by the place there
     Millis network_at = 0;                          // nothing gets through before
     std::size_t trouble = 0;                        // one in so many exchanges fails; 0: none
   };
@@ -91,6 +92,8 @@ class World {
     std::pair<ListKind, ListVersion> offered{ListKind::itl, kNoList};
   };
   struct ServingHost {
+    std::size_t number = 0;  // the ledger's; no other host ever has it
+    std::string name;
     StatePtr serving;
     std::vector<StatePtr> since;  // what it has served since all that it saw was told
   };
@@ -102,7 +105,9 @@ class World {
     UnixSeconds clock_off = 0;
     UnixSeconds changed_at = 0;               // by its clock
     std::map<std::string, StatePtr> planned;  // changes that were thought of and refused
-    std::map<std::pair<Service, std::size_t>, std::size_t> identities;
+    // How many the service of a host has had, but for its first; that of a name that was never used has no
+    // row.
+    std::map<std::pair<Service, std::string>, std::size_t> identities;
   };
   using Want = VirtualPhone::Want;
 
@@ -130,7 +135,8 @@ class World {
   Want fetch(std::size_t phone, const std::string& name);
   Want fetch_list(std::size_t phone, std::size_t host, ListKind kind, bool by_own_name, ListVersion version);
   Want ask(std::size_t phone, const VirtualPhone::Ask& question);
-  std::optional<std::size_t> reachable_host(const Handset& handset) const;
+  const ServingHost* host_of(std::size_t office, std::size_t number) const;
+  const ServingHost* reachable_host(const Handset& handset) const;
   bool fails(const Handset& handset) { return handset.plan.trouble != 0 && one_in(handset.plan.trouble); }
   Want no_file(Handset& handset);
   void tell(std::size_t phone, std::size_t host, Observation seen);
@@ -149,6 +155,10 @@ class World {
   bool change(std::size_t office, Rule guard, const std::string& what, const StatePtr& after);
   StatePtr planned(std::size_t office, const std::string& what, const Cluster& after, bool keep_own);
   bool regenerate(std::size_t office, Service service);
+  void change_hosts(std::size_t office);
+  void add_host(std::size_t office);
+  void remove_host(std::size_t office);
+  void follow_hosts(Office& office);
   void set_mode(std::size_t office);
   void roll(std::size_t office);
   void remove_certificate(std::size_t office);
@@ -165,6 +175,8 @@ class World {
   std::vector<Holders> holders(std::size_t office) const;
   void put(std::size_t office, const std::string& what, StatePtr state);
   bool somebody_moves() const;
+  // In a third of the worlds hosts come and go.
+  bool hosts_change() const { return settings_.seed % 3 == 0; }
 
   WorldSettings settings_;
   std::mt19937_64 random_;
