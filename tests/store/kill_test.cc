@@ -12,6 +12,7 @@
 #include <set>
 
 #include "boots.h"
+#include "changes/hosts.h"
 #include "changes/regenerate.h"
 #include "database/schema.h"
 #include "fixture.h"
@@ -78,6 +79,7 @@ std::string describe_state(const fs::path& dir) {
   std::string text;
   for (const char* sql :
        {"SELECT cluster_id, mode, has_ctl, rolling_back, change_counter, backup_at, backup_tftp FROM cluster",
+        "SELECT position, name, address FROM hosts ORDER BY 1",
         "SELECT service, host, sha256, key_file FROM identities ORDER BY 1, 2",
         "SELECT sha256, roles, ttl, retired_from FROM certificates ORDER BY rowid",
         "SELECT name, model, sha256 FROM phones ORDER BY 1", "SELECT what, forced FROM audit ORDER BY id",
@@ -189,6 +191,25 @@ INSTANTIATE_TEST_SUITE_P(Services, KillRegenerate,
                            std::erase(name, '-');
                            return name;
                          });
+
+TEST_F(Kill, AddHost) {
+  Store store = open();
+  boot(store, "SEP001122334455");
+  auto prepared = prepare_host(store, {.host = {"cucm3", {"192.0.2.3"}}}, calendar_now()).value();
+  kill_everywhere([&](Store& killed) { return put_beside(killed, prepared, agreed()).has_value(); });
+}
+
+TEST_F(Kill, RemoveHost) {
+  Store store = open();
+  boot(store, "SEP001122334455");
+  kill_everywhere([](Store& killed) { return remove_host(killed, "cucm2", agreed()).has_value(); });
+}
+
+TEST_F(Kill, RenameHost) {
+  Store store = open();
+  boot(store, "SEP001122334455");
+  kill_everywhere([](Store& killed) { return rename_host(killed, "cucm2", "node2", agreed()).has_value(); });
+}
 
 TEST_F(Kill, SetMode) {
   Store store = open();

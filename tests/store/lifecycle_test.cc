@@ -180,7 +180,7 @@ TEST_F(Lifecycle, UnusedKeysGoWithTheNextRegeneration) {
 
 TEST_F(Lifecycle, RegeneratingNamesWhatIsWrong) {
   expect_text(refused([&] { return regenerate(store_, Service::tvs, "cucm9", agreed()); }),
-              {"cucm9", "status"});
+              {"cucm9", "host list"});
   expect_text(refused([&] { return regenerate(store_, Service::capf, "cucm2", agreed()); }),
               {"capf", "host"});
 }

@@ -1,6 +1,7 @@
 #include "changes/guard.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -11,9 +12,11 @@
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "database/session.h"
+#include "database/state_folder.h"
 #include "tables/audit.h"
 #include "tables/certificates.h"
 #include "tables/identities.h"
+#include "tables/keys.h"
 
 namespace anchord::store {
 namespace {
@@ -174,9 +177,47 @@ Status write_identity(Database& database, Service service, const std::string& ho
   return done;
 }
 
+// Its place in `cluster`, where it may have another name: then it is known by its certificate.
+std::optional<std::size_t> place_in(const Cluster& cluster, const trust::Host& host, const Identity& tvs) {
+  if (auto place = trust::find_host(cluster, host.name)) return place;
+  auto same = std::ranges::find(cluster.tvs, tvs.certificate, &Identity::certificate);
+  if (same == cluster.tvs.end()) return std::nullopt;
+  return static_cast<std::size_t>(same - cluster.tvs.begin());
+}
+
+Status delete_host(Database& database, const trust::Host& host, const Identity& tvs) {
+  ANCHORD_TRY(execute(database, "DELETE FROM identities WHERE sha256 = ?", to_hex(tvs.certificate.sha256())));
+  return execute(database, "DELETE FROM hosts WHERE name = ?", host.name);
+}
+
+Status insert_host(Database& database, const trust::Host& host, const Identity& tvs) {
+  ANCHORD_TRY(execute(database,
+                      "INSERT INTO hosts (position, name, address) "
+                      "VALUES ((SELECT max(position) + 1 FROM hosts), ?, ?)",
+                      host.name, addresses_text(host.addresses)));
+  return put_identity(database, {Service::tvs, host.name, tvs});
+}
+
+Status write_hosts(Database& database, const Cluster& before, const Cluster& after) {
+  for (std::size_t i = 0; i < before.hosts.size(); ++i) {
+    const trust::Host& host = before.hosts[i];
+    const auto place = place_in(after, host, before.tvs[i]);
+    if (!place) {
+      ANCHORD_TRY(delete_host(database, host, before.tvs[i]));
+      continue;
+    }
+    const std::string& name = after.hosts[*place].name;
+    if (name != host.name)
+      ANCHORD_TRY(execute(database, "UPDATE hosts SET name = ? WHERE name = ?", name, host.name));
+    ANCHORD_TRY(write_identity(database, Service::tvs, name, before.tvs[i], after.tvs[*place]));
+  }
+  for (std::size_t i = 0; i < after.hosts.size(); ++i)
+    if (!place_in(before, after.hosts[i], after.tvs[i]))
+      ANCHORD_TRY(insert_host(database, after.hosts[i], after.tvs[i]));
+  return {};
+}
+
 Status write_identities(Database& database, const Cluster& before, const Cluster& after) {
-  for (std::size_t i = 0; i < after.tvs.size(); ++i)
-    ANCHORD_TRY(write_identity(database, Service::tvs, after.hosts[i].name, before.tvs[i], after.tvs[i]));
   ANCHORD_TRY(write_identity(database, Service::tftp, "", before.tftp, after.tftp));
   ANCHORD_TRY(write_identity(database, Service::tftp_ec, "", before.tftp_ec, after.tftp_ec));
   ANCHORD_TRY(write_identity(database, Service::capf, "", before.capf, after.capf));
@@ -266,6 +307,7 @@ Result<std::optional<trust::Locked>> check_change(Database& database, const Chan
 Status write_change(Database& database, const Change& change, const std::optional<trust::Locked>& locked,
                     const ChangeRequest& request) {
   ANCHORD_TRY(write_cluster(database, change.after));
+  ANCHORD_TRY(write_hosts(database, change.before, change.after));
   ANCHORD_TRY(write_identities(database, change.before, change.after));
   ANCHORD_TRY(write_known(database, change.before, change.after));
   ANCHORD_TRY(set_clock(database, request));
@@ -276,6 +318,26 @@ Status write_change(Database& database, const Change& change, const std::optiona
   if (locked) what += fmt::format(", locking {}", trust::phones_text(locked->count, locked->first));
   ANCHORD_TRY(note_change(database, what, request.force, request.now));
   return {};
+}
+
+Status commit_with_key(Session& session, Transaction& writing, const Change& change,
+                       const std::optional<trust::Locked>& locked, const ChangeRequest& request,
+                       const NewIdentity& made) {
+  Database& database = session.database;
+  ANCHORD_TRY(remove_unused_keys(session.directory, database));
+  const std::string key = key_file_name(made.service, made.host, made.identity.certificate);
+  ANCHORD_TRY(add_key(session.directory, key, *made.identity.key));
+  if (auto done = write_change(database, change, locked, request); !done) {
+    ::unlink((key_folder(session.directory) / key).c_str());
+    return done;
+  }
+  // The key stays even if this fails: the commit may have reached the disk.
+  return writing.commit();
+}
+
+std::unexpected<Error> no_host(std::string_view name) {
+  return fail(
+      fmt::format("the cluster has no host '{}': 'anchorctl host list' shows those that it has", name));
 }
 
 }  // namespace anchord::store

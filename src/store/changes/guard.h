@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "anchord/store/ledger.h"
 #include "anchord/store/lifecycle.h"
-#include "database/sqlite.h"
+#include "database/session.h"
+#include "tables/identities.h"
 
 namespace anchord::store {
 
@@ -38,6 +40,15 @@ bool takes_roles(const Change& change);
 // come first.
 Status write_change(Database& database, const Change& change, const std::optional<trust::Locked>& locked,
                     const ChangeRequest& request);
+
+// The same of a change that brings a key, and its end: the key's file, the rows and the commit. Nothing is
+// left of the key where the change is not made.
+Status commit_with_key(Session& session, Transaction& writing, const Change& change,
+                       const std::optional<trust::Locked>& locked, const ChangeRequest& request,
+                       const NewIdentity& made);
+
+// The cluster has no such host.
+std::unexpected<Error> no_host(std::string_view name);
 
 // Makes known what was the cluster's own, or is to be taken for that.
 Status add_retired(Database& database, const trust::KnownCertificate& known);

@@ -9,13 +9,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <set>
+#include <span>
 
 #include "anchord/base/ascii.h"
 #include "anchord/base/file.h"
 #include "anchord/base/file_descriptor.h"
 #include "anchord/base/hex.h"
-#include "anchord/base/ip_address.h"
 #include "anchord/crypto/random.h"
 #include "anchord/trust/trust_list.h"
 #include "changes/adopt.h"
@@ -23,6 +22,7 @@
 #include "database/schema.h"
 #include "database/state_folder.h"
 #include "tables/audit.h"
+#include "tables/check_host.h"
 #include "tables/check_text.h"
 #include "tables/identities.h"
 #include "tables/keys.h"
@@ -31,44 +31,6 @@ namespace anchord::store {
 namespace {
 
 using trust::Service;
-
-Status check_host(const trust::Host& host) {
-  auto allowed = [](char c) { return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_'; };
-  // The name becomes part of key files' names: no separators, no leading dot.
-  if (host.name.empty() || host.name.front() == '.' || host.name.front() == '-' ||
-      !std::ranges::all_of(host.name, allowed))
-    return fail(fmt::format("'{}' is not a host name: use letters, digits, '.', '-' and '_'", host.name));
-  if (host.name.size() > kMaxHostName)
-    return fail(
-        fmt::format("the host name '{}' is longer than {} characters, more than fits a certificate's "
-                    "common name: use a shorter one",
-                    host.name, kMaxHostName));
-  if (host.addresses.size() > kMaxHostAddresses)
-    return fail(fmt::format("the host '{}' has {} addresses: give {} at the most", host.name,
-                            host.addresses.size(), kMaxHostAddresses));
-  for (const std::string& address : host.addresses)
-    if (!is_address(address))
-      return fail(fmt::format("'{}' of host '{}' is not an IPv4 or IPv6 address", address, host.name));
-  return {};
-}
-
-// One that two hosts have would not say which of them this is.
-Status check_addresses(const std::vector<trust::Host>& hosts) {
-  std::set<std::string> seen;
-  for (const trust::Host& host : hosts)
-    for (const std::string& address : host.addresses)
-      if (!seen.insert(address).second)
-        return fail(fmt::format("the address '{}' is given twice: each is one host's", address));
-  return {};
-}
-
-// Addresses in one spelling, so that one that is written in two ways is one.
-InitRequest normalised(InitRequest request) {
-  for (trust::Host& host : request.hosts)
-    for (std::string& address : host.addresses)
-      if (auto parsed = parse_ip_address(address)) address = parsed->text();
-  return request;
-}
 
 Status check_request(const InitRequest& request) {
   if (request.cluster_name.empty()) return fail("the cluster needs a name");
@@ -83,14 +45,12 @@ Status check_request(const InitRequest& request) {
     return fail("phones know sha1 and sha512 for signed files, not sha256: use one of the two");
   for (std::size_t i = 0; i < request.hosts.size(); ++i) {
     ANCHORD_TRY(check_host(request.hosts[i]));
-    for (std::size_t j = 0; j < i; ++j)
-      if (same_ignoring_case(request.hosts[i].name, request.hosts[j].name))
-        return fail(fmt::format("the host '{}' is named twice", request.hosts[i].name));
+    ANCHORD_TRY(check_beside(request.hosts[i], std::span(request.hosts).first(i)));
   }
   if (request.days > kMaxDays)
     return fail(
         fmt::format("a lifetime of {} days is longer than {}, which is 20 years", request.days, kMaxDays));
-  return check_addresses(request.hosts);
+  return {};
 }
 
 crypto::Name make_subject(const InitRequest& request, const std::string& common_name) {
@@ -121,7 +81,8 @@ Result<std::vector<NewIdentity>> make_identities(const InitRequest& request) {
           make_identity({service, host, make_subject(request, common_name), key, request.now, days}));
     }
   };
-  for (const trust::Host& host : request.hosts) make(Service::tvs, &host, "TVS-" + host.name, request.key);
+  for (const trust::Host& host : request.hosts)
+    make(Service::tvs, &host, tvs_common_name(host.name), request.key);
   make(Service::tftp, &first, first.name, signer);
   if (made.back())
     made.push_back(make_tftp_ec(made.back()->identity.certificate, first, request.now, request.days));
@@ -295,7 +256,8 @@ Status NewStateFolder::write(const InitRequest& request, const std::vector<NewId
 }  // namespace
 
 Result<Store> init_store(const std::filesystem::path& directory, const InitRequest& given) {
-  InitRequest request = normalised(given);
+  InitRequest request = given;
+  for (trust::Host& host : request.hosts) host = normalised(std::move(host));
   ANCHORD_TRY(check_request(request));
   ANCHORD_TRY_ASSIGN(auto signing, adopted_signing(request));
   request.signing = signing;

@@ -1,18 +1,14 @@
 #include "changes/regenerate.h"
 
 #include <fmt/core.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "anchord/store/init.h"
 #include "changes/guard.h"
 #include "database/session.h"
-#include "database/state_folder.h"
 #include "tables/certificates.h"
 #include "tables/cluster.h"
 #include "tables/former_keys.h"
 #include "tables/identities.h"
-#include "tables/keys.h"
 
 namespace anchord::store {
 namespace {
@@ -29,11 +25,12 @@ Result<Present> find_present(const trust::Cluster& cluster, Service service, std
   if (service != Service::tvs && !host.empty())
     return fail(fmt::format("{} is the whole cluster's: leave the host out", trust::service_name(service)));
   switch (service) {
-    case Service::tvs:
-      for (std::size_t i = 0; i < cluster.hosts.size(); ++i)
-        if (host.empty() || ::strcasecmp(cluster.hosts[i].name.c_str(), std::string(host).c_str()) == 0)
-          return Present{&cluster.tvs[i], &cluster.hosts[i]};
-      return fail(fmt::format("the cluster has no host '{}': 'anchorctl status' shows its hosts", host));
+    case Service::tvs: {
+      if (host.empty()) return Present{&cluster.tvs.front(), &cluster.hosts.front()};
+      const auto place = trust::find_host(cluster, host);
+      if (!place) return no_host(host);
+      return Present{&cluster.tvs[*place], &cluster.hosts[*place]};
+    }
     case Service::tftp:
       return Present{&cluster.tftp, &cluster.hosts.front()};
     case Service::tftp_ec:
@@ -46,17 +43,14 @@ Result<Present> find_present(const trust::Cluster& cluster, Service service, std
   std::unreachable();
 }
 
-// An adopted key may be of any size: the nearest one that is made here.
-crypto::KeyKind kind_of(const crypto::Certificate& certificate) {
-  if (certificate.key_type() == crypto::KeyType::ec) return crypto::KeyKind::p256;
-  return certificate.key_bits() > 2048 ? crypto::KeyKind::rsa4096 : crypto::KeyKind::rsa2048;
-}
-
-// Whole days, so without what the end was spread by; 0, the usual, where others have made it with a
-// lifetime that is none here.
-unsigned days_of(const crypto::Certificate& certificate) {
-  const UnixSeconds days = (certificate.not_after() - certificate.not_before()) / kSecondsPerDay;
-  return days >= 1 && days <= UnixSeconds{kMaxDays} ? static_cast<unsigned>(days) : 0;
+// A host that was renamed keeps its certificate until it is regenerated, which is then of its name.
+crypto::Name subject_of(Service service, const Present& present) {
+  const crypto::Name& before = present.identity->certificate.subject();
+  const std::string_view named = before.value_of("CN");
+  if (service != Service::tvs || !named.starts_with(tvs_common_name("")) ||
+      named == tvs_common_name(present.host->name))
+    return before;
+  return tvs_subject(before, present.host->name);
 }
 
 }  // namespace
@@ -68,8 +62,8 @@ Result<Regeneration> prepare_regeneration(Store& store, Service service, std::st
   ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::without_keys));
   ANCHORD_TRY_ASSIGN(auto present, find_present(loaded.cluster, service, host));
   const crypto::Certificate& before = present.identity->certificate;
-  ANCHORD_TRY_ASSIGN(auto made, make_identity({service, present.host, before.subject(), kind_of(before), now,
-                                               days != 0 ? days : days_of(before)}));
+  ANCHORD_TRY_ASSIGN(auto made, make_identity({service, present.host, subject_of(service, present),
+                                               kind_of(before), now, days != 0 ? days : days_of(before)}));
   return Regeneration{before, std::move(made)};
 }
 
@@ -95,15 +89,7 @@ Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, con
 
   if (made.service == Service::tftp)
     ANCHORD_TRY(keep_former_key(directory, database, *present.identity, request.now));
-  ANCHORD_TRY(remove_unused_keys(directory, database));
-  std::string key = key_file_name(made.service, made.host, made.identity.certificate);
-  ANCHORD_TRY(add_key(directory, key, *made.identity.key));
-  if (auto done = write_change(database, change, locked, request); !done) {
-    ::unlink((key_folder(directory) / key).c_str());
-    return std::unexpected(done.error());
-  }
-  // The key stays even if this fails: the commit may have reached the disk.
-  ANCHORD_TRY(writing.commit());
+  ANCHORD_TRY(commit_with_key(store.session(), writing, change, locked, request, made));
   return Regenerated{prepared.before, made.identity.certificate, made.host, std::move(locked)};
 }
 

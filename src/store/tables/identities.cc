@@ -78,6 +78,29 @@ Result<NewIdentity> make_identity(const IdentityRequest& request) {
       request.service, request.service == Service::tvs ? request.host->name : "", {*certificate, key}};
 }
 
+std::string tvs_common_name(std::string_view host) {
+  return fmt::format("TVS-{}", host);
+}
+
+crypto::Name tvs_subject(const crypto::Name& model, std::string_view host) {
+  crypto::Name subject;
+  for (const crypto::Name::Attribute& attribute : model.attributes())
+    if (attribute.type != "CN") subject.append(attribute.type, attribute.value);
+  subject.append("CN", tvs_common_name(host));
+  return subject;
+}
+
+crypto::KeyKind kind_of(const crypto::Certificate& certificate) {
+  if (certificate.key_type() == crypto::KeyType::ec) return crypto::KeyKind::p256;
+  return certificate.key_bits() > 2048 ? crypto::KeyKind::rsa4096 : crypto::KeyKind::rsa2048;
+}
+
+// Whole days, so without what the end was spread by.
+unsigned days_of(const crypto::Certificate& certificate) {
+  const UnixSeconds days = (certificate.not_after() - certificate.not_before()) / kSecondsPerDay;
+  return days >= 1 && days <= UnixSeconds{kMaxDays} ? static_cast<unsigned>(days) : 0;
+}
+
 Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now,
                                  unsigned days) {
   return make_identity({Service::tftp_ec, &host, tftp.subject(), crypto::KeyKind::p256, now, days});

@@ -42,6 +42,16 @@ std::vector<std::string> addresses_from_text(std::string_view text);
 
 Result<NewIdentity> make_identity(const IdentityRequest& request);
 
+// The common name of a host's TVS certificate; and its subject, with what `model`, another one's, says
+// besides.
+std::string tvs_common_name(std::string_view host);
+crypto::Name tvs_subject(const crypto::Name& model, std::string_view host);
+
+// What a certificate in this one's place, or beside it, is made with. Of a key that others have made, the
+// nearest kind that is made here; of a lifetime that is none here 0, the usual.
+crypto::KeyKind kind_of(const crypto::Certificate& certificate);
+unsigned days_of(const crypto::Certificate& certificate);
+
 // For HTTPS: phones tell the host by the names that its TFTP certificate has.
 Result<NewIdentity> make_tftp_ec(const crypto::Certificate& tftp, const trust::Host& host, UnixSeconds now,
                                  unsigned days);
