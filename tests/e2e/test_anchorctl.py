@@ -239,7 +239,7 @@ class Init(Case):
                             ("a=::1,0:0::1", "'::1' is given twice"), ("a=[::1]", "not an IPv4 or IPv6")):
             self.refused(1, *how, "--host", host, says=words)
         for other in ("192.0.2.1", "::ffff:192.0.2.1", "::FFFF:C000:201"):
-            self.refused(1, *how, "--host", "a=192.0.2.1", "--host", f"b={other}", says="'192.0.2.1' is given twice")
+            self.refused(1, *how, "--host", "a=192.0.2.1", "--host", f"b={other}", says="'192.0.2.1' is that of host 'a'")
         self.assertFalse(new.exists())
 
     def test_lifetimes(self):

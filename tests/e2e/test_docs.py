@@ -249,6 +249,21 @@ def prepare_new_machine(session):
     shutil.rmtree(session.folder / "var/lib/anchord")
 
 
+def prepare_hosts(session):
+    """The service serves for the first of two hosts, and has said so."""
+    prepare_cluster(session)
+    session.run_here("systemctl start anchord")
+    listed = ["host", "list", "--json"]
+    state = session.folder / "var/lib/anchord"
+    harness.wait_for(lambda: b'"current": true' in harness.run(program("anchorctl"), "--state", state, *listed).stdout,
+                     "the service has said what it serves")
+
+
+def prepare_three_hosts(session):
+    prepare_hosts(session)
+    session.run_here("anchorctl host add cucm3.example.com=192.0.2.13 --hosts-agree")
+
+
 def prepare_old_server(session):
     """What a server of before leaves: its keys, and the list that its phones hold."""
     old = session.folder / "old"
@@ -293,6 +308,9 @@ PREPARE = {
     ("docs/guides/backup-and-restore.md", "Back up"): prepare_backup,
     ("docs/guides/backup-and-restore.md", "Restore on another machine"): prepare_new_machine,
     ("docs/guides/backup-and-restore.md", "Restore over what is there"): prepare_restore,
+    ("docs/guides/several-hosts.md", "Add a host"): prepare_hosts,
+    ("docs/guides/several-hosts.md", "Remove a host"): prepare_three_hosts,
+    ("docs/guides/several-hosts.md", "Rename a host"): prepare_hosts,
     ("docs/guides/taking-over.md", "Adopt a server's keys"): prepare_old_server,
     ("docs/guides/taking-over.md", "Import the open tvsd's certificates"): prepare_tvsd,
     ("docs/guides/taking-over.md", "Exchange certificates with another cluster"): prepare_other_cluster,

@@ -253,5 +253,206 @@ class LateHost(Case):
             self.phones_boot(self.a, locked=FEW)
 
 
+class HostMore(Case):
+    """A host comes to a cluster of one, starts on a copy of its state, and takes its place."""
+
+    def setUp(self):
+        super().setUp()
+        for host in ("a", "b"):
+            shutil.rmtree(self.dir(host))
+        self.on("a", "init", "--name", "one", "--host", "a=127.0.0.1")
+        (self.dir("a") / "provisioning" / "XMLDefault.cnf.xml").write_text("<Default><x>1</x></Default>\n")
+
+    def copy(self):
+        """The state of a, for the host that has come."""
+        self.on("a", "itl", "show")
+        unlike = shutil.ignore_patterns("control.sock", "*.lock", "journal", "anchord.db*")
+        shutil.copytree(self.dir("a"), self.dir("b"), ignore=unlike)
+        files = [contextlib.closing(sqlite3.connect(self.dir(host) / "anchord.db")) for host in "ab"]
+        with files[0] as source, files[1] as copy:  # as a whole, though a service writes into it
+            source.backup(copy)
+        (self.dir("b") / "anchord.db").chmod(0o600)
+
+    def phones_boot(self, at, *tvs, locked=0):
+        """With files from the one, and told of the verification services of those."""
+        args = ["boot", "--host", at.http[0][0], "--phones", FEW, "--json", "--trust", self.folder / "phones", "--timeout", BOUND,
+                "--tftp-port", at.tftp[0][1], "--http-port", at.http[0][1]]
+        for service in tvs or (at,):
+            args += ["--tvs", "{}:{}".format(*service.tvs[0])]
+        result = run(program("anchorload"), *args)
+        self.assertEqual(result.returncode, 1 if locked else 0, result.stdout.decode() + result.stderr.decode())
+        ends = json.loads(result.stdout)["phones"]
+        self.assertEqual((ends["fine"], ends["locked"]), (FEW - locked, locked), ends)
+
+    def states(self, host, state):
+        return self.facts_of(host, "report", "itl")[state]
+
+    def tvs_of(self, host, name):
+        return next(h["tvs"] for h in self.facts_of(host, "host", "list")["hosts"] if h["name"] == name)
+
+    def test_it_comes_serves_and_takes_the_others_place(self):
+        with self.service("a") as a:
+            self.phones_boot(a)
+            done = self.facts_of("a", "host", "add", "b=127.0.0.2,2001:DB8:0::2")
+            self.assertEqual(done["added"]["addresses"], ["127.0.0.2", "2001:db8::2"])
+            self.assertTrue(done["service"]["taken_over"])
+            self.assertIsNone(done["locked"])
+            self.assertEqual(done["added"]["tvs"]["subject"], "CN=TVS-b")
+            self.phones_boot(a)
+            wait_for(lambda: self.states("a", "accepted") == FEW, "the phones hold the list that names the new host")
+            self.copy()
+            with self.service("b") as b:
+                self.assertEqual(b.status()["host"], "b")
+                self.phones_boot(b, a, b)
+                self.phones_boot(b)
+                wait_for(lambda: self.known_here("b", "b"), "it has said what it serves")
+                self.bring_ledger("a", "b")
+                # The former host goes; the change is made where it does not run.
+                self.assertIn("the service that runs here is that of a: stop it first",
+                              self.on("a", "host", "remove", "a", "--hosts-agree", "--yes", code=1))
+                self.assertIn("--hosts-agree", self.on("b", "host", "remove", "a", "--yes", code=1))
+                gone = self.facts_of("b", "host", "remove", "A", "--hosts-agree", "--yes")
+                self.assertEqual(gone["removed"]["name"], "a")
+                self.assertEqual(list(self.dir("b").glob("keys/tvs-a-*")), [])
+                self.phones_boot(b)
+                # One host: nobody else has to agree, and phones go on with it.
+                self.on("b", "cert", "regenerate", "tftp")
+                self.phones_boot(b)
+                self.assertEqual([h["name"] for h in self.facts_of("b", "host", "list")["hosts"]], ["b"])
+                kept = {c["sha256"]: c for c in self.facts_of("b", "cert", "list")["certificates"]}
+                self.assertEqual(kept[gone["removed"]["tvs"]["sha256"]]["retired"]["service"], "tvs")
+
+    def test_to_whom_it_may_be_named_alone(self):
+        with self.service("a") as a:
+            self.phones_boot(a)
+            self.on("a", "cert", "regenerate", "tftp")
+            self.on("a", "host", "add", "b=127.0.0.2")
+            self.copy()
+            with self.service("b") as b:
+                # The list that they hold is by the former signer, and names a alone.
+                self.phones_boot(b, locked=FEW)
+                self.bring_ledger("a", "b")
+                self.assertIn(f"would lock {FEW} phones", self.on("b", "host", "remove", "a", "--hosts-agree", "--yes", code=1))
+                # Beside a it is trusted at once, and from then on by itself.
+                self.phones_boot(b, b, a)
+                self.phones_boot(b)
+
+                def known_to_hold_it():  # what they asked, they asked a: a list of their own shows it here
+                    self.phones_boot(b)
+                    return self.states("b", "accepted") == FEW
+                wait_for(known_to_hold_it, "they are known to hold the list that names both")
+                self.on("b", "host", "remove", "a", "--hosts-agree", "--yes")
+                self.phones_boot(b)
+
+    def test_one_that_was_removed_and_serves_all_the_same(self):
+        self.on("a", "host", "add", "b=127.0.0.2")
+        self.copy()
+        self.on("b", "host", "remove", "a", "--hosts-agree", "--yes")
+        with self.service("a"):
+            self.assertNotIn("no host of the cluster", self.on("b", "status", code=1))
+            wait_for(lambda: self.facts_of("a", "host", "list")["hosts"][0]["report"], "it has said what it serves")
+            self.bring_ledger("a", "b")
+            said = self.on("b", "status", code=1)
+            self.assertRegex(said, r"a service served at \S+ as a, which is no host of the cluster any more: stop it there")
+            self.assertNotIn("bring the state there", said)
+            self.assertIn("the service on a has not taken over", self.on("b", "cert", "regenerate", "tftp", code=1))
+        with contextlib.closing(sqlite3.connect(self.dir("b") / "anchord.db")) as database, database:
+            database.execute("UPDATE service_status SET time = time - 600")
+        # What it said long ago is nothing to act on.
+        self.assertNotIn("no host of the cluster", self.on("b", "status", code=1))
+        self.on("b", "cert", "regenerate", "tftp")
+
+    def test_a_service_whose_host_is_gone_goes_on_and_says_so(self):
+        with self.service("a") as a:
+            self.phones_boot(a)
+            with contextlib.closing(sqlite3.connect(self.dir("a") / "anchord.db")) as database, database:
+                database.execute("UPDATE hosts SET name = 'other'")  # as anchorctl does not while it runs
+                database.execute("UPDATE cluster SET change_counter = change_counter + 1")
+            said = "host 'a' is no longer in the cluster: restart the service as one that is, or stop it"
+            wait_for(lambda: said in self.on("a", "status", code=1), "it says what is wrong")
+            self.phones_boot(a)
+
+    def test_another_name(self):
+        with self.service("a") as a:
+            self.phones_boot(a)
+            self.assertIn("the service that runs here is that of a: stop it first", self.on("a", "host", "rename", "a", "node1", code=1))
+        before = self.tvs_of("a", "a")
+        done = self.facts_of("a", "host", "rename", "a", "node1")
+        self.assertEqual((done["before"], done["renamed"]["name"]), ("a", "node1"))
+        self.assertEqual(self.tvs_of("a", "node1"), before)
+        refused = run(program("anchord"), "--state", self.dir("a"), "--host", "a")
+        self.assertIn("host 'a' is not one of the cluster's: --host takes node1", refused.stderr.decode())
+        with Service(self.dir("a"), listen=("127.0.0.1",)) as a:
+            self.assertEqual(a.status()["host"], "node1")
+            # What was heard before the new name is not taken for missing.
+            self.assertEqual(self.states("a", "unknown"), 0)
+            self.phones_boot(a)
+            wait_for(lambda: self.states("a", "accepted") == FEW, "they hold the list with the new name")
+            self.on("a", "cert", "regenerate", "tvs")
+            self.phones_boot(a)
+            self.assertEqual(self.tvs_of("a", "node1")["subject"], "CN=TVS-node1")
+
+    def test_no_other_name_for_who_has_left_a_journal(self):
+        with self.service("a") as a:
+            with contextlib.closing(sqlite3.connect(self.dir("a") / "anchord.db", isolation_level=None)) as database:
+                database.execute("BEGIN IMMEDIATE")  # nothing more is written
+                self.phones_boot(a)
+                a.kill()
+        for how in ((), ("--force", "--yes")):
+            self.assertIn("start it once under the present name", self.on("a", "host", "rename", "a", "node1", *how, code=1))
+        with self.service("a"):
+            pass
+        self.on("a", "host", "rename", "a", "node1")
+
+    def test_what_is_wrong_is_one_line(self):
+        for args, words in (
+            (("add", "A"), "there is a host 'a' already"),
+            (("add", "b=127.0.0.1"), "the address '127.0.0.1' is that of host 'a': each is one host's"),
+            (("add", "b=192.0.2.1,192.0.2.1"), "'192.0.2.1' is given twice"),
+            (("add", "b=192.0.2"), "not an IPv4 or IPv6 address"),
+            (("add", "b/c"), "'b/c' is not a host name"),
+            (("add", "b" * 53), "longer than 52 characters"),
+            (("remove", "c", "--yes"), "the cluster has no host 'c': 'anchorctl host list' shows those that it has"),
+            (("remove", "a", "--yes"), "'a' is the cluster's only host: add the one that takes its place first"),
+            (("rename", "c", "d"), "the cluster has no host 'c'"),
+            (("rename", "a", "a"), "the host is named 'a' already: give another name"),
+            (("rename", "a", "b c"), "'b c' is not a host name"),
+        ):
+            with self.subTest(args=args):
+                said = self.on("a", "host", *args, code=1)
+                self.assertIn(words, said)
+                self.assertEqual(said.count("\n"), 1, said)
+        for args, words in ((("add", "b="), "HOST b=: give NAME or NAME=ADDRESS[,ADDRESS]"), (("add", "b", "--days", "9999"), "--days"),
+                            (("add", "b", "--key", "dsa"), "use one of rsa2048"),
+                            (("remove", "a"), "needs --yes when standard input is not a terminal")):
+            self.assertIn(words, self.on("a", "host", *args, code=2))
+        self.assertEqual([h["name"] for h in self.facts_of("a", "host", "list")["hosts"]], ["a"])
+
+    def test_key_and_lifetime(self):
+        made = self.facts_of("a", "host", "add", "b", "--key", "p256", "--days", "30")["added"]
+        self.assertEqual((made["tvs"]["key"], made["address"], made["addresses"]), ("EC 256", None, []))
+        self.assertIn(made["tvs"]["days_left"], (29, 30))
+        usual = self.facts_of("a", "host", "add", "c", "--hosts-agree")["added"]
+        self.assertEqual(usual["tvs"]["key"], "RSA 2048")
+
+    def test_the_audit_and_the_list_tell(self):
+        self.on("a", "host", "add", "b=127.0.0.2")
+        self.on("a", "host", "rename", "b", "c", "--hosts-agree")
+        self.on("a", "host", "remove", "c", "--hosts-agree", "--yes")
+        told = [entry["what"] for entry in self.facts_of("a", "audit")["entries"]][:3]
+        self.assertTrue(told[0].startswith("removed the host c (127.0.0.2): tvs "), told)
+        self.assertEqual(told[1], "renamed the host b to c")
+        self.assertTrue(told[2].startswith("added the host b (127.0.0.2): tvs "), told)
+        with self.service("a"):
+            wait_for(lambda: self.facts_of("a", "host", "list")["hosts"][0]["report"], "it has said what it serves")
+            listed = self.facts_of("a", "host", "list")
+            self.assertEqual(listed["here"], "a")
+            self.assertTrue(listed["hosts"][0]["report"]["current"])
+            shown = self.on("a", "host", "list")
+            for words in ("127.0.0.1", "the present state", "the service that runs here is that of a"):
+                self.assertIn(words, shown)
+        self.assertIsNone(self.facts_of("a", "host", "list")["here"])
+
+
 if __name__ == "__main__":
     harness.main()

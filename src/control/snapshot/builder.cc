@@ -73,7 +73,9 @@ Status Builder::stage_next() {
   ANCHORD_TRY_ASSIGN(auto loaded, store_.load_changes(store::KeyUse::with_keys, others_, mark_));
   const trust::Cluster& cluster = loaded.cluster;
   auto me = std::ranges::find(cluster.hosts, host_, &trust::Host::name);
-  if (me == cluster.hosts.end()) return fail(fmt::format("host '{}' is no longer in the cluster", host_));
+  if (me == cluster.hosts.end())
+    return fail(fmt::format(
+        "host '{}' is no longer in the cluster: restart the service as one that is, or stop it", host_));
   const trust::Identity& identity = cluster.tvs[static_cast<std::size_t>(me - cluster.hosts.begin())];
 
   Staged next{.served_state = {cluster.mode, cluster.rolling_back, to_hex(trust::state_digest(cluster))},

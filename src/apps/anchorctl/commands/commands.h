@@ -10,6 +10,11 @@ Action status_command(Session& session);
 Action confirm_command(Session& session);
 Action audit_command(Session& session);
 
+Action host_list_command(Session& session);
+Action host_add_command(Session& session);
+Action host_remove_command(Session& session);
+Action host_rename_command(Session& session);
+
 Action cert_add_command(Session& session);
 Action cert_list_command(Session& session);
 Action cert_show_command(Session& session);

@@ -1,15 +1,14 @@
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <memory>
-#include <ranges>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "anchord/store/init.h"
 #include "commands/adopt.h"
 #include "commands/commands.h"
 #include "commands/days_option.h"
+#include "commands/host_option.h"
 #include "render/describe.h"
 #include "render/output.h"
 #include "render/progress.h"
@@ -22,20 +21,6 @@ struct InitOptions {
   std::vector<std::string> hosts;
   AdoptOptions adopt;
 };
-
-// NAME or NAME=ADDRESS[,ADDRESS].
-trust::Host host_from_text(const std::string& text) {
-  std::size_t equals = text.find('=');
-  trust::Host host{.name = text.substr(0, equals)};
-  if (equals != std::string::npos)
-    for (auto part : std::views::split(std::string_view(text).substr(equals + 1), ','))
-      host.addresses.emplace_back(part.begin(), part.end());
-  const bool good = equals == std::string::npos || !host.addresses.empty();
-  if (host.name.empty() || !good || std::ranges::find(host.addresses, "") != host.addresses.end()) {
-    wrong_usage("--host " + text + ": give NAME or NAME=ADDRESS[,ADDRESS]");
-  }
-  return host;
-}
 
 Json cluster_json(const Session& session, const trust::Cluster& cluster) {
   Json out{{"state", session.state}, {"cluster", cluster.name}, {"mode", trust::mode_name(cluster.mode)}};
@@ -63,7 +48,8 @@ void warn_of_expiry(const trust::Cluster& cluster) {
 
 Outcome init_cluster(const Session& session, InitOptions options) {
   auto directory = session.state_dir();
-  for (const std::string& host : options.hosts) options.request.hosts.push_back(host_from_text(host));
+  for (const std::string& host : options.hosts)
+    options.request.hosts.push_back(host_from_text("--host", host));
   options.request.now = calendar_now();
   ANCHORD_TRY_ASSIGN(auto adopted, read_adopted(options.adopt));
   options.request.adopted = std::move(adopted);
@@ -109,13 +95,7 @@ Action init_command(Session& session) {
        .help = "Country in the certificates' names, two letters",
        .target = &request.country,
        .may_be_empty = true},
-      choice_option<crypto::KeyKind>(
-          {.name = "--key",
-           .help = "Kind of keys (default: rsa2048); with p256 the signers still have rsa2048"},
-          request.key,
-          {{"rsa2048", crypto::KeyKind::rsa2048},
-           {"rsa4096", crypto::KeyKind::rsa4096},
-           {"p256", crypto::KeyKind::p256}}),
+      key_option(request.key, "Kind of keys (default: rsa2048); with p256 the signers still have rsa2048"),
       choice_option<wire::Digest>(
           {.name = "--digest", .help = "Digest of signatures (default: the adopted list's, else sha512)"},
           request.digest, {{"sha1", wire::Digest::sha1}, {"sha512", wire::Digest::sha512}}),

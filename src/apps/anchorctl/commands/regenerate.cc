@@ -98,11 +98,6 @@ std::vector<Step> steps_after(Service service, const trust::Cluster& cluster) {
   return steps;
 }
 
-Json locked_json(const std::optional<trust::Locked>& locked) {
-  if (!locked) return {};
-  return {{"count", locked->count}, {"first", locked->first}, {"reason", locked->reason}};
-}
-
 Json done_json(const Done& done, UnixSeconds now) {
   const auto& [certificate, reload] = done;
   return {{"host", certificate.host.empty() ? Json() : Json(certificate.host)},
@@ -119,13 +114,6 @@ Text done_text(Service service, const Done& done) {
       .facts({{"  before", hash_text(certificate.before)},
               {"  after", hash_text(after)},
               {"  valid", time_text(after.not_before()) + " to " + time_text(after.not_after())}});
-}
-
-void warn_of_locked(const Done& done) {
-  const auto& locked = done.certificate.locked;
-  if (!locked) return;
-  warn(fmt::format("{} were locked by force: {}", trust::phones_text(locked->count, locked->first),
-                   locked->reason));
 }
 
 // One certificate, guarded, and in service before this returns, if it comes to that.
@@ -172,7 +160,7 @@ Outcome regenerate_all(const Session& session, store::Store& store, const trust:
       return Shown{.json = all_json(all, done.error().text, {}), .text = std::move(text), .failure = why};
     }
     text.append(done_text(Service::tvs, *done));
-    warn_of_locked(*done);
+    warn_of_locked(done->certificate.locked);
     all.push_back(std::move(*done));
   }
   const std::vector<Step> steps = steps_after(Service::tvs, cluster);
@@ -199,7 +187,7 @@ Outcome regenerate_certificate(const Session& session, const RegenerateOptions& 
   Json out{{"regenerated", trust::service_name(service)}};
   out.update(done_json(done, calendar_now()));
   out["steps"] = steps_json(steps, done.reload);
-  warn_of_locked(done);
+  warn_of_locked(done.certificate.locked);
   return Shown{std::move(out), done_text(service, done).line("").table(steps_table(steps, done.reload))};
 }
 

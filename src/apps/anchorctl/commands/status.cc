@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 
-#include "anchord/base/hex.h"
 #include "anchord/crypto/expiry.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/store/lists.h"
@@ -12,6 +11,7 @@
 #include "client/control_client.h"
 #include "client/failure.h"
 #include "commands/commands.h"
+#include "commands/host_reports.h"
 #include "commands/known_phones.h"
 #include "commands/ledger_view.h"
 #include "commands/rollback_state.h"
@@ -62,6 +62,11 @@ Result<Facts> gather(const Session& session) {
   ANCHORD_TRY_ASSIGN(auto reports, last_status(store));
   ANCHORD_TRY_ASSIGN(auto late, store::late_host(store, calendar_now()));
   ANCHORD_TRY_ASSIGN(auto phones, provisioned_phones(session.state_dir(), loaded.cluster.phones));
+  // What is known of one that is no host any more is from before, unless it still says so.
+  std::erase_if(reports, [&](const store::StatusReport& report) {
+    return !trust::find_host(loaded.cluster, report.host) &&
+           report.time <= calendar_now() - store::kFreshReport;
+  });
   Facts facts{.read_only = store.read_only(),
               .cluster = std::move(loaded.cluster),
               .itl = std::move(itl),
@@ -114,19 +119,28 @@ void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
   }
 }
 
-bool is_current(const Facts& facts, const store::StatusReport& report) {
-  return report.serves == to_hex(trust::state_digest(facts.cluster));
-}
-
 // The service that answers here has warnings of its own.
 bool is_here(const Facts& facts, const store::StatusReport& report) {
   return facts.service && facts.service->host == report.host;
 }
 
+// One that was removed or renamed answers phones by the state before.
+void add_former_host_warnings(const Facts& facts, std::vector<std::string>& out) {
+  for (const store::StatusReport& report : facts.reports)
+    if (!trust::find_host(facts.cluster, report.host) && !is_here(facts, report))
+      out.push_back(
+          fmt::format("a service served at {} as {}, which is no host of the cluster any more: stop it "
+                      "there, or start it "
+                      "under the present name",
+                      time_text(report.time), report.host));
+}
+
 void add_host_warnings(const Facts& facts, std::vector<std::string>& out) {
+  add_former_host_warnings(facts, out);
   if (facts.cluster.hosts.size() == 1) return;
   for (const store::StatusReport& report : facts.reports)
-    if (report.ok && !is_current(facts, report) && !is_here(facts, report))
+    if (report.ok && trust::find_host(facts.cluster, report.host) && !is_current(facts.cluster, report) &&
+        !is_here(facts, report))
       out.push_back(fmt::format(
           "the service on {} has not taken over the last change, by what it said at {}: start it, or bring "
           "the state there, and take in its ledger ('anchorctl ledger import')",
@@ -300,12 +314,7 @@ Json status_json(const Session& session, const Facts& facts) {
   out["phones"] = phones_json(facts);
   out["reports"] = Json::array();
   for (const store::StatusReport& report : facts.reports) {
-    out["reports"].push_back({{"host", report.host},
-                              {"time", time_text(report.time)},
-                              {"snapshot_version", report.snapshot_version},
-                              {"ok", report.ok},
-                              {"current", is_current(facts, report)},
-                              {"message", report.message}});
+    out["reports"].push_back(report_json(facts.cluster, report));
   }
   out["service"] = {{"running", facts.service.has_value()},
                     {"starting", facts.starting.empty() ? Json() : Json(facts.starting)},
@@ -392,9 +401,7 @@ std::string signing(const protocol::Making& making) {
 Text service_text(const Facts& facts, bool with_zeros) {
   Text text;
   for (const store::StatusReport& report : facts.reports) {
-    text.line(fmt::format("{} reported {} at {}: snapshot {}, {} state", report.host,
-                          report.ok ? "ok" : "a FAILURE", time_text(report.time), report.snapshot_version,
-                          is_current(facts, report) ? "the present" : "ANOTHER"));
+    text.line(fmt::format("{} reported {}", report.host, report_text(facts.cluster, report)));
   }
   if (!facts.starting.empty()) return text.line("service: starting: " + facts.starting);
   if (!facts.service)

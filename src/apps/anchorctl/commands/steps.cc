@@ -74,6 +74,17 @@ Json reload_json(const Reload& reload) {
           {"text", reload_text(reload)}};
 }
 
+Json locked_json(const std::optional<trust::Locked>& locked) {
+  if (!locked) return {};
+  return {{"count", locked->count}, {"first", locked->first}, {"reason", locked->reason}};
+}
+
+void warn_of_locked(const std::optional<trust::Locked>& locked) {
+  if (!locked) return;
+  warn(fmt::format("{} were locked by force: {}", trust::phones_text(locked->count, locked->first),
+                   locked->reason));
+}
+
 Step reset_phones(const trust::Cluster& cluster) {
   std::string remark =
       "in the call manager; 'anchorctl report itl' says who has not come for the new list yet";

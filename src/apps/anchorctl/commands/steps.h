@@ -2,9 +2,11 @@
 // the vendor's procedure are done by that and which remain.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "anchord/trust/lifecycle.h"
 #include "commands/session.h"
 #include "render/output.h"
 
@@ -26,6 +28,10 @@ Reload wait_for_service(const Session& session, store::Store& store);
 
 std::string reload_text(const Reload& reload);
 Json reload_json(const Reload& reload);
+
+// Phones that were locked by force; nothing is said where there are none.
+Json locked_json(const std::optional<trust::Locked>& locked);
+void warn_of_locked(const std::optional<trust::Locked>& locked);
 
 struct Step {
   enum class By {

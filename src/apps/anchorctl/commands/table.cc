@@ -9,6 +9,18 @@ Command group(std::string name, std::string help) {
   return {.name = std::move(name), .help = std::move(help), .make = {}};
 }
 
+void add_host_commands(std::vector<Command>& table) {
+  const std::vector<Command> hosts{
+      group("host", "Hosts of the cluster, each with a verification service"),
+      {"host list", "List the hosts, their tvs certificates and what their services have said",
+       host_list_command},
+      {"host add", "Add a host: its tvs key and certificate, and lists that name it", host_add_command},
+      {"host remove", "Take a host out of the lists, and delete its tvs key; refused if phones would lock",
+       host_remove_command},
+      {"host rename", "Give a host another name; its tvs certificate stays", host_rename_command}};
+  table.insert(table.end(), hosts.begin(), hosts.end());
+}
+
 // The commands of a trust list.
 void add_list_commands(std::vector<Command>& table, const std::string& name, const std::string& help,
                        const ListCommands& kind) {
@@ -38,8 +50,9 @@ std::vector<Command> all_commands() {
        "Show the cluster, its certificates and what the service does; exit code 1 when a person is needed",
        status_command},
       {"confirm", "Let many files that have gone at once go out of service now", confirm_command},
-      {"audit", "List who has changed what, newest first", audit_command},
-
+      {"audit", "List who has changed what, newest first", audit_command}};
+  add_host_commands(table);
+  const std::vector<Command> certificates{
       group("cert", "Certificates that the verification service answers for"),
       {"cert add", "Add certificates that phones are told to trust", cert_add_command},
       {"cert list", "List the certificates that phones are told to trust", cert_list_command},
@@ -54,6 +67,8 @@ std::vector<Command> all_commands() {
       group("cert bundle", "Exchange with another cluster, so that phones can move there and back"),
       {"cert bundle export", "Write this cluster's certificates, never its keys", bundle_export_command},
       {"cert bundle import", "Make another cluster's certificates known here", bundle_import_command}};
+
+  table.insert(table.end(), certificates.begin(), certificates.end());
 
   add_list_commands(table, "itl", "The initial trust list", kItlCommands);
   add_list_commands(table, "ctl", "The certificate trust list, which carries the security mode",

@@ -192,13 +192,15 @@ Json own_certificate_json(const OwnCertificate& own, UnixSeconds now) {
   return out;
 }
 
+Json host_json(const trust::Host& host) {
+  return {{"name", host.name},
+          {"address", host.addresses.empty() ? Json() : Json(host.addresses.front())},
+          {"addresses", host.addresses}};
+}
+
 Json hosts_json(const trust::Cluster& cluster) {
   Json out = Json::array();
-  for (const trust::Host& host : cluster.hosts) {
-    out.push_back({{"name", host.name},
-                   {"address", host.addresses.empty() ? Json() : Json(host.addresses.front())},
-                   {"addresses", host.addresses}});
-  }
+  for (const trust::Host& host : cluster.hosts) out.push_back(host_json(host));
   return out;
 }
 

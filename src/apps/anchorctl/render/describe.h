@@ -58,6 +58,7 @@ std::string known_as(const trust::KnownCertificate& known);
 
 Json certificate_json(const crypto::Certificate& certificate, UnixSeconds now);
 Json own_certificate_json(const OwnCertificate& own, UnixSeconds now);
+Json host_json(const trust::Host& host);
 Json hosts_json(const trust::Cluster& cluster);
 Text::Table own_certificates_table(const trust::Cluster& cluster, UnixSeconds now);
 
