@@ -53,8 +53,8 @@ struct Options {
   unsigned hold_removals = 60;
   // Added certificates that have ended are answered as unknown.
   bool refuse_expired = false;
-  std::string user;               // to drop privileges to once the ports are bound; empty: none
-  std::string admin;              // where to serve what this version does not serve yet
+  std::string user;   // to drop privileges to once the ports are bound; empty: none
+  std::string admin;  // where to serve what this version does not serve yet
   log::Level log_level{log::Level::info};
   log::Format log_format = log::Format::text;
 };

@@ -36,8 +36,8 @@ struct ChangedHost {
 
 // A host behind the others, whose TVS certificate the lists name from then on. Making the key, which may take
 // seconds, keeps nobody waiting. Nothing is taken from phones; but as long as one holds a list from before it
-// does not trust the new host's verification service. A first EC certificate is refused where lists are signed
-// with SHA-1.
+// does not trust the new host's verification service. A first EC certificate is refused where lists are
+// signed with SHA-1.
 Result<ChangedHost> add_host(Store& store, const NewHost& wanted, const ChangeRequest& request);
 
 // The lists name its TVS certificate no more, which stays known as a replaced one does; its key is gone. The
