@@ -1,8 +1,10 @@
 // The way back for phones that the present lists do not reach.
 #include "anchord/store/recover.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "anchord/trust/belief.h"
@@ -196,17 +198,18 @@ class ByItself : public StoreTest {
     ASSERT_TRUE(done) << done.error().text;
   }
   // It is given the list, and goes on; nobody sees it ask.
-  void goes_on_after(const Buffer& list) {
-    Seen seen(kPhone);
+  void goes_on_after(const Buffer& list, const std::string& device = kPhone) {
+    Seen seen(device);
     ASSERT_TRUE(note(*store_, seen.asked(ListKind::ctl).given(ListKind::itl, list_version(list)).acted()));
-    ASSERT_EQ(unsettled_phones(*store_).value(), std::set<std::string>{kPhone});
+    ASSERT_TRUE(unsettled_phones(*store_)->contains(device));
   }
   // The list of its own that the service makes; empty: none.
-  Buffer helped() {
-    auto done = recover_phones(*store_, {.devices = {kPhone}, .by_itself = true});
+  Buffer helped(const std::string& device = kPhone) {
+    auto done = recover_phones(*store_, {.devices = {device}, .by_itself = true});
     if (!done) throw std::runtime_error(done.error().text);
     auto lists = recovery_lists(*store_).value();
-    return lists.empty() ? Buffer() : lists.at(0).content;
+    auto its = std::ranges::find(lists, "ITL" + device + ".tlv", &OwnList::name);
+    return its == lists.end() ? Buffer() : its->content;
   }
   // Whose signer every phone that takes the list has asked about.
   crypto::Certificate asked_about(const Buffer& list) {
@@ -229,16 +232,23 @@ class ByItself : public StoreTest {
     (void)trust::boot_in_memory(phone, served, calendar_now());
     return phone.memory().itl;
   }
-  void settles_with(const Buffer& list) {
-    Seen seen(kPhone);
+  void settles_with(const Buffer& list, const std::string& device = kPhone) {
+    Seen seen(device);
     ASSERT_TRUE(note(*store_, seen.asked(ListKind::ctl)
                                   .given(ListKind::itl, list_version(list))
                                   .vouched(asked_about(list))
                                   .acted()));
-    EXPECT_EQ(ledger_entry(*store_, kPhone)->value().may_hold(ListKind::itl),
+    EXPECT_EQ(ledger_entry(*store_, device)->value().may_hold(ListKind::itl),
               std::vector{list_version(list)});
-    EXPECT_EQ(end_recoveries(*store_)->size(), 1U);
-    EXPECT_TRUE(unsettled_phones(*store_)->empty());
+    EXPECT_EQ(end_recoveries(*store_).value(), std::vector{device});
+    EXPECT_FALSE(unsettled_phones(*store_)->contains(device));
+  }
+  // Any phone may hold a list that nobody knows.
+  void forget_what_was_served() {
+    ASSERT_TRUE(note_gap(*store_, {.began = 0, .ended = calendar_now(), .why = "test", .unkept = true}));
+  }
+  std::int64_t askers() {
+    return ask_database(alone_, "SELECT count(*) FROM certificates WHERE retired_from = 'recovery'");
   }
 
   fs::path alone_ = folder_.path / "alone";
@@ -291,6 +301,61 @@ TEST_F(ByItself, ASecondListIsMadeWhenTheFirstDidNotTellEither) {
   Seen seen(kPhone);
   ASSERT_TRUE(note(*store_, seen.asked(ListKind::ctl).given(ListKind::itl, list_version(present)).acted()));
   EXPECT_EQ(drop_unneeded(*store_, later)->size(), 1U);
+}
+
+// Phones boot one after the other, and each is helped by a look of its own.
+TEST_F(ByItself, AFleetIsAskedWithOneSignerHoweverLongItTakes) {
+  auto device = [](int i) { return fmt::format("SEP0011223{:05X}", i); };
+  constexpr int kPhones = 100;
+  for (int i = 0; i < kPhones; ++i) ASSERT_TRUE(boot_whole(*store_, device(i)));
+  forget_what_was_served();
+  Buffer present = cluster_list();
+  Buffer own;
+  for (int i = 0; i < kPhones; ++i) {
+    goes_on_after(present, device(i));
+    Buffer its = helped(device(i));
+    ASSERT_FALSE(its.empty()) << i;
+    if (i % 2 == 0) settles_with(its, device(i));  // the others come for it later
+    if (i == 0) own = its;
+    EXPECT_TRUE(its == own) << i;
+  }
+  for (int i = 1; i < kPhones; i += 2) settles_with(own, device(i));
+  EXPECT_EQ(askers(), 1);
+}
+
+// A list that it holds already, or that names the signer, would be no question.
+TEST_F(ByItself, WhomASignerDidNotTellIsAskedWithAnother) {
+  const std::string other = "SEP001122334466";
+  for (const std::string& device : {std::string(kPhone), other}) ASSERT_TRUE(boot_whole(*store_, device));
+  forget_what_was_served();
+  goes_on_after(cluster_list());
+  Buffer first = helped();
+  goes_on_after(first);
+  Buffer second = helped();
+  EXPECT_NE(second, first);
+  goes_on_after(cluster_list(), other);
+  Buffer its = helped(other);
+  EXPECT_TRUE(its == first || its == second);
+  goes_on_after(its, other);
+  Buffer next = helped(other);
+  EXPECT_TRUE((next == first || next == second) && next != its) << "each has told one of them nothing yet";
+  settles_with(next, other);
+  settles_with(second);
+  EXPECT_EQ(askers(), 2);
+}
+
+// The key is gone, so that what it has signed cannot be made anew.
+TEST_F(ByItself, AChangeOfTheClusterTakesAnotherSigner) {
+  ASSERT_TRUE(boot_whole(*store_, kPhone));
+  forget_what_was_served();
+  goes_on_after(cluster_list());
+  Buffer before = helped();
+  force(Service::capf);
+  goes_on_after(cluster_list());
+  Buffer after = helped();
+  EXPECT_NE(after, before);
+  EXPECT_NE(asked_about(after), asked_about(before));
+  settles_with(after);
 }
 
 TEST_F(ByItself, NotWhereAnotherHostWouldSayNo) {

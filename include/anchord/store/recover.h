@@ -22,8 +22,9 @@ struct RecoverRequest {
   std::vector<trust::Identity> keys = {};
   // Made by the service itself, for unsettled_phones(): by the recovery key, with nothing asked of a
   // verification service. Where some list that the phone may hold does not name it, or is not kept
-  // here, by a signer that none names: it cannot be taken without a question. Not for phones that have
-  // one already which they have not been given, or not gone on after.
+  // here, by a signer that none names: it cannot be taken without a question. All phones share the lists by
+  // such a signer until the cluster changes, but those that may know it. Not for phones that have one already
+  // which they have not been given, or not gone on after.
   bool by_itself = false;
   UnixSeconds now = calendar_now();
 };

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <utility>
 
+#include "anchord/base/hex.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/store/lists.h"
+#include "anchord/trust/lifecycle.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
@@ -50,16 +53,59 @@ void sign_by(trust::TrustListFields& fields, const trust::Identity& signer) {
   fields.signer = signer;
 }
 
+// Calls `each(fields, content)` for what the lists by that signer say, and the candidate's place for them.
+template <typename AnyCandidate, typename Each>
+Status for_each_list(const trust::Cluster& cluster, AnyCandidate& candidate, Each&& each) {
+  trust::TrustListFields itl = trust::itl_fields(cluster);
+  sign_by(itl, candidate.signer);
+  ANCHORD_TRY(each(itl, candidate.itl));
+  if (!cluster.has_ctl) return {};
+  trust::TrustListFields ctl = trust::ctl_fields(cluster);
+  sign_by(ctl, candidate.signer);
+  return each(ctl, candidate.ctl);
+}
+
 Result<Candidate> make_candidate(const trust::Cluster& cluster, const trust::Identity& signer,
                                  UnixSeconds now) {
   Candidate out{signer, {}, {}};
-  trust::TrustListFields itl = trust::itl_fields(cluster);
-  sign_by(itl, signer);
-  ANCHORD_TRY_ASSIGN(out.itl, trust::build_trust_list(itl, now));
-  if (!cluster.has_ctl) return out;
-  trust::TrustListFields ctl = trust::ctl_fields(cluster);
-  sign_by(ctl, signer);
-  ANCHORD_TRY_ASSIGN(out.ctl, trust::build_trust_list(ctl, now));
+  ANCHORD_TRY(
+      for_each_list(cluster, out, [&](const trust::TrustListFields& fields, Buffer& content) -> Status {
+        ANCHORD_TRY_ASSIGN(content, trust::build_trust_list(fields, now));
+        return {};
+      }));
+  return out;
+}
+
+// Among the saved lists, that of a signer whose key is gone. The database has the same name for its hash.
+std::string saved_name(const trust::TrustListFields& fields) {
+  return fmt::format("{} {}", fields.file_name, to_hex(fields.signer.certificate.sha256()));
+}
+
+// So that phones of later looks are asked with the same lists.
+Status save_candidate(Database& database, const trust::Cluster& cluster, const Candidate& candidate,
+                      UnixSeconds now) {
+  ANCHORD_TRY(execute(database, R"(DELETE FROM lists WHERE name GLOB '[CI]TLFile.tlv ?*'
+                                     AND substr(name, 13) NOT IN (SELECT sha256 FROM certificates))"));
+  return for_each_list(cluster, candidate, [&](const trust::TrustListFields& fields, const Buffer& content) {
+    return execute(database, "INSERT INTO lists (name, input_digest, built_at, content) VALUES (?, ?, ?, ?)",
+                   saved_name(fields), trust::fields_digest(fields), now, content);
+  });
+}
+
+// Those by the signer; none when there are none of the cluster's present state.
+Result<std::optional<Candidate>> saved_candidate(Store& store, const trust::Cluster& cluster,
+                                                 const crypto::Certificate& signer) {
+  Candidate out{{.certificate = signer, .key = {}}, {}, {}};
+  bool is_present = true;
+  ANCHORD_TRY(
+      for_each_list(cluster, out, [&](const trust::TrustListFields& fields, Buffer& content) -> Status {
+        ANCHORD_TRY_ASSIGN(auto saved, saved_list(store, saved_name(fields)));
+        is_present = is_present && saved && saved->input_digest == trust::fields_digest(fields) &&
+                     trust::verify_trust_list(saved->content, signer);
+        if (is_present) content = std::move(saved->content);
+        return {};
+      }));
+  if (!is_present) return std::nullopt;
   return out;
 }
 
@@ -76,12 +122,14 @@ class Recovery {
     if (!made)
       return std::unexpected(
           std::move(made.error()).within("a list by " + signer.certificate.subject().to_vendor()));
-    candidates_.push_back(std::move(*made));
+    add(std::move(*made));
     return {};
   }
+  void add(Candidate candidate) { candidates_.push_back(std::move(candidate)); }
   void without_verification_services() { served_.tvs.clear(); }
-  // Lists that are not kept here are taken to ask the verification service, as the kept ones are seen to.
-  void with_any_unkept() { any_unkept_ = true; }
+  // Only by signers that no list which the phone may hold names. Those that are not kept here are taken to
+  // ask the verification service, as the kept ones are seen to: should one not ask, its boot shows nothing.
+  void by_question() { by_question_ = true; }
 
   // The first whose lists every one that the phone may hold accepts.
   const Candidate* find(const MayHold& held) {
@@ -106,12 +154,21 @@ class Recovery {
   }
 
  private:
+  bool names(const Versions& lists, const trust::Identity& signer) const {
+    return std::ranges::any_of(lists, [&](ListVersion version) {
+      const auto signers = trust::list_signers(shelf_.content(version));
+      return std::ranges::find(signers, signer.certificate) != signers.end();
+    });
+  }
+
   bool all_accept(const MayHold& held, const Candidate& candidate) const {
+    if (by_question_ && (names(held.first, candidate.signer) || names(held.second, candidate.signer)))
+      return false;
     auto is_kept = [&](ListVersion version) { return version == trust::kNoList || shelf_.has(version); };
     for (ListVersion ctl : held.first)
       for (ListVersion itl : held.second) {
         if (!is_kept(ctl) || !is_kept(itl)) {
-          if (any_unkept_) continue;
+          if (by_question_) continue;
           return false;
         }
         auto [memory, done] = boot(ctl, itl, &candidate);
@@ -140,7 +197,7 @@ class Recovery {
   trust::Served served_;
   trust::ListShelf shelf_;
   std::vector<Candidate> candidates_;
-  bool any_unkept_ = false;
+  bool by_question_ = false;
   std::map<MayHold, const Candidate*> found_;
   std::map<MayHold, bool> locked_;
 };
@@ -167,37 +224,70 @@ Result<bool> may_add_signer(Database& database) {
   return row.integer(0) < kMaxAskedAbout;
 }
 
-// Lists by a signer that none names. Who has taken one has asked about it and was told *found*, whatever
-// it held: that is what its boot shows. The key is thrown away once they are signed. The certificate is
-// known as a former recovery certificate is, until no list that a phone may hold carries it.
-struct Asking {
-  trust::KnownCertificate known;
-  Recovery recovery;
-  bool is_used = false;
-};
+// Lists by signers that none names. Who has taken one has asked about it and was told *found*, whatever
+// it held: that is what its boot shows. A signer's key is thrown away once they are signed, and they are
+// saved: the phones of later looks are asked with the same ones, unless they may know the signer. Its
+// certificate is known as a former recovery certificate is, until no list that a phone may hold carries it.
+class Asking {
+ public:
+  Asking(Store& store, const trust::Cluster& cluster, UnixSeconds now)
+      : store_(store), database_(store.session().database), cluster_(cluster), now_(now) {}
 
-// None where a phone could be told *no*: other hosts do not know the signer.
-Result<std::optional<Asking>> begin_asking(Database& database, trust::Cluster cluster, UnixSeconds now) {
-  if (cluster.hosts.size() != 1 || cluster.rolling_back) return std::nullopt;
-  ANCHORD_TRY_ASSIGN(auto may, may_add_signer(database));
-  if (!may) return std::nullopt;
-  bool is_ec = cluster.recovery.certificate.key_type() == crypto::KeyType::ec;
-  ANCHORD_TRY_ASSIGN(auto made,
-                     make_identity({.service = trust::Service::recovery,
-                                    .subject = cluster.recovery.certificate.subject(),
-                                    .key = is_ec ? crypto::KeyKind::p256 : crypto::KeyKind::rsa2048,
-                                    .now = now}));
-  trust::KnownCertificate known{.certificate = made.identity.certificate,
-                                .roles = {wire::Role::sast},
-                                .own = std::nullopt,
-                                .retired_from = trust::Service::recovery,
-                                .retired_at = now};
-  cluster.known.push_back(known);
-  ANCHORD_TRY_ASSIGN(auto recovery, begin(database, std::move(cluster), now));
-  recovery.with_any_unkept();
-  ANCHORD_TRY(recovery.add(made.identity, now));
-  return Asking{std::move(known), std::move(recovery)};
-}
+  // None where a phone could be told *no*: other hosts do not know the signer.
+  Result<const Candidate*> find(const MayHold& held) {
+    if (cluster_.hosts.size() != 1 || cluster_.rolling_back) return nullptr;
+    if (!saved_) ANCHORD_TRY(begin_saved());
+    if (const Candidate* candidate = saved_->find(held)) return candidate;
+    if (!std::exchange(was_begun_, true)) ANCHORD_TRY(begin_new());
+    const Candidate* candidate = new_ ? new_->find(held) : nullptr;
+    if (candidate != nullptr && !std::exchange(is_used_, true)) {
+      ANCHORD_TRY(add_retired(database_, cluster_.known.back()));
+      ANCHORD_TRY(save_candidate(database_, cluster_, *candidate, now_));
+    }
+    return candidate;
+  }
+
+ private:
+  Status begin_saved() {
+    ANCHORD_TRY_ASSIGN(saved_, begin(database_, cluster_, now_));
+    saved_->by_question();
+    // The latest first: no answer about it is kept from long ago.
+    for (const trust::KnownCertificate& known : cluster_.known | std::views::reverse) {
+      if (known.retired_from != trust::Service::recovery) continue;
+      ANCHORD_TRY_ASSIGN(auto candidate, saved_candidate(store_, cluster_, known.certificate));
+      if (candidate) saved_->add(std::move(*candidate));
+    }
+    return {};
+  }
+
+  Status begin_new() {
+    ANCHORD_TRY_ASSIGN(auto may, may_add_signer(database_));
+    if (!may) return {};
+    bool is_ec = cluster_.recovery.certificate.key_type() == crypto::KeyType::ec;
+    ANCHORD_TRY_ASSIGN(auto made,
+                       make_identity({.service = trust::Service::recovery,
+                                      .subject = cluster_.recovery.certificate.subject(),
+                                      .key = is_ec ? crypto::KeyKind::p256 : crypto::KeyKind::rsa2048,
+                                      .now = now_}));
+    cluster_.known.push_back({.certificate = made.identity.certificate,
+                              .roles = {wire::Role::sast},
+                              .own = std::nullopt,
+                              .retired_from = trust::Service::recovery,
+                              .retired_at = now_});
+    ANCHORD_TRY_ASSIGN(new_, begin(database_, cluster_, now_));
+    new_->by_question();
+    return new_->add(made.identity, now_);
+  }
+
+  Store& store_;
+  Database& database_;
+  trust::Cluster cluster_;
+  UnixSeconds now_;
+  std::optional<Recovery> saved_;
+  std::optional<Recovery> new_;
+  bool was_begun_ = false;
+  bool is_used_ = false;
+};
 
 Status put_list(Database& database, const std::string& name, const Buffer& content, UnixSeconds now) {
   if (content.empty()) return {};
@@ -239,8 +329,7 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
   ANCHORD_TRY_ASSIGN(auto entries, read_entries(database));
   std::vector<RecoveredPhone> out;
   std::size_t made = 0;
-  std::optional<Asking> asking;
-  bool has_asked = false;
+  Asking asking(store, recovery.cluster(), request.now);
   for (const std::string& device : request.devices) {
     auto entry = std::ranges::lower_bound(entries, device, {}, &LedgerEntry::device);
     if (entry == entries.end() || entry->device != device) {
@@ -254,13 +343,7 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
     }
     const Candidate* candidate = recovery.find(may_hold(*entry));
     if (candidate == nullptr && request.by_itself) {
-      if (!std::exchange(has_asked, true)) {
-        ANCHORD_TRY_ASSIGN(auto begun, begin_asking(database, recovery.cluster(), request.now));
-        asking = std::move(begun);
-      }
-      candidate = asking ? asking->recovery.find(may_hold(*entry)) : nullptr;
-      if (candidate != nullptr && !std::exchange(asking->is_used, true))
-        ANCHORD_TRY(add_retired(database, asking->known));
+      ANCHORD_TRY_ASSIGN(candidate, asking.find(may_hold(*entry)));
     }
     if (candidate == nullptr) {
       out.push_back({device, "", kNoWay});

@@ -11,6 +11,7 @@ constexpr int kApplicationId = 0x414e4348;  // "ANCH"
 // heard of after a gap of the ledger has nothing from it. migrate() brings all of them to 6.
 constexpr int kSchemaVersion = 6;
 
+// `lists` has the cluster's, and as "ITLFile.tlv SHA-256" those by a signer whose key is gone (recover.h).
 // SHA-256 are lower-case hexadecimal where people may type them, else bytes. What
 // the checks here refuse, load() need not expect.
 constexpr char kFirstTables[] = R"sql(
