@@ -358,6 +358,19 @@ TEST_F(ByItself, AChangeOfTheClusterTakesAnotherSigner) {
   settles_with(after);
 }
 
+// A phone may come for its list after days.
+TEST_F(ByItself, ItsSignerStaysKnownWhileItIsAskedWith) {
+  ASSERT_TRUE(boot_whole(*store_, kPhone));
+  force(Service::recovery);
+  force(Service::tftp);
+  Buffer present = cluster_list();
+  goes_on_after(present);
+  Buffer own = helped();
+  EXPECT_TRUE(drop_unneeded(*store_, calendar_now() + 3 * trust::kDefaultTtl)->empty());
+  EXPECT_EQ(takes(present, own), own);
+  settles_with(own);
+}
+
 TEST_F(ByItself, NotWhereAnotherHostWouldSayNo) {
   store_ = open();
   ASSERT_TRUE(boot_whole(*store_, kPhone));

@@ -84,8 +84,9 @@ Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownC
 Status remove_known(Store& store, std::string_view sha256, const ChangeRequest& request);
 
 // Own certificates that were replaced and are in no list that a phone may still hold, for a day
-// at least (phones keep answers for so long): removed, and returned. Nothing is removed while the
-// ledger knows no phone at all, nor on a cluster of several hosts, whose phones no one ledger knows.
+// at least (phones keep answers for so long), nor in one that was made for a single phone (recover.h) and
+// waits for it: removed, and returned. Nothing is removed while the ledger knows no phone at all, nor on a
+// cluster of several hosts, whose phones no one ledger knows.
 Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now);
 
 // When the keys were last put into a backup, and whether that holds the TFTP key of now.

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 #include <functional>
 #include <map>
 #include <set>
@@ -63,6 +64,16 @@ Status delete_retired(Database& database, const trust::KnownCertificate& known) 
                        fmt::format("dropped {}, {} until it was replaced: no phone holds a list with it",
                                    describe(known.certificate), trust::service_name(*known.retired_from)));
   return done;
+}
+
+// List signers of the lists that were made for single phones, which may come for them after days.
+Result<std::vector<crypto::Certificate>> awaited_signers(Database& database) {
+  std::vector<crypto::Certificate> out;
+  Statement row(database,
+                "SELECT content FROM issued_lists WHERE version IN (SELECT version FROM recovery_lists)");
+  while (row.next()) std::ranges::move(trust::list_signers(row.blob(0)), std::back_inserter(out));
+  if (!row.ok()) return row.failure();
+  return out;
 }
 
 // List signers of all lists that a phone may hold: what a former key is kept for.
@@ -295,9 +306,11 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
   ANCHORD_TRY_ASSIGN(auto held, read_holders(database, store.session().directory));
   // A list that cannot be looked into may carry any of them.
   if (held.devices == 0 || held.unknown.count > 0) return dropped;
+  ANCHORD_TRY_ASSIGN(auto awaited, awaited_signers(database));
   for (const auto& known : loaded.cluster.known) {
     if (!known.retired_from || known.retired_at > now - kKeptAnswers) continue;
     if (trust::who_needs(known.certificate, held.groups)) continue;
+    if (std::ranges::find(awaited, known.certificate) != awaited.end()) continue;
     ANCHORD_TRY(delete_retired(database, known));
     dropped.push_back(known);
   }
