@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "anchord/phone/file_kind.h"
 #include "anchord/trust/belief.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/virtual_phone.h"
@@ -369,6 +370,40 @@ TEST_F(ByItself, ItsSignerStaysKnownWhileItIsAskedWith) {
   EXPECT_TRUE(drop_unneeded(*store_, calendar_now() + 3 * trust::kDefaultTtl)->empty());
   EXPECT_EQ(takes(present, own), own);
   settles_with(own);
+}
+
+// It asked about the signer again for the ITL, so that it may have dropped the CTL, or have it.
+TEST_F(ByItself, WhoTookTheItlAndPerhapsNotTheCtlIsAskedAgain) {
+  ASSERT_TRUE(set_mode(*store_, trust::Mode::mixed, forced()));
+  ASSERT_TRUE(boot_whole(*store_, kPhone));
+  forget_what_was_served();
+  auto served = [&](ListKind kind) {
+    auto lists = recovery_lists(*store_).value();
+    auto its = std::ranges::find(lists, phone::own_list_file({kPhone, kind}), &OwnList::name);
+    return its != lists.end()      ? its->content
+           : kind == ListKind::itl ? cluster_list()
+                                   : current_ctl(*store_, load(), calendar_now()).value().content;
+  };
+  auto given = [&](Seen& seen, ListKind kind) -> Seen& {
+    return seen.given(kind, list_version(served(kind)));
+  };
+  Seen first(kPhone);
+  given(first, ListKind::ctl);
+  ASSERT_TRUE(note(*store_, given(first, ListKind::itl).acted()));
+  Buffer own = helped();
+  ASSERT_FALSE(own.empty());
+  Seen second(kPhone);
+  given(second, ListKind::ctl);
+  ASSERT_TRUE(note(*store_, given(second, ListKind::itl).vouched(asked_about(own)).acted()));
+  EXPECT_EQ(ledger_entry(*store_, kPhone)->value().may_hold(ListKind::itl), std::vector{list_version(own)});
+  EXPECT_TRUE(end_recoveries(*store_)->empty());
+  Buffer next = helped();
+  EXPECT_NE(next, own);
+  EXPECT_EQ(helped(), next) << "it has not come for it yet";
+  Seen third(kPhone);
+  given(third, ListKind::ctl).vouched(asked_about(next));
+  ASSERT_TRUE(note(*store_, given(third, ListKind::itl).acted()));
+  EXPECT_EQ(end_recoveries(*store_).value(), std::vector{std::string(kPhone)});
 }
 
 TEST_F(ByItself, NotWhereAnotherHostWouldSayNo) {

@@ -337,9 +337,10 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
       continue;
     }
     if (auto its = already.find(device); request.by_itself && its != already.end()) {
-      // It went on after that one too, and again nobody saw whether it took it.
+      // It went on after that one too, and again nobody saw whether it took it, or the CTL.
       const trust::Belief::Kind& itl = entry->belief.of(ListKind::itl);
-      if (itl.given != its->second || itl.acted_at == 0) continue;
+      const bool went_on = itl.given == its->second && itl.acted_at != 0;
+      if (!went_on && itl.may != Versions{its->second}) continue;
     }
     const Candidate* candidate = recovery.find(may_hold(*entry));
     if (candidate == nullptr && request.by_itself) {
