@@ -33,6 +33,9 @@ TEST(HttpAnswer, InChunks) {
   expect(head + "5\r\nhello\r\n1;a=b\r\n!\r\n0\r\n\r\n", "200 done hello!");
   expect(head + "5\r\nhello\r\n0\r\nTrailer: x\r\n\r\n", "200 done hello");
   expect(head + "5\r\nhello\r\n", "200 open last hello");
+  expect(head + "0\r\n\r\n", "200 done ");
+  expect(head + "0\r\nTrailer: x\r\n\r\n", "200 done ");
+  expect(head + "0\r\n", "200 open last ");
 }
 
 TEST(HttpAnswer, WhatIsLeftOut) {
@@ -47,8 +50,8 @@ TEST(HttpAnswer, WhatIsNoAnswer) {
         "\x16\x03\x01\x02\x03\x01\x02\x03\x04\x05", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na\r\n0\r\n\r\n"}) {
     EXPECT_TRUE(read(wrong, 1000).starts_with("not HTTP: ")) << wrong << ": " << read(wrong, 1000);
     EXPECT_TRUE(read(wrong, 1).starts_with("not HTTP: ")) << wrong << ": " << read(wrong, 1);
   }
