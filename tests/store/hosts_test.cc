@@ -74,12 +74,14 @@ class Hosts : public StoreTest {
   }
   std::vector<std::string> reporting() {
     std::vector<std::string> out;
-    for (const StatusReport& report : last_status(store_).value()) out.push_back(report.host);
+    const auto reports = last_status(store_).value();
+    for (const StatusReport& report : reports) out.push_back(report.host);
     return out;
   }
   std::vector<std::string> in_session() {
     std::vector<std::string> out;
-    for (const LedgerSession& session : ledger_sessions(store_).value()) out.push_back(session.host);
+    const auto sessions = ledger_sessions(store_).value();
+    for (const LedgerSession& session : sessions) out.push_back(session.host);
     return out;
   }
   // Its service has run, and has said what it serves.
