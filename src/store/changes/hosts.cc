@@ -80,9 +80,7 @@ Result<trust::Host> find_host(Store& store, std::string_view name) {
 }
 
 Result<PreparedHost> prepare_host(Store& store, const NewHost& wanted, UnixSeconds now) {
-  if (wanted.days > kMaxDays)
-    return fail(
-        fmt::format("a lifetime of {} days is longer than {}, which is 20 years", wanted.days, kMaxDays));
+  ANCHORD_TRY(check_days(wanted.days));
   const trust::Host host = normalised(wanted.host);
   ANCHORD_TRY(check_host(host));
   ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::without_keys));

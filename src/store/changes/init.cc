@@ -47,10 +47,7 @@ Status check_request(const InitRequest& request) {
     ANCHORD_TRY(check_host(request.hosts[i]));
     ANCHORD_TRY(check_beside(request.hosts[i], std::span(request.hosts).first(i)));
   }
-  if (request.days > kMaxDays)
-    return fail(
-        fmt::format("a lifetime of {} days is longer than {}, which is 20 years", request.days, kMaxDays));
-  return {};
+  return check_days(request.days);
 }
 
 crypto::Name make_subject(const InitRequest& request, const std::string& common_name) {

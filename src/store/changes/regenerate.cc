@@ -57,8 +57,7 @@ crypto::Name subject_of(Service service, const Present& present) {
 
 Result<Regeneration> prepare_regeneration(Store& store, Service service, std::string_view host,
                                           UnixSeconds now, unsigned days) {
-  if (days > kMaxDays)
-    return fail(fmt::format("a lifetime of {} days is longer than {}, which is 20 years", days, kMaxDays));
+  ANCHORD_TRY(check_days(days));
   ANCHORD_TRY_ASSIGN(auto loaded, store.load(KeyUse::without_keys));
   ANCHORD_TRY_ASSIGN(auto present, find_present(loaded.cluster, service, host));
   const crypto::Certificate& before = present.identity->certificate;

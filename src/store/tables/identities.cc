@@ -58,6 +58,11 @@ std::string service_text(Service service, std::string_view host) {
   return host.empty() ? text : fmt::format("{} of {}", text, host);
 }
 
+Status check_days(unsigned days) {
+  if (days <= kMaxDays) return {};
+  return fail(fmt::format("a lifetime of {} days is longer than {}, which is 20 years", days, kMaxDays));
+}
+
 Result<NewIdentity> make_identity(const IdentityRequest& request) {
   ANCHORD_TRY_ASSIGN(auto key, crypto::PrivateKey::generate(request.key));
   const unsigned usual = request.service == Service::recovery ? kRecoveryDays : kServiceDays;

@@ -40,6 +40,9 @@ bool is_address(const std::string& text);  // IPv4 or IPv6
 std::string addresses_text(const std::vector<std::string>& addresses);
 std::vector<std::string> addresses_from_text(std::string_view text);
 
+// Whether certificates may last for so long; 0 is the usual.
+Status check_days(unsigned days);
+
 Result<NewIdentity> make_identity(const IdentityRequest& request);
 
 // The common name of a host's TVS certificate; and its subject, with what `model`, another one's, says
