@@ -10,6 +10,7 @@ ANCHORD_TIME_FACTOR how many times as long as on an idle machine things take; me
 """
 
 import atexit
+import contextlib
 import ctypes
 import functools
 import importlib
@@ -22,6 +23,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import struct
 import subprocess
@@ -251,6 +253,28 @@ class Service:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def hang(self):
+        """Stops it where it writes nothing: whoever is stopped within a write keeps the store to himself. SIGCONT ends it."""
+        end = time.monotonic() + BOUND
+        while time.monotonic() < end:
+            self.signal(signal.SIGSTOP)
+            while not self._stopped() and time.monotonic() < end:
+                time.sleep(0.01)
+            with contextlib.closing(sqlite3.connect(self.state / "anchord.db", timeout=0, isolation_level=None)) as store:
+                try:
+                    store.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError:
+                    self.signal(signal.SIGCONT)
+        raise AssertionError("anchord writes without end")
+
+    def _stopped(self):
+        threads = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
+        try:
+            return all(thread.joinpath("stat").read_text().rsplit(") ", 1)[1].startswith("T") for thread in threads)
+        except FileNotFoundError:  # one has just ended
+            return False
 
     def wait(self):
         """The exit code, of a service that was told to end."""

@@ -186,7 +186,7 @@ class Regenerate(Case):
     def test_what_a_hanging_service_gave_is_not_guessed(self):
         with Service(self.state) as service:
             self.fetch(service, FIRST)
-            service.signal(signal.SIGSTOP)
+            service.hang()
             try:
                 self.refused(1, "cert", "regenerate", "capf", says="has not written down what it gave phones")
                 forced = self.done("cert", "regenerate", "capf", "--force", "--yes").stdout.decode()

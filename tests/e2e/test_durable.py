@@ -295,7 +295,7 @@ class OneService(Case):
     def test_without_its_socket_it_is_not_taken_for_none(self):
         with Service(self.state) as service:
             self.given(service)
-            service.signal(signal.SIGSTOP)
+            service.hang()
             (self.state / "control.sock").unlink()
             pid = service.process.pid
             try:
