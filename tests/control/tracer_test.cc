@@ -14,7 +14,7 @@ using service::DownloadEnd;
 using service::Question;
 using service::Trouble;
 
-constexpr const char* kPhone = "SEP001122334455";
+constexpr const char* kTraced = "SEP001122334455";
 
 io::Host host(const std::string& text) {
   return io::parse_host(text).value();
@@ -47,12 +47,12 @@ std::vector<protocol::TraceEvent> events(Tracer& tracer, const protocol::TraceRe
 TEST(Tracer, TellsWhatWasHeardOfADevice) {
   Tracer tracer;
   tracer.note(download("sep001122334455", DownloadEnd::given, 1'000), "sep001122334455");
-  tracer.note(download(kPhone, DownloadEnd::maybe_given, 2'000), kPhone);
+  tracer.note(download(kTraced, DownloadEnd::maybe_given, 2'000), kTraced);
   tracer.note(question("CP-8861-SEP001122334455", false, false, 3'000), true);
   tracer.note(question("CP-8861-SEP00112233445A", true, true, 3'500), true);
   tracer.note(Trouble{.alert = 48, .from = host("192.0.2.1"), .at = 2'500}, std::nullopt);
   tracer.note(Trouble{.alert = 48, .from = host("192.0.2.9"), .at = 2'600}, std::nullopt);
-  auto seen = events(tracer, {.device = kPhone, .seconds = 0, .since = 0}, 10'000);
+  auto seen = events(tracer, {.device = kTraced, .seconds = 0, .since = 0}, 10'000);
   ASSERT_EQ(seen.size(), 4u);
   EXPECT_EQ(seen[0].outcome, "given: all of it was acknowledged");
   EXPECT_EQ(seen[0].what, "ITLFile.tlv");
@@ -65,18 +65,18 @@ TEST(Tracer, TellsWhatWasHeardOfADevice) {
   EXPECT_EQ(seen[3].outcome, "not found; the answer is not known to have arrived");
   EXPECT_EQ(seen[3].at - seen[0].at, 2'000);
   // What is new since.
-  EXPECT_EQ(events(tracer, {.device = kPhone, .seconds = 0, .since = 3}, 10'000).size(), 1u);
-  EXPECT_EQ(events(tracer, {.device = kPhone, .seconds = 0, .since = 6}, 10'000).size(), 0u);
+  EXPECT_EQ(events(tracer, {.device = kTraced, .seconds = 0, .since = 3}, 10'000).size(), 1u);
+  EXPECT_EQ(events(tracer, {.device = kTraced, .seconds = 0, .since = 6}, 10'000).size(), 0u);
   EXPECT_EQ(events(tracer, {.device = "SEPFFFFFFFFFFFF", .seconds = 0, .since = 0}, 10'000).size(), 0u);
 }
 
 TEST(Tracer, RequestsAreWantedWhileSomebodyTraces) {
   Tracer tracer;
   EXPECT_FALSE(tracer.wants_requests(1'000));
-  events(tracer, {.device = kPhone, .seconds = 5, .since = 0}, 1'000);
+  events(tracer, {.device = kTraced, .seconds = 5, .since = 0}, 1'000);
   EXPECT_TRUE(tracer.wants_requests(5'999));
   EXPECT_FALSE(tracer.wants_requests(6'000));
-  events(tracer, {.device = kPhone, .seconds = 4'000'000'000, .since = 0}, 1'000);
+  events(tracer, {.device = kTraced, .seconds = 4'000'000'000, .since = 0}, 1'000);
   EXPECT_FALSE(tracer.wants_requests(1'000 + 1'000 * Millis{protocol::kMaxTraceSeconds}));
 }
 
@@ -106,15 +106,15 @@ TEST(Tracer, AnAlertIsSaidInWords) {
 TEST(DeviceTrace, IsBounded) {
   DeviceTrace trace;
   for (std::size_t i = 0; i < DeviceTrace::kMaxEvents + 5; ++i)
-    trace.note_device(kPhone,
+    trace.note_device(kTraced,
                       {.at = i, .from = host("192.0.2.1"), .protocol = "tftp", .what = "", .outcome = ""});
-  auto kept = trace.events(kPhone, 0);
+  auto kept = trace.events(kTraced, 0);
   ASSERT_EQ(kept.size(), DeviceTrace::kMaxEvents);
   EXPECT_EQ(kept.front().at, 5u);
   for (std::size_t i = 0; i < DeviceTrace::kMaxDevices; ++i)
     trace.note_device("SEP" + std::to_string(i),
                       {.at = i, .from = host("192.0.2.1"), .protocol = "tftp", .what = "", .outcome = ""});
-  EXPECT_TRUE(trace.events(kPhone, 0).empty());
+  EXPECT_TRUE(trace.events(kTraced, 0).empty());
   EXPECT_EQ(trace.events("SEP0", 0).size(), 1u);
 }
 

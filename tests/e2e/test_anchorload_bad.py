@@ -284,7 +284,9 @@ class Warmup(Case):
         with Http(serve=lambda *_: wait_for(lambda: server.over, "the end")) as server:
             report = self.load("http", server.port, "--file", "x", "--warmup", 0.2, "--count", 2, "--timeout", 0.3)
             self.assertEqual(report["completed"], 0)
-            self.assertEqual(report["errors"]["timeout"], 2)
+            # Who did not run for a while finds the end of the warm-up and of the first request at one moment; errors
+            # within the warm-up count, too.
+            self.assertIn(report["errors"]["timeout"], (2, 3))
 
     def test_boots_are_counted_or_timed(self):
         self.refused("boot", "--host", LOOPBACK, "--phones", 1, "--warmup", 1)

@@ -10,7 +10,7 @@
 namespace anchord::io {
 namespace {
 
-Address at(const char* text) {
+Address peer_at(const char* text) {
   return parse_address(text, 1000).value();
 }
 
@@ -30,7 +30,7 @@ struct Scene {
              .batch = 8,
              .socket_buffer = 100}),
         listener(sim.add_listener()),
-        server(sim, listener, sim.add_udp_socket(at("192.0.2.9:69"))) {}
+        server(sim, listener, sim.add_udp_socket(peer_at("192.0.2.9:69"))) {}
 
   void run(Millis by) {
     sim.run_until(sim.time() + by);
@@ -49,7 +49,7 @@ void echo_all(const SimFaults& faults) {
   std::vector<int> peers;
   std::vector<Buffer> sent(kPeers);
   for (int i = 0; i < kPeers; ++i) {
-    const int peer = sim.connect(scene.listener, at("192.0.2.1"));
+    const int peer = sim.connect(scene.listener, peer_at("192.0.2.1"));
     peers.push_back(peer);
     for (Millis when = 0; when < 100; when += 10) {
       const Buffer bytes = pattern(50 + when, i);
@@ -84,7 +84,7 @@ TEST(SimFaults, NothingLeaksWhenPeersAreRudeOrTheServerStops) {
     Scene scene(SimFaults::some(seed));
     SimRing& sim = scene.sim;
     for (int i = 0; i < 20; ++i) {
-      const int peer = sim.connect(scene.listener, at("192.0.2.1"));
+      const int peer = sim.connect(scene.listener, peer_at("192.0.2.1"));
       sim.peer_send(peer, pattern(300, i));
       const Millis when = sim.time() + static_cast<Millis>(5 * i);
       if (i % 4 == 1) sim.at(when, [&sim, peer] { sim.peer_reset(peer); });
@@ -102,7 +102,7 @@ TEST(SimFaults, NothingLeaksWhenPeersAreRudeOrTheServerStops) {
 
 std::uint64_t trace_of(std::uint64_t seed) {
   Scene scene(SimFaults::some(seed));
-  const int peer = scene.sim.connect(scene.listener, at("192.0.2.1"));
+  const int peer = scene.sim.connect(scene.listener, peer_at("192.0.2.1"));
   scene.sim.peer_send(peer, pattern(1000, 0));
   scene.run(500);
   return scene.sim.trace();
@@ -131,14 +131,14 @@ struct Seen {
 Seen watch(const SimFaults& faults) {
   SimRing sim({.faults = faults});
   const int listener = sim.add_listener();
-  const int peer = sim.connect(listener, at("192.0.2.1"));
+  const int peer = sim.connect(listener, peer_at("192.0.2.1"));
   sim.peer_send(peer, pattern(2000, 1));
   sim.run_until(sim.time() + 1000);
   Seen seen;
   int connection = -1;
   std::uint64_t last_send = 0;
   const Buffer bytes = pattern(100, 2);
-  const int other = sim.add_udp_socket(at("192.0.2.9:69"));
+  const int other = sim.add_udp_socket(peer_at("192.0.2.9:69"));
   sim.accept(listener, 1);
   for (int tick = 0; tick < 200; ++tick) {
     for (const Completion& c : sim.wait(kNever)) {
@@ -153,7 +153,7 @@ Seen watch(const SimFaults& faults) {
         sim.send(connection, bytes, 3);
         for (std::uint64_t i = 100; i < 120; ++i) {
           OutDatagram& out = sim.new_datagram();
-          out.start(at("192.0.2.1"), {}, true);
+          out.start(peer_at("192.0.2.1"), {}, true);
           out.copy(bytes);
           sim.send_datagram(other, out, i);
         }
@@ -216,7 +216,7 @@ TEST(SimFaults, EachOccursWhenAsked) {
 TEST(SimFaults, DatagramsGetLostBothWays) {
   Scene scene({.lost_datagram = 50});
   const int socket = scene.listener + 1;
-  for (int i = 0; i < 400; ++i) scene.sim.datagram(socket, at("192.0.2.1"), as_bytes("x"));
+  for (int i = 0; i < 400; ++i) scene.sim.datagram(socket, peer_at("192.0.2.1"), as_bytes("x"));
   scene.run(100);
   const std::size_t answered = scene.sim.take_datagrams().size();
   EXPECT_GT(answered, 60u);
@@ -228,7 +228,7 @@ TEST(SimFaults, DatagramsComeTwiceAndOutOfOrder) {
     Scene scene(faults);
     const int socket = scene.listener + 1;
     for (char c = 'a'; c <= 'z'; ++c)
-      scene.sim.datagram(socket, at("192.0.2.1"), as_bytes(std::string_view(&c, 1)));
+      scene.sim.datagram(socket, peer_at("192.0.2.1"), as_bytes(std::string_view(&c, 1)));
     scene.run(100);
     std::string out;
     for (const SimDatagram& datagram : scene.sim.take_datagrams()) out += as_text(datagram.bytes);
@@ -247,7 +247,7 @@ TEST(SimFaults, DatagramsComeTwiceAndOutOfOrder) {
 // A GSO batch of 20 datagrams of 3 bytes but for the last.
 OutDatagram& row_of(SimRing& sim, Bytes bytes) {
   OutDatagram& out = sim.new_datagram();
-  out.start(at("192.0.2.1"), {}, true);
+  out.start(peer_at("192.0.2.1"), {}, true);
   out.refer(bytes);
   out.segment(3);
   return out;
@@ -255,7 +255,7 @@ OutDatagram& row_of(SimRing& sim, Bytes bytes) {
 
 TEST(SimFaults, ARowOfDatagramsIsLostOneByOne) {
   SimRing sim({.faults = {.lost_datagram = 30}});
-  const int socket = sim.add_udp_socket(at("192.0.2.9:69"));
+  const int socket = sim.add_udp_socket(peer_at("192.0.2.9:69"));
   const Buffer bytes = pattern(59, 1);
   std::set<std::size_t> arrived;
   for (int i = 0; i < 50; ++i) {
@@ -271,7 +271,7 @@ TEST(SimFaults, ARowOfDatagramsIsLostOneByOne) {
 TEST(SimFaults, ARowOfDatagramsIsRefusedAsAWhole) {
   const Buffer bytes = pattern(59, 1);
   SimRing refusing({.faults = {.refused_segments = 100}});
-  const int socket = refusing.add_udp_socket(at("192.0.2.9:69"));
+  const int socket = refusing.add_udp_socket(peer_at("192.0.2.9:69"));
   refusing.send_datagram(socket, row_of(refusing, bytes), 1);
   auto batch = refusing.wait(0);
   ASSERT_EQ(batch.size(), 1u);
@@ -279,7 +279,7 @@ TEST(SimFaults, ARowOfDatagramsIsRefusedAsAWhole) {
   EXPECT_TRUE(refusing.take_datagrams().empty());
 
   SimRing narrow({.path_mtu = 50});
-  const int other = narrow.add_udp_socket(at("192.0.2.9:69"));
+  const int other = narrow.add_udp_socket(peer_at("192.0.2.9:69"));
   narrow.send_datagram(other, row_of(narrow, bytes), 1);
   batch = narrow.wait(0);
   ASSERT_EQ(batch.size(), 1u);
@@ -291,7 +291,7 @@ TEST(SimFaults, ACancelMayComeTooLate) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SimRing sim({.faults = {.seed = seed, .lost_cancel = 50}});
     const int listener = sim.add_listener();
-    sim.connect(listener, at("192.0.2.1"));
+    sim.connect(listener, peer_at("192.0.2.1"));
     sim.accept(listener, 1);
     sim.cancel(1);
     const auto batch = sim.wait(0);

@@ -14,10 +14,10 @@
 namespace anchord::service {
 namespace {
 
-constexpr Millis kStart = 1'000'000;
+constexpr Millis kFleetStart = 1'000'000;
 constexpr Millis kMinute = 60'000;
 constexpr Millis kHour = 60 * kMinute;
-constexpr unsigned kUnknownDevices = 256;  // the default
+constexpr unsigned kFleetUnknownDevices = 256;  // the default
 
 // Everything happens behind one address.
 class PhoneFleet {
@@ -51,7 +51,7 @@ class PhoneFleet {
   unsigned fine() const { return fine_; }
   unsigned at_once() const { return at_once_; }  // of these, not refused before
   unsigned learnt() const { return learnt_; }
-  Millis minutes() const { return (now_ - kStart + kMinute - 1) / kMinute; }
+  Millis minutes() const { return (now_ - kFleetStart + kMinute - 1) / kMinute; }
 
  private:
   void at(Millis when, std::function<void()> what) { events_.emplace(when, std::move(what)); }
@@ -90,11 +90,11 @@ class PhoneFleet {
     at(now_ + 200, [this, plays_boots, tries] { guess(plays_boots, tries); });
   }
 
-  GuessGuard guard_{kUnknownDevices, 7};
+  GuessGuard guard_{kFleetUnknownDevices, 7};
   io::Host address_ = io::parse_host("192.0.2.1").value();
   std::minstd_rand random_{1};
   std::multimap<Millis, std::function<void()>> events_;
-  Millis now_ = kStart;
+  Millis now_ = kFleetStart;
   std::uint64_t macs_ = 0x1122'0000'0000;
   std::uint64_t guesses_ = 0;
   unsigned phones_ = 0;
@@ -126,7 +126,7 @@ TEST(GuessFleet, PhonesWithoutListsTakeLonger) {
   fleet.add_phones(600, false);
   fleet.run_until_fine(3 * kHour);
   EXPECT_EQ(fleet.fine(), 600u);
-  EXPECT_GE(fleet.at_once(), kUnknownDevices);
+  EXPECT_GE(fleet.at_once(), kFleetUnknownDevices);
   EXPECT_LE(fleet.minutes(), 60u);
 }
 
@@ -138,7 +138,7 @@ TEST(GuessFleet, WhatAGuesserLearns) {
     PhoneFleet fleet;
     fleet.add_guesser(false, tries);
     fleet.run_for(kHour);
-    EXPECT_NEAR(fleet.learnt(), kUnknownDevices + unknown + reserve, 2);  // 616 or 632
+    EXPECT_NEAR(fleet.learnt(), kFleetUnknownDevices + unknown + reserve, 2);  // 616 or 632
     const unsigned first = fleet.learnt();
     fleet.run_for(kHour);
     EXPECT_NEAR(fleet.learnt() - first, unknown, 2);  // 360
@@ -148,9 +148,9 @@ TEST(GuessFleet, WhatAGuesserLearns) {
     PhoneFleet fleet;
     fleet.add_guesser(true, tries);
     fleet.run_for(kHour);
-    EXPECT_LE(fleet.learnt(), 5 * kUnknownDevices + both + reserve + 4);  // 5240 or 5272
+    EXPECT_LE(fleet.learnt(), 5 * kFleetUnknownDevices + both + reserve + 4);  // 5240 or 5272
     EXPECT_GE(fleet.learnt(),
-              5 * kUnknownDevices + both - 40);  // one bucket fills up while he empties the other
+              5 * kFleetUnknownDevices + both - 40);  // one bucket fills up while he empties the other
     const unsigned first = fleet.learnt();
     fleet.run_for(kHour);
     EXPECT_NEAR(fleet.learnt() - first, both, 4);  // 3960

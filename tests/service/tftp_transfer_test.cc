@@ -9,7 +9,7 @@ namespace {
 
 using Next = TftpTransfer::Next;
 using Blocks = std::vector<std::uint64_t>;
-constexpr Millis kStart = 100'000;
+constexpr Millis kTransferStart = 100'000;
 constexpr Millis kTimeout = 1000;
 constexpr unsigned kRetries = 5;
 constexpr Millis kSoon = TftpTransfer::kClockTick;
@@ -54,7 +54,7 @@ struct Scene {
 
   index::FileBody body;
   TftpTransfer transfer;
-  Millis now = kStart;
+  Millis now = kTransferStart;
 };
 
 wire::TftpOptions window(std::uint16_t blocks, std::uint16_t size = 512) {
@@ -111,7 +111,7 @@ TEST(TftpTransfer, OptionsAreNegotiatedByAnOack) {
                           .tsize = 3000,
                           .windowsize = std::uint16_t{16}};
   EXPECT_EQ(s.transfer.oack(), right);
-  EXPECT_EQ(s.transfer.deadline(), kStart + 3000);
+  EXPECT_EQ(s.transfer.deadline(), kTransferStart + 3000);
   EXPECT_EQ(s.ack(1), Next::wait);
   EXPECT_TRUE(s.transfer.oack_pending());
   EXPECT_EQ(s.ack(0), Next::send);
@@ -138,7 +138,7 @@ TEST(TftpTransfer, WindowsHaveALimitInBlocksAndInBytes) {
 TEST(TftpTransfer, AnUnreasonableTimeoutIsNotAcknowledged) {
   Scene s(0, {.timeout = std::uint8_t{255}});
   EXPECT_FALSE(s.transfer.oack_pending());
-  EXPECT_LE(s.transfer.deadline(), kStart + TftpTransfer::kMaxRetryTimeout);
+  EXPECT_LE(s.transfer.deadline(), kTransferStart + TftpTransfer::kMaxRetryTimeout);
 }
 
 TEST(TftpTransfer, OldAndFutureAcknowledgementsMoveNothing) {
@@ -329,7 +329,7 @@ TEST(TftpTransfer, WhoTakesTooLittleInAllIsGivenUp) {
     next = s.ack(block);
   }
   EXPECT_EQ(next, Next::too_slow);
-  EXPECT_LT(s.now - kStart, TftpTransfer::kPaceTime + kTimeout);
+  EXPECT_LT(s.now - kTransferStart, TftpTransfer::kPaceTime + kTimeout);
 }
 
 TEST(TftpTransfer, RetransmitsWithoutEndAreGivenUpToo) {

@@ -10,6 +10,7 @@
 namespace anchord::store {
 
 constexpr std::uint64_t kTestSession = 7;
+constexpr char kPhone[] = "SEP001122334455";
 constexpr char kPhoneAddress[] = "192.0.2.9";
 
 inline trust::ListVersion list_version(Bytes content) {

@@ -14,7 +14,6 @@ namespace {
 using trust::Evidence;
 using trust::ListKind;
 
-constexpr char kPhone[] = "SEP001122334455";
 constexpr char kElsewhere[] = "203.0.113.9";
 
 class EvidenceStore : public StoreTest {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -138,6 +139,12 @@ inline trust::KnownCertificate example_known(const std::string& common_name) {
 
 inline std::string hash_of(const crypto::Certificate& certificate) {
   return to_hex(certificate.sha256());
+}
+
+inline std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  return names;
 }
 
 inline void expect_text(const std::string& error, std::initializer_list<std::string_view> parts) {

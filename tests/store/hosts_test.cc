@@ -18,7 +18,6 @@ namespace {
 using trust::Mode;
 using trust::Service;
 
-constexpr char kPhone[] = "SEP001122334455";
 constexpr char kFirst[] = "cucm1.example.com";
 
 class Hosts : public StoreTest {

@@ -21,12 +21,6 @@ unsigned mode_of(const fs::path& path) {
   return info.st_mode & 07777;
 }
 
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
-  return names;
-}
-
 using Init = StoreTest;
 
 TEST_F(Init, MakesAWholeCluster) {

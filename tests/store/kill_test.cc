@@ -95,12 +95,6 @@ std::string describe_state(const fs::path& dir) {
   return text;
 }
 
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
-  return names;
-}
-
 class Kill : public StoreTest {
  protected:
   // `start` is the state to start from, which every round copies.

@@ -14,8 +14,6 @@ namespace {
 
 using trust::ListKind;
 
-constexpr char kPhone[] = "SEP001122334455";
-
 class LedgerFile : public StoreTest {
  protected:
   // Another host: a copy of the state.

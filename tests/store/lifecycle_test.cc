@@ -19,7 +19,6 @@ using trust::Mode;
 using trust::Service;
 using wire::Role;
 
-constexpr char kPhone[] = "SEP001122334455";
 constexpr wire::Digest kSha1 = wire::Digest::sha1;
 constexpr wire::Digest kSha512 = wire::Digest::sha512;
 const ModelTest kAll = [](std::string_view model) {

@@ -21,8 +21,6 @@ namespace {
 using trust::ListKind;
 using trust::Service;
 
-constexpr char kPhone[] = "SEP001122334455";
-
 class Recover : public StoreTest {
  protected:
   trust::Cluster load() { return store_.load(KeyUse::with_keys).value().cluster; }

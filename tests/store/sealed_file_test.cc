@@ -15,7 +15,7 @@ namespace anchord::store {
 namespace {
 
 constexpr std::size_t kWholeChunk = kSealedChunk + crypto::kAeadTag;
-const Bytes kPassphrase = as_bytes("a passphrase");
+const Bytes kSealPassphrase = as_bytes("a passphrase");
 const SealedHeader kHeader{.cost = {4, 1, 1}, .cluster_id = {1, 2, 3}, .made_at = 1700000000};
 
 // A pattern in which no two chunks are alike.
@@ -28,7 +28,7 @@ Buffer content_of(std::size_t size) {
 class SealedFile : public testing::Test {
  protected:
   Buffer seal(const Buffer& content, std::size_t piece = 100'000) {
-    auto writer = SealedWriter::create(file_, kHeader, kPassphrase).value();
+    auto writer = SealedWriter::create(file_, kHeader, kSealPassphrase).value();
     for (std::size_t at = 0; at < content.size(); at += piece)
       EXPECT_TRUE(writer.write(Bytes(content).subspan(at, std::min(piece, content.size() - at))));
     EXPECT_TRUE(writer.finish());
@@ -36,7 +36,7 @@ class SealedFile : public testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
   void write(const Buffer& bytes) { std::ofstream(file_, std::ios::binary) << as_text(bytes); }
-  Result<Buffer> unseal(Bytes passphrase = kPassphrase) {
+  Result<Buffer> unseal(Bytes passphrase = kSealPassphrase) {
     auto reader = SealedReader::open(file_, passphrase);
     if (!reader) return std::unexpected(reader.error());
     Buffer out;
@@ -197,7 +197,7 @@ TEST_F(SealedFile, OtherFilesAreNamedAsSuch) {
 TEST_F(SealedFile, UnfinishedOneLeavesWhatWasThere) {
   Buffer before = seal(content_of(10));
   {
-    auto writer = SealedWriter::create(file_, kHeader, kPassphrase).value();
+    auto writer = SealedWriter::create(file_, kHeader, kSealPassphrase).value();
     EXPECT_TRUE(writer.write(content_of(2 * kSealedChunk)));
   }
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path), {}), 1);
@@ -211,7 +211,7 @@ TEST_F(SealedFile, FullDiskIsSaidAndLeavesNothing) {
     ::signal(SIGXFSZ, SIG_IGN);
     rlimit limit{kSealedChunk, kSealedChunk};
     ::setrlimit(RLIMIT_FSIZE, &limit);
-    auto writer = SealedWriter::create(file_, kHeader, kPassphrase);
+    auto writer = SealedWriter::create(file_, kHeader, kSealPassphrase);
     bool failed = writer && (!writer->write(content_of(2 * kSealedChunk)) || !writer->finish());
     writer = fail("");
     ::_exit(failed ? 0 : 1);

@@ -7,11 +7,11 @@
 namespace anchord::trust {
 namespace {
 
-constexpr char kName[] = "SEP001122334455.cnf.xml.sgn";
+constexpr char kSignedName[] = "SEP001122334455.cnf.xml.sgn";
 
 class VectorFile : public testing::TestWithParam<std::string> {
  protected:
-  Buffer file_ = vector_file(GetParam() + "/" + kName);
+  Buffer file_ = vector_file(GetParam() + "/" + kSignedName);
 };
 INSTANTIATE_TEST_SUITE_P(Digests, VectorFile, testing::Values("sha1", "sha512"),
                          [](const auto& about) { return about.param; });
@@ -19,8 +19,8 @@ INSTANTIATE_TEST_SUITE_P(Digests, VectorFile, testing::Values("sha1", "sha512"),
 TEST_P(VectorFile, IsMadeByteForByte) {
   auto parsed = verify_signed_file(file_, vector_certificate("tftp"));
   ASSERT_TRUE(parsed) << parsed.error().text;
-  EXPECT_EQ(parsed->header.file_name, kName);
-  auto made = sign_file(kName, parsed->content, vector_identity("tftp"), vector_signing(GetParam()),
+  EXPECT_EQ(parsed->header.file_name, kSignedName);
+  auto made = sign_file(kSignedName, parsed->content, vector_identity("tftp"), vector_signing(GetParam()),
                         parsed->header.timestamp);
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_TRUE(same_bytes(*made, file_));
@@ -112,7 +112,7 @@ TEST(SignFile, NeedsAnRsaSignerWithItsKey) {
 }
 
 TEST(SignFile, CannotPassForATrustList) {
-  Buffer file = vector_file("sha1/" + std::string(kName));
+  Buffer file = vector_file("sha1/" + std::string(kSignedName));
   EXPECT_FALSE(verify_trust_list(file, vector_certificate("tftp")));
   Buffer list = vector_file("sha1/ITLFile.tlv");
   EXPECT_FALSE(verify_signed_file(list, vector_certificate("tftp")));
