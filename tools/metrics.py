@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the table of counters in docs/reference/metrics.md, as include/anchord/service/metrics.def has them.
+"""Writes the tables in docs/reference/metrics.md: the counters as include/anchord/service/metrics.def has them, and what
+the admin endpoint tells besides, as src/control/admin/service_metrics.def has it.
 
     tools/metrics.py
 """
@@ -11,9 +12,11 @@ import re
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "include/anchord/service/metrics.def"
+SERVICE_TABLE = ROOT / "src/control/admin/service_metrics.def"
 DOCUMENT = ROOT / "docs/reference/metrics.md"
 BEGIN = "<!-- From here on made by tools/metrics.py. -->"
 END = "<!-- Up to here made by tools/metrics.py. -->"
+SERVICE_BEGIN = "<!-- From here on made by tools/metrics.py, of the service's table. -->"
 
 STRINGS = r'"(?:[^"\\]|\\.)*"(?:\s+"(?:[^"\\]|\\.)*")*'
 ROW = re.compile(rf"X\(((?:\w+, )+)({STRINGS}), ({STRINGS})\)")
@@ -74,11 +77,68 @@ def table(found):
         yield f"| {names} | {kind} | {first.help} | {first.advice} |".replace("|  |", "| |")
 
 
+@dataclasses.dataclass(frozen=True)
+class ServiceMetric:
+    """A row of the service's table; see there."""
+
+    name: str
+    type: str
+    unit: str
+    help: str
+    advice: str
+
+    @property
+    def full_name(self):
+        """As the admin endpoint has it."""
+        return full_name(self.name, self.type)
+
+
+def full_name(name, kind):
+    prefix = "" if name.startswith("process_") else "anchord_"
+    return f"{prefix}{name}{'_total' if kind == 'counter' else ''}"
+
+
+def sentence(text):
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def service_metrics():
+    """All of the service's table, in its order."""
+    text = re.sub(r"\s*\\\n\s*", " ", SERVICE_TABLE.read_text())
+    found = re.findall(rf"X\((\w+), (\w+), (\w+), ({STRINGS}), ({STRINGS}), ", text)
+    if len(found) != len(re.findall(r"\bX\(\w+, ", text)):
+        raise ValueError(f"{SERVICE_TABLE}: not every row has a name, type, unit, help and advice")
+    return [ServiceMetric(name, kind, unit, ast.literal_eval(f"({told})"), ast.literal_eval(f"({advice})"))
+            for name, kind, unit, told, advice in found]
+
+
+def in_prometheus():
+    """What the admin endpoint has: the name, type and help of each."""
+    families = {metric.family: metric for metric in metrics()}
+    for family, metric in families.items():
+        yield full_name(family, metric.type), metric.type, sentence(metric.help)
+    for metric in service_metrics():
+        yield metric.full_name, metric.type, sentence(metric.help)
+
+
+def service_table():
+    """The lines of its table in docs."""
+    yield "| metric | kind | what it says | what to do |"
+    yield "|---|---|---|---|"
+    for metric in service_metrics():
+        kind = metric.type if metric.unit == "count" else f"{metric.type} of {metric.unit}"
+        yield f"| `{metric.full_name}` | {kind} | {metric.help} | {metric.advice} |".replace("|  |", "| |")
+
+
+def replaced(text, begin, lines):
+    before, rest = text.split(begin)
+    after = rest[rest.index(END) + len(END):]
+    return "\n".join([before + begin, "", *lines, "", END]) + after
+
+
 def made(text, found):
-    """The document with the table as it is to be."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return "\n".join([before + BEGIN, "", *table(found), "", END]) + after
+    """The document with the tables as they are to be."""
+    return replaced(replaced(text, BEGIN, table(found)), SERVICE_BEGIN, service_table())
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ END_TO_END = {
     "src/apps/settings-reference/": ["docs_names", "man"],
     "src/control/process/setting": ["explain", "bad_input", "man", *DOCUMENTS],
     "src/control/process/service_manager": ["explain", "systemd"],
+    "src/admin/": ["admin"],
+    "src/control/admin/": ["admin"],
     "src/control/": ["explain", "ledger", "bad_input"],
     "src/crypto/": ["anchord"],
     "src/engine/": [],  # its own tests are with real members

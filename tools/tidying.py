@@ -37,7 +37,7 @@ LONG_FUNCTIONS = {
 FOLDERS = {
     "src/service": ("limits", "downloads", "context", "stream", "tvs", "http", "tftp"),
     "src/store": ("database", "tables", "ledger", "changes", "backup"),
-    "src/control": ("machine", "provisioning", "snapshot", "ledger", "protocol", "process"),
+    "src/control": ("machine", "provisioning", "snapshot", "ledger", "protocol", "admin", "process"),
     "src/apps/anchorctl": ("client", "render", "commands"),
 }
 

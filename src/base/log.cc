@@ -84,6 +84,7 @@ constexpr std::array<const char*, LineLimits::kKinds> kLeftOut{
     "more times within a minute slow readers of files that were replaced gave way (memory_gave_way counts "
     "all)",
     "more requests on the control socket were refused within a minute",
+    "more requests to the admin endpoint had no token or a wrong one within a minute",
 };
 
 void write_limited(Peers kind, spdlog::level::level_enum level, std::string_view line) {

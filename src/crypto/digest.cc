@@ -68,4 +68,8 @@ void wipe(MutableBytes room) {
   OPENSSL_cleanse(room.data(), room.size());
 }
 
+bool is_same_secret(Bytes given, Bytes secret) {
+  return given.size() == secret.size() && CRYPTO_memcmp(given.data(), secret.data(), secret.size()) == 0;
+}
+
 }  // namespace anchord::crypto

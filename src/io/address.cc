@@ -36,6 +36,12 @@ bool Host::is_any() const {
   return std::ranges::all_of(shortest(), [](std::uint8_t b) { return b == 0; });
 }
 
+bool Host::is_loopback() const {
+  constexpr std::uint8_t kFirst = 127;
+  if (is_v4()) return shortest().front() == kFirst;
+  return std::ranges::all_of(Bytes(bytes).first(15), [](std::uint8_t b) { return b == 0; }) && bytes[15] == 1;
+}
+
 std::string Address::text() const {
   if (host.is_v4()) return fmt::format("{}:{}", host.text(), port);
   if (scope != 0) return fmt::format("[{}%{}]:{}", host.text(), scope, port);

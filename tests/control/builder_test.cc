@@ -49,7 +49,7 @@ class Following : public State {
   static std::vector<std::string> all_of(const ExpiryWatch& watch) {
     std::vector<std::string> out;
     for (const ExpiryWatch::Certificate& one : watch.soonest_first())
-      out.push_back(one.what + " " + std::string(one.sha256.text()) + (one.own ? " own " : " ") +
+      out.push_back(one.what + " " + std::string(one.sha256.text()) + (one.service ? " own " : " ") +
                     std::to_string(one.begins) + "-" + std::to_string(one.ends));
     return out;
   }

@@ -7,7 +7,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Lines that go into the log as often as they are asked for, and why no peer can ask for them: by file, so many.
 UNLIMITED = {
-    "src/apps/anchord/main.cc": (6, "flags, and SIGHUP"),
+    "src/apps/anchord/main.cc": (5, "flags, and SIGHUP"),
     "src/control/ledger/activity.cc": (2, "once, at start"),
     "src/control/protocol/control_socket.cc": (2, "somebody took the socket's file away: who owns the state directory"),
     "src/control/ledger/journal.cc": (1, "once for each file, at start"),

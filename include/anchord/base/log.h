@@ -46,6 +46,7 @@ enum class Peers : std::uint8_t {
   memory,        // steps that were given up for want of memory
   readers,       // slow readers of files that were replaced give way
   requests,      // what comes over the control socket and is no request
+  admin,         // requests to the admin endpoint without its token
   count,
 };
 void warn(Peers kind, std::string_view line);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,14 @@ struct PortChoice {
   bool off() const { return !automatic && number == 0; }
 };
 Result<PortChoice> parse_port(std::string_view text);
+
+// Where the admin endpoint is served.
+struct AdminAddress {
+  io::Host host;
+  PortChoice port;  // never off
+};
+// "127.0.0.1:9445", "[::1]:9445", "127.0.0.1:auto"
+Result<AdminAddress> parse_admin(std::string_view text);
 
 struct Options {
   std::filesystem::path state;
@@ -53,8 +62,10 @@ struct Options {
   unsigned hold_removals = 60;
   // Added certificates that have ended are answered as unknown.
   bool refuse_expired = false;
-  std::string user;   // to drop privileges to once the ports are bound; empty: none
-  std::string admin;  // where to serve what this version does not serve yet
+  std::string user;                   // to drop privileges to once the ports are bound; empty: none
+  std::optional<AdminAddress> admin;  // without it there is no admin endpoint
+  std::filesystem::path admin_tls;    // its certificate and key; empty: it is plain HTTP
+  std::filesystem::path admin_token;  // the file of its bearer token; empty: none is asked for
   log::Level log_level{log::Level::info};
   log::Format log_format = log::Format::text;
 };

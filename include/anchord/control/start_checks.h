@@ -15,7 +15,8 @@ struct Refusal {
 };
 
 // A user that there is not, ciphers that nobody knows, addresses that are not this machine's or are
-// given twice, two services on one port, no service at all, less memory than these settings need.
+// given twice, two services on one port, no service at all, an admin endpoint that anybody could ask, or
+// whose files cannot be read, less memory than these settings need.
 std::vector<Refusal> refused_by_machine(const Options& options);
 
 // A state directory that is none, and a host that is none of the cluster's. Reads the cluster's

@@ -11,6 +11,10 @@ namespace anchord::crypto {
 // Overwrites `room` in a way that the compiler may not leave out.
 void wipe(MutableBytes room);
 
+// Whether somebody has given the secret: how long it takes says nothing of what is in the two, only of their
+// lengths.
+bool is_same_secret(Bytes given, Bytes secret);
+
 class Secret {
  public:
   Secret() = default;

@@ -17,6 +17,7 @@ namespace anchord::io {
 
 struct Host : IpAddress {
   bool is_any() const;
+  bool is_loopback() const;  // 127.0.0.0/8 or ::1
   auto operator<=>(const Host&) const = default;
 };
 

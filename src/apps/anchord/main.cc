@@ -33,11 +33,6 @@ int print(const std::string& text, int code) {
   return arrived ? code : kFailed;
 }
 
-// What was asked for and does not exist is said, not passed over.
-void warn_of_absent(const control::Options& options) {
-  if (!options.admin.empty()) log::warn("--admin is ignored: this version does not serve it");
-}
-
 // The command line and what it refers to, as it is now.
 struct Settings {
   CLI::App app{"Trust verification and provisioning for IP phones."};
@@ -169,7 +164,6 @@ int main_of(int argc, char** argv) {
   const control::Options& options = settings.options;
   log::set_level(options.log_level);
   log::set_format(options.log_format);
-  warn_of_absent(options);
   if (settings.has(control::kExplain)) {
     const auto told =
         control::explain(options, settings_in_force(settings.app), settings.has(control::kJson));

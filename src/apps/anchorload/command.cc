@@ -15,10 +15,6 @@ bool is_v4_loopback(const io::Host& host) {
   return io::parse_network("127.0.0.0/8")->contains(host);
 }
 
-bool is_loopback(const io::Host& host) {
-  return is_v4_loopback(host) || host == *io::parse_host("::1");
-}
-
 // Whatever the exit code: the server's own mistakes are never passed over.
 bool is_server_wrong(const RunStatistics& total) {
   return total.errors[static_cast<std::size_t>(ErrorKind::protocol)] > 0 ||
@@ -33,7 +29,7 @@ int complain(const std::string& line, int code) {
 }
 
 Status check_target(const Flags& f, const io::Host& host, const std::string& flag) {
-  if (f.allow_remote || is_loopback(host)) return {};
+  if (f.allow_remote || host.is_loopback()) return {};
   return fail(flag + ": " + host.text() +
               " is not this machine's loopback; --allow-remote, if it is yours to load");
 }

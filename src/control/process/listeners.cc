@@ -6,6 +6,7 @@
 #include <system_error>
 #include <thread>
 
+#include "anchord/admin/server.h"
 #include "anchord/base/log.h"
 #include "process/sizing.h"
 
@@ -30,6 +31,8 @@ bool is_for(const Error& error, std::errc reason) {
   return error.text.ends_with(std::make_error_code(reason).message());
 }
 
+constexpr char kAdminFlag[] = "--admin";
+
 // What helps depends on why. The ports of the service below 1024 are for those with the right to them.
 Status with_remedy(Status failed, std::string_view flag) {
   std::string& text = failed.error().text;
@@ -40,7 +43,8 @@ Status with_remedy(Status failed, std::string_view flag) {
         flag);
   } else if (is_for(failed.error(), std::errc::address_not_available)) {
     // It has gone since it was looked at.
-    text += "; this machine has no such address: look at --listen";
+    text += fmt::format("; this machine has no such address: look at {}",
+                        flag == kAdminFlag ? kAdminFlag : "--listen");
   } else {
     text += fmt::format("; end what has the port, or choose another with {}", flag);
   }
@@ -96,6 +100,8 @@ std::vector<std::string> Listeners::problems(const Options& options) {
     take(try_stream({.host = host, .port = options.https_port.number}), kHttpsFlags);
     take(try_datagrams({.host = host, .port = options.tftp_port.number}), kTftpFlags);
   }
+  if (options.admin)
+    take(try_stream({.host = options.admin->host, .port = options.admin->port.number}), kAdminFlag);
   return out;
 }
 
@@ -103,6 +109,7 @@ Result<Listeners> Listeners::bind(const Options& options, unsigned shards) {
   Listeners out;
   out.shards_.resize(shards);
   for (const io::Host& host : hosts_of(options)) ANCHORD_TRY(out.bind_host(host, options));
+  if (options.admin) ANCHORD_TRY(out.bind_admin(*options.admin));
   out.warn_of_small_buffer();
   return out;
 }
@@ -170,6 +177,16 @@ Status Listeners::bind_tftp(io::Address address) {
   return {};
 }
 
+// One thread serves it, so that nobody else may have its port.
+Status Listeners::bind_admin(const AdminAddress& where) {
+  auto socket =
+      io::listen_tcp({.host = where.host, .port = where.port.number}, admin::Server::kBacklog, false);
+  if (!socket) return with_remedy(std::unexpected(std::move(socket.error())), kAdminFlag);
+  admin_socket_ = std::move(*socket);
+  admin_ = io::local_address(admin_socket_.get());
+  return {};
+}
+
 service::ShardSockets Listeners::for_shard(unsigned shard) const {
   service::ShardSockets out;
   const ShardSet& own = shards_[shard];
@@ -187,7 +204,8 @@ service::ShardSockets Listeners::for_shard(unsigned shard) const {
 
 std::size_t Listeners::descriptors(const Options& options, unsigned shards) {
   std::size_t addresses = options.listen.empty() ? 1 : options.listen.size();
-  return addresses * shards * (stream_services(options) + 1 + kTransferSockets);
+  return addresses * shards * (stream_services(options) + 1 + kTransferSockets) +
+         (options.admin ? admin::Server::descriptors() : 0);
 }
 
 std::size_t Listeners::connections(const Options& options, unsigned shards) {

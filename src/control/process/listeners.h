@@ -2,6 +2,7 @@
 // found at start and privileges can be given up afterwards.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ class Listeners {
   const std::vector<io::Address>& tftp() const { return tftp_; }
   const std::vector<io::Address>& http() const { return http_; }
   const std::vector<io::Address>& https() const { return https_; }
+  // The admin endpoint's; none where it is not served.
+  const std::optional<io::Address>& admin() const { return admin_; }
+  FileDescriptor take_admin() { return std::move(admin_socket_); }
 
   // Descriptors that these sockets need, and the connections that they may accept.
   static std::size_t descriptors(const Options& options, unsigned shards);
@@ -50,6 +54,7 @@ class Listeners {
   Status bind_host(const io::Host& host, const Options& options);
   Status bind_stream(io::Address address, StreamSockets sockets, std::vector<io::Address>& bound);
   Status bind_tftp(io::Address address);
+  Status bind_admin(const AdminAddress& where);
   void warn_of_small_buffer() const;
 
   std::vector<ShardSet> shards_;
@@ -57,6 +62,8 @@ class Listeners {
   std::vector<io::Address> tftp_;
   std::vector<io::Address> http_;
   std::vector<io::Address> https_;
+  std::optional<io::Address> admin_;
+  FileDescriptor admin_socket_;
 };
 
 }  // namespace anchord::control

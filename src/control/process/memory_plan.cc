@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "anchord/admin/server.h"
 #include "machine/system_text.h"
 #include "process/sizing.h"
 
@@ -110,8 +111,9 @@ MemoryNeed memory_needed(const Options& options, unsigned shards) {
   add(options.http_port, kHttpSlot);
   add(options.https_port, kHttpsSlot);
   const std::uint64_t threads = shards + usable_cores().size() + kOtherThreads;
-  return {.address_space = kProcess + shards * shard.address_space + threads * stack_size(),
-          .used = kProcessUsed + shards * shard.used};
+  const std::uint64_t admin = options.admin ? admin::Server::memory() + stack_size() : 0;
+  return {.address_space = kProcess + shards * shard.address_space + threads * stack_size() + admin,
+          .used = kProcessUsed + shards * shard.used + (options.admin ? admin::Server::memory() : 0)};
 }
 
 Result<MemoryPlan> plan_memory(const std::vector<MemoryLimit>& limits, const MemoryNeed& need) {

@@ -59,9 +59,15 @@ Result<Prepared> prepare(const Options& options, unsigned shards, const MemoryPl
   ANCHORD_TRY_ASSIGN(FileDescriptor signals, catch_signals());
   ANCHORD_TRY(check_machine(options, shards));
   ANCHORD_TRY_ASSIGN(Listeners listeners, Listeners::bind(options, shards));
+  // The key and the token may be root's.
+  ANCHORD_TRY_ASSIGN(admin::Access access, admin::read_access(options.admin_tls, options.admin_token));
   ANCHORD_TRY(drop_privileges(options.user));
   ANCHORD_TRY_ASSIGN(ControlSocket control, ControlSocket::open(protocol::socket_path(options.state)));
   ANCHORD_TRY_ASSIGN(auto starting, Starting::begin(std::move(control)));
+  std::unique_ptr<AdminEndpoint> admin;
+  if (options.admin) {
+    ANCHORD_TRY_ASSIGN(admin, AdminEndpoint::start(listeners.take_admin(), std::move(access)));
+  }
   starting->step("reading the store");
   ANCHORD_TRY_ASSIGN(store::Store store, store::Store::open(options.state));
   warn_of_what_is_odd(options);
@@ -75,7 +81,7 @@ Result<Prepared> prepare(const Options& options, unsigned shards, const MemoryPl
                                          .memory = MemoryBudget(memory.files)},
                                         std::move(own_store)));
   return Prepared(std::move(lock), std::move(signals), std::move(listeners), std::move(starting),
-                  std::move(store), std::move(ledger_store), std::move(provisioner));
+                  std::move(admin), std::move(store), std::move(ledger_store), std::move(provisioner));
 }
 
 }  // namespace anchord::control

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "admin/endpoint.h"
 #include "anchord/base/error.h"
 #include "anchord/control/options.h"
 #include "anchord/io/socket.h"
@@ -21,11 +22,12 @@ namespace anchord::control {
 // What the service goes on with. Whoever asks over the control socket meanwhile is answered by `starting`.
 struct Prepared {
   Prepared(store::ServiceLock lock_taken, FileDescriptor signals_caught, Listeners bound,
-           std::unique_ptr<Starting> begun, store::Store opened, store::Store opened_for_ledger,
-           std::unique_ptr<Provisioner> started)
+           std::unique_ptr<Starting> begun, std::unique_ptr<AdminEndpoint> begun_admin, store::Store opened,
+           store::Store opened_for_ledger, std::unique_ptr<Provisioner> started)
       : lock(std::move(lock_taken)),
         signals(std::move(signals_caught)),
         listeners(std::move(bound)),
+        admin(std::move(begun_admin)),
         store(std::move(opened)),
         ledger_store(std::move(opened_for_ledger)),
         provisioner(std::move(started)),
@@ -34,6 +36,7 @@ struct Prepared {
   store::ServiceLock lock;  // ends last
   FileDescriptor signals;   // readable when SIGTERM, SIGINT or SIGHUP came: a signalfd
   Listeners listeners;
+  std::unique_ptr<AdminEndpoint> admin;  // nullptr: it is not served
   store::Store store;
   store::Store ledger_store;  // a connection of its own
   std::unique_ptr<Provisioner> provisioner;

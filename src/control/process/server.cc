@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "admin/endpoint.h"
 #include "anchord/base/log.h"
 #include "anchord/protocol/message.h"
 #include "anchord/store/service_lock.h"
@@ -79,6 +80,7 @@ class Server::Impl {
                  .activity = activity_,
                  .threads = threads_,
                  .lag = follower_.lag()}),
+        admin_(std::move(prepared.admin)),
         starting_(std::move(prepared.starting)) {}
 
   Status serve_first();
@@ -92,6 +94,7 @@ class Server::Impl {
   void look();
   void take_signal();
   protocol::Answer answer(const protocol::Request& request);
+  AdminFacts facts();
   Status end();
 
   Options options_;
@@ -112,7 +115,8 @@ class Server::Impl {
   std::vector<pollfd> waiting_;
   bool draining_ = false;
   std::function<void()> at_reload_;
-  std::unique_ptr<Starting> starting_;  // the last: it asks the provisioner
+  std::unique_ptr<AdminEndpoint> admin_;  // it reads the shards' counters
+  std::unique_ptr<Starting> starting_;    // the last: it asks the provisioner
 };
 
 Status Server::Impl::serve_first() {
@@ -131,6 +135,7 @@ Status Server::Impl::serve_first() {
   ANCHORD_TRY(threads_.start(activity_.journal()));
   control_.emplace(starting_->end());
   follower_.announce_first();
+  if (admin_) admin_->board().set_phase(AdminBoard::Phase::serving);
   return {};
 }
 
@@ -162,6 +167,7 @@ Status Server::Impl::run() {
       waiting_.assign(
           {{.fd = signals_.get(), .events = POLLIN}, {.fd = provisioner_->descriptor(), .events = POLLIN}});
       control_->poll_for(waiting_);
+      if (admin_) waiting_.push_back({.fd = admin_->board().descriptor(), .events = POLLIN});
     });
     ::poll(waiting_.data(), waiting_.size(), static_cast<int>(until - now));
     tick();
@@ -184,6 +190,9 @@ void Server::Impl::tick() {
       });
       return out;
     });
+  });
+  guard_.attempt("for the admin endpoint", [&] {
+    if (admin_) admin_->board().answer([this] { return facts(); });
   });
   guard_.attempt("to take over files", [&] { publication_.take_files(); });
   guard_.attempt("to publish", [&] { follower_.publish_due(); });
@@ -218,6 +227,7 @@ void Server::Impl::take_signal() {
       if (at_reload_) at_reload_();
     } else if (!draining_) {
       draining_ = true;
+      if (admin_) admin_->board().set_phase(AdminBoard::Phase::draining);
       threads_.drain();
       log::info("draining: nothing new is accepted, what is under way may end");
       manager_.stopping();
@@ -240,6 +250,18 @@ protocol::Answer Server::Impl::answer(const protocol::Request& request) {
   activity_.take(publication_.served());
   follower_.look_for_lag();
   return status_.now(draining_);
+}
+
+AdminFacts Server::Impl::facts() {
+  const MemoryReserve for_json;
+  activity_.take(publication_.served());
+  follower_.look_for_lag();
+  AdminFacts out;
+  out.status = status_.now(draining_);
+  out.own_certificates = status_.own_certificates();
+  out.counters = threads_.metrics();
+  out.made = monotonic_now();
+  return out;
 }
 
 Status Server::Impl::end() {

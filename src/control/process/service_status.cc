@@ -26,6 +26,7 @@ std::string ServiceStatus::listening() const {
   if (!listeners.tftp().empty()) out += " tftp=" + addresses(listeners.tftp());
   if (!listeners.http().empty()) out += " http=" + addresses(listeners.http());
   if (!listeners.https().empty()) out += " https=" + addresses(listeners.https());
+  if (listeners.admin()) out += " admin=" + listeners.admin()->text();
   return out.substr(1);
 }
 

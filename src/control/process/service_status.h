@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "admin/board.h"
 #include "anchord/base/clock.h"
 #include "anchord/control/options.h"
 #include "anchord/protocol/status.h"
@@ -13,6 +15,7 @@
 #include "process/publication.h"
 #include "process/reader_limit.h"
 #include "process/shard_threads.h"
+#include "process/status_parts.h"
 #include "provisioning/provisioner.h"
 #include "snapshot/lag.h"
 
@@ -38,6 +41,10 @@ class ServiceStatus {
 
   // After the first view. Reads the store, to see what is in a backup.
   protocol::Status now(bool is_draining) const;
+
+  std::vector<AdminFacts::OwnCertificate> own_certificates() const {
+    return control::own_certificates(parts_.publication.builder().expiry());
+  }
 
   // "tvs=127.0.0.1:2445 tftp=127.0.0.1:69"
   std::string listening() const;

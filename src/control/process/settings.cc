@@ -54,6 +54,14 @@ SettingValue port(Member member) {
 }
 
 template <class Member>
+SettingValue admin_address(Member member) {
+  return {.placeholder = "ADDR:PORT",
+          .accepts = "an address and a port, or auto for a free one",
+          .read = reads_one(parse_admin, member),
+          .preset = {}};
+}
+
+template <class Member>
 SettingValue thread_count(Member member) {
   auto parse = [](const std::string& text) -> Result<unsigned> {
     if (text == "auto") return 0u;
@@ -154,11 +162,27 @@ std::vector<Setting> address_settings() {
        .advice = {}},
       {.name = "admin",
        .section = kAddressesSection,
-       .value = text("TEXT", "an address", [](auto& o) -> auto& { return o.admin; }),
-       .help = "not served by this version: see anchorctl status",
-       .advice = "It is ignored with a warning.",
+       .value = admin_address([](auto& o) -> auto& { return o.admin; }),
+       .help = "serve metrics, health and the status page there; an address other than loopback needs "
+               "--admin-tls and --admin-token",
+       .advice = "`auto` as the port takes a free one. See [watching](../guides/watching.md).",
        .without = "not served",
        .example = R"("127.0.0.1:9445")"},
+      {.name = "admin-tls",
+       .section = kAddressesSection,
+       .value = text("FILE", "a path", [](auto& o) -> auto& { return o.admin_tls; }),
+       .help = "PEM with the certificate and the private key of the admin endpoint, which is HTTPS then",
+       .advice = "A file that others may read is refused. It is read before privileges are given up.",
+       .without = "HTTP",
+       .example = R"("/etc/anchord/admin.pem")"},
+      {.name = "admin-token",
+       .section = kAddressesSection,
+       .value = text("FILE", "a path", [](auto& o) -> auto& { return o.admin_token; }),
+       .help = "file with the bearer token that the admin endpoint asks for",
+       .advice =
+           "16 characters or more, as of `openssl rand -hex 32`. A file that others may read is refused.",
+       .without = "no token is asked for",
+       .example = R"("/etc/anchord/admin.token")"},
       {.name = "allow",
        .section = kAddressesSection,
        .value = texts("CIDR", "networks", io::parse_network, [](auto& o) -> auto& { return o.shard.allow; }),

@@ -6,6 +6,7 @@
 #include <array>
 #include <system_error>
 
+#include "anchord/admin/access.h"
 #include "anchord/crypto/tls.h"
 #include "anchord/io/socket.h"
 #include "anchord/store/hosts.h"
@@ -74,6 +75,31 @@ void check_ports(const Options& options, std::vector<Refusal>& out) {
                    "every service is switched off: give one of them a port"});
 }
 
+// What anybody on the network may ask is asked on TLS, and by those who have the token.
+void check_admin(const Options& options, std::vector<Refusal>& out) {
+  if (!options.admin) {
+    auto refuse = [&](const char* flag, const std::filesystem::path& file) {
+      if (!file.empty())
+        out.push_back(
+            {{flag}, fmt::format("{} is given without --admin: say where, as --admin 127.0.0.1:9445", flag)});
+    };
+    refuse("--admin-tls", options.admin_tls);
+    return refuse("--admin-token", options.admin_token);
+  }
+  const io::Host& host = options.admin->host;
+  if (!host.is_loopback() && (options.admin_tls.empty() || options.admin_token.empty())) {
+    out.push_back({{"--admin"},
+                   fmt::format("--admin {}: an address other than loopback needs --admin-tls and "
+                               "--admin-token: give both, or take 127.0.0.1",
+                               host.text())});
+    return;
+  }
+  if (auto access = admin::read_access(options.admin_tls, {}); !access)
+    out.push_back({{"--admin-tls"}, access.error().text});
+  if (auto access = admin::read_access({}, options.admin_token); !access)
+    out.push_back({{"--admin-token"}, access.error().text});
+}
+
 void check_memory(const Options& options, std::vector<Refusal>& out) {
   const auto plan = plan_memory(memory_limits(options), memory_needed(options, shard_count(options)));
   if (!plan)
@@ -91,6 +117,7 @@ std::vector<Refusal> refused_by_machine(const Options& options) {
   take("--tls-ciphers", crypto::check_ciphers(options.tls_ciphers));
   check_listen(options, out);
   check_ports(options, out);
+  check_admin(options, out);
   check_memory(options, out);
   return out;
 }

@@ -102,10 +102,21 @@ std::vector<protocol::ExpiringCertificate> status_of(const ExpiryWatch& expiry, 
     if (out.size() == kShown) break;
     out.push_back({.certificate = certificate.what,
                    .sha256 = std::string(certificate.sha256.text()),
-                   .own = certificate.own,
+                   .own = certificate.service.has_value(),
                    .not_before = certificate.begins,
                    .not_after = certificate.ends,
                    .days_left = days_left(certificate.ends, now)});
+  }
+  return out;
+}
+
+std::vector<AdminFacts::OwnCertificate> own_certificates(const ExpiryWatch& expiry) {
+  std::vector<AdminFacts::OwnCertificate> out;
+  for (const ExpiryWatch::Certificate& certificate : expiry.soonest_first()) {
+    if (!certificate.service) continue;
+    out.push_back({.service = std::string(trust::service_name(*certificate.service)),
+                   .certificate = certificate.what,
+                   .ends = certificate.ends});
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/board.h"
 #include "anchord/base/error.h"
 #include "anchord/protocol/status.h"
 #include "anchord/store/lifecycle.h"
@@ -25,6 +26,8 @@ protocol::Ledger status_of(const LedgerWriter::Report& report, std::uint64_t unr
 std::map<std::string, std::string> first_of(const std::map<std::string, std::string>& withdrawn);
 // Those that end first.
 std::vector<protocol::ExpiringCertificate> status_of(const ExpiryWatch& expiry, UnixSeconds now);
+// Of all services, soonest first.
+std::vector<AdminFacts::OwnCertificate> own_certificates(const ExpiryWatch& expiry);
 protocol::Backup status_of(const Result<store::BackupState>& backup);
 
 }  // namespace anchord::control

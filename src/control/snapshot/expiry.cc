@@ -32,7 +32,7 @@ std::string name_of(const trust::KnownCertificate& known) {
 }
 
 std::string_view consequence(const ExpiryWatch::Certificate& certificate, bool refuse_expired) {
-  if (certificate.own) return "phones may refuse it: replace it with 'anchorctl cert regenerate'";
+  if (certificate.service) return "phones may refuse it: replace it with 'anchorctl cert regenerate'";
   if (!certificate.added) return "phones may refuse it";
   return refuse_expired
              ? "phones that ask are told that it is unknown (--refuse-expired)"
@@ -77,7 +77,7 @@ void ExpiryWatch::change(std::span<const store::HashText> gone,
                     .sha256 = sha256,
                     .begins = known.certificate.not_before(),
                     .ends = known.certificate.not_after(),
-                    .own = known.own.has_value(),
+                    .service = known.own,
                     .added = trust::is_added(known),
                     .said = said.at(sha256)});
   }

@@ -4,6 +4,7 @@
 // Times are seconds since 1970.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,9 +25,9 @@ class ExpiryWatch {
     store::HashText sha256;
     UnixSeconds begins = 0;
     UnixSeconds ends = 0;
-    bool own = false;
-    bool added = false;  // trust::is_added()
-    int said = 0;        // the stage of the last news
+    std::optional<trust::Service> service = {};  // of an own one
+    bool added = false;                          // trust::is_added()
+    int said = 0;                                // the stage of the last news
   };
   struct News {
     bool bad = false;  // ended, or not begun
