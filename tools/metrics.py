@@ -16,6 +16,7 @@ SERVICE_TABLE = ROOT / "src/control/admin/service_metrics.def"
 DOCUMENT = ROOT / "docs/reference/metrics.md"
 BEGIN = "<!-- From here on made by tools/metrics.py. -->"
 END = "<!-- Up to here made by tools/metrics.py. -->"
+LATENCY_BEGIN = "<!-- From here on made by tools/metrics.py, of the table of latencies. -->"
 SERVICE_BEGIN = "<!-- From here on made by tools/metrics.py, of the service's table. -->"
 
 STRINGS = r'"(?:[^"\\]|\\.)*"(?:\s+"(?:[^"\\]|\\.)*")*'
@@ -112,11 +113,41 @@ def service_metrics():
             for name, kind, unit, told, advice in found]
 
 
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """A row of the table of latencies; see there."""
+
+    name: str
+    protocol: str
+    help: str
+    advice: str
+
+
+def latencies():
+    """All of them, in their order."""
+    text = re.sub(r"\s*\\\n\s*", " ", TABLE.read_text())
+    (found,) = re.findall(r"^#define ANCHORD_LATENCIES\(X\) (.*)$", text, re.M)
+    return [Latency(*row) for row in rows(found)]
+
+
+def latency_table():
+    """The lines of their table in docs."""
+    yield "| histogram | protocols | what takes so long | when it grows |"
+    yield "|---|---|---|---|"
+    found = latencies()
+    for name in dict.fromkeys(one.name for one in found):
+        same = [one for one in found if one.name == name]
+        protocols = ", ".join(f"`{one.protocol}`" for one in same)
+        yield f"| `anchord_{name}_seconds` | {protocols} | {same[0].help} | {same[0].advice} |".replace("|  |", "| |")
+
+
 def in_prometheus():
     """What the admin endpoint has: the name, type and help of each."""
     families = {metric.family: metric for metric in metrics()}
     for family, metric in families.items():
         yield full_name(family, metric.type), metric.type, sentence(metric.help)
+    for one in latencies():
+        yield f"anchord_{one.name}_seconds", "histogram", sentence(one.help)
     for metric in service_metrics():
         yield metric.full_name, metric.type, sentence(metric.help)
 
@@ -138,7 +169,8 @@ def replaced(text, begin, lines):
 
 def made(text, found):
     """The document with the tables as they are to be."""
-    return replaced(replaced(text, BEGIN, table(found)), SERVICE_BEGIN, service_table())
+    text = replaced(text, BEGIN, table(found))
+    return replaced(replaced(text, LATENCY_BEGIN, latency_table()), SERVICE_BEGIN, service_table())
 
 
 if __name__ == "__main__":

@@ -5,9 +5,13 @@
 namespace anchord {
 
 Millis monotonic_now() {
+  return monotonic_micros() / 1000;
+}
+
+std::uint64_t monotonic_micros() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<Millis>(t.tv_sec) * 1000 + static_cast<Millis>(t.tv_nsec) / 1'000'000;
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1000;
 }
 
 UnixSeconds calendar_now() {

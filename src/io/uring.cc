@@ -47,6 +47,7 @@ class LiveRing final : public Uring {
   Status open(const UringSettings& settings);
 
   Millis now() const override { return now_; }
+  std::uint64_t micros_since_wait() const override { return monotonic_micros() - began_; }
   void accept(int listener, std::uint64_t tag) override;
   void set_backlog(int listener, int length) override;
   void connect(int socket, const Address& to, std::uint64_t tag) override;
@@ -94,6 +95,7 @@ class LiveRing final : public Uring {
   const Waker& waker_;
   std::uint64_t waker_tag_ = kIgnore;
   Millis now_ = monotonic_now();
+  std::uint64_t began_ = 0;  // the present turn, in microseconds
   std::size_t batch_limit_;
   std::vector<Completion> batch_;
   std::vector<int> shutdowns_;  // asked for since the last wait()
@@ -312,7 +314,8 @@ std::span<const Completion> LiveRing::wait_for(__kernel_timespec* left) {
   forget_submitted();
   now_ = begin_turn([this] {
     reap();
-    return monotonic_now();
+    began_ = monotonic_micros();
+    return began_ / 1000;
   });
   return batch_;
 }

@@ -21,7 +21,8 @@ StreamIdentity tvs_identity(Counters& c) {
           .send = TagKind::tvs_send,
           .counters = c.tvs_stream(),
           .idle_timeouts = c.tvs_idle_timeouts,
-          .tls = c.tvs_tls()};
+          .tls = c.tvs_tls(),
+          .handshake_time = &c.latencies.tls_handshake_tvs};
 }
 
 StreamIdentity http_identity(Counters& c) {
@@ -40,7 +41,8 @@ StreamIdentity https_identity(Counters& c) {
           .counters = c.https_stream(),
           .idle_timeouts = c.https_timeouts,
           .tls = c.https_tls(),
-          .tls_service = TlsService::https};
+          .tls_service = TlsService::https,
+          .handshake_time = &c.latencies.tls_handshake_https};
 }
 
 // A protocol and its connections. One that nobody listens for takes no memory.
@@ -128,7 +130,18 @@ bool Shard::tick() {
     for (StreamService* stream : p.streams) p.context.with_memory([&] { stream->handle_starvation(now); });
   p.buffers.freed = false;
   p.context.with_memory([&] { p.tftp.tick(now); });
+  note_answers();
   return !finish_drain(now);
+}
+
+// Questions wait for the whole tick, whose answers leave together with the next wait: one reading of the
+// clock is the time of all.
+void Shard::note_answers() {
+  Counters& c = parts_->context.counters;
+  const std::uint64_t answered = c.tvs_verify_valid.get() + c.tvs_verify_invalid.get() +
+                                 c.tvs_query_found.get() + c.tvs_query_not_found.get();
+  const std::uint64_t fresh = answered - std::exchange(answered_, answered);
+  if (fresh > 0) c.latencies.tvs_answer_tvs.record(parts_->context.ring.micros_since_wait(), fresh);
 }
 
 void Shard::dispatch(const io::Completion& completion) {

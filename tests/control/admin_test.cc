@@ -50,7 +50,8 @@ TEST(MetricsPage, HasAFamilyOnceWithWhoseItIs) {
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = i;
   const protocol::Status status;
   const std::string text =
-      metrics_page("", values, {.status = status, .own_certificates = {}, .admin = {}, .process = {}}).body;
+      metrics_page("", values, {}, {.status = status, .own_certificates = {}, .admin = {}, .process = {}})
+          .body;
   const std::string type = "# TYPE anchord_stream_accepted_total counter\n";
   EXPECT_EQ(text.find(type), text.rfind(type));
   EXPECT_NE(text.find(type + "anchord_stream_accepted_total{protocol=\"tvs\"} 0\n"

@@ -11,7 +11,7 @@ import urllib.parse
 
 import harness
 from documents import ROOT
-from harness import Case, Service, client, program, run, wait_for
+from harness import Case, Service, Tvs, client, der, program, run, verify_request, wait_for
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -223,6 +223,8 @@ class Metrics(Case):
             wait_for(lambda: service.metrics()['anchord_http_completed_total{protocol="http"}'] == 3, "three downloads")
             seen = service.metrics()
             self.assertEqual(seen['anchord_http_completed_total{protocol="https"}'], 0)
+            self.assertEqual(seen['anchord_http_answer_seconds_count{protocol="http"}'], 3)
+            self.assertEqual(seen['anchord_http_answer_seconds_bucket{protocol="http",le="+Inf"}'], 3)
             self.assertEqual(seen["anchord_snapshot_version"], 1)
             self.assertEqual(seen["anchord_backup_holds_tftp_key"], 0)
             self.assertNotIn("anchord_backup_age_seconds", seen)
@@ -231,6 +233,14 @@ class Metrics(Case):
             self.assertTrue(all(value > 300 * 86400 for value in left), left)
             self.assertGreater(seen["process_resident_memory_bytes"], 1 << 20)
             self.assertGreater(seen["process_open_fds"], 10)
+            with Tvs(service.tvs[0]) as phone:
+                for _ in range(5):
+                    phone.ask(verify_request(der("app-ec")))
+            wait_for(lambda: service.metrics()['anchord_tvs_answer_seconds_count{protocol="tvs"}'] == 5, "five answers")
+            seen = service.metrics()
+            self.assertEqual(seen['anchord_tls_handshake_seconds_count{protocol="tvs"}'], 1)
+            self.assertGreater(seen['anchord_tvs_answer_seconds_sum{protocol="tvs"}'], 0)
+            self.assertEqual(seen['anchord_tls_handshake_seconds_count{protocol="https"}'], 0)
             # A file that is broken.
             (self.state / "provisioning/SEP001122334455.cnf.xml").write_text("<device>")
             wait_for(lambda: service.metrics()["anchord_provisioning_refused_files"] == 1, "the broken file is told of")

@@ -17,6 +17,7 @@ class NoneOfTheRing final : public io::Ring {
   explicit NoneOfTheRing(io::SimRing& ring) : ring_(ring) {}
 
   Millis now() const override { return ring_.now(); }
+  std::uint64_t micros_since_wait() const override { return ring_.micros_since_wait(); }
   void accept(int listener, std::uint64_t tag) override {
     with([&] { ring_.accept(listener, tag); });
   }

@@ -13,6 +13,7 @@ constexpr Millis kNever = ~Millis{0};
 constexpr UnixSeconds kSecondsPerDay = 86400;
 
 Millis monotonic_now();
+std::uint64_t monotonic_micros();  // the same clock, in microseconds
 UnixSeconds calendar_now();
 
 }  // namespace anchord

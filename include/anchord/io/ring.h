@@ -120,6 +120,8 @@ class Ring {
   // The time at the return of the last wait(), no earlier than what that returned; one reading serves a whole
   // batch.
   virtual Millis now() const = 0;
+  // Microseconds since then: the present is read.
+  virtual std::uint64_t micros_since_wait() const = 0;
 
   // One connection: completes with its descriptor, or -ECONNABORTED when whoever it was has
   // left. One at a time for each listener, and each listener with a tag of its own.

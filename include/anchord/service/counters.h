@@ -1,28 +1,15 @@
 // What a shard has done since it started: the values of the metrics in metrics.def.
 //
-// Each counter is written by its shard alone and read by anybody: a plain load
-// and store of an atomic, no read-modify-write.
+// Each counter is written by its shard alone and read by anybody.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 
+#include "anchord/service/counter.h"
+#include "anchord/service/latency.h"
 #include "anchord/service/metrics.h"
 
 namespace anchord::service {
-
-class Counter {
- public:
-  void add(std::uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
-  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
 
 // The counters of a family that belong to one service: `accepted` is its tvs_accepted, http_accepted or
 // https_accepted.
@@ -55,6 +42,8 @@ struct Counters {
   HttpCounters http() { return {ANCHORD_HTTP_METRICS(ANCHORD_COUNTER_OF_SERVICE, http)}; }
   HttpCounters https() { return {ANCHORD_HTTP_METRICS(ANCHORD_COUNTER_OF_SERVICE, https)}; }
 #undef ANCHORD_COUNTER_OF_SERVICE
+
+  Latencies latencies;
 
   // Adds each value to its place in `sum`.
   void add_to(MetricValues& sum) const {

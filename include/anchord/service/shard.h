@@ -59,9 +59,11 @@ class Shard {
 
   void dispatch(const io::Completion& completion);
   bool finish_drain(Millis now);
+  void note_answers();
 
   std::unique_ptr<Parts> parts_;
   Millis drain_deadline_ = kNever;
+  std::uint64_t answered_ = 0;  // questions, until the last tick
 };
 
 }  // namespace anchord::service

@@ -15,6 +15,7 @@
 #include "anchord/base/clock.h"
 #include "anchord/io/socket.h"
 #include "anchord/protocol/status.h"
+#include "anchord/service/latency.h"
 #include "anchord/service/metrics.h"
 
 namespace anchord::control {
@@ -30,6 +31,7 @@ struct AdminFacts {
   protocol::Status status;
   std::vector<OwnCertificate> own_certificates;
   service::MetricValues counters{};  // the sum over all shards
+  service::AllLatencyValues latencies{};
   Millis made = 0;
 };
 

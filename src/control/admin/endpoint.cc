@@ -36,7 +36,7 @@ Page AdminEndpoint::metrics(const Request& request) {
   const auto facts = board_->facts();
   if (facts == nullptr) return not_yet();
   const double age = static_cast<double>(monotonic_now() - facts->made) / 1000;
-  return metrics_page(request.accept, facts->counters,
+  return metrics_page(request.accept, facts->counters, facts->latencies,
                       {.status = facts->status,
                        .own_certificates = facts->own_certificates,
                        .age = age,

@@ -1,6 +1,7 @@
 #include "admin/metrics_page.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,6 +44,26 @@ void put_counters(MetricsText& text, const service::MetricValues& values) {
     } else {
       text.gauge(full_name(first.family), unit, first.help, samples);
     }
+  }
+}
+
+double seconds_of(std::uint64_t micros) {
+  return static_cast<double>(micros) / 1e6;
+}
+
+void put_latencies(MetricsText& text, const service::AllLatencyValues& values) {
+  std::array<double, service::kLatencyBounds.size()> bounds;
+  std::ranges::transform(service::kLatencyBounds, bounds.begin(), seconds_of);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const service::Latency& first = service::kLatencies[i];
+    if (i > 0 && service::kLatencies[i - 1].name == first.name) continue;  // it was put with that one
+    std::vector<HistogramSample> samples;
+    for (std::size_t j = i; j < values.size() && service::kLatencies[j].name == first.name; ++j)
+      samples.push_back({.bounds = bounds,
+                         .counts = values[j].counts,
+                         .sum = seconds_of(values[j].sum),
+                         .labels = {{"protocol", std::string(service::kLatencies[j].protocol)}}});
+    text.histogram(full_name(first.name) + "_seconds", "seconds", first.help, samples);
   }
 }
 
@@ -95,9 +116,10 @@ void put_service(MetricsText& text, const AdminSeen& seen) {
 }  // namespace
 
 admin::Page metrics_page(std::string_view accept, const service::MetricValues& counters,
-                         const AdminSeen& seen) {
+                         const service::AllLatencyValues& latencies, const AdminSeen& seen) {
   MetricsText text(MetricsText::asks_for_open_metrics(accept));
   put_counters(text, counters);
+  put_latencies(text, latencies);
   put_service(text, seen);
   return {.type = std::string(text.type()), .body = text.take()};
 }

@@ -8,6 +8,7 @@
 #include "admin/process_figures.h"
 #include "anchord/admin/page.h"
 #include "anchord/admin/server.h"
+#include "anchord/service/latency.h"
 #include "anchord/service/metrics.h"
 
 namespace anchord::control {
@@ -22,6 +23,6 @@ struct AdminSeen {
 };
 
 admin::Page metrics_page(std::string_view accept, const service::MetricValues& counters,
-                         const AdminSeen& seen);
+                         const service::AllLatencyValues& latencies, const AdminSeen& seen);
 
 }  // namespace anchord::control

@@ -260,6 +260,7 @@ AdminFacts Server::Impl::facts() {
   out.status = status_.now(draining_);
   out.own_certificates = status_.own_certificates();
   out.counters = threads_.metrics();
+  out.latencies = threads_.latencies();
   out.made = monotonic_now();
   return out;
 }

@@ -124,6 +124,12 @@ service::MetricValues ShardThreads::metrics() const {
   return sum;
 }
 
+service::AllLatencyValues ShardThreads::latencies() const {
+  service::AllLatencyValues sum{};
+  for (const auto& thread : threads_) thread->counters.latencies.add_to(sum);
+  return sum;
+}
+
 std::uint64_t ShardThreads::sum(service::Counter service::Counters::* counter) const {
   std::uint64_t sum = 0;
   for (const auto& thread : threads_) sum += (thread->counters.*counter).get();

@@ -40,6 +40,7 @@ class ShardThreads {
 
   // What all shards have counted since they started: every metric, and one of them.
   service::MetricValues metrics() const;
+  service::AllLatencyValues latencies() const;
   std::uint64_t sum(service::Counter service::Counters::* counter) const;
   unsigned size() const { return static_cast<unsigned>(threads_.size()); }
 

@@ -18,6 +18,7 @@ struct HttpService {
   ShardContext& shard;
   Protocol protocol;
   HttpCounters counters;
+  LatencyHistogram& answer_time;
   wire::HttpDate date;
 };
 

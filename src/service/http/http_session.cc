@@ -151,7 +151,10 @@ void HttpSession::end_transfer(bool taken, HttpWorkspace& work) {
   const HttpAnswer& answer = transfer_.answer;
   HttpService& service = work.service;
   (taken ? service.counters.completed : service.counters.failed).add();
-  if (taken) service.counters.bytes.add(answer.end - answer.begin);
+  if (taken) {
+    service.counters.bytes.add(answer.end - answer.begin);
+    service.answer_time.record_millis(service.shard.ring.now() - transfer_.began);
+  }
   if (is_recorded_transfer()) {
     Download download = download_of_transfer(service);
     download.end = DownloadEnd::maybe_given;
@@ -185,7 +188,12 @@ std::uint64_t HttpSession::reads_since(const ShardContext& shard) const {
 
 HttpProtocol::HttpProtocol(ShardContext& shard, Protocol protocol, const HttpCounters& counters)
     : shard_(shard),
-      workspace_({.shard = shard, .protocol = protocol, .counters = counters, .date = {}},
+      workspace_({.shard = shard,
+                  .protocol = protocol,
+                  .counters = counters,
+                  .answer_time = protocol == Protocol::https ? shard.counters.latencies.http_answer_https
+                                                             : shard.counters.latencies.http_answer_http,
+                  .date = {}},
                  stream_slots(shard.settings.stream)),
       pinning_(stream_slots(shard.settings.stream)),
       sessions_(std::make_unique<HttpSession[]>(stream_slots(shard.settings.stream))) {}

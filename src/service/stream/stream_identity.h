@@ -15,8 +15,9 @@ struct StreamIdentity {
   TagKind send;
   StreamCounters counters;
   Counter& idle_timeouts;
-  std::optional<TlsCounters> tls;            // of those on TLS
-  TlsService tls_service = TlsService::tvs;  // likewise
+  std::optional<TlsCounters> tls;              // of those on TLS
+  TlsService tls_service = TlsService::tvs;    // likewise
+  LatencyHistogram* handshake_time = nullptr;  // likewise
 };
 
 }  // namespace anchord::service

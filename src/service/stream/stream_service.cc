@@ -210,6 +210,7 @@ void StreamService::note_progress(std::uint32_t slot, const StreamProgress& prog
   const Millis before = deadline(c);
   if (c.phase == Phase::handshaking && !protocol_.handshaking(slot)) {
     c.phase = Phase::serving;
+    identity_.handshake_time->record_millis(now - c.since);
     c.since = now;
     admission_.handshake_done(slot);
   }

@@ -87,11 +87,16 @@ void TftpTransfers::begin(const TftpAsked& asked, Millis asked_at, const index::
   shard_.counters.tftp_active.set(transfers_.used());
   shard_.counters.tftp_bytes.add(machine.delivered());
   if (next == TftpTransfer::Next::done) {
-    shard_.counters.tftp_completed.add();
+    note_completed(t);
   } else {
     record(t, DownloadEnd::begun);
   }
   proceed(slot, next);
+}
+
+void TftpTransfers::note_completed(const Transfer& transfer) {
+  shard_.counters.tftp_completed.add();
+  shard_.counters.latencies.tftp_transfer_tftp.record_millis(shard_.ring.now() - transfer.began);
 }
 
 void TftpTransfers::on_ack(std::uint32_t slot, std::uint16_t block) {
@@ -101,7 +106,7 @@ void TftpTransfers::on_ack(std::uint32_t slot, std::uint16_t block) {
   TftpTransfer::Next next = t.machine.on_ack(block, shard_.ring.now());
   if (t.machine.first() != first) t.progressed = shard_.ring.now();
   shard_.counters.tftp_bytes.add(t.machine.delivered() - delivered);
-  if (next == TftpTransfer::Next::done) shard_.counters.tftp_completed.add();
+  if (next == TftpTransfer::Next::done) note_completed(t);
   proceed(slot, next);
 }
 

@@ -86,6 +86,7 @@ class TftpTransfers {
 
   void let_go_of_views();
   void proceed(std::uint32_t slot, TftpTransfer::Next next);
+  void note_completed(const Transfer& transfer);
   void send(std::uint32_t slot);
   void end(std::uint32_t slot, DownloadEnd how);
   void record(const Transfer& transfer, DownloadEnd how);
