@@ -51,7 +51,11 @@ class HttpSessionTest : public testing::Test {
                       .guard = guard_,
                       .downloads = downloads_,
                       .seed = 1};
-  HttpWorkspace work_{{.shard = shard_, .protocol = Protocol::http, .counters = counters_.http(), .date = {}},
+  HttpWorkspace work_{{.shard = shard_,
+                       .protocol = Protocol::http,
+                       .counters = counters_.http(),
+                       .answer_time = counters_.latencies.http_answer_http,
+                       .date = {}},
                       4};
   HttpSession session_;
   Buffer room_ = Buffer(HttpWorkspace::kReplyRoom);
