@@ -45,14 +45,17 @@ Page AdminEndpoint::metrics(const Request& request) {
 }
 
 std::vector<admin::Route> AdminEndpoint::routes() {
-  return {{.path = "/healthz", .answer = [](const Request&) { return health(); }},
+  std::vector<admin::Route> out{{.path = "/healthz", .answer = [](const Request&) { return health(); }},
           {.path = "/readyz", .answer = [this](const Request&) { return readiness(*board_); }},
           {.path = "/metrics", .answer = [this](const Request& request) { return metrics(request); }}};
+  for (admin::Route& route : api_.routes()) out.push_back(std::move(route));
+  return out;
 }
 
-Result<std::unique_ptr<AdminEndpoint>> AdminEndpoint::start(FileDescriptor listener, admin::Access access) {
+Result<std::unique_ptr<AdminEndpoint>> AdminEndpoint::start(FileDescriptor listener, admin::Access access,
+    const std::filesystem::path& state) {
   ANCHORD_TRY_ASSIGN(auto board, AdminBoard::create());
-  std::unique_ptr<AdminEndpoint> out(new AdminEndpoint(std::move(board)));
+  std::unique_ptr<AdminEndpoint> out(new AdminEndpoint(std::move(board), state));
   ANCHORD_TRY_ASSIGN(out->server_, admin::Server::start(std::move(listener), std::move(access), out->routes(),
                                                         give_way_to_shards));
   return out;

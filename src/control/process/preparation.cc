@@ -66,7 +66,7 @@ Result<Prepared> prepare(const Options& options, unsigned shards, const MemoryPl
   ANCHORD_TRY_ASSIGN(auto starting, Starting::begin(std::move(control)));
   std::unique_ptr<AdminEndpoint> admin;
   if (options.admin) {
-    ANCHORD_TRY_ASSIGN(admin, AdminEndpoint::start(listeners.take_admin(), std::move(access)));
+    ANCHORD_TRY_ASSIGN(admin, AdminEndpoint::start(listeners.take_admin(), std::move(access), options.state));
   }
   starting->step("reading the store");
   ANCHORD_TRY_ASSIGN(store::Store store, store::Store::open(options.state));

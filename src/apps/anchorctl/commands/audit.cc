@@ -1,7 +1,7 @@
 // audit: who has changed what, by this state's own record.
 #include <memory>
 
-#include "anchord/store/audit.h"
+#include "anchord/report/audit.h"
 #include "commands/commands.h"
 #include "render/output.h"
 
@@ -13,19 +13,12 @@ constexpr unsigned kMostEntries = 1'000'000;
 
 Outcome list_audit(const Session& session, unsigned limit) {
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
-  // One more, to know whether there are older ones.
-  ANCHORD_TRY_ASSIGN(auto entries, audit_entries(store, std::size_t{limit} + 1));
-  const bool more = entries.size() > limit;
-  if (more) entries.pop_back();
-  Json list = Json::array();
+  ANCHORD_TRY_ASSIGN(const report::Audit audit, report::read_audit(store, limit));
   Text::Table rows{{"TIME", "WHO", "FORCED", "WHAT"}};
-  for (const store::AuditEntry& entry : entries) {
-    std::string time = time_text(entry.time);
-    list.push_back({{"time", time}, {"who", entry.who}, {"what", entry.what}, {"forced", entry.forced}});
-    rows.push_back({std::move(time), entry.who, entry.forced ? "FORCED" : "-", entry.what});
-  }
-  Shown shown{{{"entries", list}, {"more", more}}, Text().table(std::move(rows))};
-  if (more) shown.text.line("there are older entries: --limit N shows more");
+  for (const store::AuditEntry& entry : audit.entries)
+    rows.push_back({time_text(entry.time), entry.who, entry.forced ? "FORCED" : "-", entry.what});
+  Shown shown{report::audit_document(audit), Text().table(std::move(rows))};
+  if (audit.more) shown.text.line("there are older entries: --limit N shows more");
   return shown;
 }
 

@@ -48,16 +48,14 @@ Outcome add_certificates(const Session& session, const CertAddOptions& options) 
 Outcome list_certificates(const Session& session) {
   ANCHORD_TRY_ASSIGN(auto cluster, session.load_cluster(store::KeyUse::without_keys));
   UnixSeconds now = calendar_now();
-  Json list = Json::array();
   Text::Table rows{{"HASH", "ROLES", "TTL", "DAYS LEFT", "SUBJECT"}};
   for (const KnownCertificate& known : cluster.known) {
-    list.push_back(known_json(known, now));
     rows.push_back(
         {short_hash(known.certificate), roles_text(known.roles), std::to_string(known.ttl),
          days_left_text(known.certificate.not_after(), now),
          name_text(known.certificate.subject()) + (known.retired_from ? " (" + known_as(known) + ")" : "")});
   }
-  return Shown{{{"certificates", list}}, Text().table(std::move(rows))};
+  return Shown{certificates_document(cluster, now), Text().table(std::move(rows))};
 }
 
 Outcome show_certificate(const Session& session, const std::string& prefix) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "anchord/base/ascii.h"
+#include "anchord/report/host_reports.h"
 #include "anchord/store/hosts.h"
 #include "anchord/store/ledger_session.h"
 #include "anchord/store/service_status.h"
@@ -14,7 +15,6 @@
 #include "commands/days_option.h"
 #include "commands/flush_ledger.h"
 #include "commands/host_option.h"
-#include "commands/host_reports.h"
 #include "commands/steps.h"
 #include "render/describe.h"
 #include "render/output.h"

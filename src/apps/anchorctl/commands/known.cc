@@ -14,19 +14,6 @@ namespace anchord::ctl {
 
 using trust::KnownCertificate;
 
-Json known_json(const KnownCertificate& known, UnixSeconds now) {
-  Json out = certificate_json(known.certificate, now);
-  out["roles"] = roles_json(known.roles);
-  out["ttl"] = known.ttl;
-  out["own"] = known.own ? Json(trust::service_name(*known.own)) : Json();
-  out["retired"] = Json();
-  if (known.retired_from) {
-    out["retired"] = {{"service", trust::service_name(*known.retired_from)},
-                      {"at", time_text(known.retired_at)}};
-  }
-  return out;
-}
-
 std::string known_line(const KnownCertificate& known) {
   return fmt::format("{} ({}) {}", short_hash(known.certificate), roles_text(known.roles),
                      name_text(known.certificate.subject()));

@@ -12,7 +12,6 @@
 
 namespace anchord::ctl {
 
-Json known_json(const trust::KnownCertificate& known, UnixSeconds now);
 std::string known_line(const trust::KnownCertificate& known);  // "0a1b2c3d4e (sast,tftp) CN=..."
 
 // "sast,tftp" as it stands behind --role; anything else is wrong_usage().

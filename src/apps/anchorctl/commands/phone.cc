@@ -4,12 +4,12 @@
 #include <memory>
 
 #include "anchord/phone/device_name.h"
+#include "anchord/report/known_phones.h"
 #include "anchord/store/device_files.h"
 #include "anchord/store/phones.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/files.h"
-#include "commands/known_phones.h"
 #include "commands/phone.h"
 #include "commands/phone_models.h"
 #include "commands/phone_selection.h"
@@ -19,17 +19,6 @@
 namespace anchord::ctl {
 
 using trust::Phone;
-
-bool can_encrypt(const Phone& phone) {
-  return phone.certificate && phone.certificate->key_type() == crypto::KeyType::rsa;
-}
-
-Json phone_json(const Phone& phone, UnixSeconds now) {
-  return {{"name", phone.name},
-          {"model", phone.model.empty() ? Json() : Json(phone.model)},
-          {"encrypted", can_encrypt(phone)},
-          {"certificate", phone.certificate ? certificate_json(*phone.certificate, now) : Json()}};
-}
 
 std::unexpected<Error> no_phone(const std::string& name) {
   return fail(fmt::format("there is no phone '{}': 'anchorctl phone list' shows all", name));
@@ -160,7 +149,7 @@ struct PhoneRemoveOptions {
 
 Result<std::vector<std::string>> names_to_remove(const Session& session, store::Store& store,
                                                  const PhoneRemoveOptions& options) {
-  ANCHORD_TRY_ASSIGN(auto known, read_all_phones(session, store));
+  ANCHORD_TRY_ASSIGN(auto known, read_all_phones(session.state_dir(), store));
   std::vector<std::string> names = names_from_texts(options.names);
   for (const std::string& name : names)
     if (!known.phones.contains(name)) return no_phone(name);

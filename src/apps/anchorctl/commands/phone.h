@@ -1,4 +1,4 @@
-// How phones look in output, and how they are named on command lines.
+// How phones are named on command lines.
 #pragma once
 
 #include <string>
@@ -9,9 +9,6 @@
 #include "render/output.h"
 
 namespace anchord::ctl {
-
-bool can_encrypt(const trust::Phone& phone);
-Json phone_json(const trust::Phone& phone, UnixSeconds now);
 
 // phone::device_name() of what was given; wrong_usage() where that is no phone's name.
 std::string name_from_text(const std::string& text);

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "anchord/report/known_phones.h"
 #include "anchord/store/store.h"
-#include "commands/known_phones.h"
 #include "commands/option.h"
 
 namespace anchord::ctl {

@@ -3,11 +3,11 @@
 
 #include <memory>
 
+#include "anchord/report/ledger_view.h"
 #include "anchord/store/evidence.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/flush_ledger.h"
-#include "commands/ledger_view.h"
 #include "commands/phone.h"
 #include "render/output.h"
 

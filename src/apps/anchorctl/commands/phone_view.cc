@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <memory>
 
+#include "anchord/report/known_phones.h"
+#include "anchord/report/ledger_view.h"
 #include "anchord/store/device_files.h"
 #include "commands/commands.h"
-#include "commands/known_phones.h"
-#include "commands/ledger_view.h"
 #include "commands/phone.h"
 #include "commands/phone_selection.h"
 #include "render/describe.h"
@@ -24,41 +24,6 @@ using trust::Phone;
 // The address that the newest file went to.
 std::string last_address(const LedgerEntry& entry) {
   return std::ranges::max_element(entry.given, {}, &store::DeliveredFile::at)->address;
-}
-
-store::DeliveredKind delivered_kind_of(ListKind kind) {
-  return kind == ListKind::itl ? DeliveredKind::itl : DeliveredKind::ctl;
-}
-
-// What it was given last, and what it may hold.
-Json list_json(const LedgerView& view, const LedgerEntry& entry, ListKind kind) {
-  HeldState held = view.held_state(entry, kind);
-  Json out = given_json(entry.of(delivered_kind_of(kind)));
-  if (out.is_null() && held == HeldState::none) return out;
-  if (out.is_null()) out = Json::object();
-  out["state"] = held_state_name(held);
-  out["may_hold"] = Json::array();
-  for (trust::ListVersion version : entry.may_hold(kind))
-    out["may_hold"].push_back(version == trust::kNoList ? "none" : version_text(version));
-  out["settled_by"] = what_settles(held);
-  return out;
-}
-
-Json known_json(const LedgerView& view, const KnownPhone& known, UnixSeconds now) {
-  Json out = phone_json(known.phone, now);
-  out["certificate_file"] = known.file.empty() ? Json() : Json(known.file);
-  out["certificate_problem"] = known.problem.empty() ? Json() : Json(known.problem);
-  out["provisioned"] = known.provisioned;
-  const LedgerEntry* entry = known.entry;
-  out["itl"] = entry != nullptr ? list_json(view, *entry, ListKind::itl) : Json();
-  out["ctl"] = entry != nullptr ? list_json(view, *entry, ListKind::ctl) : Json();
-  out["configuration"] = entry != nullptr ? given_json(entry->of(DeliveredKind::configuration)) : Json();
-  out["address"] = entry != nullptr && !entry->belief.home.empty() ? Json(entry->belief.home) : Json();
-  out["questions"] = entry != nullptr ? entry->questions : 0;
-  out["last_asked"] =
-      entry != nullptr && entry->last_asked != 0 ? Json(time_text(entry->last_asked)) : Json();
-  out["last_seen"] = entry != nullptr && entry->seen != 0 ? Json(time_text(entry->seen)) : Json();
-  return out;
 }
 
 std::string or_dash(const std::string& text) {
@@ -91,7 +56,7 @@ std::vector<std::string> table_row(const LedgerView& view, const KnownPhone& kno
 
 Outcome list_phones(const Session& session, const PhoneSelection& selection) {
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
-  ANCHORD_TRY_ASSIGN(auto read, read_all_phones(session, store));
+  ANCHORD_TRY_ASSIGN(auto read, read_all_phones(session.state_dir(), store));
   auto& [view, phones] = read;
   UnixSeconds now = calendar_now();
   ANCHORD_TRY(select(store, selection, now, phones));
@@ -178,7 +143,7 @@ void describe_ledger(Text::Facts& facts, const LedgerView& view, const LedgerEnt
 Outcome show_phone(const Session& session, const std::string& text) {
   std::string name = name_from_text(text);
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
-  ANCHORD_TRY_ASSIGN(auto read, read_all_phones(session, store));
+  ANCHORD_TRY_ASSIGN(auto read, read_all_phones(session.state_dir(), store));
   const auto& [view, phones] = read;
   auto found = phones.find(name);
   if (found == phones.end()) return no_phone(name);

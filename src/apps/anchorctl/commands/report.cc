@@ -3,12 +3,11 @@
 
 #include <algorithm>
 
-#include "anchord/store/issued_lists.h"
-#include "anchord/trust/trust_list.h"
+#include "anchord/report/known_phones.h"
+#include "anchord/report/ledger_view.h"
+#include "anchord/report/lists.h"
 #include "client/control_client.h"
 #include "commands/commands.h"
-#include "commands/known_phones.h"
-#include "commands/ledger_view.h"
 #include "render/describe.h"
 #include "render/output.h"
 
@@ -18,61 +17,6 @@ namespace {
 using trust::ListKind;
 
 // --- itl
-
-std::string signer_of(const store::IssuedList& list) {
-  auto parsed = wire::parse_trust_list(list.content);
-  return parsed ? std::string(parsed->header.signer_name) : "damaged";
-}
-
-struct ListRow {
-  const store::IssuedList* list;
-  NameSample phones;
-};
-
-// Every list of a kind that is kept, newest first, with those who may hold it.
-std::vector<ListRow> rows_of(const LedgerView& view, ListKind kind) {
-  std::vector<ListRow> rows;
-  for (const store::IssuedList& list : view.lists()) {
-    if (is_list_of(list.name, kind)) rows.push_back({&list, {}});
-  }
-  std::map<trust::ListVersion, ListRow*> by_version;
-  for (ListRow& row : rows) by_version[row.list->version] = &row;
-  for (const store::LedgerEntry& entry : view.entries()) {
-    if (!view.is_known(entry)) continue;
-    for (trust::ListVersion version : entry.may_hold(kind)) {
-      auto row = by_version.find(version);
-      if (row != by_version.end()) row->second->phones.add(entry.device);
-    }
-  }
-  return rows;
-}
-
-Json rows_json(const LedgerView& view, const std::vector<ListRow>& rows, ListKind kind) {
-  Json out = Json::array();
-  for (const ListRow& row : rows) {
-    Json json{{"file", row.list->name},
-              {"version", version_text(row.list->version)},
-              {"built_at", time_text(row.list->built_at)},
-              {"signer", signer_of(*row.list)},
-              {"current", view.is_current(*row.list)}};
-    if (kind == ListKind::itl) json["empty"] = LedgerView::is_empty_itl(row.list->content);
-    json["phones"] = row.phones.count;
-    json["first"] = row.phones.first;
-    out.push_back(std::move(json));
-  }
-  return out;
-}
-
-Json kind_json(const LedgerView& view, ListKind kind) {
-  auto by_held_state = view.by_held_state(kind);
-  std::size_t known = 0;
-  for (const auto& [held, sample] : by_held_state) known += sample.count;
-  Json out{{"phones", known}, {"unproven_names", view.unproven()}};
-  for (HeldState held : kHeldStates) add_sample(out, held_state_name(held), by_held_state[held]);
-  add_sample(out, "never_seen", view.never_seen());
-  out["lists"] = rows_json(view, rows_of(view, kind), kind);
-  return out;
-}
 
 // Who holds what, and what would settle it, before the lists.
 Text kind_text(const LedgerView& view, ListKind kind) {
@@ -99,9 +43,6 @@ Outcome report_itl(const Session& session) {
   ANCHORD_TRY_ASSIGN(auto loaded, store.load(store::KeyUse::without_keys));
   ANCHORD_TRY_ASSIGN(auto view, LedgerView::read(store, loaded.cluster));
   const trust::Cluster& cluster = loaded.cluster;
-  Json out = kind_json(view, ListKind::itl);
-  out["hosts"] = cluster.hosts.size();
-  out["ctl"] = cluster.has_ctl ? kind_json(view, ListKind::ctl) : Json();
   Text text(fmt::format("{} devices in the ledger, {} of them names that have only asked",
                         view.entries().size(), view.unproven()));
   if (std::string note = one_ledger_note(cluster); !note.empty()) text.line(note);
@@ -112,7 +53,7 @@ Outcome report_itl(const Session& session) {
                     trust::evidence_name(cluster.evidence)));
   text.append(kind_text(view, ListKind::itl));
   if (cluster.has_ctl) text.line("").append(kind_text(view, ListKind::ctl));
-  return Shown{std::move(out), std::move(text)};
+  return Shown{lists_document(view, cluster), std::move(text)};
 }
 
 // --- expiry

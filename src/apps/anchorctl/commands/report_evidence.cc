@@ -1,8 +1,8 @@
 // report evidence: what is believed of phones by what, and who is not believed.
 #include <fmt/core.h>
 
+#include "anchord/report/ledger_view.h"
 #include "commands/commands.h"
-#include "commands/ledger_view.h"
 #include "render/evidence_text.h"
 #include "render/output.h"
 

@@ -7,10 +7,10 @@
 
 #include "anchord/phone/device_name.h"
 #include "anchord/phone/file_kind.h"
+#include "anchord/report/ledger_view.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/flush_ledger.h"
-#include "commands/ledger_view.h"
 #include "commands/phone_models.h"
 #include "commands/rollback_state.h"
 #include "commands/steps.h"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "anchord/report/ledger_view.h"
 #include "anchord/trust/cluster.h"
-#include "commands/ledger_view.h"
 
 namespace anchord::ctl {
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "anchord/base/file.h"
+#include "anchord/report/problems.h"
 #include "anchord/store/leftovers.h"
 #include "client/control_client.h"
 #include "render/output.h"
@@ -69,11 +70,6 @@ void Session::warn_of_backup() const {
   auto backup = store::backup_state(*store);
   if (!backup) return;
   if (auto line = backup_warning(*backup)) warn(*line);
-}
-
-std::optional<std::string> backup_warning(const store::BackupState& state) {
-  if (state.holds_tftp_key) return std::nullopt;
-  return "no backup holds the present TFTP key: make one with 'anchorctl backup create FILE'";
 }
 
 }  // namespace anchord::ctl

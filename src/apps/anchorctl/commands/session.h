@@ -56,9 +56,6 @@ class Session {
   mutable bool read_only_ = false;  // of the store that was opened
 };
 
-// The one wording of it; nothing while a backup holds the present TFTP key.
-std::optional<std::string> backup_warning(const store::BackupState& state);
-
 Option state_option(Session& session);
 Option json_option(Session& session);  // of each command that prints facts
 

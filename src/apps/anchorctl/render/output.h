@@ -4,7 +4,6 @@
 // terminal goes through printable(), and JSON through json_text().
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,11 +12,12 @@
 #include "anchord/base/bytes.h"
 #include "anchord/base/calendar.h"
 #include "anchord/base/printable.h"
+#include "anchord/report/json.h"
 
 namespace anchord::ctl {
 
-// Fields come out in the order they were put in.
-using Json = nlohmann::ordered_json;
+// Documents are made there for all who tell of a cluster.
+using namespace report;
 
 void print(std::string_view text);        // to standard output, as it is
 void print_line(std::string_view text);   // printable() and a newline

@@ -1,5 +1,5 @@
-// The ledger as commands show it: which phone may hold which list, and whether that is
-// what is served now. One consistent reading, made for one command.
+// The ledger as it is shown: which phone may hold which list, and whether that is
+// what is served now. One consistent reading, made for one document.
 #pragma once
 
 #include <map>
@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "anchord/report/json.h"
 #include "anchord/store/ledger.h"
 #include "anchord/trust/cluster.h"
-#include "render/output.h"
 
-namespace anchord::ctl {
+namespace anchord::report {
 
 enum class HeldState {
   none,      // holds no list
@@ -91,4 +91,4 @@ std::string one_ledger_note(const trust::Cluster& cluster);
 std::string version_text(std::uint64_t version);     // as HTTP's ETag has it
 Json given_json(const store::DeliveredFile& given);  // null when never
 
-}  // namespace anchord::ctl
+}  // namespace anchord::report

@@ -8,11 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "anchord/report/ledger_view.h"
 #include "anchord/trust/cluster.h"
-#include "commands/ledger_view.h"
-#include "commands/session.h"
 
-namespace anchord::ctl {
+namespace anchord::report {
 
 struct KnownPhone {
   trust::Phone phone;
@@ -32,10 +31,18 @@ struct PhonesAndLedger {
   LedgerView view;
   KnownPhones phones;
 };
-Result<PhonesAndLedger> read_all_phones(const Session& session, store::Store& store);
+Result<PhonesAndLedger> read_all_phones(const std::filesystem::path& state, store::Store& store);
 
 // The first other phone with that certificate; empty: there is none.
 std::string sharing(const KnownPhones& phones, const std::string& name,
                     const crypto::Certificate& certificate);
 
-}  // namespace anchord::ctl
+// Whether its configuration can be encrypted to its certificate.
+bool can_encrypt(const trust::Phone& phone);
+Json phone_json(const trust::Phone& phone, UnixSeconds now);
+// With all that the ledger has of it.
+Json known_json(const LedgerView& view, const KnownPhone& known, UnixSeconds now);
+// Which file of the ledger's tells of lists of that kind.
+store::DeliveredKind delivered_kind_of(trust::ListKind kind);
+
+}  // namespace anchord::report

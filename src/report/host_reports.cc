@@ -1,11 +1,12 @@
-#include "commands/host_reports.h"
+#include "anchord/report/host_reports.h"
 
 #include <fmt/core.h>
 
+#include "anchord/base/calendar.h"
 #include "anchord/base/hex.h"
 #include "anchord/trust/trust_list.h"
 
-namespace anchord::ctl {
+namespace anchord::report {
 
 bool is_current(const trust::Cluster& cluster, const store::StatusReport& report) {
   return report.serves == to_hex(trust::state_digest(cluster));
@@ -26,4 +27,4 @@ std::string report_text(const trust::Cluster& cluster, const store::StatusReport
                      is_current(cluster, report) ? "the present" : "ANOTHER");
 }
 
-}  // namespace anchord::ctl
+}  // namespace anchord::report

@@ -1,16 +1,18 @@
-#include "commands/ledger_view.h"
+#include "anchord/report/ledger_view.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 
+#include "anchord/base/ascii.h"
+#include "anchord/base/calendar.h"
 #include "anchord/phone/file_kind.h"
 #include "anchord/store/issued_lists.h"
 #include "anchord/store/lists.h"
 #include "anchord/trust/own_list.h"
 #include "anchord/trust/trust_list.h"
 
-namespace anchord::ctl {
+namespace anchord::report {
 namespace {
 
 using store::DeliveredFile;
@@ -203,4 +205,4 @@ Json given_json(const DeliveredFile& given) {
           {"protocol", given.protocol}, {"address", given.address}};
 }
 
-}  // namespace anchord::ctl
+}  // namespace anchord::report

@@ -3,11 +3,11 @@
 
 #include <string>
 
+#include "anchord/report/json.h"
 #include "anchord/store/service_status.h"
 #include "anchord/trust/cluster.h"
-#include "render/output.h"
 
-namespace anchord::ctl {
+namespace anchord::report {
 
 // Whether it serves the cluster's present state.
 bool is_current(const trust::Cluster& cluster, const store::StatusReport& report);
@@ -17,4 +17,4 @@ Json report_json(const trust::Cluster& cluster, const store::StatusReport& repor
 // "ok at 2026-11-23T10:55:41Z: snapshot 7, the present state"
 std::string report_text(const trust::Cluster& cluster, const store::StatusReport& report);
 
-}  // namespace anchord::ctl
+}  // namespace anchord::report
