@@ -144,14 +144,14 @@ Page AdminApi::audit(const Request& request) {
 }
 
 std::vector<admin::Route> AdminApi::routes() {
-  return {{.path = "/api/v1/status", .answer = [this](const Request&) { return status(); }},
-          {.path = "/api/v1/problems", .answer = [this](const Request&) { return answer(problems()); }},
-          {.path = "/api/v1/phones", .answer = [this](const Request& request) { return phones(request); }},
-          {.path = "/api/v1/phones/", .answer = [this](const Request& request) { return phone(request); }},
-          {.path = "/api/v1/lists", .answer = [this](const Request&) { return answer(lists()); }},
-          {.path = "/api/v1/certificates",
-           .answer = [this](const Request&) { return answer(certificates()); }},
-          {.path = "/api/v1/audit", .answer = [this](const Request& request) { return audit(request); }}};
+  return {
+      {.path = "/api/v1/status", .answer = [this](const Request&) { return status(); }},
+      {.path = "/api/v1/problems", .answer = [this](const Request&) { return answer(problems()); }},
+      {.path = "/api/v1/phones", .answer = [this](const Request& request) { return phones(request); }},
+      {.path = "/api/v1/phones/", .answer = [this](const Request& request) { return phone(request); }},
+      {.path = "/api/v1/lists", .answer = [this](const Request&) { return answer(lists()); }},
+      {.path = "/api/v1/certificates", .answer = [this](const Request&) { return answer(certificates()); }},
+      {.path = "/api/v1/audit", .answer = [this](const Request& request) { return audit(request); }}};
 }
 
 }  // namespace anchord::control

@@ -1,6 +1,7 @@
 #include "admin/endpoint.h"
 
 #include "admin/metrics_page.h"
+#include "admin/page_files.h"
 #include "admin/process_figures.h"
 #include "machine/background.h"
 
@@ -45,15 +46,20 @@ Page AdminEndpoint::metrics(const Request& request) {
 }
 
 std::vector<admin::Route> AdminEndpoint::routes() {
-  std::vector<admin::Route> out{{.path = "/healthz", .answer = [](const Request&) { return health(); }},
-          {.path = "/readyz", .answer = [this](const Request&) { return readiness(*board_); }},
-          {.path = "/metrics", .answer = [this](const Request& request) { return metrics(request); }}};
+  std::vector<admin::Route> out{
+      {.path = "/healthz", .answer = [](const Request&) { return health(); }},
+      {.path = "/readyz", .answer = [this](const Request&) { return readiness(*board_); }},
+      {.path = "/metrics", .answer = [this](const Request& request) { return metrics(request); }}};
   for (admin::Route& route : api_.routes()) out.push_back(std::move(route));
+  for (const PageFile& file : page_files())
+    out.push_back({.path = file.path, .open = true, .answer = [&file](const Request&) {
+                     return Page{.type = std::string(file.type), .body = std::string(file.content)};
+                   }});
   return out;
 }
 
 Result<std::unique_ptr<AdminEndpoint>> AdminEndpoint::start(FileDescriptor listener, admin::Access access,
-    const std::filesystem::path& state) {
+                                                            const std::filesystem::path& state) {
   ANCHORD_TRY_ASSIGN(auto board, AdminBoard::create());
   std::unique_ptr<AdminEndpoint> out(new AdminEndpoint(std::move(board), state));
   ANCHORD_TRY_ASSIGN(out->server_, admin::Server::start(std::move(listener), std::move(access), out->routes(),
