@@ -31,7 +31,12 @@ END_TO_END = {
     "src/control/process/setting": ["explain", "bad_input", "man", *DOCUMENTS],
     "src/control/process/service_manager": ["explain", "systemd"],
     "src/admin/": ["admin"],
-    "src/control/admin/": ["admin"],
+    "src/control/admin/page": ["admin_page"],
+    "src/control/admin/": ["admin", "admin_api"],
+    "src/report/": ["admin_api", "anchorctl", "anchorctl_phone", "docs_json"],
+    "docs/reference/admin-api.json": ["admin_api"],
+    "tests/e2e/browser.py": ["admin_page"],
+    "tests/e2e/json_schema.py": ["admin_api"],
     "src/control/": ["explain", "ledger", "bad_input"],
     "src/crypto/": ["anchord"],
     "src/engine/": [],  # its own tests are with real members

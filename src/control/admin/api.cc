@@ -25,10 +25,10 @@ using admin::Page;
 using admin::Request;
 using report::Json;
 
-constexpr const char* kJson = "application/json";
+constexpr const char* kJsonType = "application/json";
 
 Page json_page(const Json& document, unsigned status = 200) {
-  return {.status = status, .type = kJson, .body = json_text(document) + "\n"};
+  return {.status = status, .type = kJsonType, .body = json_text(document) + "\n"};
 }
 
 Page failed(unsigned status, std::string why) {
@@ -36,7 +36,7 @@ Page failed(unsigned status, std::string why) {
 }
 
 Page not_told_yet() {
-  return failed(503, "the service is starting, and there is nothing to tell yet: ask again in a second");
+  return failed(503, "there is nothing to tell yet: ask again when the service is ready");
 }
 
 // A number that may be given; an error says what is wrong with it.
@@ -62,6 +62,9 @@ Page AdminApi::answer(Result<Json> document) {
 }
 
 Result<store::Store*> AdminApi::open() {
+  // It may be brought to the present version just now.
+  if (board_.phase() == AdminBoard::Phase::starting)
+    return fail("the service is starting: ask again when it is ready");
   if (!store_) {
     ANCHORD_TRY_ASSIGN(store_, store::Store::open(state_));
   }
@@ -71,17 +74,15 @@ Result<store::Store*> AdminApi::open() {
 Page AdminApi::status() {
   const auto facts = board_.facts();
   if (facts == nullptr) return not_told_yet();
-  return {.type = kJson, .body = protocol::status_document(facts->status) + "\n"};
+  return {.type = kJsonType, .body = protocol::status_document(facts->status) + "\n"};
 }
 
 Result<Json> AdminApi::problems() {
   ANCHORD_TRY_ASSIGN(store::Store * store, open());
   ANCHORD_TRY_ASSIGN(auto facts, report::gather_facts(*store, state_));
-  if (const auto seen = board_.facts(); seen != nullptr) {
-    facts.service = seen->status;
-  } else {
-    facts.starting = "its first snapshot is not in service";
-  }
+  const auto seen = board_.facts();
+  if (seen == nullptr) return fail("the service does not answer: ask again in a second");
+  facts.service = seen->status;
   return Json{{"problems", list_of(report::warnings(facts))}, {"odd", list_of(report::odd_files(facts))}};
 }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "anchord/crypto/pem.h"
-#include "render/describe.h"
+#include "anchord/report/certificates.h"
 
 namespace anchord::ctl {
 namespace {

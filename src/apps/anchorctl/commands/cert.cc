@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "anchord/base/file.h"
+#include "anchord/report/certificates.h"
 #include "anchord/store/certificates.h"
 #include "anchord/store/lifecycle.h"
 #include "client/failure.h"
@@ -12,7 +13,6 @@
 #include "commands/files.h"
 #include "commands/flush_ledger.h"
 #include "commands/known.h"
-#include "render/describe.h"
 #include "render/output.h"
 
 namespace anchord::ctl {

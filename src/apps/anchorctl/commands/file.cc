@@ -4,11 +4,11 @@
 
 #include "anchord/base/file.h"
 #include "anchord/base/hex.h"
+#include "anchord/report/certificates.h"
 #include "anchord/trust/signed_file.h"
 #include "anchord/wire/foreign_file.h"
 #include "commands/commands.h"
 #include "commands/files.h"
-#include "render/describe.h"
 #include "render/describe_list.h"
 #include "render/output.h"
 

@@ -5,13 +5,13 @@
 
 #include "anchord/base/file.h"
 #include "anchord/phone/file_kind.h"
+#include "anchord/report/certificates.h"
 #include "anchord/trust/encrypted_file.h"
 #include "anchord/trust/signed_file.h"
 #include "client/failure.h"
 #include "commands/commands.h"
 #include "commands/files.h"
 #include "commands/signing_options.h"
-#include "render/describe.h"
 
 namespace anchord::ctl {
 namespace {

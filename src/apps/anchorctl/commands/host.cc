@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "anchord/base/ascii.h"
+#include "anchord/report/certificates.h"
 #include "anchord/report/host_reports.h"
 #include "anchord/store/hosts.h"
 #include "anchord/store/ledger_session.h"
@@ -16,7 +17,6 @@
 #include "commands/flush_ledger.h"
 #include "commands/host_option.h"
 #include "commands/steps.h"
-#include "render/describe.h"
 #include "render/output.h"
 #include "render/progress.h"
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "anchord/report/certificates.h"
 #include "anchord/store/certificates.h"
 #include "anchord/store/store.h"
 #include "commands/session.h"
-#include "render/describe.h"
 
 namespace anchord::ctl {
 

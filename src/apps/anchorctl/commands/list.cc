@@ -4,12 +4,12 @@
 
 #include "anchord/base/file.h"
 #include "anchord/phone/file_kind.h"
+#include "anchord/report/certificates.h"
 #include "anchord/store/lists.h"
 #include "anchord/trust/trust_list.h"
 #include "commands/commands.h"
 #include "commands/files.h"
 #include "commands/signing_options.h"
-#include "render/describe.h"
 #include "render/describe_list.h"
 #include "render/output.h"
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "anchord/phone/device_name.h"
+#include "anchord/report/certificates.h"
 #include "anchord/report/known_phones.h"
 #include "anchord/store/device_files.h"
 #include "anchord/store/phones.h"
@@ -13,7 +14,6 @@
 #include "commands/phone.h"
 #include "commands/phone_models.h"
 #include "commands/phone_selection.h"
-#include "render/describe.h"
 #include "render/output.h"
 
 namespace anchord::ctl {

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <memory>
 
+#include "anchord/report/certificates.h"
 #include "anchord/report/known_phones.h"
 #include "anchord/report/ledger_view.h"
 #include "anchord/store/device_files.h"
 #include "commands/commands.h"
 #include "commands/phone.h"
 #include "commands/phone_selection.h"
-#include "render/describe.h"
 #include "render/output.h"
 
 namespace anchord::ctl {

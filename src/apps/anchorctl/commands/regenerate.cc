@@ -2,12 +2,12 @@
 
 #include <memory>
 
+#include "anchord/report/certificates.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
 #include "commands/days_option.h"
 #include "commands/flush_ledger.h"
 #include "commands/steps.h"
-#include "render/describe.h"
 #include "render/output.h"
 #include "render/progress.h"
 

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
+#include "anchord/report/certificates.h"
 #include "anchord/report/known_phones.h"
 #include "anchord/report/ledger_view.h"
 #include "anchord/report/lists.h"
 #include "client/control_client.h"
 #include "commands/commands.h"
-#include "render/describe.h"
 #include "render/output.h"
 
 namespace anchord::ctl {

@@ -2,7 +2,7 @@
 
 #include "anchord/base/hex.h"
 #include "anchord/crypto/digest.h"
-#include "render/describe.h"
+#include "anchord/report/certificates.h"
 #include "render/describe_list.h"
 
 namespace anchord::ctl {
