@@ -2,10 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <linux/openat2.h>
 #include <pwd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <cerrno>
@@ -183,14 +181,6 @@ std::string user_text(uid_t user) {
   if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) == 0 && found != nullptr)
     return fmt::format("'{}'", found->pw_name);
   return fmt::format("uid {}", user);
-}
-
-FileDescriptor open_below(int folder, const std::string& name, int flags) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  return FileDescriptor(
-      static_cast<int>(::syscall(SYS_openat2, folder, name.empty() ? "." : name.c_str(), &how, sizeof how)));
 }
 
 bool is_link_of_another(const struct stat& info, uid_t owner) {

@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <fstream>
 
 namespace anchord {
@@ -75,6 +78,85 @@ TEST_F(TrustedFolderTest, FilesComeFromWithin) {
   EXPECT_NE(state.check_entry("in").error().text.find("is a link"), std::string::npos);
   ASSERT_EQ(::mkfifo((folder_ / "state/pipe").c_str(), 0600), 0);
   EXPECT_FALSE(state.read("pipe", 100));
+}
+
+class OpenBelow : public TrustedFolderTest {
+ protected:
+  OpenBelow() {
+    fs::create_directories(folder_ / "state/a/b");
+    std::ofstream(folder_ / "outside") << "secret";
+    std::ofstream(folder_ / "state/file") << "content";
+    std::ofstream(folder_ / "state/a/b/deep") << "content";
+    folder_fd_ = FileDescriptor(::open((folder_ / "state").c_str(), O_RDONLY | O_DIRECTORY));
+  }
+  void link(const fs::path& target, const char* name) {
+    fs::create_symlink(target, folder_ / "state" / name);
+  }
+  // What is read there; else the error's number.
+  std::string read(const std::string& name, int flags = O_RDONLY) {
+    const FileDescriptor file = open_below(folder_fd_.get(), name, flags);
+    if (!file) return std::to_string(errno);
+    std::array<char, 16> room;
+    const ssize_t size = ::read(file.get(), room.data(), room.size());
+    return size < 0 ? std::to_string(errno) : std::string(room.data(), static_cast<std::size_t>(size));
+  }
+  static std::string number(int error) { return std::to_string(error); }
+
+  FileDescriptor folder_fd_;
+};
+
+TEST_F(OpenBelow, FindsWhatIsThere) {
+  for (const char* name : {"file", "a/b/deep", "a/../file", "./a/./b//deep", "a/b/../../file"})
+    EXPECT_EQ(read(name), "content") << name;
+  EXPECT_EQ(read("none"), number(ENOENT));
+  EXPECT_EQ(read("none/file"), number(ENOENT));
+  EXPECT_EQ(read("file/x"), number(ENOTDIR));
+  EXPECT_EQ(read("a"), number(EISDIR));
+  for (const char* name : {"", ".", "a/..", "a/b/../.."}) {
+    const FileDescriptor same = open_below(folder_fd_.get(), name, O_PATH);
+    struct stat info{}, folder{};
+    ASSERT_TRUE(same) << name;
+    ASSERT_EQ(::fstat(same.get(), &info) + ::fstat(folder_fd_.get(), &folder), 0);
+    EXPECT_EQ(info.st_ino, folder.st_ino) << name;
+  }
+}
+
+TEST_F(OpenBelow, LinksAreFollowedWithin) {
+  link("file", "near");
+  link("a/b", "folder");
+  link("folder/../../near", "far");
+  EXPECT_EQ(read("near"), "content");
+  EXPECT_EQ(read("folder/deep"), "content");
+  EXPECT_EQ(read("far"), "content");
+  EXPECT_TRUE(open_below(folder_fd_.get(), "folder", O_RDONLY | O_DIRECTORY));
+  // Where they are not to be followed, the last one is not.
+  EXPECT_EQ(read("near", O_RDONLY | O_NOFOLLOW), number(ELOOP));
+  EXPECT_EQ(read("folder/deep", O_RDONLY | O_NOFOLLOW), "content");
+  struct stat info{};
+  ASSERT_EQ(::fstat(open_below(folder_fd_.get(), "near", O_PATH | O_NOFOLLOW).get(), &info), 0);
+  EXPECT_TRUE(S_ISLNK(info.st_mode));
+  ASSERT_EQ(::fstat(open_below(folder_fd_.get(), "near", O_PATH).get(), &info), 0);
+  EXPECT_TRUE(S_ISREG(info.st_mode));
+}
+
+TEST_F(OpenBelow, NothingLeadsOut) {
+  link("../outside", "out");
+  link(folder_ / "state/file", "whole");
+  link("..", "up");
+  link("a/b/../../../outside", "round");
+  link("loop", "loop");
+  for (const char* name : {"..", "../outside", "../state/file", "a/../../outside", "/", "/etc/passwd", "out",
+                           "whole", "up", "up/outside", "up/state/file", "round"})
+    EXPECT_EQ(read(name), number(EXDEV)) << name;
+  EXPECT_EQ(read("loop"), number(ELOOP));
+  EXPECT_EQ(read("loop/x"), number(ELOOP));
+}
+
+TEST_F(OpenBelow, FoldersOnTheWayAreBounded) {
+  fs::path deep;
+  for (int i = 0; i < 129; ++i) fs::create_directory(folder_ / "state" / (deep /= "x"));
+  EXPECT_EQ(read(deep / "none"), number(ENAMETOOLONG));
+  EXPECT_EQ(read(deep.parent_path() / "none"), number(ENOENT));
 }
 
 TEST(IsLinkOfAnother, OfTwoNamesOneMayBeSomebodyElses) {
