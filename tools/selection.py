@@ -50,9 +50,13 @@ END_TO_END = {
     "src/wire/": ["anchord", "anchorctl_file"],
     "src/base/": ["anchord", "anchorctl"],
     "tests/e2e/control.py": ["control_messages", "anchorctl", "anchorctl_lifecycle", "docs_metrics"],
+    "tools/default-config": ["install"],
     "tools/man-pages": ["man"],
     "tools/metrics.py": ["docs_metrics"],
     "tools/settings": ["docs_names", "man"],
+    "packaging/": ["install", "systemd"],
+    "debian/": ["install"],
+    "tests/e2e/break_out.py": ["systemd"],
     "tests/e2e/documents.py": DOCUMENTS,
     "tests/e2e/lossy.py": ["provisioning"],
     "tests/e2e/windowed_client.py": ["provisioning"],
@@ -99,13 +103,15 @@ def tests_for(path, uses):
     elif top == "tests" and module == "simulation":  # tests of the ring itself, and of whom it is there for
         found |= {"io", "service", "sim", "memory"}
     elif "tools" in (top, module):
-        found |= {"tools-failures", "tools-fuzzing", "tools-linting", "tools-selection"}
+        found |= {"tools-failures", "tools-fuzzing", "tools-linting", "tools-packaging", "tools-selection"}
     elif top == "tests" and module == "fuzz":
         one = re.match(r"tests/fuzz/(?:corpus/(\w+)/|fuzz_(\w+)\.cc$)", path)
         all_of_them = [file.stem.removeprefix("fuzz_") for file in (ROOT / "tests/fuzz").glob("fuzz_*.cc")]
         found |= {f"replay-{name}" for name in ([one[1] or one[2]] if one else all_of_them)}
     elif top == "tests" and module != "e2e":  # what several share
         found |= set(uses)
+    elif top in ("packaging", "debian"):
+        found.add("tools-packaging")
     elif path.endswith("meson.build") or top == "subprojects":
         found |= {*uses, "sim"}
     itself = re.fullmatch(r"tests/e2e/test_(\w+)\.py", path)

@@ -22,7 +22,7 @@ from harness import BOUND, CERTS, program
 # What is not run, and why. The first match counts.
 NOT_RUN = {
     r"(\./)?tools/|meson |ninja |CC=|build/|ANCHORD_BIN=": "it builds or tests, which is what runs this",
-    r"useradd |systemctl (daemon-reload|enable)|apt": "it is for a machine of one's own",
+    r"systemd-(sysusers|tmpfiles) |systemctl (daemon-reload|enable)|apt": "it is for a machine of one's own",
     r"(scp|rsync|ssh) ": "there is no other machine",
 }
 # What judges the machine that it runs on.

@@ -10,10 +10,17 @@ import unittest
 from unittest import mock
 
 import harness
+from documents import ROOT
 from harness import BUILD, Service, ask_once, client, environment, is_valid, program, run, scratch, verify_request
 
 PROGRAMS = ("anchord", "anchorctl", "anchorload")
 PAGES = ("man8/anchord.8", "man5/anchord.toml.5", "man8/anchorctl.8", "man1/anchorload.1")
+SYSTEM = ("lib/systemd/system/anchord.service", "lib/sysusers.d/anchord.conf", "lib/tmpfiles.d/anchord.conf",
+          "lib/sysctl.d/60-anchord.conf", "etc/anchord/anchord.toml", "etc/apparmor.d/anchord")
+DOCUMENTS = ("README.md", "SECURITY.md", "CHANGELOG.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*"))
+                                                           if path.is_file()))
+ALL = {*(f"bin/{name}" for name in PROGRAMS), *(f"share/man/{page}" for page in PAGES), *SYSTEM,
+       *(f"share/doc/anchord/{name}" for name in DOCUMENTS)}
 CONFIGURATION = "<Default><x>1</x></Default>\n"
 
 
@@ -26,14 +33,13 @@ def installed():
     root = scratch() / "root"
     made = run(client("meson"), "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root)
     assert made.returncode == 0, made.stdout.decode() + made.stderr.decode()
-    found = {path.name: path for path in root.rglob("*") if path.is_file()}
-    pages = {str(path.relative_to(path.parents[1])) for path in root.rglob("share/man/*/*")}
-    assert pages == set(PAGES), sorted(pages)
-    assert set(found) == {*PROGRAMS, *(os.path.basename(page) for page in PAGES)}, sorted(found)
+    prefix = next(root.rglob("bin/anchord")).parents[1]
+    found = {str(path.relative_to(prefix)) for path in root.rglob("*") if path.is_file()}
+    assert found == ALL, sorted(found ^ ALL)
     moved = scratch() / "elsewhere"
     moved.mkdir()
     for name in PROGRAMS:
-        shutil.move(found[name], moved / name)
+        shutil.move(prefix / "bin" / name, moved / name)
     shutil.rmtree(root)
     return moved
 
@@ -66,6 +72,20 @@ class Files(Case):
     def test_mode_bits_let_everybody_run_them(self):
         for name in PROGRAMS:
             self.assertEqual(program(name).stat().st_mode & 0o777, 0o755)
+
+
+class Packages(unittest.TestCase):
+    def test_each_file_is_in_one_of_them(self):
+        taken = {}
+        for listed in sorted((ROOT / "debian").glob("*.install")):
+            for line in listed.read_text().splitlines():
+                taken.setdefault(line.split()[0], []).append(listed.stem)
+        there = {name if name.startswith("etc/") else f"usr/{name}" for name in ALL}
+        for name in there:
+            packages = [taken[path] for path in taken if name == path or name.startswith(f"{path}/")]
+            self.assertEqual(len(sum(packages, [])), 1, name)
+        for path in taken:
+            self.assertTrue(any(name == path or name.startswith(f"{path}/") for name in there), path)
 
 
 class Removal(Case):

@@ -1,12 +1,14 @@
-"""The unit of docs/guides/first-cluster.md as it stands there, under a systemd of its own: the first process of namespaces
-that nothing else on the machine sees. Where such cannot be made nothing is asked."""
+"""What is installed for systemd, as it is installed, under a systemd of its own: the first process of namespaces that nothing
+else on the machine sees. Where such cannot be made nothing is asked."""
 
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 
+import break_out
 import documents
 import harness
 from harness import client, environment, program, wait_for
@@ -22,10 +24,13 @@ BEGIN = """set -e
 cd "$1"
 mount --make-rprivate /
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mount -t tmpfs tmpfs /usr/local/bin && cp anchord anchorctl /usr/local/bin
-for file in passwd group; do mount --bind $file /etc/$file; done
-mount -t tmpfs tmpfs /run && mkdir -p /run/units && cp units/* /run/units
-mount -t tmpfs tmpfs /var/lib
+mount -t tmpfs tmpfs /usr/local && mkdir -p /usr/local/bin /usr/local/etc/anchord
+cp anchord anchorctl /usr/local/bin
+cp anchord.toml /usr/local/etc/anchord
+mkdir etc && mount -t tmpfs tmpfs etc && cp -a /etc/. etc && mount --move etc /etc
+sed -i '/^anchord:/d' /etc/passwd /etc/group /etc/shadow
+mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p /run/units && cp units/* /run/units
+mount -t tmpfs -o mode=755 tmpfs /var/lib
 mount -t tmpfs tmpfs /tmp
 cd /
 {commands}
@@ -36,11 +41,10 @@ exec {systemd} --system --unit=basic.target --log-target=console --log-level=inf
 """
 
 
-def unit():
-    """As the document has it."""
-    found = [block.lines for block in documents.blocks("docs/guides/first-cluster.md") if "[Service]" in block.lines]
-    assert len(found) == 1
-    return "\n".join(found[0]) + "\n"
+def installed(name):
+    """A file of packaging/ as `meson install` installs it below /usr/local."""
+    text = (documents.ROOT / "packaging" / name).read_text()
+    return text.replace("@bindir@", "/usr/local/bin").replace("@sysconfdir@", "/usr/local/etc")
 
 
 def own_group():
@@ -96,7 +100,7 @@ class Machine:
         return self.systemctl("show", "anchord", "--property", name, "--value")
 
     def change(self, *settings):
-        """Settings of the service beside the document's."""
+        """Settings of the service beside the unit's."""
         self.run("mkdir", "-p", "/run/units/anchord.service.d")
         text = "\n".join(("[Service]", *settings))
         self.run("sh", "-c", f"echo '{text}' >/run/units/anchord.service.d/change.conf")
@@ -119,7 +123,7 @@ class Machine:
 
 
 def machine_in(folder):
-    """One on which the document's commands have made a cluster; none where there can be none."""
+    """One with a cluster, which the service's user has made; none where there can be none."""
     if os.geteuid() != 0 or not SYSTEMD.exists():
         return None
     tried = harness.run(client("unshare"), "--pid", "--fork", "--mount", "--mount-proc", "--cgroup", "mount", "-t", "cgroup2", "cgroup2",
@@ -129,16 +133,15 @@ def machine_in(folder):
         return None
     for name in ("anchord", "anchorctl"):
         shutil.copy(program(name), folder / name)
-    for name, line in (("passwd", "anchord:x:987:987::/var/lib/anchord:/usr/sbin/nologin\n"), ("group", "anchord:x:987:\n")):
-        lines = (pathlib.Path("/etc") / name).read_text().splitlines(True)
-        (folder / name).write_text("".join(l for l in lines if not re.match(r"anchord:|[^:]*:[^:]*:987:", l)) + line)
+    shutil.copy(harness.BUILD / "packaging/anchord.toml", folder)
     (folder / "units").mkdir()
-    (folder / "units" / "anchord.service").write_text(unit())
+    for kind in ("sysusers", "tmpfiles"):
+        (folder / "units" / f"{kind}.conf").write_text(installed(f"anchord.{kind}"))
+    (folder / "units" / "anchord.service").write_text(installed("anchord.service.in"))
     for target in TARGETS:
         (folder / "units" / target).write_text("[Unit]\nDefaultDependencies=no\n")
-    commands = ("install -d -o anchord -g anchord -m 0700 /var/lib/anchord\n"
-                "as_anchord() { setpriv --reuid anchord --regid anchord --clear-groups \"$@\"; }\n"
-                f"as_anchord anchorctl --state {STATE} init --name demo --host one=127.0.0.1")
+    commands = ("systemd-sysusers /run/units/sysusers.conf && systemd-tmpfiles --create /run/units/tmpfiles.conf\n"
+                f"runuser -u anchord -- anchorctl --state {STATE} init --name demo --host one=127.0.0.1")
     (folder / "begin").write_text(BEGIN.format(commands=commands, files=FILES, systemd=SYSTEMD))
     return Machine(folder, group)
 
@@ -183,3 +186,33 @@ class Unit(harness.Case):
         self.assertNotEqual(machine.run("systemctl", "start", "anchord").returncode, 0)
         self.assertEqual(machine.property("ExecMainStatus"), "1")
         self.assertIn("io_uring is switched off by a seccomp filter", machine.run("cat", "/run/anchord.log").stdout.decode())
+
+    def test_nothing_is_started_before_there_is_a_cluster(self):
+        machine = machine_in(self.folder)
+        if machine is None:
+            return
+        self.addCleanup(machine.end)
+        wait_for(machine.is_up, "systemd is there")
+        machine.run("mv", f"{STATE}/anchord.db", f"{STATE}/away")
+        machine.systemctl("start", "anchord")
+        self.assertEqual((machine.property("ConditionResult"), machine.property("MainPID")), ("no", "0"))
+        machine.run("mv", f"{STATE}/away", f"{STATE}/anchord.db")
+        machine.systemctl("start", "anchord")
+        self.assertEqual(machine.property("ActiveState"), "active")
+
+    def test_a_service_that_breaks_out_fails(self):
+        """What the service needs works, with the same settings; whatever leads out of it fails."""
+        machine = machine_in(self.folder)
+        if machine is None:
+            return
+        shutil.copy(pathlib.Path(__file__).parent / "break_out.py", self.folder / "units")
+        self.addCleanup(machine.end)
+        wait_for(machine.is_up, "systemd is there")
+        machine.change("Type=oneshot", "Restart=no", "WatchdogSec=0", "ExecStart=", "ExecReload=",
+                       f"ExecStart=/usr/bin/python3 /run/units/break_out.py {STATE}/told")
+        started = machine.run("systemctl", "start", "anchord")
+        self.assertEqual(started.returncode, 0, (started.stderr, machine.told()))
+        told = json.loads(machine.run("cat", f"{STATE}/told").stdout)
+        self.assertEqual(set(told), set(break_out.NEEDED) | set(break_out.FORBIDDEN))
+        self.assertEqual({name: told[name] for name in break_out.NEEDED}, dict.fromkeys(break_out.NEEDED, "done"))
+        self.assertEqual([name for name in break_out.FORBIDDEN if told[name] == "done"], [], told)

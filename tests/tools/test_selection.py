@@ -31,7 +31,7 @@ class Selection(unittest.TestCase):
         self.assertEqual(self.names("tests/fuzz/fuzz_tftp.cc"), {"replay-tftp"})
         self.assertEqual(self.names("tests/fuzz/corpus/tvs_request/one"), {"replay-tvs_request"})
         self.assertEqual(self.names("tools/failures.py", "tests/tools/test_failures.py"),
-                         {"tools-failures", "tools-fuzzing", "tools-linting", "tools-selection"})
+                         {"tools-failures", "tools-fuzzing", "tools-linting", "tools-packaging", "tools-selection"})
 
     def test_what_several_share_runs_all_of_them(self):
         for path in ("tests/data/certs/tftp.crt", "tests/time_bound.h", "tests/pch/gtest.h", "meson.build"):
