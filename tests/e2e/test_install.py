@@ -19,7 +19,9 @@ SYSTEM = ("lib/systemd/system/anchord.service", "lib/sysusers.d/anchord.conf", "
           "lib/sysctl.d/60-anchord.conf", "etc/anchord/anchord.toml", "etc/apparmor.d/anchord")
 DOCUMENTS = ("README.md", "SECURITY.md", "CHANGELOG.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*"))
                                                            if path.is_file()))
-ALL = {*(f"bin/{name}" for name in PROGRAMS), *(f"share/man/{page}" for page in PAGES), *SYSTEM,
+COMPLETIONS = [f"share/{path}" for name in PROGRAMS for path in (
+    f"bash-completion/completions/{name}.bash", f"zsh/site-functions/_{name}", f"fish/vendor_completions.d/{name}.fish")]
+ALL = {*COMPLETIONS, *(f"bin/{name}" for name in PROGRAMS), *(f"share/man/{page}" for page in PAGES), *SYSTEM,
        *(f"share/doc/anchord/{name}" for name in DOCUMENTS)}
 CONFIGURATION = "<Default><x>1</x></Default>\n"
 
