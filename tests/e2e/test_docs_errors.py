@@ -14,7 +14,7 @@ MAKES = re.compile(r"(?<![\w.:])(?:crypto::)?(?:fail|warn)\(|\bout\.push_back\("
 IN = ("src", "include/anchord")
 OUT = ("src/apps/anchorload/", "src/base/log.cc")
 # What is no text for people: a list that happens to be called `out`.
-STATUS = "src/apps/anchorctl/commands/status.cc"
+STATUS = "src/report/problems.cc"
 
 VERBS = """add adopt allow ask bring call check choose connect copy correct decrypt end export fetch free give import keep leave let
     look lower make mend move name put raise regenerate remove repair replace reset restart restore run save say see send set
