@@ -255,7 +255,7 @@ class Configuration(harness.Case):
         self.assertEqual({s["flag"]: s["value"] for s in after} | {"--config": ""}, before)
         self.assertEqual(sum(s["from"] == "config file" for s in after), count - len(ANY_PORTS) // 2)
         examples = re.sub(r"^# (?=[a-z-]+ = )", "", defaults, flags=re.M)
-        others = re.compile(r"no such address|no state directory|no user|cluster")
+        others = re.compile(r"no such address|No such file|no state directory|no user|cluster")
         wrong = [line for line in self.check(examples)[2].splitlines() if not others.search(line)]
         self.assertEqual(wrong, [])
 
