@@ -58,6 +58,7 @@ END_TO_END = {
     "tools/program_help.py": ["completion", "man"],
     "tools/settings": ["completion", "docs_names", "man"],
     "packaging/": ["install", "systemd"],
+    "contrib/": ["install"],
     "debian/": ["install"],
     "tests/e2e/break_out.py": ["systemd"],
     "tests/e2e/documents.py": DOCUMENTS,
@@ -106,13 +107,15 @@ def tests_for(path, uses):
     elif top == "tests" and module == "simulation":  # tests of the ring itself, and of whom it is there for
         found |= {"io", "service", "sim", "memory"}
     elif "tools" in (top, module):
-        found |= {"tools-failures", "tools-fuzzing", "tools-linting", "tools-packaging", "tools-selection"}
+        found |= {"tools-alerts", "tools-failures", "tools-fuzzing", "tools-linting", "tools-packaging", "tools-selection"}
     elif top == "tests" and module == "fuzz":
         one = re.match(r"tests/fuzz/(?:corpus/(\w+)/|fuzz_(\w+)\.cc$)", path)
         all_of_them = [file.stem.removeprefix("fuzz_") for file in (ROOT / "tests/fuzz").glob("fuzz_*.cc")]
         found |= {f"replay-{name}" for name in ([one[1] or one[2]] if one else all_of_them)}
     elif top == "tests" and module != "e2e":  # what several share
         found |= set(uses)
+    elif top == "contrib":
+        found.add("tools-alerts")
     elif top in ("packaging", "debian"):
         found.add("tools-packaging")
     elif path.endswith("meson.build") or top == "subprojects":

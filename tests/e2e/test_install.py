@@ -19,10 +19,11 @@ SYSTEM = ("lib/systemd/system/anchord.service", "lib/sysusers.d/anchord.conf", "
           "lib/sysctl.d/60-anchord.conf", "etc/anchord/anchord.toml", "etc/apparmor.d/anchord")
 DOCUMENTS = ("README.md", "SECURITY.md", "CHANGELOG.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*"))
                                                            if path.is_file()))
+EXAMPLES = [str(path.relative_to(ROOT / "contrib")) for path in sorted((ROOT / "contrib").rglob("*")) if path.is_file()]
 COMPLETIONS = [f"share/{path}" for name in PROGRAMS for path in (
     f"bash-completion/completions/{name}.bash", f"zsh/site-functions/_{name}", f"fish/vendor_completions.d/{name}.fish")]
 ALL = {*COMPLETIONS, *(f"bin/{name}" for name in PROGRAMS), *(f"share/man/{page}" for page in PAGES), *SYSTEM,
-       *(f"share/doc/anchord/{name}" for name in DOCUMENTS)}
+       *(f"share/doc/anchord/{name}" for name in DOCUMENTS), *(f"share/doc/anchord/examples/{name}" for name in EXAMPLES)}
 CONFIGURATION = "<Default><x>1</x></Default>\n"
 
 
