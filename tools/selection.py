@@ -15,6 +15,9 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 ALWAYS = {"tools-guards", "tools-shown", "tools-tidy"}  # they read the whole tree, in seconds
+# What contrib/ stands on: the names of metrics, and what documents say of them.
+WATCHED = ("contrib/", "include/anchord/service/metrics.def", "src/control/admin/service_metrics.def", "tools/metrics.py",
+           "tests/tools/test_alerts.py", "docs/guides/watching.md", "docs/reference/metrics.md", "docs/reference/admin-api.json")
 # By what a path begins with, the first that fits. Long ones (abuse, procedures, anchorload_bad) are for the whole run,
 # unless they are changed themselves.
 DOCUMENTS = ["docs", "docs_errors", "docs_json", "docs_metrics", "docs_names"]
@@ -90,6 +93,11 @@ def standing_on(changed, uses):
 
 def tests_for(path, uses):
     """Names of the tests that one file concerns."""
+    return tests_of_parts(path, uses) | ({"tools-alerts"} if path.startswith(WATCHED) else set())
+
+
+def tests_of_parts(path, uses):
+    """The same, by the part of the tree that it is in."""
     top, *rest = path.split("/")
     if path in ("README.md", "CONTRIBUTING.md", "SECURITY.md") or top == "docs":
         return {f"e2e-{name}" for name in DOCUMENTS}
@@ -107,15 +115,13 @@ def tests_for(path, uses):
     elif top == "tests" and module == "simulation":  # tests of the ring itself, and of whom it is there for
         found |= {"io", "service", "sim", "memory"}
     elif "tools" in (top, module):
-        found |= {"tools-alerts", "tools-failures", "tools-fuzzing", "tools-linting", "tools-packaging", "tools-selection"}
+        found |= {"tools-failures", "tools-fuzzing", "tools-linting", "tools-packaging", "tools-selection"}
     elif top == "tests" and module == "fuzz":
         one = re.match(r"tests/fuzz/(?:corpus/(\w+)/|fuzz_(\w+)\.cc$)", path)
         all_of_them = [file.stem.removeprefix("fuzz_") for file in (ROOT / "tests/fuzz").glob("fuzz_*.cc")]
         found |= {f"replay-{name}" for name in ([one[1] or one[2]] if one else all_of_them)}
     elif top == "tests" and module != "e2e":  # what several share
         found |= set(uses)
-    elif top == "contrib":
-        found.add("tools-alerts")
     elif top in ("packaging", "debian"):
         found.add("tools-packaging")
     elif path.endswith("meson.build") or top == "subprojects":

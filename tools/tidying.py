@@ -334,7 +334,7 @@ def wide_prose(tree):
                 yield f"{path}:{number}: {width} columns: {PROSE_COLUMNS} at the most; break the line"
 
 
-PATH = re.compile(r"^(?:\./)?((?:src|include|tests|tools|bench|docs|data|subprojects)/[\w./-]*\w)")
+PATH = re.compile(r"^(?:\./)?((?:src|include|tests|tools|bench|contrib|docs|data|subprojects)/[\w./-]*\w)")
 
 
 def missing_paths(tree):

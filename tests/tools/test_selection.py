@@ -44,6 +44,12 @@ class Selection(unittest.TestCase):
                                                 "e2e-docs_names"}, path)
         self.assertEqual(self.names("CHANGELOG.md", ".gitignore"), set())
 
+    def test_alerts_are_tested_with_the_metrics_that_they_name(self):
+        self.assertEqual(self.names("contrib/prometheus/rules.yml"), {"tools-alerts", "e2e-install"})
+        for path in selection.WATCHED:
+            self.assertIn("tools-alerts", self.names(path))
+            self.assertTrue((ROOT / path).exists(), path)
+
     def test_what_reads_the_whole_tree_is_always_run(self):
         always = {"tools-guards", "tools-shown", "tools-tidy"}
         self.assertEqual(selection.selected(["CHANGELOG.md"]), always)
