@@ -300,13 +300,15 @@ Outcome<RangeAnswer> FakeEngine::range(const Get& get) {
 
 Outcome<TxnAnswer> FakeEngine::txn(const Txn& txn) {
   if (auto rival = std::exchange(rival_, nullptr)) rival();
-  const std::lock_guard lock(cluster_.mutex_);
+  std::unique_lock lock(cluster_.mutex_);
   if (auto away = kept_away()) return std::unexpected(*away);
   if (auto refused = cluster_.refused(txn)) return std::unexpected(*refused);
   const std::optional<Lost> lost = txn.writes() ? std::exchange(lost_, {}) : std::nullopt;
   if (!lost) return cluster_.make(txn);
   if (*lost == Lost::made) cluster_.make(txn);
   if (*lost == Lost::later) cluster_.late_.push_back(txn);
+  lock.unlock();
+  if (auto then = std::exchange(then_, nullptr)) then();
   return std::unexpected(failure(Problem::unknown, "it is not known whether the change was made"));
 }
 

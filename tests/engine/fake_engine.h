@@ -79,7 +79,11 @@ class FakeEngine : public Engine {
 
   // Faults of this host.
   void set_reachable(bool reachable);
-  void lose_next_answer(Lost how) { lost_ = how; }
+  // `then` happens before who asked knows.
+  void lose_next_answer(Lost how, std::function<void()> then = {}) {
+    lost_ = how;
+    then_ = std::move(then);
+  }
   // What somebody else does before the next transaction is made.
   void before_next_txn(std::function<void()> rival) { rival_ = std::move(rival); }
 
@@ -101,6 +105,7 @@ class FakeEngine : public Engine {
   bool reachable_ = true;
   ClusterId known_ = 0;
   std::optional<Lost> lost_;
+  std::function<void()> then_;
   std::function<void()> rival_;
 };
 

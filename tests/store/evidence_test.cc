@@ -123,10 +123,11 @@ TEST_F(EvidenceStore, ComesToAStoreOfVersion4) {
                                 ALTER TABLE issued_lists RENAME TO handed_out;
                                 ALTER TABLE ledger ADD COLUMN created_gap INTEGER NOT NULL DEFAULT 0;
                                 ALTER TABLE cluster DROP COLUMN evidence;
+                                DROP TABLE replica;
                                 PRAGMA user_version = 4)"));
   }
   store_ = open();
-  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 6);
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 7);
   EXPECT_EQ(load().evidence, Evidence::ordinary);
   EXPECT_EQ(entry().belief.home, kPhoneAddress);
   EXPECT_TRUE(set_evidence(store_, Evidence::strict).value());

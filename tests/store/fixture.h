@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +25,7 @@
 #include "anchord/store/service_status.h"
 #include "anchord/store/store.h"
 #include "database/sqlite.h"
+#include "in_cluster.h"
 
 namespace anchord::store {
 
@@ -54,6 +57,8 @@ inline ChangeRequest forced() {
   return {.force = true};
 }
 
+// With ANCHORD_TEST_CLUSTER in the environment the store is a member of a cluster in an engine in memory,
+// where no other host counts; another replica, which follows it, must end as it does.
 class StoreTest : public testing::Test {
  protected:
   StoreTest() {
@@ -63,6 +68,10 @@ class StoreTest : public testing::Test {
       if (!store) throw std::runtime_error(store.error().text);
     }
     fs::copy(made.path / "state", dir_, fs::copy_options::recursive);
+    if (std::getenv("ANCHORD_TEST_CLUSTER") != nullptr) shared_.emplace(dir_, folder_.path / "replica");
+  }
+  ~StoreTest() override {
+    if (shared_) shared_->expect_alike(dir_);
   }
 
   Store open() {
@@ -75,7 +84,9 @@ class StoreTest : public testing::Test {
     InitRequest request = example_request();
     request.hosts.resize(1);
     dir_ = folder_.path / "one-host";
-    return init_store(dir_, request).value();
+    Store store = init_store(dir_, request).value();
+    if (shared_) shared_.emplace(dir_, folder_.path / "replica-of-one");
+    return store;
   }
   std::string open_error() {
     auto store = Store::open(dir_);
@@ -103,6 +114,7 @@ class StoreTest : public testing::Test {
   Folder folder_;
   fs::path dir_ = folder_.path / "state";
   fs::path database_ = dir_ / "anchord.db";
+  std::optional<Shared> shared_;
 };
 
 // Certificates that differ in nothing but their names.

@@ -78,7 +78,7 @@ TEST_F(Migrate, HasTheTablesOfANewStore) {
 TEST_F(Migrate, IsAChangeAndHappensOnce) {
   auto store = Store::open(dir_).value();
   EXPECT_EQ(store.change_counter().value(), 3);
-  expect_text(audit_entries(store, 1).value()[0].what, {"version 6", "tftp-ec"});
+  expect_text(audit_entries(store, 1).value()[0].what, {"version 7", "tftp-ec"});
   EXPECT_TRUE(store.check());
   auto again = Store::open(dir_).value();
   EXPECT_EQ(again.change_counter().value(), 3);
@@ -118,7 +118,7 @@ TEST_F(MigrateFrom2, KeepsEverything) {
   ASSERT_EQ(ask_database(dir_, "PRAGMA user_version"), 2);
   auto store = Store::open(dir_);
   ASSERT_TRUE(store) << store.error().text;
-  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 6);
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 7);
   auto loaded = store->load(KeyUse::with_keys);
   ASSERT_TRUE(loaded) << loaded.error().text;
   const trust::Cluster& cluster = loaded->cluster;
@@ -137,7 +137,7 @@ TEST_F(MigrateFrom2, KeepsEverything) {
   EXPECT_TRUE(hash_of(*cluster.phones[0].certificate).starts_with("6c52fb46"));
   auto audit = audit_entries(*store, 100).value();
   ASSERT_EQ(audit.size(), 6U);
-  expect_text(audit[0].what, {"version 6"});
+  expect_text(audit[0].what, {"version 7"});
   EXPECT_EQ(audit[0].what.find("tftp-ec"), std::string::npos);
   expect_text(audit[5].what, {"made the cluster 'Example'"});
   EXPECT_FALSE(audit[5].forced);
@@ -191,7 +191,7 @@ TEST_F(Migrate, FailureLeavesTheOldVersion) {
   std::ofstream(dir_ / "keys") << "not a folder";
   auto store = Store::open(dir_);
   ASSERT_FALSE(store);
-  expect_text(store.error().text, {dir_.string(), "to version 6", "tftp-ec-"});
+  expect_text(store.error().text, {dir_.string(), "to version 7", "tftp-ec-"});
   EXPECT_EQ(version(), 1);
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
   EXPECT_EQ(ask_database(dir_, "SELECT change_counter FROM cluster"), 2);
@@ -210,7 +210,7 @@ TEST_F(Migrate, FailureAfterTheKeyTakesItAway) {
   }
   auto store = Store::open(dir_);
   ASSERT_FALSE(store);
-  expect_text(store.error().text, {"to version 6", "phones"});
+  expect_text(store.error().text, {"to version 7", "phones"});
   EXPECT_EQ(version(), 1);
   EXPECT_EQ(ask_database(dir_, "SELECT count(*) FROM identities"), 5);
   EXPECT_EQ(keys(), before);
@@ -251,7 +251,7 @@ class MigrateFrom3 : public testing::Test {
 TEST_F(MigrateFrom3, WhatWasGivenIsNoMoreThanThat) {
   auto store = Store::open(dir_);
   ASSERT_TRUE(store) << store.error().text;
-  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 6);
+  EXPECT_EQ(ask_database(dir_, "PRAGMA user_version"), 7);
   auto entry = ledger_entry(*store, "SEP001122334455").value();
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->may_hold(trust::ListKind::itl), (std::vector<trust::ListVersion>{0, 153471116490281926}));
@@ -276,6 +276,21 @@ TEST_F(MigrateFrom3, HasTheFormOfANewOne) {
   EXPECT_EQ(tables_of(dir_), tables_of(fresh));
 }
 
+// It was a machine that shares its state with no other, and stays one.
+TEST(MigrateFrom6, AllIsAsItWas) {
+  Folder folder;
+  fs::path dir = folder.path / "state";
+  const auto id = init_store(dir, example_request()).value().load(KeyUse::with_keys).value().cluster.id;
+  const std::set<std::string> tables = tables_of(dir);
+  ask_database(dir, "DROP TABLE replica");
+  ask_database(dir, "PRAGMA user_version = 6");
+  Store store = Store::open(dir).value();
+  EXPECT_EQ(store.load(KeyUse::with_keys).value().cluster.id, id);
+  EXPECT_EQ(tables_of(dir), tables);
+  EXPECT_EQ(ask_database(dir, "PRAGMA user_version"), 7);
+  EXPECT_FALSE(membership_of(store).value());
+}
+
 TEST(MigrateFrom5, NoNameIsTakenForNewByTheGapsBeforeIt) {
   Folder folder;
   fs::path dir = folder.path / "state";
@@ -288,6 +303,7 @@ TEST(MigrateFrom5, NoNameIsTakenForNewByTheGapsBeforeIt) {
   std::set<std::string> tables = tables_of(dir);
   ask_database(dir, "ALTER TABLE ledger ADD COLUMN created_gap INTEGER NOT NULL DEFAULT 1");
   ask_database(dir, "ALTER TABLE issued_lists RENAME TO handed_out");
+  ask_database(dir, "DROP TABLE replica");
   ask_database(dir, "PRAGMA user_version = 5");
   ASSERT_NE(tables_of(dir), tables);
   auto store = Store::open(dir);

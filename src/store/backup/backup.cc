@@ -36,6 +36,13 @@ class Packer {
       : out_(out), progress_(progress), all_(all), piece_(kPiece) {}
 
   Status add(const std::filesystem::path& directory, const Found& found);
+  // One that is in no folder, for its owner alone.
+  Status add(const std::string& name, Bytes content, UnixSeconds now) {
+    ++entries_;
+    ANCHORD_TRY(out_.write(write_entry(
+        {.kind = EntryKind::file, .path = name, .mode = 0600, .mtime = now, .size = content.size()})));
+    return out_.write(content);
+  }
   Status finish() {
     ANCHORD_TRY(out_.write(write_end(entries_)));
     return out_.finish();
@@ -119,9 +126,9 @@ Status check_outside(const std::filesystem::path& state, const std::filesystem::
 
 }  // namespace
 
-Result<BackupFacts> write_backup(const std::filesystem::path& state, const std::filesystem::path& file,
-                                 Bytes passphrase, crypto::ScryptCost cost, UnixSeconds now,
-                                 const BackupProgress& progress) {
+Result<BackupFacts> write_archive(const std::filesystem::path& state, const std::filesystem::path& file,
+                                  Bytes passphrase, crypto::ScryptCost cost, UnixSeconds now,
+                                  const BackupProgress& progress, Bytes ticket) {
   ANCHORD_TRY(check_outside(state, file));
   ANCHORD_TRY_ASSIGN(auto store, Store::open(state));
   ANCHORD_TRY(store.load(KeyUse::with_keys));
@@ -147,14 +154,25 @@ Result<BackupFacts> write_backup(const std::filesystem::path& state, const std::
   };
   ANCHORD_TRY(pack(copy.folder(), is_store));
   ANCHORD_TRY(pack(state, is_beside_store));
+  if (!ticket.empty()) ANCHORD_TRY(packer.add(kTicketName, ticket, now));
   ANCHORD_TRY(packer.finish());
 
   BackupFacts facts = facts_of(cluster, now);
-  ANCHORD_TRY(note_backup(store, now, facts.tftp_sha256));
   facts.files = packer.files();
   facts.bytes = packer.bytes();
   facts.skipped = skipped.count;
   facts.first_skipped = std::move(skipped.first);
+  return facts;
+}
+
+Result<BackupFacts> write_backup(const std::filesystem::path& state, const std::filesystem::path& file,
+                                 Bytes passphrase, crypto::ScryptCost cost, UnixSeconds now,
+                                 const BackupProgress& progress) {
+  ANCHORD_TRY_ASSIGN(auto facts, write_archive(state, file, passphrase, cost, now, progress, {}));
+  ANCHORD_TRY_ASSIGN(auto store, Store::open(state));
+  if (auto noted = note_backup(store, now, facts.tftp_sha256); !noted)
+    return std::unexpected(
+        std::move(noted.error()).within(fmt::format("{} is made, and that cannot be noted", quoted(file))));
   return facts;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "anchord/crypto/scrypt.h"
 #include "anchord/store/backup.h"
@@ -14,6 +15,25 @@ namespace anchord::store {
 Result<BackupFacts> write_backup(const std::filesystem::path& state, const std::filesystem::path& file,
                                  Bytes passphrase, crypto::ScryptCost cost, UnixSeconds now,
                                  const BackupProgress& progress);
+
+// The same without a note of it; with the content of a ticket it is one, and no backup.
+Result<BackupFacts> write_archive(const std::filesystem::path& state, const std::filesystem::path& file,
+                                  Bytes passphrase, crypto::ScryptCost cost, UnixSeconds now,
+                                  const BackupProgress& progress, Bytes ticket);
+
+// As write_ticket().
+Result<BackupFacts> make_ticket(Store& store, std::string_view host, const std::filesystem::path& file,
+                                Bytes passphrase, crypto::ScryptCost cost, UnixSeconds now,
+                                const BackupProgress& progress);
+
+// What makes a ticket of a backup: in it is what a host needs to join a cluster.
+constexpr char kTicketName[] = "cluster-ticket.json";
+
+// Unpacks `file` aside, has `finish` make of it what it is to be, and puts that where the state is to be: an
+// empty folder or none.
+using FinishState = std::function<Status(const std::filesystem::path& folder)>;
+Status make_state(const std::filesystem::path& file, const std::filesystem::path& state, Bytes passphrase,
+                  const FinishState& finish, const BackupProgress& progress);
 
 // But for files and bytes.
 BackupFacts facts_of(const trust::Cluster& cluster, UnixSeconds made_at);

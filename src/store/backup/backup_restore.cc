@@ -302,6 +302,8 @@ Result<Restored> restore_backup(const std::filesystem::path& file, const std::fi
   if (target.owner && ::chown(folder.path().c_str(), target.owner->user, target.owner->group) != 0)
     return fail_errno("cannot give " + quoted(folder.path()) + " to the state directory's owner", errno);
   ANCHORD_TRY_ASSIGN(auto unpacked, unpack(file, passphrase, folder.path(), false, target.owner, progress));
+  if (std::filesystem::exists(folder.path() / kTicketName))
+    return fail(fmt::format("{} is a ticket and no backup: 'anchorctl cluster join' takes it", quoted(file)));
   ANCHORD_TRY(check_present(target, unpacked, folder.path(), request));
   ANCHORD_TRY(note_restored(folder.path(), unpacked.facts, request));
   ANCHORD_TRY(sync_all(folder.path()));
@@ -313,6 +315,26 @@ Result<Restored> restore_backup(const std::filesystem::path& file, const std::fi
   }
   ANCHORD_TRY_ASSIGN(auto old, put_in_place(target, folder, request.now));
   return Restored{std::move(unpacked.facts), std::move(old)};
+}
+
+Status make_state(const std::filesystem::path& file, const std::filesystem::path& state, Bytes passphrase,
+                  const FinishState& finish, const BackupProgress& progress) {
+  ANCHORD_TRY_ASSIGN(auto target, look_at(state));
+  if (!target.empty)
+    return fail(fmt::format("there is something in {}: name an empty folder, or none", quoted(target.state)));
+  FileDescriptor lock;
+  if (target.there) {
+    ANCHORD_TRY_ASSIGN(lock, lock_state(target.state));
+  }
+  ANCHORD_TRY_ASSIGN(auto folder, make_folder(target));
+  if (target.owner && ::chown(folder.path().c_str(), target.owner->user, target.owner->group) != 0)
+    return fail_errno("cannot give " + quoted(folder.path()) + " to the state directory's owner", errno);
+  ANCHORD_TRY(unpack(file, passphrase, folder.path(), false, target.owner, progress));
+  ANCHORD_TRY(finish(folder.path()));
+  ANCHORD_TRY(sync_all(folder.path()));
+  if (target.is_filled()) return fill(target, folder);
+  ANCHORD_TRY(put_in_place(target, folder, calendar_now()));
+  return {};
 }
 
 }  // namespace anchord::store

@@ -14,7 +14,6 @@
 #include "anchord/store/lifecycle.h"
 #include "database/open_database.h"
 #include "database/state_folder.h"
-#include "tables/keys.h"
 
 namespace anchord::store {
 namespace {
@@ -30,7 +29,8 @@ Status copy_database(const std::filesystem::path& from, const std::filesystem::p
   // All pages in one go: the source's state of one moment, whoever writes meanwhile.
   sqlite3_backup_step(copy, -1);
   if (sqlite3_backup_finish(copy) != SQLITE_OK) return target.failure();
-  return {};
+  // What is restored is a single machine's state: what was changed since is not in it.
+  return target.run("DELETE FROM replica");
 }
 
 Status copy_keys(const std::filesystem::path& from, const std::filesystem::path& to) {

@@ -320,7 +320,7 @@ Status write_change(Database& database, const Change& change, const std::optiona
   return {};
 }
 
-Status commit_with_key(Session& session, Transaction& writing, const Change& change,
+Status commit_with_key(Session& session, SharedWrite& writing, const Change& change,
                        const std::optional<trust::Locked>& locked, const ChangeRequest& request,
                        const NewIdentity& made) {
   Database& database = session.database;

@@ -10,6 +10,7 @@
 #include "anchord/store/ledger.h"
 #include "anchord/store/lifecycle.h"
 #include "database/session.h"
+#include "replica/shared_write.h"
 #include "tables/identities.h"
 
 namespace anchord::store {
@@ -43,7 +44,7 @@ Status write_change(Database& database, const Change& change, const std::optiona
 
 // The same of a change that brings a key, and its end: the key's file, the rows and the commit. Nothing is
 // left of the key where the change is not made.
-Status commit_with_key(Session& session, Transaction& writing, const Change& change,
+Status commit_with_key(Session& session, SharedWrite& writing, const Change& change,
                        const std::optional<trust::Locked>& locked, const ChangeRequest& request,
                        const NewIdentity& made);
 

@@ -8,7 +8,9 @@
 #include "anchord/store/init.h"
 #include "anchord/trust/trust_list.h"
 #include "changes/guard.h"
+#include "changes/sharing.h"
 #include "database/session.h"
+#include "replica/shared_write.h"
 #include "tables/certificates.h"
 #include "tables/check_host.h"
 #include "tables/cluster.h"
@@ -49,17 +51,15 @@ Status check_kind(const Cluster& before, const trust::Identity& tvs, const Chang
 
 // A host that there is, in a transaction that changes it.
 struct Changing {
-  Transaction writing;
   Cluster cluster;
   std::size_t place;
 };
 
-Result<Changing> begin_changing(Session& session, std::string_view name) {
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(session.database));
+Result<Changing> find_changing(Session& session, std::string_view name) {
   ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(session.directory, session.database, KeyUse::with_keys));
   const auto place = trust::find_host(loaded.cluster, name);
   if (!place) return no_host(name);
-  return Changing{std::move(writing), std::move(loaded.cluster), *place};
+  return Changing{std::move(loaded.cluster), *place};
 }
 
 Result<std::optional<trust::Locked>> write_guarded(Session& session, const Change& change,
@@ -97,22 +97,23 @@ Result<PreparedHost> prepare_host(Store& store, const NewHost& wanted, UnixSecon
 
 Result<ChangedHost> put_beside(Store& store, const PreparedHost& prepared, const ChangeRequest& request) {
   Session& session = store.session();
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(session.database));
-  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(session.directory, session.database, KeyUse::with_keys));
-  const trust::Host& host = prepared.host;
-  ANCHORD_TRY(check_beside(host, loaded.cluster.hosts));
-  const trust::Identity& tvs = prepared.made.identity;
-  const Change change{
-      .before = loaded.cluster,
-      .after = trust::with_host(loaded.cluster, host, tvs),
-      .doing = fmt::format("adding the host {}", host.name),
-      .what = fmt::format("added the host {}: tvs {}", host_text(host), describe(tvs.certificate))};
-  ANCHORD_TRY(check_room(change.after, request.now));
-  ANCHORD_TRY(check_kind(change.before, tvs, request));
-  ANCHORD_TRY_ASSIGN(auto held, read_holders(session.database, session.directory));
-  ANCHORD_TRY_ASSIGN(auto locked, check_change(session.database, change, held, request));
-  ANCHORD_TRY(commit_with_key(session, writing, change, locked, request, prepared.made));
-  return ChangedHost{host, tvs.certificate, std::move(locked)};
+  return shared_write(session, Guarded::yes, [&](SharedWrite& writing) -> Result<ChangedHost> {
+    ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(session.directory, session.database, KeyUse::with_keys));
+    const trust::Host& host = prepared.host;
+    ANCHORD_TRY(check_beside(host, loaded.cluster.hosts));
+    const trust::Identity& tvs = prepared.made.identity;
+    const Change change{
+        .before = loaded.cluster,
+        .after = trust::with_host(loaded.cluster, host, tvs),
+        .doing = fmt::format("adding the host {}", host.name),
+        .what = fmt::format("added the host {}: tvs {}", host_text(host), describe(tvs.certificate))};
+    ANCHORD_TRY(check_room(change.after, request.now));
+    ANCHORD_TRY(check_kind(change.before, tvs, request));
+    ANCHORD_TRY_ASSIGN(auto held, read_holders(session.database, session.directory));
+    ANCHORD_TRY_ASSIGN(auto locked, check_change(session.database, change, held, request));
+    ANCHORD_TRY(commit_with_key(session, writing, change, locked, request, prepared.made));
+    return ChangedHost{host, tvs.certificate, std::move(locked)};
+  });
 }
 
 Result<ChangedHost> add_host(Store& store, const NewHost& wanted, const ChangeRequest& request) {
@@ -120,9 +121,11 @@ Result<ChangedHost> add_host(Store& store, const NewHost& wanted, const ChangeRe
   return put_beside(store, prepared, request);
 }
 
-Result<ChangedHost> remove_host(Store& store, std::string_view name, const ChangeRequest& request) {
-  Session& session = store.session();
-  ANCHORD_TRY_ASSIGN(auto changing, begin_changing(session, name));
+namespace {
+
+Result<ChangedHost> remove_in(Session& session, SharedWrite& writing, std::string_view name,
+                              const ChangeRequest& request) {
+  ANCHORD_TRY_ASSIGN(auto changing, find_changing(session, name));
   const Cluster& cluster = changing.cluster;
   if (cluster.hosts.size() == 1)
     return fail(fmt::format("'{}' is the cluster's only host: add the one that takes its place first",
@@ -136,17 +139,29 @@ Result<ChangedHost> remove_host(Store& store, std::string_view name, const Chang
   ANCHORD_TRY_ASSIGN(auto locked, write_guarded(session, change, request));
   for (const char* table : {"service_status", "ledger_session"})
     ANCHORD_TRY(execute(session.database, fmt::format("DELETE FROM {} WHERE host = ?", table), host.name));
-  ANCHORD_TRY(changing.writing.commit());
-  // A key that stays, as where this is killed, goes with the next change that makes one.
-  if (auto writing = Transaction::write(session.database))
-    (void)remove_unused_keys(session.directory, session.database);
+  ANCHORD_TRY(writing.commit());
   return ChangedHost{host, tvs, std::move(locked)};
 }
 
-Result<ChangedHost> rename_host(Store& store, std::string_view name, std::string_view to,
-                                const ChangeRequest& request) {
+}  // namespace
+
+Result<ChangedHost> remove_host(Store& store, std::string_view name, const ChangeRequest& request) {
   Session& session = store.session();
-  ANCHORD_TRY_ASSIGN(auto changing, begin_changing(session, name));
+  auto removed = shared_write(session, Guarded::yes, [&](SharedWrite& writing) {
+    return remove_in(session, writing, name, request);
+  });
+  if (!removed) return removed;
+  // A key that stays, as where this is killed, goes with the next change that makes one.
+  if (auto writing = Transaction::write(session.database))
+    (void)remove_unused_keys(session.directory, session.database);
+  return removed;
+}
+
+namespace {
+
+Result<ChangedHost> rename_in(Session& session, SharedWrite& writing, std::string_view name,
+                              std::string_view to, const ChangeRequest& request) {
+  ANCHORD_TRY_ASSIGN(auto changing, find_changing(session, name));
   const Cluster& cluster = changing.cluster;
   const trust::Host before = cluster.hosts[changing.place];
   trust::Host host = before;
@@ -167,8 +182,21 @@ Result<ChangedHost> rename_host(Store& store, std::string_view name, std::string
     ANCHORD_TRY(execute(session.database,
                         fmt::format("UPDATE OR REPLACE {} SET host = ? WHERE host = ?", table), host.name,
                         before.name));
-  ANCHORD_TRY(changing.writing.commit());
+  ANCHORD_TRY(writing.commit());
   return ChangedHost{host, cluster.tvs[changing.place].certificate, std::move(locked)};
+}
+
+}  // namespace
+
+Result<ChangedHost> rename_host(Store& store, std::string_view name, std::string_view to,
+                                const ChangeRequest& request) {
+  Session& session = store.session();
+  ANCHORD_TRY_ASSIGN(const auto is_this, is_this_member(session, name));
+  auto renamed = shared_write(session, Guarded::yes, [&](SharedWrite& writing) {
+    return rename_in(session, writing, name, to, request);
+  });
+  if (renamed && is_this) ANCHORD_TRY(rename_member(session, to));
+  return renamed;
 }
 
 }  // namespace anchord::store

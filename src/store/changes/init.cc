@@ -122,8 +122,9 @@ Status write_database(const std::filesystem::path& file, const InitRequest& requ
   ANCHORD_TRY_ASSIGN(auto database, Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
   if (::chmod(file.c_str(), 0600) != 0) return fail_errno("cannot protect '" + file.string() + "'", errno);
   ANCHORD_TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE"));
-  for (const char* tables : {kFirstTables, kServiceStatus, kExtendedTables, kChangeLog, kIdentityTable,
-                             kProvisioningTables, kIssuedListsTable, kLedgerTables, kEvidenceColumns})
+  for (const char* tables :
+       {kFirstTables, kServiceStatus, kExtendedTables, kChangeLog, kIdentityTable, kProvisioningTables,
+        kIssuedListsTable, kLedgerTables, kEvidenceColumns, kReplicaTable})
     ANCHORD_TRY(database.run(tables));
   ANCHORD_TRY(database.run(
       fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion)));

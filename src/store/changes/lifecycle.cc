@@ -13,8 +13,10 @@
 #include "anchord/store/certificates.h"
 #include "changes/adopt.h"
 #include "changes/guard.h"
+#include "database/open_database.h"
 #include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "replica/shared_write.h"
 #include "tables/audit.h"
 #include "tables/certificates.h"
 #include "tables/cluster.h"
@@ -35,15 +37,16 @@ using Plan = std::function<Result<std::optional<Change>>(Cluster&& cluster)>;
 
 Result<bool> make_change(Store& store, const ChangeRequest& request, const Plan& plan) {
   Database& database = store.session().database;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(store.session().directory, database, KeyUse::with_keys));
-  ANCHORD_TRY_ASSIGN(auto change, plan(std::move(loaded.cluster)));
-  if (!change) return false;
-  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, store.session().directory));
-  ANCHORD_TRY_ASSIGN(auto locked, check_change(database, *change, held, request));
-  ANCHORD_TRY(write_change(database, *change, locked, request));
-  ANCHORD_TRY(writing.commit());
-  return true;
+  return shared_write(store.session(), Guarded::yes, [&](SharedWrite& writing) -> Result<bool> {
+    ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(store.session().directory, database, KeyUse::with_keys));
+    ANCHORD_TRY_ASSIGN(auto change, plan(std::move(loaded.cluster)));
+    if (!change) return false;
+    ANCHORD_TRY_ASSIGN(auto held, read_holders(database, store.session().directory));
+    ANCHORD_TRY_ASSIGN(auto locked, check_change(database, *change, held, request));
+    ANCHORD_TRY(write_change(database, *change, locked, request));
+    ANCHORD_TRY(writing.commit());
+    return true;
+  });
 }
 
 Change make_plan(Cluster&& before, Cluster after, std::string doing, std::string what) {
@@ -271,7 +274,6 @@ Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownC
                                      const ChangeRequest& request) {
   Database& database = store.session().database;
   const std::filesystem::path& directory = store.session().directory;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   auto plan = [&](KeyUse keys) -> Result<Change> {
     ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(directory, database, keys));
     Cluster after = loaded.cluster;
@@ -282,27 +284,28 @@ Result<std::vector<Added>> add_known(Store& store, std::span<const trust::KnownC
         there->roles = known.roles;
     return make_plan(std::move(loaded.cluster), std::move(after), "taking roles from certificates", "");
   };
-  ANCHORD_TRY_ASSIGN(auto change, plan(KeyUse::without_keys));
-  if (takes_roles(change)) {
-    ANCHORD_TRY_ASSIGN(change, plan(KeyUse::with_keys));
-    ANCHORD_TRY_ASSIGN(auto held, read_holders(database, directory));
-    ANCHORD_TRY(check_change(database, change, held, request));
-  }
-  ANCHORD_TRY_ASSIGN(auto added, put_certificates(database, certificates));
-  ANCHORD_TRY(writing.commit());
-  return added;
+  return shared_write(store.session(), Guarded::no, [&](SharedWrite& writing) -> Result<std::vector<Added>> {
+    ANCHORD_TRY_ASSIGN(auto change, plan(KeyUse::without_keys));
+    if (takes_roles(change)) {
+      ANCHORD_TRY(writing.guard());
+      ANCHORD_TRY_ASSIGN(change, plan(KeyUse::with_keys));
+      ANCHORD_TRY_ASSIGN(auto held, read_holders(database, directory));
+      ANCHORD_TRY(check_change(database, change, held, request));
+    }
+    ANCHORD_TRY_ASSIGN(auto added, put_certificates(database, certificates));
+    ANCHORD_TRY(writing.commit());
+    return added;
+  });
 }
 
-Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now) {
+namespace {
+
+using Dropped = std::vector<trust::KnownCertificate>;
+
+Result<Dropped> drop_in(Store& store, SharedWrite& writing, UnixSeconds now) {
   Database& database = store.session().database;
-  std::vector<trust::KnownCertificate> dropped;
-  // Asked often: without something to do nobody has to wait.
-  ANCHORD_TRY_ASSIGN(auto some, has_retired(database, now - kKeptAnswers));
-  if (!some) return dropped;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+  Dropped dropped;
   ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(store.session().directory, database, KeyUse::without_keys));
-  // What phones hold by the ledgers of the others is not known here.
-  if (loaded.cluster.hosts.size() > 1) return dropped;
   ANCHORD_TRY_ASSIGN(auto held, read_holders(database, store.session().directory));
   // A list that cannot be looked into may carry any of them.
   if (held.devices == 0 || held.unknown.count > 0) return dropped;
@@ -319,6 +322,20 @@ Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSec
   return dropped;
 }
 
+}  // namespace
+
+Result<std::vector<trust::KnownCertificate>> drop_unneeded(Store& store, UnixSeconds now) {
+  Session& session = store.session();
+  // Asked often: without something to do nobody has to wait.
+  ANCHORD_TRY_ASSIGN(auto some, has_retired(session.database, now - kKeptAnswers));
+  if (!some) return Dropped();
+  // What phones hold by the ledgers of the others is not known here.
+  ANCHORD_TRY_ASSIGN(auto hosts, read_number(session.database, "SELECT count(*) FROM hosts"));
+  if (hosts > 1 || is_judged_by_others(session)) return Dropped();
+  return shared_write(session, Guarded::yes,
+                      [&](SharedWrite& writing) { return drop_in(store, writing, now); });
+}
+
 Result<BackupState> backup_state(Store& store) {
   Database& database = store.session().database;
   Statement row(database, R"(SELECT backup_at,
@@ -331,10 +348,11 @@ Result<BackupState> backup_state(Store& store) {
 
 Status note_backup(Store& store, UnixSeconds when, std::string_view tftp_sha256) {
   Database& database = store.session().database;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY(execute(database, "UPDATE cluster SET backup_at = ?, backup_tftp = ?", when, tftp_sha256));
-  ANCHORD_TRY(note_audit(database, "made a backup", false, when));
-  return writing.commit();
+  return shared_write(store.session(), Guarded::no, [&](SharedWrite& writing) -> Status {
+    ANCHORD_TRY(execute(database, "UPDATE cluster SET backup_at = ?, backup_tftp = ?", when, tftp_sha256));
+    ANCHORD_TRY(note_audit(database, "made a backup", false, when));
+    return writing.commit();
+  });
 }
 
 }  // namespace anchord::store

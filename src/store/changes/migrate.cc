@@ -128,8 +128,9 @@ Status bring_up(Database& database, int version, const std::optional<NewIdentity
   if (version < 3) ANCHORD_TRY(to_version_3(database));
   if (version < 4) ANCHORD_TRY(to_version_4(database, version));
   if (version < 5) ANCHORD_TRY(to_version_5(database));
-  if (version >= 3) ANCHORD_TRY(rename_issued_lists(database));
-  if (version >= 4) ANCHORD_TRY(database.run("ALTER TABLE ledger DROP COLUMN created_gap"));
+  if (version >= 3 && version < 6) ANCHORD_TRY(rename_issued_lists(database));
+  if (version >= 4 && version < 6) ANCHORD_TRY(database.run("ALTER TABLE ledger DROP COLUMN created_gap"));
+  ANCHORD_TRY(database.run(kReplicaTable));
   if (added) ANCHORD_TRY(put_identity(database, *added));
   if (version < 3) ANCHORD_TRY(keep_saved_lists(database));
   ANCHORD_TRY(database.run(fmt::format("PRAGMA user_version = {}", kSchemaVersion)));

@@ -19,6 +19,7 @@
 #include "changes/guard.h"
 #include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "replica/shared_write.h"
 #include "tables/audit.h"
 #include "tables/cluster.h"
 #include "tables/former_keys.h"
@@ -312,10 +313,12 @@ constexpr char kNoWay[] =
 
 }  // namespace
 
-Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRequest& request) {
+namespace {
+
+Result<std::vector<RecoveredPhone>> recover_in(Store& store, SharedWrite& writing,
+                                               const RecoverRequest& request) {
   Database& database = store.session().database;
   const std::filesystem::path& directory = store.session().directory;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   ANCHORD_TRY_ASSIGN(auto recovery, begin(directory, database, request.now));
   ANCHORD_TRY(recovery.add(recovery.cluster().recovery, request.now));
   if (request.by_itself) {
@@ -364,6 +367,13 @@ Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRe
                           false, request.now));
   ANCHORD_TRY(writing.commit());
   return out;
+}
+
+}  // namespace
+
+Result<std::vector<RecoveredPhone>> recover_phones(Store& store, const RecoverRequest& request) {
+  return shared_write(store.session(), Guarded::no,
+                      [&](SharedWrite& writing) { return recover_in(store, writing, request); });
 }
 
 Result<std::set<std::string>> locked_phones(Store& store, UnixSeconds now) {
@@ -425,12 +435,10 @@ Result<std::vector<OwnList>> recovery_lists(Store& store) {
   return out;
 }
 
-Result<std::vector<std::string>> end_recoveries(Store& store) {
-  Database& database = store.session().database;
+namespace {
+
+Result<std::vector<std::string>> end_in(Database& database, SharedWrite& writing) {
   std::vector<std::string> ended;
-  ANCHORD_TRY_ASSIGN(auto some, recovering(database));
-  if (some.empty()) return ended;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
   std::map<std::string, std::vector<std::pair<std::string, ListVersion>>> lists;
   {
     Statement row(database, "SELECT name, version FROM recovery_lists");
@@ -456,6 +464,16 @@ Result<std::vector<std::string>> end_recoveries(Store& store) {
       database, fmt::format("{} phones have found back: their own lists are dropped", ended.size())));
   ANCHORD_TRY(writing.commit());
   return ended;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> end_recoveries(Store& store) {
+  Database& database = store.session().database;
+  ANCHORD_TRY_ASSIGN(auto some, recovering(database));
+  if (some.empty()) return std::vector<std::string>();
+  return shared_write(store.session(), Guarded::no,
+                      [&](SharedWrite& writing) { return end_in(database, writing); });
 }
 
 }  // namespace anchord::store

@@ -5,6 +5,7 @@
 #include "anchord/store/init.h"
 #include "changes/guard.h"
 #include "database/session.h"
+#include "replica/shared_write.h"
 #include "tables/certificates.h"
 #include "tables/cluster.h"
 #include "tables/former_keys.h"
@@ -70,26 +71,27 @@ Result<Regenerated> put_in_place(Store& store, const Regeneration& prepared, con
   const NewIdentity& made = prepared.made;
   Database& database = store.session().database;
   const std::filesystem::path& directory = store.session().directory;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(directory, database, KeyUse::with_keys));
-  ANCHORD_TRY_ASSIGN(auto present, find_present(loaded.cluster, made.service, made.host));
-  std::string service = service_text(made.service, made.host);
-  if (!(present.identity->certificate == prepared.before))
-    return fail(fmt::format(
-        "somebody else has just regenerated {}: 'anchorctl cert list' shows what there is", service));
-  Change change{
-      .before = loaded.cluster,
-      .after = trust::with_identity(loaded.cluster, made.service, made.host, made.identity, request.now),
-      .doing = "regenerating " + service,
-      .what = fmt::format("regenerated {}: {} in place of {}", service, describe(made.identity.certificate),
-                          short_hash(prepared.before))};
-  ANCHORD_TRY_ASSIGN(auto held, read_holders(database, directory));
-  ANCHORD_TRY_ASSIGN(auto locked, check_change(database, change, held, request));
+  return shared_write(store.session(), Guarded::yes, [&](SharedWrite& writing) -> Result<Regenerated> {
+    ANCHORD_TRY_ASSIGN(auto loaded, read_cluster(directory, database, KeyUse::with_keys));
+    ANCHORD_TRY_ASSIGN(auto present, find_present(loaded.cluster, made.service, made.host));
+    std::string service = service_text(made.service, made.host);
+    if (!(present.identity->certificate == prepared.before))
+      return fail(fmt::format(
+          "somebody else has just regenerated {}: 'anchorctl cert list' shows what there is", service));
+    Change change{
+        .before = loaded.cluster,
+        .after = trust::with_identity(loaded.cluster, made.service, made.host, made.identity, request.now),
+        .doing = "regenerating " + service,
+        .what = fmt::format("regenerated {}: {} in place of {}", service, describe(made.identity.certificate),
+                            short_hash(prepared.before))};
+    ANCHORD_TRY_ASSIGN(auto held, read_holders(database, directory));
+    ANCHORD_TRY_ASSIGN(auto locked, check_change(database, change, held, request));
 
-  if (made.service == Service::tftp)
-    ANCHORD_TRY(keep_former_key(directory, database, *present.identity, request.now));
-  ANCHORD_TRY(commit_with_key(store.session(), writing, change, locked, request, made));
-  return Regenerated{prepared.before, made.identity.certificate, made.host, std::move(locked)};
+    if (made.service == Service::tftp)
+      ANCHORD_TRY(keep_former_key(directory, database, *present.identity, request.now));
+    ANCHORD_TRY(commit_with_key(store.session(), writing, change, locked, request, made));
+    return Regenerated{prepared.before, made.identity.certificate, made.host, std::move(locked)};
+  });
 }
 
 Result<Regenerated> regenerate(Store& store, Service service, std::string_view host,

@@ -8,8 +8,9 @@ constexpr int kApplicationId = 0x414e4348;  // "ANCH"
 // 1: without phones, signatures and the service tftp-ec. 2: without the cluster's id, issued
 // lists and the ledger. 3: with a ledger of what was given last, which took that
 // for what phones hold. 4: where every whole boot counts, from whatever address. 5: where a name first
-// heard of after a gap of the ledger has nothing from it. migrate() brings all of them to 6.
-constexpr int kSchemaVersion = 6;
+// heard of after a gap of the ledger has nothing from it. 6: of a machine that shares its state with no
+// other. migrate() brings all of them to 7.
+constexpr int kSchemaVersion = 7;
 
 // `lists` has the cluster's, and as "ITLFile.tlv SHA-256" those by a signer whose key is gone (recover.h).
 // SHA-256 are lower-case hexadecimal where people may type them, else bytes. What
@@ -236,6 +237,20 @@ constexpr char kEvidenceColumns[] = R"sql(
 ALTER TABLE cluster ADD COLUMN evidence TEXT NOT NULL DEFAULT 'ordinary'
   CHECK (evidence IN ('ordinary', 'strict', 'nothing'));
 ALTER TABLE ledger ADD COLUMN home TEXT NOT NULL DEFAULT '';
+)sql";
+
+// With a row in `replica` the tables of replica/rows.h are a copy of what the engine has: as of its
+// `revision`, when change `number` was made, whose random id is `change`; `guarded` is the number of the last
+// guarded one. `engine` is etcd's cluster id in hexadecimal; empty: nothing was taken over yet.
+constexpr char kReplicaTable[] = R"sql(
+CREATE TABLE replica (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  engine TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  change TEXT NOT NULL,
+  guarded INTEGER NOT NULL
+) STRICT;
 )sql";
 
 }  // namespace anchord::store

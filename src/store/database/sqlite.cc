@@ -115,6 +115,37 @@ Bytes Statement::blob(int column) const {
   return {static_cast<const std::uint8_t*>(data), static_cast<std::size_t>(size)};
 }
 
+void Statement::restart_with(std::span<const SqlValue> values) {
+  restart();
+  int index = 0;
+  for (const SqlValue& value : values)
+    std::visit(
+        [&](const auto& one) {
+          using One = std::remove_cvref_t<decltype(one)>;
+          if constexpr (std::is_same_v<One, std::string>) {
+            bind(++index, std::string_view(one));
+          } else if constexpr (std::is_same_v<One, Buffer>) {
+            bind(++index, Bytes(one));
+          } else {
+            bind(++index, one);
+          }
+        },
+        value);
+}
+
+SqlValue Statement::value(int column) const {
+  switch (sqlite3_column_type(handle_.get(), column)) {
+    case SQLITE_NULL:
+      return nullptr;
+    case SQLITE_INTEGER:
+      return integer(column);
+    case SQLITE_TEXT:
+      return std::string(text(column));
+    default:
+      return to_buffer(blob(column));
+  }
+}
+
 Result<Transaction> Transaction::begin(Database& database, const char* sql) {
   ANCHORD_TRY(database.run(sql));
   return Transaction(database);

@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "anchord/base/bytes.h"
 #include "anchord/base/error.h"
@@ -45,6 +47,9 @@ class Database {
   std::unique_ptr<sqlite3, Close> handle_;
 };
 
+// A value of any type that the tables have; nullptr: NULL.
+using SqlValue = std::variant<std::nullptr_t, std::int64_t, std::string, Buffer>;
+
 // One SQL statement with its values. The first failure sticks: rows stop coming,
 // and ok() says that it was not the end of them.
 class Statement {
@@ -63,6 +68,9 @@ class Statement {
     bind_all(values...);
   }
 
+  // The same with as many values as it turns out.
+  void restart_with(std::span<const SqlValue> values);
+
   bool next();  // to the next row, false when there is none
   bool ok() const { return result_ == SQLITE_OK || result_ == SQLITE_ROW || result_ == SQLITE_DONE; }
   std::unexpected<Error> failure() const { return database_.failure(); }
@@ -72,6 +80,8 @@ class Statement {
   std::string_view text(int column) const { return as_text(blob(column)); }
   Bytes blob(int column) const;
   int columns() const { return sqlite3_column_count(handle_.get()); }
+  SqlValue value(int column) const;
+  std::string name(int column) const { return sqlite3_column_name(handle_.get(), column); }
 
  private:
   struct Finalize {

@@ -17,9 +17,9 @@ struct Inner {
   Sharing sharing;
 };
 // What lies in the last two is written by whoever is to provision phones.
-constexpr std::array kFolders{Inner{"keys", Sharing::nobody}, Inner{"journal", Sharing::nobody},
-                              Inner{"last-good", Sharing::nobody}, Inner{"provisioning", Sharing::group},
-                              Inner{"devices", Sharing::group}};
+constexpr std::array kFolders{Inner{"keys", Sharing::nobody},        Inner{"journal", Sharing::nobody},
+                              Inner{"last-good", Sharing::nobody},   Inner{"cluster", Sharing::nobody},
+                              Inner{"provisioning", Sharing::group}, Inner{"devices", Sharing::group}};
 
 }  // namespace
 
@@ -52,6 +52,15 @@ Result<TrustedFolder> open_state(const std::filesystem::path& directory) {
 
 std::filesystem::path key_folder(const std::filesystem::path& directory) {
   return directory / "keys";
+}
+
+Status give_to_owner(const std::filesystem::path& file, const std::filesystem::path& model) {
+  if (::geteuid() != 0) return {};
+  struct stat owner{};
+  if (::stat(model.c_str(), &owner) != 0 || ::chown(file.c_str(), owner.st_uid, owner.st_gid) != 0)
+    return fail_errno(fmt::format("cannot give '{}' to the owner of '{}'", file.string(), model.string()),
+                      errno);
+  return {};
 }
 
 Result<TrustedFolder> open_keys(const std::filesystem::path& directory) {

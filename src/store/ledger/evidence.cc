@@ -4,6 +4,7 @@
 
 #include "database/session.h"
 #include "ledger/ledger_rows.h"
+#include "replica/shared_write.h"
 #include "tables/audit.h"
 #include "tables/cluster.h"
 
@@ -29,24 +30,8 @@ Result<ListVersion> settle(LedgerEntry& entry, ListKind which, std::int64_t last
   return given.version;
 }
 
-}  // namespace
-
-Result<bool> set_evidence(Store& store, trust::Evidence evidence) {
-  Database& database = store.session().database;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY_ASSIGN(auto present, read_evidence(database));
-  if (present == evidence) return false;
-  ANCHORD_TRY(execute(database, "UPDATE cluster SET evidence = ?", trust::evidence_name(evidence)));
-  ANCHORD_TRY(
-      note_audit(database, fmt::format("set the evidence that boots must give: {}, it was {}",
-                                       trust::evidence_name(evidence), trust::evidence_name(present))));
-  ANCHORD_TRY(writing.commit());
-  return true;
-}
-
-Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::string> devices) {
-  Database& database = store.session().database;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
+// What `settle()` does, in the open transaction.
+Result<std::vector<Settled>> settle_rows(Database& database, std::span<const std::string> devices) {
   ANCHORD_TRY_ASSIGN(auto gaps, Gaps::read(database));
   std::vector<Settled> out;
   {
@@ -63,11 +48,36 @@ Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::st
       out.push_back({device, itl, ctl, entry.belief.home});
     }
   }
-  for (const Settled& one : out)
-    ANCHORD_TRY(note_audit(database, fmt::format("said that {}, at {}, has accepted ITL {:016x}", one.device,
-                                                 one.address, one.itl)));
-  ANCHORD_TRY(writing.commit());
   return out;
+}
+
+}  // namespace
+
+Result<bool> set_evidence(Store& store, trust::Evidence evidence) {
+  Database& database = store.session().database;
+  return shared_write(store.session(), Guarded::no, [&](SharedWrite& writing) -> Result<bool> {
+    ANCHORD_TRY_ASSIGN(auto present, read_evidence(database));
+    if (present == evidence) return false;
+    ANCHORD_TRY(execute(database, "UPDATE cluster SET evidence = ?", trust::evidence_name(evidence)));
+    ANCHORD_TRY(
+        note_audit(database, fmt::format("set the evidence that boots must give: {}, it was {}",
+                                         trust::evidence_name(evidence), trust::evidence_name(present))));
+    ANCHORD_TRY(writing.commit());
+    return true;
+  });
+}
+
+Result<std::vector<Settled>> settle_phones(Store& store, std::span<const std::string> devices) {
+  Database& database = store.session().database;
+  return shared_write(
+      store.session(), Guarded::no, [&](SharedWrite& writing) -> Result<std::vector<Settled>> {
+        ANCHORD_TRY_ASSIGN(auto out, settle_rows(database, devices));
+        for (const Settled& one : out)
+          ANCHORD_TRY(note_audit(database, fmt::format("said that {}, at {}, has accepted ITL {:016x}",
+                                                       one.device, one.address, one.itl)));
+        ANCHORD_TRY(writing.commit());
+        return out;
+      });
 }
 
 }  // namespace anchord::store

@@ -9,17 +9,14 @@
 #include "anchord/crypto/secret.h"
 #include "database/state_folder.h"
 #include "tables/certificates.h"
-#include "tables/keys.h"
 
 namespace anchord::store {
 namespace {
 
-constexpr char kSealingKey[] = "former.sealing";
-
 Result<crypto::Secret> sealing_key(const std::filesystem::path& directory, bool make) {
-  std::filesystem::path file = key_folder(directory) / kSealingKey;
+  std::filesystem::path file = key_folder(directory) / kFormerKeysFile;
   ANCHORD_TRY_ASSIGN(auto folder, open_keys(directory));
-  auto read = folder.read(kSealingKey, crypto::kAeadKey);
+  auto read = folder.read(kFormerKeysFile, crypto::kAeadKey);
   if (read && read->size() == crypto::kAeadKey) return crypto::Secret(std::move(*read));
   if (!make) return fail("there is no key that opens former keys");
   Buffer fresh(crypto::kAeadKey);

@@ -14,15 +14,6 @@
 
 namespace anchord::store {
 
-Status give_to_owner(const std::filesystem::path& file, const std::filesystem::path& model) {
-  if (::geteuid() != 0) return {};
-  struct stat owner{};
-  if (::stat(model.c_str(), &owner) != 0 || ::chown(file.c_str(), owner.st_uid, owner.st_gid) != 0)
-    return fail_errno(fmt::format("cannot give '{}' to the owner of '{}'", file.string(), model.string()),
-                      errno);
-  return {};
-}
-
 std::string key_file_name(trust::Service service, std::string_view host,
                           const crypto::Certificate& certificate) {
   std::string name{trust::service_name(service)};

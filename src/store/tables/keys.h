@@ -2,7 +2,6 @@
 // so that a new key never overwrites an old one.
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -15,15 +14,9 @@
 
 namespace anchord::store {
 
-constexpr std::size_t kMaxKeyFile = 16 * 1024;  // bytes
-
 // "tvs-cucm1-0a1b2c3d.key"
 std::string key_file_name(trust::Service service, std::string_view host,
                           const crypto::Certificate& certificate);
-
-// As SQLite does with its own files: what root makes must not lock the service out. `file` gets
-// the owner of `model`.
-Status give_to_owner(const std::filesystem::path& file, const std::filesystem::path& model);
 
 Status write_key(const std::filesystem::path& file, const crypto::PrivateKey& key);
 

@@ -7,6 +7,7 @@
 
 #include "anchord/trust/trust_list.h"
 #include "database/session.h"
+#include "replica/shared_write.h"
 #include "tables/audit.h"
 #include "tables/issued_lists.h"
 
@@ -32,21 +33,22 @@ Result<SavedList> list_for(Store& store, std::string_view name, Bytes input_dige
     ANCHORD_TRY_ASSIGN(auto built, build(now));
     return SavedList{to_buffer(input_digest), std::move(built), now};
   }
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  // Another process may have built it while this one waited.
-  ANCHORD_TRY_ASSIGN(saved, saved_list(store, name));
-  if (saved && same_bytes(saved->input_digest, input_digest)) return std::move(*saved);
-  SavedList list{to_buffer(input_digest), {}, saved ? std::max(now, saved->built_at + 1) : now};
-  ANCHORD_TRY_ASSIGN(auto built, build(list.built_at));
-  list.content = std::move(built);
-  ANCHORD_TRY(execute(database,
-                      R"(INSERT OR REPLACE INTO lists (name, input_digest, built_at, content)
-                         VALUES (?, ?, ?, ?))",
-                      name, input_digest, list.built_at, Bytes(list.content)));
-  ANCHORD_TRY(keep_issued_list(database, name, list.content, list.built_at));
-  ANCHORD_TRY(note_audit(database, fmt::format("built '{}', {} bytes", name, list.content.size())));
-  ANCHORD_TRY(writing.commit());
-  return list;
+  return shared_write(store.session(), Guarded::no, [&](SharedWrite& writing) -> Result<SavedList> {
+    // Another process, or host, may have built it while this one waited.
+    ANCHORD_TRY_ASSIGN(saved, saved_list(store, name));
+    if (saved && same_bytes(saved->input_digest, input_digest)) return std::move(*saved);
+    SavedList list{to_buffer(input_digest), {}, saved ? std::max(now, saved->built_at + 1) : now};
+    ANCHORD_TRY_ASSIGN(auto built, build(list.built_at));
+    list.content = std::move(built);
+    ANCHORD_TRY(execute(database,
+                        R"(INSERT OR REPLACE INTO lists (name, input_digest, built_at, content)
+                           VALUES (?, ?, ?, ?))",
+                        name, input_digest, list.built_at, Bytes(list.content)));
+    ANCHORD_TRY(keep_issued_list(database, name, list.content, list.built_at));
+    ANCHORD_TRY(note_audit(database, fmt::format("built '{}', {} bytes", name, list.content.size())));
+    ANCHORD_TRY(writing.commit());
+    return list;
+  });
 }
 
 namespace {

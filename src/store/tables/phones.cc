@@ -6,6 +6,7 @@
 #include "anchord/phone/device_name.h"
 #include "anchord/store/phones.h"
 #include "database/session.h"
+#include "replica/shared_write.h"
 #include "tables/audit.h"
 #include "tables/certificates.h"
 #include "tables/check_text.h"
@@ -81,24 +82,25 @@ Result<std::vector<trust::Phone>> read_phones(Database& database) {
 
 Status put_phones(Store& store, std::span<const trust::Phone> phones) {
   Database& database = store.session().database;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  Statement put(database, kPut);
-  for (const trust::Phone& phone : phones) {
-    ANCHORD_TRY(check_phone(phone));
-    const auto& certificate = phone.certificate;
-    put.restart(phone.name, phone.model, certificate ? to_hex(certificate->sha256()) : "",
-                certificate ? certificate->der() : Bytes());
-    ANCHORD_TRY_ASSIGN(auto changed, gives_row(put));
-    if (!changed) continue;
-    ANCHORD_TRY(note_change(database, "put " + describe_phone(phone)));
-  }
-  return writing.commit();
+  return shared_write(store.session(), Guarded::no, [&](SharedWrite& writing) -> Status {
+    Statement put(database, kPut);
+    for (const trust::Phone& phone : phones) {
+      ANCHORD_TRY(check_phone(phone));
+      const auto& certificate = phone.certificate;
+      put.restart(phone.name, phone.model, certificate ? to_hex(certificate->sha256()) : "",
+                  certificate ? certificate->der() : Bytes());
+      ANCHORD_TRY_ASSIGN(auto changed, gives_row(put));
+      if (!changed) continue;
+      ANCHORD_TRY(note_change(database, "put " + describe_phone(phone)));
+    }
+    return writing.commit();
+  });
 }
 
-Status remove_phones(Store& store, std::span<const std::string> names) {
-  Database& database = store.session().database;
-  ANCHORD_TRY_ASSIGN(auto writing, Transaction::write(database));
-  ANCHORD_TRY_ASSIGN(auto files, device_files_by_phone(store.session().directory));
+namespace {
+
+// In the open transaction.
+Status remove_rows(Database& database, std::span<const std::string> names, const DeviceFiles& files) {
   Statement remove(database, "DELETE FROM phones WHERE name = ? RETURNING 1");
   // What it may hold stays known, should it be seen again.
   Statement forget(database, "UPDATE ledger SET removed = 1 WHERE device = ? AND NOT removed RETURNING 1");
@@ -111,12 +113,26 @@ Status remove_phones(Store& store, std::span<const std::string> names) {
     std::string what = fmt::format("removed phone {}", name);
     ANCHORD_TRY(removed ? note_change(database, what) : note_audit(database, what));
   }
-  // Before the rows are gone for good: killed in between, the same command does the rest.
-  for (const std::string& name : names) {
-    for (auto [at, end] = files.equal_range(name); at != end; ++at)
-      ANCHORD_TRY(remove_device_file(store.session().directory, at->second));
-  }
-  return writing.commit();
+  return {};
+}
+
+}  // namespace
+
+Status remove_phones(Store& store, std::span<const std::string> names) {
+  Session& session = store.session();
+  std::optional<DeviceFiles> files;
+  return shared_write(session, Guarded::no, [&](SharedWrite& writing) -> Status {
+    if (!files) {
+      ANCHORD_TRY_ASSIGN(files, device_files_by_phone(session.directory));
+    }
+    ANCHORD_TRY(remove_rows(session.database, names, *files));
+    // Before the rows are gone for good: killed in between, the same command does the rest.
+    for (const std::string& name : names) {
+      for (auto [at, end] = files->equal_range(name); at != end; ++at)
+        ANCHORD_TRY(remove_device_file(session.directory, at->second));
+    }
+    return writing.commit();
+  });
 }
 
 Result<trust::Phone> find_phone(Store& store, std::string_view name) {
