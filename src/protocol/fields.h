@@ -164,6 +164,13 @@ struct Fields<Devices> {
 };
 
 template <>
+struct Fields<Engine> {
+  static constexpr std::tuple kAll{Field{"member", &Engine::member}, Field{"members", &Engine::members},
+                                   Field{"change", &Engine::change}, Field{"newest", &Engine::newest},
+                                   Field{"heard", &Engine::heard},   Field{"problem", &Engine::problem}};
+};
+
+template <>
 struct Fields<Status> {
   static constexpr std::tuple kAll{Field{"version", &Status::version},
                                    Field{"pid", &Status::pid},
@@ -182,6 +189,7 @@ struct Fields<Status> {
                                    Field{"ledger", &Status::ledger},
                                    Field{"own_lists", &Status::own_lists},
                                    Field{"backup", &Status::backup},
+                                   Field{"engine", &Status::engine},
                                    Field{"expiry", &Status::expiry},
                                    Field{"counters", &Status::counters},
                                    Field{"devices", &Status::devices}};

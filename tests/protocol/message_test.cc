@@ -74,6 +74,12 @@ Status full_status() {
   out.own_lists = {
       .served = 1, .withdrawn = {{"ITLSEP001122334455.tlv", "it would lock it"}}, .withdrawn_count = 2};
   out.backup = {.last = 1, .holds_tftp_key = true, .problem = "none"};
+  out.engine = {.member = true,
+                .members = "http://etcd1:2379",
+                .change = 57,
+                .newest = 58,
+                .heard = 1795000004,
+                .problem = "out of reach"};
   out.expiry = {{.certificate = "the tvs certificate CN=one",
                  .sha256 = "00ff",
                  .own = true,
@@ -176,6 +182,8 @@ TEST(Message, AVersionHoldsWhatItAlwaysHeld) {
       R"("protocol":"tftp","version":"00000000000000aa"}],"last_answer":false,"last_asked":2,)"
       R"("last_question":"query","questions":1},{"device":"SEP001122334456","files":[],"last_answer":null,)"
       R"("last_asked":null,"last_question":null,"questions":0}]},"draining":true,)"
+      R"("engine":{"change":57,"heard":1795000004,"member":true,"members":"http://etcd1:2379","newest":58,)"
+      R"("problem":"out of reach"},)"
       R"("expiry":[{"certificate":"the tvs certificate CN=one","days_left":-3,"not_after":2,"not_before":1,)"
       R"("own":true,"sha256":"00ff"}],"host":"cucm1","ledger":{"devices":1,"dropped":5,"last_written":6,)"
       R"("noted":3,"pending":2,"problem":"busy","written":4},"listening":{"http":"192.0.2.1:6970",)"

@@ -23,6 +23,7 @@ UNLIMITED = {
     "src/control/process/preparation.cc": (3, "once, at start"),
     "src/control/process/server.cc": (3, "signals, and the end"),
     "src/control/process/shard_threads.cc": (1, "once, at start"),
+    "src/control/process/shared_follower_thread.cc": (4, "another state of the engine, twice a second at most"),
     "src/io/uring.cc": (1, "the end of the process"),
 }
 

@@ -164,6 +164,17 @@ struct Devices {
   bool operator==(const Devices&) const = default;
 };
 
+// What this host follows of others' changes, where it shares its state with them.
+struct Engine {
+  bool member = false;
+  std::string members;      // where the engine is
+  std::int64_t change = 0;  // the last one that is taken over here
+  std::int64_t newest = 0;  // the last one that the engine was heard to have
+  std::optional<UnixSeconds> heard;
+  std::string problem;  // why none is taken over; empty: all are
+  bool operator==(const Engine&) const = default;
+};
+
 struct Status {
   std::string version;  // of Anchord
   std::int64_t pid = 0;
@@ -182,6 +193,7 @@ struct Status {
   Ledger ledger;
   OwnLists own_lists;
   Backup backup;
+  Engine engine;
   std::vector<ExpiringCertificate> expiry;
   std::map<std::string, std::uint64_t> counters;  // by name, summed over the shards
   Devices devices;

@@ -20,6 +20,7 @@
 #include "anchord/base/log.h"
 #include "anchord/protocol/message.h"
 #include "anchord/store/service_lock.h"
+#include "anchord/store/sharing.h"
 #include "ledger/activity.h"
 #include "machine/memory_guard.h"
 #include "machine/memory_reserve.h"
@@ -32,6 +33,7 @@
 #include "process/service_manager.h"
 #include "process/service_status.h"
 #include "process/shard_threads.h"
+#include "process/shared_follower_thread.h"
 #include "process/sizing.h"
 #include "process/starting.h"
 #include "protocol/control_socket.h"
@@ -42,6 +44,8 @@ namespace {
 
 // How often the store is looked at without being told, in case a "changed" on the control socket was lost.
 constexpr Millis kPollStore = 250;
+// How often it is looked whether this has become a member of a cluster of several hosts.
+constexpr Millis kLookForCluster = 2'000;
 // While files are made for the first time, whether that can come to an end: after so many failures for want
 // of memory, each of which has waited longer, some ten seconds, it cannot.
 constexpr int kLookWhileStarting = 1'000;
@@ -79,7 +83,8 @@ class Server::Impl {
                  .publication = publication_,
                  .activity = activity_,
                  .threads = threads_,
-                 .lag = follower_.lag()}),
+                 .lag = follower_.lag(),
+                 .shared = shared_}),
         admin_(std::move(prepared.admin)),
         starting_(std::move(prepared.starting)) {}
 
@@ -92,6 +97,7 @@ class Server::Impl {
   Status wait_for_files();
   void tick();
   void look();
+  void follow_others();
   void take_signal();
   protocol::Answer answer(const protocol::Request& request);
   AdminFacts facts();
@@ -111,6 +117,8 @@ class Server::Impl {
   ShardThreads threads_;  // ends before what shards read (publication_) and write to (activity_)
   ServiceManager manager_;
   ChangeFollower follower_;
+  std::optional<SharedFollowerThread> shared_;  // once this is a member of a cluster of several hosts
+  Millis look_for_cluster_ = 0;
   ServiceStatus status_;
   std::vector<pollfd> waiting_;
   bool draining_ = false;
@@ -166,11 +174,13 @@ Status Server::Impl::run() {
     guard_.attempt("to wait for everybody", [&] {
       waiting_.assign(
           {{.fd = signals_.get(), .events = POLLIN}, {.fd = provisioner_->descriptor(), .events = POLLIN}});
+      if (shared_) waiting_.push_back({.fd = shared_->descriptor(), .events = POLLIN});
       control_->poll_for(waiting_);
       if (admin_) waiting_.push_back({.fd = admin_->board().descriptor(), .events = POLLIN});
     });
     ::poll(waiting_.data(), waiting_.size(), static_cast<int>(until - now));
     tick();
+    if (shared_ && shared_->take_changed()) look_again = 0;
     if (monotonic_now() < look_again && !follower_.is_asked_for_rebuild()) continue;
     look_again = monotonic_now() + kPollStore;
     look();
@@ -208,6 +218,7 @@ void Server::Impl::look() {
                   publication_.view().version);
   });
   if (!draining_) guard_.attempt("to look at the store", [&] { follower_.follow_store(); });
+  if (!draining_ && !shared_) guard_.attempt("to look for a cluster", [&] { follow_others(); });
   guard_.attempt("to say what is in service", [&] { follower_.look_for_lag(); });
   guard_.attempt("to tell the service manager", [&] {
     manager_.reloaded();
@@ -215,6 +226,15 @@ void Server::Impl::look() {
   });
   manager_.alive(monotonic_now());
   MemoryReserve::refill();
+}
+
+// A machine may become a member while it serves.
+void Server::Impl::follow_others() {
+  if (monotonic_now() < look_for_cluster_) return;
+  look_for_cluster_ = monotonic_now() + kLookForCluster;
+  const auto member = store::is_member(publication_.builder().store());
+  if (!member || !*member) return;
+  if (auto store = store::Store::open(options_.state)) shared_.emplace(std::move(*store));
 }
 
 void Server::Impl::take_signal() {

@@ -65,6 +65,7 @@ protocol::Status ServiceStatus::now(bool is_draining) const {
   out.own_lists.withdrawn = first_of(builder.own_lists().withdrawn());
   out.own_lists.withdrawn_count = builder.own_lists().withdrawn().size();
   out.backup = status_of(store::backup_state(publication.builder().store()));
+  if (parts_.shared) out.engine = status_of(parts_.shared->report());
   out.expiry = status_of(builder.expiry(), calendar_now());
   out.counters = named(parts_.threads.metrics());
   out.devices.known = parts_.activity.devices().size();

@@ -1,6 +1,7 @@
 // The status of the running service, as the control socket tells it: put together of what each part knows.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "process/publication.h"
 #include "process/reader_limit.h"
 #include "process/shard_threads.h"
+#include "process/shared_follower_thread.h"
 #include "process/status_parts.h"
 #include "provisioning/provisioner.h"
 #include "snapshot/lag.h"
@@ -35,6 +37,7 @@ class ServiceStatus {
     Activity& activity;
     const ShardThreads& threads;
     const Lag& lag;
+    const std::optional<SharedFollowerThread>& shared;
   };
 
   explicit ServiceStatus(const Parts& parts) : parts_(parts) {}

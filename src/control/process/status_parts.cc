@@ -121,6 +121,19 @@ std::vector<AdminFacts::OwnCertificate> own_certificates(const ExpiryWatch& expi
   return out;
 }
 
+protocol::Engine status_of(const store::SharedFollower::Report& report) {
+  protocol::Engine out{.member = report.member.has_value(),
+                       .members = {},
+                       .change = 0,
+                       .newest = report.newest,
+                       .heard = time_if_any(report.heard),
+                       .problem = report.problem};
+  if (!report.member) return out;
+  out.members = report.member->engine;
+  out.change = report.member->number;
+  return out;
+}
+
 protocol::Backup status_of(const Result<store::BackupState>& backup) {
   if (!backup) return {.last = {}, .holds_tftp_key = false, .problem = backup.error().text};
   return {

@@ -9,6 +9,7 @@
 #include "anchord/base/error.h"
 #include "anchord/protocol/status.h"
 #include "anchord/store/lifecycle.h"
+#include "anchord/store/sharing.h"
 #include "ledger/device_log.h"
 #include "ledger/ledger_writer.h"
 #include "provisioning/provisioning_report.h"
@@ -28,6 +29,7 @@ std::map<std::string, std::string> first_of(const std::map<std::string, std::str
 std::vector<protocol::ExpiringCertificate> status_of(const ExpiryWatch& expiry, UnixSeconds now);
 // Of all services, soonest first.
 std::vector<AdminFacts::OwnCertificate> own_certificates(const ExpiryWatch& expiry);
+protocol::Engine status_of(const store::SharedFollower::Report& report);
 protocol::Backup status_of(const Result<store::BackupState>& backup);
 
 }  // namespace anchord::control

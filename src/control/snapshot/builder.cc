@@ -14,6 +14,7 @@
 #include "anchord/store/issued_lists.h"
 #include "anchord/store/lists.h"
 #include "anchord/store/recover.h"
+#include "anchord/store/sharing.h"
 #include "anchord/trust/served.h"
 #include "anchord/trust/trust_list.h"
 #include "provisioning/merge_sorted.h"
@@ -39,6 +40,13 @@ Status Builder::choose_host() {
   ANCHORD_TRY_ASSIGN(auto loaded, store_.load(store::KeyUse::without_keys));
   ANCHORD_TRY_ASSIGN(auto chosen, control::choose_host(options_, loaded.cluster.hosts));
   host_ = std::move(chosen);
+  // Which host one is was said when it became a member.
+  const auto member = store::membership_of(store_);
+  if (!member || !*member || !trust::find_host(loaded.cluster, (*member)->host)) return {};
+  if (!options_.host.empty() && options_.host != (*member)->host)
+    return fail(fmt::format("this is {} of the cluster, and no other host: leave out --host, or give that",
+                            (*member)->host));
+  host_ = (*member)->host;
   return {};
 }
 
