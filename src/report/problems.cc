@@ -162,6 +162,14 @@ void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
   if (const std::string& problem = service.ledger.problem; !problem.empty())
     out.push_back("the ledger cannot be written, so guards of changes do not know what phones were given: " +
                   problem);
+  if (const protocol::Engine& engine = service.engine; !engine.problem.empty()) {
+    out.push_back(
+        fmt::format("changes of the cluster's other hosts are not taken over, and none can be made here: {}",
+                    engine.problem));
+  }
+  if (const protocol::Engine& engine = service.engine; engine.newest > engine.change) {
+    out.push_back(fmt::format("this host is {} changes behind the others", engine.newest - engine.change));
+  }
   if (const protocol::Snapshot& snapshot = service.snapshot; !snapshot.problem.empty()) {
     out.push_back(fmt::format("the newest state is not in service{}: {}",
                               snapshot.behind_since ? " since " + time_text(*snapshot.behind_since) : "",

@@ -189,7 +189,9 @@ TEST_F(AdminServer, HasSilentOnesGiveWay) {
   std::vector<StreamSocket> silent;
   for (std::size_t i = 0; i < 3 * kMaxConnections; ++i) {
     silent.push_back(connect());
-    if (i % 2 == 0) ASSERT_TRUE(silent.back().send_all(as_bytes("GET / HT")));
+    if (i % 2 == 0) {
+      ASSERT_TRUE(silent.back().send_all(as_bytes("GET / HT")));
+    }
   }
   EXPECT_EQ(status("/"), "200");
   EXPECT_GE(server_->counts().evicted, 2 * kMaxConnections);
@@ -213,7 +215,9 @@ TEST_F(AdminServer, SpeaksTls) {
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(peer.write(as_bytes(get("/") + get("/"))));
     // Both may come at once.
-    if (!take(peer, "page").contains("pageHTTP")) EXPECT_TRUE(take(peer, "page").contains("200 OK"));
+    if (!take(peer, "page").contains("pageHTTP")) {
+      EXPECT_TRUE(take(peer, "page").contains("200 OK"));
+    }
   }
   ASSERT_TRUE(peer.write(as_bytes(get("/large", "Connection: close\r\n"))));
   EXPECT_GT(take(peer, "").size(), kMaxAnswer);

@@ -15,6 +15,11 @@ Action host_add_command(Session& session);
 Action host_remove_command(Session& session);
 Action host_rename_command(Session& session);
 
+Action cluster_init_command(Session& session);
+Action cluster_ticket_command(Session& session);
+Action cluster_join_command(Session& session);
+Action cluster_leave_command(Session& session);
+
 Action cert_add_command(Session& session);
 Action cert_list_command(Session& session);
 Action cert_show_command(Session& session);

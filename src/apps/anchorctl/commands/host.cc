@@ -10,6 +10,7 @@
 #include "anchord/store/hosts.h"
 #include "anchord/store/ledger_session.h"
 #include "anchord/store/service_status.h"
+#include "anchord/store/sharing.h"
 #include "client/control_client.h"
 #include "commands/commands.h"
 #include "commands/confirm.h"
@@ -167,6 +168,13 @@ Outcome remove_host(const Session& session, const RemoveOptions& options) {
   ANCHORD_TRY_ASSIGN(auto store, session.open_store());
   ANCHORD_TRY_ASSIGN(auto host, store::find_host(store, options.name));
   ANCHORD_TRY(check_not_served_here(session, host.name));
+  ANCHORD_TRY_ASSIGN(const auto member, store::membership_of(store));
+  if (member && same_ignoring_case(member->host, host.name))
+    return fail(
+        fmt::format("{} is this host, which is a member of the cluster: remove it on another one, or run "
+                    "'anchorctl cluster "
+                    "leave' first",
+                    host.name));
   if (!may_remove(
           options.change.yes, "the host " + host.name,
           fmt::format(

@@ -22,6 +22,7 @@ Options selection_options(PhoneSelection& selection);
 
 // Leaves those in `phones` that are chosen. One that was never heard of is not unseen for any time:
 // nobody knows since when. Those that were removed are not chosen.
-Status select(store::Store& store, const PhoneSelection& selection, UnixSeconds now, KnownPhones& phones);
+Status select(store::Store& store, const PhoneSelection& selection, UnixSeconds now,
+              report::KnownPhones& phones);
 
 }  // namespace anchord::ctl

@@ -21,6 +21,19 @@ void add_host_commands(std::vector<Command>& table) {
   table.insert(table.end(), hosts.begin(), hosts.end());
 }
 
+void add_cluster_commands(std::vector<Command>& table) {
+  const std::vector<Command> cluster{
+      group("cluster", "Several hosts that share their state by an engine, which is etcd"),
+      {"cluster init", "Put this machine's state into an engine, so that other hosts can join",
+       cluster_init_command},
+      {"cluster ticket", "Write all that another host needs to join", cluster_ticket_command},
+      {"cluster join", "Make a state directory of a ticket, and follow what the other hosts change",
+       cluster_join_command},
+      {"cluster leave", "Make this host a single machine again, with the state that it has",
+       cluster_leave_command}};
+  table.insert(table.end(), cluster.begin(), cluster.end());
+}
+
 // The commands of a trust list.
 void add_list_commands(std::vector<Command>& table, const std::string& name, const std::string& help,
                        const ListCommands& kind) {
@@ -52,6 +65,7 @@ std::vector<Command> all_commands() {
       {"confirm", "Let many files that have gone at once go out of service now", confirm_command},
       {"audit", "List who has changed what, newest first", audit_command}};
   add_host_commands(table);
+  add_cluster_commands(table);
   const std::vector<Command> certificates{
       group("cert", "Certificates that the verification service answers for"),
       {"cert add", "Add certificates that phones are told to trust", cert_add_command},
