@@ -106,6 +106,31 @@ class Confined(unittest.TestCase):
         self.assertEqual(state, "/var/lib/" + re.search(r"^StateDirectory=(.*)$", rendered("anchord.service.in"), re.M)[1])
 
 
+class Container(unittest.TestCase):
+    """It cannot be run everywhere: what it names is there."""
+
+    RECIPE = (ROOT / "contrib/container/Containerfile").read_text()
+
+    def test_it_takes_packages_that_are_made(self):
+        packages = set(re.findall(r"^Package: (.*)$", CONTROL, re.M))
+        copied = re.findall(r"([a-z-]+)_\*\.deb", self.RECIPE)
+        self.assertEqual(copied, ["anchord", "anchorctl"])
+        self.assertLessEqual(set(copied), packages)
+
+    def test_it_runs_as_the_service_does(self):
+        unit = rendered("anchord.service.in")
+        self.assertEqual(re.search(r"^USER (.*)$", self.RECIPE, re.M)[1], re.search(r"^User=(.*)$", unit, re.M)[1])
+        entry = re.search(r"^ENTRYPOINT \[(.*)\]$", self.RECIPE, re.M)[1]
+        self.assertEqual(re.findall(r'"([^"]*)"', entry), re.search(r"^ExecStart=(.*)$", unit, re.M)[1].split())
+        self.assertIn(re.search(r"^VOLUME (.*)$", self.RECIPE, re.M)[1] + "/anchord.db", unit)
+
+    def test_it_says_the_ports_that_are_served(self):
+        settings = (ROOT / "docs/reference/settings.md").read_text()
+        for port, protocol in re.findall(r"(\d+)/(udp|tcp)", re.search(r"^EXPOSE (.*)$", self.RECIPE, re.M)[1]):
+            name = "tftp" if protocol == "udp" else r"(?:tvs|http|https)"
+            self.assertRegex(settings, rf"`--{name}-port PORT` \| {port[0]} ?{port[1:]} \|")
+
+
 class DefaultConfig(unittest.TestCase):
     EXAMPLE = "# state = \"/x\"\n#tvs-port = 2445\n# words\n"
 
