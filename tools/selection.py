@@ -27,6 +27,8 @@ END_TO_END = {
     "src/apps/anchorctl/commands/passphrase": ["anchorctl_backup"],
     "src/apps/anchorctl/commands/file": ["anchorctl_file"],
     "src/apps/anchorctl/commands/phone": ["anchorctl_phone"],
+    **{f"src/apps/anchorctl/commands/{name}": ["operate", "anchorctl", "docs_json"]
+       for name in ("check", "cluster_facts", "doctor", "support_bundle", "top")},
     "src/apps/anchorctl/": ["anchorctl", "anchorctl_import", "anchorctl_lifecycle", "anchorctl_phone", "completion", "man",
                             *DOCUMENTS],
     "src/apps/anchorload/boot": ["boot"],
@@ -122,7 +124,7 @@ def tests_of_parts(path, uses):
         found |= {f"replay-{name}" for name in ([one[1] or one[2]] if one else all_of_them)}
     elif top == "tests" and module != "e2e":  # what several share
         found |= set(uses)
-    elif top in ("packaging", "debian"):
+    elif top in ("contrib", "packaging", "debian"):
         found.add("tools-packaging")
     elif path.endswith("meson.build") or top == "subprojects":
         found |= {*uses, "sim"}

@@ -50,9 +50,13 @@ std::optional<std::string> backup_warning(const store::BackupState& state) {
 
 namespace {
 
-void add_expiry_warnings(const Facts& facts, std::vector<std::string>& out) {
+// What phones suffer from now, or what may lock them unseen, comes to a person at night too.
+constexpr bool kUrgent = true;
+
+void add_expiry_warnings(const Facts& facts, Problems& out) {
   auto add = [&](const std::string& what, const crypto::Certificate& certificate) {
-    if (auto line = expiry_warning(what, certificate, facts.now)) out.push_back(*line);
+    if (auto line = expiry_warning(what, certificate, facts.now))
+      out.emplace_back(*line, certificate.not_after() < facts.now);
   };
   for (const OwnCertificate& own : own_certificates(facts.cluster)) {
     add(fmt::format("the {} certificate{}", trust::service_name(own.service),
@@ -87,7 +91,7 @@ bool is_here(const Facts& facts, const store::StatusReport& report) {
 }
 
 // One that was removed or renamed answers phones by the state before.
-void add_former_host_warnings(const Facts& facts, std::vector<std::string>& out) {
+void add_former_host_warnings(const Facts& facts, Problems& out) {
   for (const store::StatusReport& report : facts.reports)
     if (!trust::find_host(facts.cluster, report.host) && !is_here(facts, report))
       out.push_back(
@@ -97,7 +101,7 @@ void add_former_host_warnings(const Facts& facts, std::vector<std::string>& out)
                       time_text(report.time), report.host));
 }
 
-void add_host_warnings(const Facts& facts, std::vector<std::string>& out) {
+void add_host_warnings(const Facts& facts, Problems& out) {
   add_former_host_warnings(facts, out);
   if (facts.cluster.hosts.size() == 1) return;
   for (const store::StatusReport& report : facts.reports)
@@ -109,7 +113,7 @@ void add_host_warnings(const Facts& facts, std::vector<std::string>& out) {
           report.host, time_text(report.time)));
 }
 
-void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
+void add_service_warnings(const Facts& facts, Problems& out) {
   for (const store::StatusReport& report : facts.reports) {
     if (!report.ok) {
       out.push_back(fmt::format("{} does not serve the newest state since {}: {}", report.host,
@@ -137,7 +141,7 @@ void add_service_warnings(const Facts& facts, std::vector<std::string>& out) {
 }
 
 // Phones that the next change may lock, or that are locked already.
-void add_phone_warnings(const Facts& facts, std::vector<std::string>& out) {
+void add_phone_warnings(const Facts& facts, Problems& out) {
   auto by_held_state = facts.ledger.by_held_state(trust::ListKind::itl);
   for (HeldState held : {HeldState::behind, HeldState::given, HeldState::unknown}) {
     const NameSample& sample = by_held_state[held];
@@ -147,21 +151,23 @@ void add_phone_warnings(const Facts& facts, std::vector<std::string>& out) {
   }
 }
 
-void add_live_warnings(const Facts& facts, std::vector<std::string>& out) {
+void add_live_warnings(const Facts& facts, Problems& out) {
   if (!facts.starting.empty()) {
-    out.push_back("the service is starting, and phones get no answers yet: " + facts.starting);
+    out.emplace_back("the service is starting, and phones get no answers yet: " + facts.starting, kUrgent);
     return;
   }
   if (!facts.service) {
-    out.push_back(facts.silent
-                      ? "the service does not answer (" + facts.not_running + ")"
-                      : "no service runs on this state: phones get no answers (" + facts.not_running + ")");
+    out.emplace_back(facts.silent
+                         ? "the service does not answer (" + facts.not_running + ")"
+                         : "no service runs on this state: phones get no answers (" + facts.not_running + ")",
+                     kUrgent);
     return;
   }
   const protocol::Status& service = *facts.service;
   if (const std::string& problem = service.ledger.problem; !problem.empty())
-    out.push_back("the ledger cannot be written, so guards of changes do not know what phones were given: " +
-                  problem);
+    out.emplace_back(
+        "the ledger cannot be written, so guards of changes do not know what phones were given: " + problem,
+        kUrgent);
   if (const protocol::Engine& engine = service.engine; !engine.problem.empty()) {
     out.push_back(
         fmt::format("changes of the cluster's other hosts are not taken over, and none can be made here: {}",
@@ -205,19 +211,30 @@ std::vector<std::string> odd_files(const Facts& facts) {
   return out;
 }
 
-std::vector<std::string> warnings(const Facts& facts) {
-  std::vector<std::string> out;
+Problems problems(const Facts& facts) {
+  Problems out;
   add_live_warnings(facts, out);
   add_phone_warnings(facts, out);
   add_expiry_warnings(facts, out);
   if (facts.cluster.rolling_back) {
-    out.push_back(
+    out.emplace_back(
         "a rollback is prepared: lists are empty, files are not signed, HTTPS services of phones do not "
         "work; see 'anchorctl rollback status'");
   }
   add_host_warnings(facts, out);
   add_service_warnings(facts, out);
-  if (auto line = backup_warning(facts.backup)) out.push_back(*line);
+  if (auto line = backup_warning(facts.backup)) out.emplace_back(*line);
+  return out;
+}
+
+std::string needs_text(std::size_t count) {
+  if (count == 0) return "nothing needs a person";
+  return count == 1 ? "1 thing needs a person" : fmt::format("{} things need a person", count);
+}
+
+std::vector<std::string> texts_of(const Problems& problems) {
+  std::vector<std::string> out;
+  for (const Problem& problem : problems) out.push_back(problem.text);
   return out;
 }
 

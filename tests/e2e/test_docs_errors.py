@@ -10,7 +10,7 @@ from test_docs_names import ERRORS, LOG, VALUE, WARNINGS, joined
 
 # Where texts of errors are made, but for anchorload's: what it says is wrong is a server's answer. wrong_usage() is not here:
 # each of its lines ends with "see anchorctl COMMAND --help".
-MAKES = re.compile(r"(?<![\w.:])(?:crypto::)?(?:fail|warn)\(|\bout\.push_back\(")
+MAKES = re.compile(r"(?<![\w.:])(?:crypto::)?(?:fail|warn)\(|\bout\.(?:push|emplace)_back\(")
 IN = ("src", "include/anchord")
 OUT = ("src/apps/anchorload/", "src/base/log.cc")
 # What is no text for people: a list that happens to be called `out`.

@@ -21,6 +21,8 @@ OPEN = {"counters", "devices.guessing", "own_lists.withdrawn", "certificates.by_
 # cluster. The sources must know them all.
 NOT_MADE = {
     "status": {"error"},  # of a list that is damaged
+    "check": {"ok"},  # there is no backup
+    "top": {"counter", "per_second", "total"},  # nobody asks anything meanwhile
     "cert regenerate": {"count", "first", "reason"},  # of phones that were locked by force
     "phone trace": {"http", "https"},
     "report expiry": {"expired"},
@@ -174,6 +176,10 @@ class Anchorctl(Case):
             harness.boot(service, PHONE)
             wait_for(lambda: self.facts("phone", "list")["phones"], "the phone is in the ledger")
             self.keep("status", code=1)
+            self.keep("check", code=1)
+            self.keep("doctor", "SEP00112233445A", code=1)  # its file is broken
+            self.keep("top", "--times", "1", "--seconds", "1")
+            self.keep("support-bundle", self.folder / "support")
             self.keep("host list")
             self.keep("confirm")
             self.keep("phone add", PHONE, "--certificate", CERTS / "phone.crt", "--model", "8861")
@@ -222,6 +228,7 @@ class Anchorctl(Case):
         self.certificates(bundle)
         self.with_a_service()
         self.keep("status", code=1)
+        self.keep("check", code=2)
         self.keep("mode set", "nonsecure", "--force", "--yes")
         self.keep("rollback prepare", "--force", "--yes")
         self.keep("rollback status", code=1)

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "anchord/base/clock.h"
@@ -43,8 +44,21 @@ bool itl_is_current(const Facts& facts);
 // The one wording of it; nothing while a backup holds the present TFTP key.
 std::optional<std::string> backup_warning(const store::BackupState& state);
 
+struct Problem {
+  std::string text;  // what is wrong, and what to do about it
+  bool urgent;       // phones get no answers or none that they take, or guards of changes are blind
+
+  Problem(std::string what, bool is_urgent = false) : text(std::move(what)), urgent(is_urgent) {}
+};
+using Problems = std::vector<Problem>;
+
 // Everything that needs a person.
-std::vector<std::string> warnings(const Facts& facts);
+Problems problems(const Facts& facts);
+
+// "nothing needs a person", "2 things need a person"
+std::string needs_text(std::size_t count);
+std::vector<std::string> texts_of(const Problems& problems);
+
 // Files that are served though something is odd in them: to be known, and nothing to be done at once.
 std::vector<std::string> odd_files(const Facts& facts);
 

@@ -8,6 +8,7 @@ namespace anchord::ctl {
 namespace {
 
 constexpr int kFailed = 1;
+constexpr int kUrgent = 2;
 
 int output_lost() {
   print_error("standard output could not be written; what was printed is incomplete");
@@ -21,6 +22,7 @@ int leave_with(const Outcome& outcome, const Session& session) {
     return kFailed;
   }
   if (!output_arrived()) return output_lost();
+  if (outcome->answer == Answer::urgent) return kUrgent;
   return outcome->answer == Answer::yes ? 0 : kFailed;
 }
 

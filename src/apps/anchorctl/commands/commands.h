@@ -7,6 +7,10 @@ namespace anchord::ctl {
 
 Action init_command(Session& session);
 Action status_command(Session& session);
+Action check_command(Session& session);
+Action doctor_command(Session& session);
+Action top_command(Session& session);
+Action support_bundle_command(Session& session);
 Action confirm_command(Session& session);
 Action audit_command(Session& session);
 

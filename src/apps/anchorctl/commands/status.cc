@@ -4,8 +4,7 @@
 #include <memory>
 
 #include "anchord/report/problems.h"
-#include "client/control_client.h"
-#include "client/failure.h"
+#include "commands/cluster_facts.h"
 #include "commands/commands.h"
 #include "commands/rollback_state.h"
 #include "render/describe.h"
@@ -14,27 +13,6 @@
 
 namespace anchord::ctl {
 namespace {
-
-void ask_live(const Session& session, Facts& facts) {
-  auto answer = exchange(session.state_dir(), protocol::StatusRequest());
-  if (answer)
-    if (const auto* starting = std::get_if<protocol::Starting>(&*answer)) facts.starting = starting->what;
-  auto status = answer ? protocol::expect<protocol::Status>(std::move(*answer))
-                       : Result<protocol::Status>(failure_of(answer));
-  if (status) {
-    facts.service = std::move(*status);
-    return;
-  }
-  facts.not_running = status.error().text;
-  facts.silent = service_runs(session.state_dir());
-}
-
-Result<Facts> gather(const Session& session) {
-  ANCHORD_TRY_ASSIGN(auto store, session.open_store());
-  ANCHORD_TRY_ASSIGN(auto facts, gather_facts(store, session.state_dir()));
-  ask_live(session, facts);
-  return facts;
-}
 
 std::map<std::string, std::size_t> by_role(const trust::Cluster& cluster) {
   std::map<std::string, std::size_t> out;
@@ -105,7 +83,7 @@ Json status_json(const Session& session, const Facts& facts) {
                     {"starting", facts.starting.empty() ? Json() : Json(facts.starting)},
                     {"reason", facts.service ? Json() : Json(facts.not_running)},
                     {"status", service_json(facts)}};
-  out["warnings"] = warnings(facts);
+  out["warnings"] = texts_of(problems(facts));
   return out;
 }
 
@@ -202,11 +180,9 @@ Text service_text(const Facts& facts, bool with_zeros) {
 
 // What is wrong and what to do about it, before everything else.
 Text problems_text(const Facts& facts) {
-  const std::vector<std::string> problems = warnings(facts);
-  Text text(problems.empty()       ? "nothing needs a person"
-            : problems.size() == 1 ? "1 thing needs a person:"
-                                   : fmt::format("{} things need a person:", problems.size()));
-  for (const std::string& line : problems) text.line("  - " + line);
+  const Problems wrong = problems(facts);
+  Text text(needs_text(wrong.size()) + (wrong.empty() ? "" : ":"));
+  for (const Problem& problem : wrong) text.line("  - " + problem.text);
   const std::vector<std::string> odd = odd_files(facts);
   if (!odd.empty()) text.line("to be known, with nothing to be done at once:");
   for (const std::string& line : odd) text.line("  - " + line);
@@ -238,10 +214,10 @@ Text status_text(const Facts& facts, bool with_zeros) {
 }
 
 Outcome show_status(const Session& session, bool with_zeros) {
-  ANCHORD_TRY_ASSIGN(auto facts, gather(session));
+  ANCHORD_TRY_ASSIGN(auto facts, gather_facts(session));
   // Whoever asks from a script wants to know whether to wake somebody.
   return Shown{status_json(session, facts), status_text(facts, with_zeros),
-               warnings(facts).empty() ? Answer::yes : Answer::no};
+               problems(facts).empty() ? Answer::yes : Answer::no};
 }
 
 }  // namespace

@@ -9,6 +9,25 @@ Command group(std::string name, std::string help) {
   return {.name = std::move(name), .help = std::move(help), .make = {}};
 }
 
+// To make a cluster, and to look after it.
+std::vector<Command> first_commands() {
+  return {
+      {"init", "Make a cluster: state directory, keys and certificates", init_command},
+      {"status",
+       "Show the cluster, its certificates and what the service does; exit code 1 when a person is needed",
+       status_command},
+      {"check", "Say in one line whether a person is needed; exit code 1 when one is, 2 when it is urgent",
+       check_command},
+      {"doctor", "Say why a phone does not take its list or its configuration, and what to do next",
+       doctor_command},
+      {"top", "Show what needs a person and what the service does, again and again", top_command},
+      {"support-bundle",
+       "Write what helpers want to see into a file, without keys, passwords and configurations",
+       support_bundle_command},
+      {"confirm", "Let many files that have gone at once go out of service now", confirm_command},
+      {"audit", "List who has changed what, newest first", audit_command}};
+}
+
 void add_host_commands(std::vector<Command>& table) {
   const std::vector<Command> hosts{
       group("host", "Hosts of the cluster, each with a verification service"),
@@ -57,13 +76,7 @@ void add_set_commands(std::vector<Command>& table) {
 }  // namespace
 
 std::vector<Command> all_commands() {
-  std::vector<Command> table{
-      {"init", "Make a cluster: state directory, keys and certificates", init_command},
-      {"status",
-       "Show the cluster, its certificates and what the service does; exit code 1 when a person is needed",
-       status_command},
-      {"confirm", "Let many files that have gone at once go out of service now", confirm_command},
-      {"audit", "List who has changed what, newest first", audit_command}};
+  std::vector<Command> table = first_commands();
   add_host_commands(table);
   add_cluster_commands(table);
   const std::vector<Command> certificates{

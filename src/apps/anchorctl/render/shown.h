@@ -43,8 +43,8 @@ class Text {
 void print_text(const Text& text);
 
 // "No" is an answer, not a failure: both leave with exit code 1, but only a failure has an error line to
-// print.
-enum class Answer { yes, no };
+// print. What is urgent leaves with 2, as monitoring has it.
+enum class Answer { yes, no, urgent };
 
 struct Shown {
   Json json;
