@@ -45,7 +45,7 @@ class Selection(unittest.TestCase):
         self.assertEqual(self.names("CHANGELOG.md", ".gitignore"), set())
 
     def test_alerts_are_tested_with_the_metrics_that_they_name(self):
-        self.assertEqual(self.names("contrib/prometheus/rules.yml"), {"tools-alerts", "e2e-install"})
+        self.assertEqual(self.names("contrib/prometheus/rules.yml"), {"tools-alerts", "tools-packaging", "e2e-install"})
         for path in selection.WATCHED:
             self.assertIn("tools-alerts", self.names(path))
             self.assertTrue((ROOT / path).exists(), path)

@@ -83,7 +83,8 @@ Result<Json> AdminApi::problems() {
   const auto seen = board_.facts();
   if (seen == nullptr) return fail("the service does not answer: ask again in a second");
   facts.service = seen->status;
-  return Json{{"problems", list_of(report::texts_of(report::problems(facts)))}, {"odd", list_of(report::odd_files(facts))}};
+  return Json{{"problems", list_of(report::texts_of(report::problems(facts)))},
+              {"odd", list_of(report::odd_files(facts))}};
 }
 
 // Behind the name `after`, so many, with the name to go on behind.

@@ -12,7 +12,6 @@
 #include "commands/cluster_facts.h"
 #include "commands/commands.h"
 #include "commands/phone.h"
-#include "render/describe.h"
 #include "render/output.h"
 
 namespace anchord::ctl {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "anchord/report/ledger_view.h"
 #include "anchord/store/recover.h"
 #include "commands/adopt.h"
 #include "commands/commands.h"
