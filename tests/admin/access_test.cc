@@ -35,24 +35,24 @@ class AdminAccess : public testing::Test {
   std::filesystem::path folder_;
 };
 
-const std::string kToken = "0123456789abcdef-._~+/=";
+const std::string kFileToken = "0123456789abcdef-._~+/=";
 
 TEST_F(AdminAccess, TakesATokenOfOneLine) {
-  EXPECT_EQ(read_token(write(kToken)).value().text(), kToken);
-  EXPECT_EQ(read_token(write(kToken + "\n")).value().text(), kToken);
-  EXPECT_EQ(read_token(write(kToken, 0640)).value().text(), kToken);
+  EXPECT_EQ(read_token(write(kFileToken)).value().text(), kFileToken);
+  EXPECT_EQ(read_token(write(kFileToken + "\n")).value().text(), kFileToken);
+  EXPECT_EQ(read_token(write(kFileToken, 0640)).value().text(), kFileToken);
 }
 
 TEST_F(AdminAccess, RefusesTokensThatOthersKnow) {
   for (const mode_t mode : {0604u, 0602u, 0620u, 0666u}) {
-    EXPECT_TRUE(problem(read_token(write(kToken, mode))).contains("chmod 600")) << mode;
+    EXPECT_TRUE(problem(read_token(write(kFileToken, mode))).contains("chmod 600")) << mode;
   }
 }
 
 TEST_F(AdminAccess, RefusesWhatIsNoToken) {
   for (const std::string& text :
        {std::string(), std::string("short"), std::string(15, 'a'), std::string(513, 'a'),
-        kToken + " " + kToken, kToken + "\n" + kToken, kToken + "\""}) {
+        kFileToken + " " + kFileToken, kFileToken + "\n" + kFileToken, kFileToken + "\""}) {
     EXPECT_TRUE(problem(read_token(write(text))).contains("holds no token")) << text;
   }
   EXPECT_TRUE(problem(read_token(folder_ / "absent")).contains("cannot be opened"));

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "anchord/phone/file_kind.h"
+#include "anchord/report/certificates.h"
 #include "client/control_client.h"
 #include "commands/cluster_facts.h"
 #include "commands/commands.h"
