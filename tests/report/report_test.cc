@@ -26,8 +26,8 @@ TEST(Report, TellsOfACertificateByTheSameNamesEverywhere) {
   EXPECT_EQ(json["sha256"], hash_text(one.certificate));
   EXPECT_EQ(json["roles"], Json::array({"sast"}));
   EXPECT_TRUE(json["own"].is_null());
-  for (const auto& [name, value] : certificate_json(one.certificate, now).items())
-    EXPECT_EQ(json[name], value) << name;
+  const Json of_certificate = certificate_json(one.certificate, now);
+  for (const auto& [name, value] : of_certificate.items()) EXPECT_EQ(json[name], value) << name;
 }
 
 TEST(Report, WarnsOfCertificatesInTime) {

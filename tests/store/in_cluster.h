@@ -56,8 +56,8 @@ inline engine::test::FakeEngine& engine_of(Store& store) {
 
 inline std::map<std::string, std::string> shared_rows(Store& store) {
   std::map<std::string, std::string> out;
-  for (SharedRow& row : read_shared_rows(store.session().database).value())
-    out.emplace(std::move(row.key), std::move(row.value).value());
+  auto rows = read_shared_rows(store.session().database).value();
+  for (SharedRow& row : rows) out.emplace(std::move(row.key), std::move(row.value).value());
   return out;
 }
 

@@ -61,8 +61,8 @@ class Replica : public testing::Test {
   // How often the audit says that a phone was put.
   static std::size_t times_put(Store& store, const std::string& name) {
     std::size_t out = 0;
-    for (const AuditEntry& entry : audit_entries(store, 1000).value())
-      out += entry.what == "put phone " + name;
+    const auto entries = audit_entries(store, 1000).value();
+    for (const AuditEntry& entry : entries) out += entry.what == "put phone " + name;
     return out;
   }
 
