@@ -26,6 +26,7 @@ WELL = {
     "ledger": {"devices": 0, "pending": 0, "noted": 0, "written": 0, "dropped": 0, "last_written": None, "problem": ""},
     "own_lists": {"served": 0, "withdrawn": {}, "withdrawn_count": 0},
     "backup": {"last": None, "holds_tftp_key": True, "problem": ""},
+    "engine": {"member": False, "members": "", "change": 0, "newest": 0, "heard": None, "problem": ""},
     "expiry": [], "counters": {},
     "devices": {"known": 0, "recent": [], "guessing": {}},
 }

@@ -1,4 +1,5 @@
 // Opening and loading stores that are not as they should be.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include <set>
 
 #include "anchord/trust/trust_list.h"
+#include "database/schema.h"
 #include "fixture.h"
 
 namespace anchord::store {
@@ -84,8 +86,9 @@ TEST_F(Open, UnreadableOneNamesTheOwner) {
 }
 
 TEST_F(Open, NewerVersionAsksForAnUpgrade) {
-  put_u32(kUserVersionAt, 7);
-  expect_text(open_error(), {"newer Anchord", "its version is 7", "upgrade"});
+  put_u32(kUserVersionAt, kSchemaVersion + 1);
+  expect_text(open_error(),
+              {"newer Anchord", fmt::format("its version is {}", kSchemaVersion + 1), "upgrade"});
   put_u32(kUserVersionAt, 0);
   expect_text(open_error(), {"damaged"});
 }
