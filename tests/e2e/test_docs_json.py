@@ -12,6 +12,7 @@ import documents
 import harness
 from documents import table
 from harness import CERTS, Service, program, run, wait_for
+from test_clusters import Etcd
 from test_docs_names import all_flags, joined, literals
 
 PHONE = "SEP001122334455"
@@ -130,6 +131,20 @@ class Anchorctl(Case):
         run(program("anchorctl"), "--state", other, "cert", "bundle", "export", bundle)
         return bundle
 
+    def shared(self):
+        etcd, mine, ticket = Etcd(self.folder), self.state, self.folder / "ticket"
+        self.addCleanup(etcd.kill)
+        etcd.start()
+        self.state = self.folder / "shared"
+        self.done("init", "--name", "two", "--host", "a=127.0.0.1", "--host", "b=127.0.0.2")
+        self.keep("cluster init", "--engine", etcd.url, "--as", "a")
+        self.keep("cluster ticket", "b", "--out", ticket, "--passphrase-file", self.passphrase)
+        self.state = self.folder / "shared-too"
+        self.keep("cluster join", ticket, "--passphrase-file", self.passphrase)
+        self.keep("cluster leave", "--yes")
+        etcd.kill()
+        self.state = mine
+
     def made_files(self):
         tftp, key = CERTS / "tftp.crt", CERTS / "tftp.key"
         plain = self.folder / f"{PHONE}.cnf.xml"
@@ -237,6 +252,7 @@ class Anchorctl(Case):
         self.keep("phone remove", PHONE, "--dry-run")
         self.keep("phone remove", PHONE, "--yes")
         self.backups()
+        self.shared()
         shutil.rmtree(self.folder / "other")
         return self.documents
 

@@ -22,6 +22,7 @@ CALLED = re.compile(r"^(?:sudo -u \w+ )?(?:\S*/)?(anchord|anchorctl|anchorload)(
 
 # Flags of programs of other people's that docs name, each where it stands.
 FOREIGN_FLAGS = {
+    "docs/guides/clusters.md": {"--auto-compaction-mode", "--auto-compaction-retention", "--max-txn-ops"},
     "docs/guides/install.md": {"--prefix", "--wrap-mode", "--buildtype", "--sysconfdir", "--create"},
     "docs/reference/settings.md": {"--option"},
     "CONTRIBUTING.md": {"--buildtype", "--gtest_filter"},

@@ -34,8 +34,8 @@ class Replica : public testing::Test {
   }
   static std::set<std::string> phones(Store& store) {
     std::set<std::string> out;
-    for (const trust::Phone& phone : store.load(KeyUse::with_keys).value().cluster.phones)
-      out.insert(phone.name);
+    const auto loaded = store.load(KeyUse::with_keys).value();
+    for (const trust::Phone& phone : loaded.cluster.phones) out.insert(phone.name);
     return out;
   }
   static std::int64_t number(Store& store) {
@@ -150,6 +150,7 @@ TEST_F(Replica, ALostAnswerIsSettledBehindTheChangesOfOthers) {
 
 TEST_F(Replica, WithoutTheEngineNothingIsChangedAndAllIsServed) {
   ASSERT_TRUE(put(*here_, "SEP001122334455"));
+  ASSERT_TRUE(boot_whole(*here_, "SEP001122334455"));
   engine_of(*here_).set_reachable(false);
   const auto counter = here_->change_counter().value();
   const auto done = put(*here_, "SEP001122334456");
