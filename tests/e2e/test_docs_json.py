@@ -136,7 +136,7 @@ class Anchorctl(Case):
         self.addCleanup(etcd.kill)
         etcd.start()
         self.state = self.folder / "shared"
-        self.done("init", "--name", "two", "--host", "a=127.0.0.1", "--host", "b=127.0.0.2")
+        self.ctl("init", "--name", "two", "--host", "a=127.0.0.1", "--host", "b=127.0.0.2")
         self.keep("cluster init", "--engine", etcd.url, "--as", "a")
         self.keep("cluster ticket", "b", "--out", ticket, "--passphrase-file", self.passphrase)
         self.state = self.folder / "shared-too"
