@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import sqlite3
 import ssl
@@ -247,8 +248,12 @@ class System(Refusals):
 
     def test_state_of_another_anchord(self):
         with Service(self.state) as service:
-            # That is told as a warning: with the service ended, it would start.
-            self.refused(says=["another anchord", str(self.state)], foreseen=False)
+            service.hang()  # what it reports of itself would be taken for the other's writing
+            try:
+                # That is told as a warning: with the service ended, it would start.
+                self.refused(says=["another anchord", str(self.state)], foreseen=False)
+            finally:
+                service.signal(signal.SIGCONT)
             self.assertIsNone(service.process.poll())
             self.assertEqual(service.status()["draining"], False)
 
